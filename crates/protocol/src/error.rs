@@ -1,0 +1,131 @@
+use std::fmt;
+
+use thiserror::Error;
+
+/// The first word after `ERROR` in an answer: what kind of error, for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// The line is not a well-formed command.
+    Syntax,
+    /// There is no such command.
+    UnknownCommand,
+    /// A key, a value or the whole line is over its limit.
+    TooLarge,
+    /// The server serves as many connections as it may.
+    TooManyConnections,
+    /// The write would pass the server's memory limit.
+    OutOfMemory,
+    /// The server takes no writes now, for example because the disk is full.
+    ReadOnly,
+    /// The log failed; it is unknown whether the command took effect.
+    Storage,
+    /// The connection has to authenticate first.
+    AuthRequired,
+    /// The user may not do this.
+    Denied,
+    /// It took too long.
+    Timeout,
+    /// The server is stopping.
+    ShuttingDown,
+    /// Another server holds this key (reserved).
+    Moved,
+    /// A code that this version does not know, from a newer server; the message starts with its name.
+    Other,
+}
+
+impl ErrorCode {
+    /// Every code, for tables and tests.
+    pub const ALL: [Self; 13] = [
+        Self::Syntax,
+        Self::UnknownCommand,
+        Self::TooLarge,
+        Self::TooManyConnections,
+        Self::OutOfMemory,
+        Self::ReadOnly,
+        Self::Storage,
+        Self::AuthRequired,
+        Self::Denied,
+        Self::Timeout,
+        Self::ShuttingDown,
+        Self::Moved,
+        Self::Other,
+    ];
+
+    /// The code as it stands on the wire, for example `UNKNOWN_COMMAND`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Syntax => "SYNTAX",
+            Self::UnknownCommand => "UNKNOWN_COMMAND",
+            Self::TooLarge => "TOO_LARGE",
+            Self::TooManyConnections => "TOO_MANY_CONNECTIONS",
+            Self::OutOfMemory => "OUT_OF_MEMORY",
+            Self::ReadOnly => "READ_ONLY",
+            Self::Storage => "STORAGE",
+            Self::AuthRequired => "AUTH_REQUIRED",
+            Self::Denied => "DENIED",
+            Self::Timeout => "TIMEOUT",
+            Self::ShuttingDown => "SHUTTING_DOWN",
+            Self::Moved => "MOVED",
+            Self::Other => "OTHER",
+        }
+    }
+
+    /// The code with this name on the wire, if there is one.
+    pub fn from_wire(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str().as_bytes() == name)
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why bytes are not a command or an answer. [`code`](Self::code) gives the code that a server answers with.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// The line is not a well-formed command or answer; the text says what was expected.
+    #[error("{0}")]
+    Syntax(&'static str),
+    /// The first word is no command; it is shown shortened and escaped.
+    #[error("unknown command '{0}'; commands are SET GET DELETE EXISTS COUNT SCAN PING INFO QUIT")]
+    UnknownCommand(String),
+    /// The key is over its limit.
+    #[error("key of {len_bytes} bytes is over the limit of {max_bytes}")]
+    KeyTooLarge {
+        /// The key's length.
+        len_bytes: usize,
+        /// The limit.
+        max_bytes: usize,
+    },
+    /// The value is over its limit.
+    #[error("value of {len_bytes} bytes is over the limit of {max_bytes}")]
+    ValueTooLarge {
+        /// The value's length.
+        len_bytes: usize,
+        /// The limit.
+        max_bytes: usize,
+    },
+    /// The line is over its limit; it is skipped to its end.
+    #[error("line is longer than {max_bytes} bytes")]
+    LineTooLong {
+        /// The limit.
+        max_bytes: usize,
+    },
+}
+
+impl ProtocolError {
+    /// The code that a server answers with.
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Syntax(_) => ErrorCode::Syntax,
+            Self::UnknownCommand(_) => ErrorCode::UnknownCommand,
+            Self::KeyTooLarge { .. } | Self::ValueTooLarge { .. } | Self::LineTooLong { .. } => {
+                ErrorCode::TooLarge
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+mod codec;
+mod command;
+mod encode;
+mod error;
+pub mod limits;
+mod parse;
+mod response;
+
+pub use codec::{ClientCodec, ServerCodec};
+pub use command::{Command, Request};
+pub use encode::{encode_command, encode_response, encode_value_chunk, needs_quotes};
+pub use error::{ErrorCode, ProtocolError};
+pub use limits::Limits;
+pub use parse::{RequestParser, Step};
+pub use response::Response;

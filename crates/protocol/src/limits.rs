@@ -1,0 +1,48 @@
+//! How long keys, values and lines may be.
+
+/// Longest key, in bytes, unless [`Limits`] says otherwise.
+pub const DEFAULT_MAX_KEY_BYTES: usize = 64 * 1024;
+
+/// Longest value, in bytes, unless [`Limits`] says otherwise.
+pub const DEFAULT_MAX_VALUE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Keys that one page of a scan has, unless the client says otherwise.
+pub const DEFAULT_SCAN_LIMIT: u32 = 100;
+
+/// Most keys that a client may ask for in one page of a scan.
+pub const MAX_SCAN_LIMIT: u32 = 10_000;
+
+/// Most items that a client takes in one `LIST`: a full page of a scan, its cursor, and room for the keys
+/// that have to share a page.
+pub const MAX_LIST_ITEMS: usize = 65_536;
+
+/// Quoting makes a byte at most this many bytes long (`\xhh`).
+const MAX_ESCAPED_BYTES_PER_BYTE: usize = 4;
+
+/// Room in a line for the verb, the spaces, the quotes and the numbers.
+const LINE_OVERHEAD_BYTES: usize = 64;
+
+/// The limits that a parser holds its input to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest key, in bytes after unquoting.
+    pub max_key_bytes: usize,
+    /// Longest value, in bytes after unquoting.
+    pub max_value_bytes: usize,
+}
+
+impl Limits {
+    /// Longest line, in bytes without its line end: the longest key and value, every byte of them escaped.
+    pub const fn max_line_bytes(&self) -> usize {
+        self.max_key_bytes
+            .saturating_add(self.max_value_bytes)
+            .saturating_mul(MAX_ESCAPED_BYTES_PER_BYTE)
+            .saturating_add(LINE_OVERHEAD_BYTES)
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_key_bytes: DEFAULT_MAX_KEY_BYTES, max_value_bytes: DEFAULT_MAX_VALUE_BYTES }
+    }
+}

@@ -1,0 +1,102 @@
+//! The parsers: the only module that names nom.
+//!
+//! [`RequestParser`] is the face that servers use; each protocol is a submodule behind it.
+#![deny(clippy::indexing_slicing)]
+
+use crate::{Limits, ProtocolError, Request};
+
+mod text;
+
+pub(crate) use text::{LineReader, Reply, parse_reply};
+
+/// One step of a [`RequestParser`] through a read buffer.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// A whole request, good or bad; it gets exactly one answer.
+    Request {
+        /// The request, or what is wrong with it.
+        request: Result<Request<'a>, ProtocolError>,
+        /// How many bytes of the input it took.
+        consumed_bytes: usize,
+    },
+    /// These bytes belong to an over-long line that was answered already: drop them.
+    Skip {
+        /// How many bytes of the input to drop; at least one.
+        consumed_bytes: usize,
+    },
+    /// The input holds no whole request yet: read more, then ask again with the same bytes in front.
+    Incomplete,
+}
+
+/// What stands at the front of a read buffer, before anybody looks into it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Frame {
+    /// A frame from its first byte to its line end.
+    Whole { consumed_bytes: usize },
+    /// A frame over the limit; what has not arrived of it comes as `Skip`.
+    TooLong { consumed_bytes: usize },
+    /// More of a frame that was reported as `TooLong`.
+    Skip { consumed_bytes: usize },
+    /// No whole frame yet.
+    Incomplete,
+}
+
+/// Finds and parses requests at the front of a read buffer, remembering how far it has looked.
+///
+/// The caller drops the consumed bytes after every step and appends what it reads; each byte is
+/// looked at for a line end once, however small the pieces are in which it arrives. A line of more
+/// than [`Limits::max_line_bytes`] (its line end not counted) is answered with
+/// [`ProtocolError::LineTooLong`] as soon as that is known and dropped as it arrives, so the buffer
+/// needs to hold no more than that and two bytes.
+///
+/// ```
+/// use rustvault_protocol::{Command, Limits, RequestParser, Step};
+///
+/// let mut parser = RequestParser::new(Limits::default());
+/// assert_eq!(parser.next(b"GET user"), Step::Incomplete);
+/// let Step::Request { request, consumed_bytes } = parser.next(b"GET user:1\r\nPING\r\n") else { panic!() };
+/// assert_eq!(request, Ok(Command::Get { key: b"user:1".into() }));
+/// assert_eq!(consumed_bytes, 12);
+/// ```
+#[derive(Debug)]
+pub struct RequestParser {
+    limits: Limits,
+    lines: LineReader,
+}
+
+impl RequestParser {
+    /// A parser at the start of a connection.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, lines: LineReader::new(&limits) }
+    }
+
+    /// Parses the request at the front of `input`.
+    pub fn next<'a>(&mut self, input: &'a [u8]) -> Step<'a> {
+        match self.frame(input) {
+            Frame::Whole { consumed_bytes } => {
+                let (frame, _) = input.split_at(consumed_bytes);
+                Step::Request { request: self.parse(frame), consumed_bytes }
+            }
+            Frame::TooLong { consumed_bytes } => {
+                Step::Request { request: Err(self.too_long()), consumed_bytes }
+            }
+            Frame::Skip { consumed_bytes } => Step::Skip { consumed_bytes },
+            Frame::Incomplete => Step::Incomplete,
+        }
+    }
+
+    /// The first half of [`next`](Self::next): where the frame at the front of `input` ends.
+    pub(crate) fn frame(&mut self, input: &[u8]) -> Frame {
+        self.lines.next(input)
+    }
+
+    /// The second half of [`next`](Self::next): what a [`Frame::Whole`] says.
+    pub(crate) fn parse<'a>(&self, frame: &'a [u8]) -> Result<Request<'a>, ProtocolError> {
+        text::parse_request(frame, &self.limits)
+    }
+
+    /// What a [`Frame::TooLong`] is answered with.
+    pub(crate) fn too_long(&self) -> ProtocolError {
+        ProtocolError::LineTooLong { max_bytes: self.limits.max_line_bytes() }
+    }
+}

@@ -1,0 +1,187 @@
+//! Fields of a line: bare and quoted keys and values.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr2};
+use nom::{
+    Err, IResult, Parser,
+    character::complete::char,
+    error::{ErrorKind, ParseError},
+    sequence::preceded,
+};
+
+use crate::ProtocolError;
+
+pub(super) type Parsed<'a, T> = IResult<&'a [u8], T, Fault>;
+
+/// [`ProtocolError`] as an error of nom; a type of its own keeps nom out of the crate's public API.
+#[derive(Debug)]
+pub(super) struct Fault(pub(super) ProtocolError);
+
+impl ParseError<&[u8]> for Fault {
+    fn from_error_kind(_: &[u8], _: ErrorKind) -> Self {
+        Self(ProtocolError::Syntax("malformed line"))
+    }
+
+    fn append(_: &[u8], _: ErrorKind, other: Self) -> Self {
+        other
+    }
+}
+
+/// Refuses the line for good: nothing in this grammar needs backtracking.
+pub(super) fn refuse(error: ProtocolError) -> Err<Fault> {
+    Err::Failure(Fault(error))
+}
+
+pub(super) fn syntax(message: &'static str) -> Err<Fault> {
+    refuse(ProtocolError::Syntax(message))
+}
+
+/// What `parser` takes; where it takes nothing, the line is refused with `message`.
+pub(super) fn expect<'a, P>(
+    mut parser: P,
+    message: &'static str,
+) -> impl Parser<&'a [u8], Output = P::Output, Error = Fault>
+where
+    P: Parser<&'a [u8], Error = ()>,
+{
+    move |input| parser.parse(input).map_err(|_| syntax(message))
+}
+
+/// The one space before an argument, then the argument.
+pub(super) fn argument<'a, P>(
+    parser: P,
+    usage: &'static str,
+) -> impl Parser<&'a [u8], Output = P::Output, Error = Fault>
+where
+    P: Parser<&'a [u8], Error = Fault>,
+{
+    preceded(expect(char(' '), usage), parser)
+}
+
+/// The bytes up to the next space, perhaps none.
+pub(super) fn word(input: &[u8]) -> (&[u8], &[u8]) {
+    let (word, rest) = input.split_at(memchr(b' ', input).unwrap_or(input.len()));
+    (rest, word)
+}
+
+/// One field: a quoted string, or the bytes up to the next space.
+pub(super) fn key<'a>(max_bytes: usize) -> impl Parser<&'a [u8], Output = Cow<'a, [u8]>, Error = Fault> {
+    move |input| {
+        let (rest, field) = if starts_quoted(input) { quoted(input)? } else { bare_key(input)? };
+        let len_bytes = field.decoded_bytes;
+        if len_bytes > max_bytes {
+            return Err(refuse(ProtocolError::KeyTooLarge { len_bytes, max_bytes }));
+        }
+        Ok((rest, field.decode()?))
+    }
+}
+
+/// The rest of the line: a quoted string, or every byte as it is.
+pub(super) fn value<'a>(max_bytes: usize) -> impl Parser<&'a [u8], Output = Cow<'a, [u8]>, Error = Fault> {
+    move |input: &'a [u8]| {
+        let (rest, field) =
+            if starts_quoted(input) { quoted(input)? } else { Field::bare(input, input.len()) };
+        if !rest.is_empty() {
+            return Err(syntax("a quoted value must end the line at its closing quote"));
+        }
+        let len_bytes = field.decoded_bytes;
+        if len_bytes > max_bytes {
+            return Err(refuse(ProtocolError::ValueTooLarge { len_bytes, max_bytes }));
+        }
+        Ok((rest, field.decode()?))
+    }
+}
+
+/// A field whose end is known, not yet unescaped: its limit is checked before anything is allocated.
+struct Field<'a> {
+    raw: &'a [u8],
+    decoded_bytes: usize,
+}
+
+impl<'a> Field<'a> {
+    fn bare(input: &'a [u8], len_bytes: usize) -> (&'a [u8], Self) {
+        let (raw, rest) = input.split_at(len_bytes);
+        (rest, Self { raw, decoded_bytes: len_bytes })
+    }
+
+    fn decode(self) -> Result<Cow<'a, [u8]>, Err<Fault>> {
+        if self.decoded_bytes == self.raw.len() {
+            return Ok(Cow::Borrowed(self.raw));
+        }
+        let mut decoded = Vec::with_capacity(self.decoded_bytes);
+        let mut rest = self.raw;
+        while let Some(at) = memchr(b'\\', rest) {
+            let (plain, escaped) = rest.split_at(at);
+            let (after, byte) = escape(escaped)?;
+            decoded.extend_from_slice(plain);
+            decoded.push(byte);
+            rest = after;
+        }
+        decoded.extend_from_slice(rest);
+        Ok(Cow::Owned(decoded))
+    }
+}
+
+fn starts_quoted(input: &[u8]) -> bool {
+    input.first() == Some(&b'"')
+}
+
+fn bare_key(input: &[u8]) -> Parsed<'_, Field<'_>> {
+    let (_, word) = word(input);
+    if word.is_empty() {
+        return Err(syntax("a key is missing; fields are separated by one space, and the empty key is \"\""));
+    }
+    Ok(Field::bare(input, word.len()))
+}
+
+fn quoted(input: &[u8]) -> Parsed<'_, Field<'_>> {
+    const UNCLOSED: &str = "a quoted string has no closing quote";
+    let (body, _) = expect(char('"'), UNCLOSED).parse(input)?;
+    let (mut rest, mut decoded_bytes) = (body, 0);
+    loop {
+        let Some(at) = memchr2(b'"', b'\\', rest) else { return Err(syntax(UNCLOSED)) };
+        decoded_bytes += at;
+        let (_, tail) = rest.split_at(at);
+        let Some(after_quote) = tail.strip_prefix(b"\"") else {
+            (rest, _) = escape(tail)?;
+            decoded_bytes += 1;
+            continue;
+        };
+        if !matches!(after_quote.first(), None | Some(b' ')) {
+            return Err(syntax(
+                "a closing quote must be followed by a space or the line's end; write \\\" inside",
+            ));
+        }
+        let (raw, _) = body.split_at(body.len() - tail.len());
+        return Ok((after_quote, Field { raw, decoded_bytes }));
+    }
+}
+
+/// Binary values are full of escapes, so this one is written out: combinators took more than twice as long.
+fn escape(input: &[u8]) -> Parsed<'_, u8> {
+    let (byte, rest) = match input {
+        [b'\\', b'x', high, low, rest @ ..] => (hex_byte(*high, *low), rest),
+        [b'\\', name, rest @ ..] => (named_escape(*name), rest),
+        _ => (None, input),
+    };
+    match byte {
+        Some(byte) => Ok((rest, byte)),
+        None => Err(syntax("unknown escape in a quoted string; there are \\\" \\\\ \\r \\n \\t \\xHH")),
+    }
+}
+
+fn named_escape(name: u8) -> Option<u8> {
+    match name {
+        b'"' | b'\\' => Some(name),
+        b'r' => Some(b'\r'),
+        b'n' => Some(b'\n'),
+        b't' => Some(b'\t'),
+        _ => None,
+    }
+}
+
+fn hex_byte(high: u8, low: u8) -> Option<u8> {
+    let digit = |digit| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    Some(digit(high)? << 4 | digit(low)?)
+}

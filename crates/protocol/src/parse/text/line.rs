@@ -1,0 +1,110 @@
+//! Where lines end.
+
+use memchr::memchr;
+
+use crate::{Limits, parse::Frame};
+
+/// Finds lines at the front of a read buffer; looks at each byte once.
+#[derive(Debug)]
+pub(crate) struct LineReader {
+    max_line_bytes: usize,
+    /// How much of the buffer's front is known to hold no LF.
+    scanned_bytes: usize,
+    /// Whether the buffer's front belongs to a line that was reported as too long.
+    skipping: bool,
+}
+
+impl LineReader {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { max_line_bytes: limits.max_line_bytes(), scanned_bytes: 0, skipping: false }
+    }
+
+    /// The line at the front of `input`, which starts with the bytes of the call before, less those consumed.
+    pub(crate) fn next(&mut self, input: &[u8]) -> Frame {
+        let unseen = input.get(self.scanned_bytes..).unwrap_or_default();
+        let line_bytes = memchr(b'\n', unseen).map(|at| self.scanned_bytes + at + 1);
+        let consumed_bytes = line_bytes.unwrap_or(input.len());
+        let (line, _) = input.split_at(consumed_bytes);
+
+        let frame = if self.skipping && !input.is_empty() {
+            Frame::Skip { consumed_bytes }
+        } else if content(line).len() > self.max_line_bytes {
+            Frame::TooLong { consumed_bytes }
+        } else if line_bytes.is_some() {
+            Frame::Whole { consumed_bytes }
+        } else {
+            self.scanned_bytes = input.len();
+            return Frame::Incomplete;
+        };
+        self.scanned_bytes = 0;
+        self.skipping = line_bytes.is_none();
+        frame
+    }
+}
+
+/// A line without its line end; of a line that is still arriving, what is surely not line end.
+pub(super) fn content(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { max_key_bytes: 0, max_value_bytes: 0 };
+    const MAX: usize = LIMITS.max_line_bytes();
+
+    fn line_of(content_bytes: usize, end: &str) -> Vec<u8> {
+        [&vec![b'x'; content_bytes], end.as_bytes()].concat()
+    }
+
+    #[test]
+    fn each_byte_is_scanned_once() {
+        let mut reader = LineReader::new(&LIMITS);
+        let line = line_of(MAX, "\r\n");
+        for len in 0..line.len() {
+            assert_eq!(reader.next(&line[..len]), Frame::Incomplete);
+            assert_eq!(reader.scanned_bytes, len);
+        }
+        assert_eq!(reader.next(&line), Frame::Whole { consumed_bytes: MAX + 2 });
+        assert_eq!(reader.scanned_bytes, 0);
+    }
+
+    #[test]
+    fn the_limit_does_not_count_the_line_end() {
+        for end in ["\n", "\r\n"] {
+            let line = line_of(MAX, end);
+            let consumed_bytes = line.len();
+            assert_eq!(LineReader::new(&LIMITS).next(&line), Frame::Whole { consumed_bytes });
+            let line = line_of(MAX + 1, end);
+            let consumed_bytes = line.len();
+            assert_eq!(LineReader::new(&LIMITS).next(&line), Frame::TooLong { consumed_bytes });
+        }
+    }
+
+    #[test]
+    fn a_cr_at_the_limit_may_yet_be_a_line_end() {
+        let mut reader = LineReader::new(&LIMITS);
+        assert_eq!(reader.next(&line_of(MAX, "\r")), Frame::Incomplete);
+        assert_eq!(reader.next(&line_of(MAX, "\rx")), Frame::TooLong { consumed_bytes: MAX + 2 });
+    }
+
+    #[test]
+    fn an_over_long_line_is_reported_once_and_skipped_to_its_end() {
+        let mut reader = LineReader::new(&LIMITS);
+        assert_eq!(reader.next(&line_of(MAX + 1, "")), Frame::TooLong { consumed_bytes: MAX + 1 });
+        assert_eq!(reader.next(b""), Frame::Incomplete);
+        assert_eq!(reader.next(&line_of(2 * MAX, "")), Frame::Skip { consumed_bytes: 2 * MAX });
+        assert_eq!(reader.next(b"x\nPING\n"), Frame::Skip { consumed_bytes: 2 });
+        assert_eq!(reader.next(b"PING\n"), Frame::Whole { consumed_bytes: 5 });
+    }
+
+    #[test]
+    fn an_over_long_line_whose_end_is_there_leaves_the_next_line_alone() {
+        let mut reader = LineReader::new(&LIMITS);
+        let input = [line_of(MAX + 1, "\r\n"), b"PING\n".to_vec()].concat();
+        assert_eq!(reader.next(&input), Frame::TooLong { consumed_bytes: MAX + 3 });
+        assert_eq!(reader.next(b"PING\n"), Frame::Whole { consumed_bytes: 5 });
+    }
+}

@@ -1,0 +1,10 @@
+//! The text protocol: a frame is a line.
+
+mod field;
+mod line;
+mod reply;
+mod request;
+
+pub(crate) use line::LineReader;
+pub(crate) use reply::{Reply, parse_reply};
+pub(crate) use request::parse_request;
