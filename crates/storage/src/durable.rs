@@ -1,0 +1,158 @@
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::execute::{Executor, RecordSink};
+use crate::fs::{FileSystem, OsFileSystem};
+use crate::keyspace::Keyspace;
+use crate::recovery::{RecoveryReport, recover};
+use crate::wal::{Admission, Change, Log};
+use crate::{Error, Lsn, Op, Options, Reply, Stats, Store};
+
+/// The largest limit that [`Options`] may set for keys and values: lengths in the log have 32 bits.
+const MAX_LIMIT_BYTES: usize = 1024 * 1024 * 1024;
+
+/// A store that survives: every write goes to a write-ahead log before anybody sees it.
+///
+/// Clones share the store. When the last one is dropped the log is closed, which blocks for a sync;
+/// [`close`](Self::close) does that where you choose and tells how it went.
+#[derive(Clone)]
+pub struct DurableStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    // Dropped before the keyspace, because closing may still clear tombstones.
+    log: Log,
+    keyspace: Arc<Keyspace>,
+    options: Options,
+    recovery: RecoveryReport,
+}
+
+impl DurableStore {
+    /// Opens the log at `path`, or makes one, and restores everything that it holds.
+    ///
+    /// Blocks until recovery has ended; from async code call it on a thread that may block.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if another process has the log; [`Error::NotALog`], [`Error::NewerFormat`] and
+    /// [`Error::Corrupted`] if its content is not what this version wrote, the file is then untouched;
+    /// [`Error::Io`]; [`Error::InvalidOptions`].
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+        Self::open_on(&OsFileSystem, path, options)
+    }
+
+    /// As [`open`](Self::open), on a file system of your own: tests put faults into one.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_on(fs: &dyn FileSystem, path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+        if options.max_key_bytes.max(options.max_value_bytes) > MAX_LIMIT_BYTES {
+            return Err(Error::InvalidOptions("keys and values may be limited to 1 GiB at most"));
+        }
+        let recovered = recover(fs, path.as_ref(), options.sync_policy)?;
+        let keyspace = Arc::new(recovered.keyspace);
+        let tombstones = Arc::clone(&keyspace);
+        let log = Log::start(recovered.start, move |watermark| tombstones.clear_tombstones(watermark))?;
+        Ok(Self { inner: Arc::new(Inner { log, keyspace, options, recovery: recovered.report }) })
+    }
+
+    /// What recovery found.
+    pub fn recovery(&self) -> &RecoveryReport {
+        &self.inner.recovery
+    }
+
+    /// Ends once the log has failed, with the failure; as long as all is well it never ends.
+    pub async fn poisoned(&self) -> Error {
+        self.inner.log.failed().await
+    }
+
+    /// Takes no more writes, syncs and seals the log. Blocks. A second call does nothing.
+    ///
+    /// Reads go on; writes get [`Error::Closed`].
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] if the log has failed, now or before.
+    pub fn close(&self) -> Result<(), Error> {
+        self.inner.log.close()
+    }
+}
+
+impl Store for DurableStore {
+    async fn submit(&self, ops: &[Op<'_>], max_reply_bytes: usize, replies: &mut Vec<Reply>) {
+        let Inner { log, keyspace, options, .. } = &*self.inner;
+        let bytes: usize = ops.iter().map(record_bytes).sum();
+        let (ops, admission) = match (bytes > 0).then(|| log.try_admit(bytes)) {
+            None => (ops, Err(Error::Internal("an operation wrote without admission"))),
+            Some(Some(admission)) => (ops, admission),
+            Some(None) => match leading_reads(ops) {
+                [] => (ops, log.admit(bytes).await),
+                // Readers never wait for admission.
+                reads => (reads, Err(Error::Internal("a read wrote"))),
+            },
+        };
+        let sink = LogSink { log, admission, record: Vec::new() };
+        let watermark = log.watermark();
+        Executor { keyspace, options, watermark, sink }.run(ops, max_reply_bytes, replies);
+    }
+
+    async fn wait(&self, lsn: Lsn) -> Result<(), Error> {
+        self.inner.log.wait(lsn).await
+    }
+
+    fn reply_watermark(&self) -> Lsn {
+        self.inner.log.watermark()
+    }
+}
+
+impl fmt::Debug for DurableStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DurableStore").field("log", &self.inner.log).finish_non_exhaustive()
+    }
+}
+
+/// What the operation's record takes in the log; 0 if it has none.
+fn record_bytes(op: &Op<'_>) -> usize {
+    match *op {
+        Op::Set { key, value } => Change::Set { key, value }.encoded_bytes(),
+        Op::Delete { key } => Change::Delete { key }.encoded_bytes(),
+        Op::Get { .. } | Op::Exists { .. } | Op::Count | Op::Scan { .. } | Op::Stats => 0,
+    }
+}
+
+fn leading_reads<'o, 'a>(ops: &'o [Op<'a>]) -> &'o [Op<'a>] {
+    let end = ops.iter().position(|op| record_bytes(op) > 0).unwrap_or(ops.len());
+    ops.split_at(end).0
+}
+
+/// Puts records into the log.
+struct LogSink<'a> {
+    log: &'a Log,
+    admission: Result<Admission<'a>, Error>,
+    /// The prepared record.
+    record: Vec<u8>,
+}
+
+impl RecordSink for LogSink<'_> {
+    fn prepare(&mut self, change: Change<'_>) -> Result<(), Error> {
+        self.admission.as_ref().map_err(Clone::clone)?;
+        self.record.clear();
+        change.encode(&mut self.record);
+        Ok(())
+    }
+
+    fn append_prepared(&mut self) -> Lsn {
+        match &mut self.admission {
+            Ok(admission) => admission.append(&mut self.record),
+            Err(_) => unreachable!("prepare refuses without an admission"),
+        }
+    }
+
+    fn appended(&self) -> Lsn {
+        self.log.appended()
+    }
+
+    fn fill_stats(&self, stats: &mut Stats) {
+        self.log.fill_stats(stats);
+    }
+}

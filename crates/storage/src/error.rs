@@ -1,0 +1,97 @@
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Why a store could not be opened, or an operation not be carried out.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The key is over [`Options::max_key_bytes`](crate::Options::max_key_bytes); nothing was written.
+    #[error("key of {len_bytes} bytes is over the limit of {max_bytes}")]
+    KeyTooLarge {
+        /// The key's length.
+        len_bytes: usize,
+        /// The limit.
+        max_bytes: usize,
+    },
+    /// The value is over [`Options::max_value_bytes`](crate::Options::max_value_bytes); nothing was written.
+    #[error("value of {len_bytes} bytes is over the limit of {max_bytes}")]
+    ValueTooLarge {
+        /// The value's length.
+        len_bytes: usize,
+        /// The limit.
+        max_bytes: usize,
+    },
+    /// A file operation failed.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb: `open`, `sync`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: Arc<io::Error>,
+    },
+    /// The options contradict what the store can do.
+    #[error("{0}")]
+    InvalidOptions(&'static str),
+    /// Another process has the log open.
+    #[error("{} is in use by {}; stop it or choose another log", path.display(), holder_name(*holder_pid))]
+    Locked {
+        /// The log.
+        path: PathBuf,
+        /// The process that holds it, where the system tells.
+        holder_pid: Option<u32>,
+    },
+    /// The file is no RustVault log; it was left as it is.
+    #[error("{} is not a RustVault log ({reason}); it was left as it is", path.display())]
+    NotALog {
+        /// The file.
+        path: PathBuf,
+        /// What was found instead.
+        reason: &'static str,
+    },
+    /// A newer version of RustVault wrote the log; it was left as it is.
+    #[error("{} has log format {found}, this version reads up to {supported}; use a newer RustVault", path.display())]
+    NewerFormat {
+        /// The log.
+        path: PathBuf,
+        /// The log's format version.
+        found: u32,
+        /// The newest format version that this build reads.
+        supported: u32,
+    },
+    /// The log is damaged in a way that no crash explains; it was left as it is.
+    #[error("{} is corrupt at byte {offset}: {reason}; it was left as it is, restore it from a copy", path.display())]
+    Corrupted {
+        /// The log.
+        path: PathBuf,
+        /// Where the damage starts, in bytes from the start of the file.
+        offset: u64,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// The log failed earlier; the store takes no more writes and the outcome of unconfirmed ones is unknown.
+    #[error("the log has failed, unconfirmed writes may or may not be there after a restart: {cause}")]
+    Poisoned {
+        /// The failure.
+        cause: Arc<Error>,
+    },
+    /// The store was closed; the operation was not carried out.
+    #[error("the store is closed")]
+    Closed,
+    /// A defect of the store.
+    #[error("internal error, please report it: {0}")]
+    Internal(&'static str),
+}
+
+impl Error {
+    /// Whether the log's content, not the system, is the reason.
+    pub const fn is_bad_log(&self) -> bool {
+        matches!(self, Self::NotALog { .. } | Self::NewerFormat { .. } | Self::Corrupted { .. })
+    }
+}
+
+fn holder_name(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+}

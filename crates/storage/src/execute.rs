@@ -1,0 +1,138 @@
+use crate::keyspace::{Entry, Key, Keyspace, Seen, Value};
+use crate::wal::Change;
+use crate::{Error, Lsn, Op, Options, Outcome, Reply, ScanPage, Stats};
+
+/// Where an [`Executor`] puts the records of its writes.
+pub(crate) trait RecordSink {
+    /// Encodes the record of a change, before any lock is taken.
+    fn prepare(&mut self, change: Change<'_>) -> Result<(), Error>;
+
+    /// Appends the prepared record; called under the lock of the key's shard, so it neither waits nor fails.
+    fn append_prepared(&mut self) -> Lsn;
+
+    /// The LSN of the newest record.
+    fn appended(&self) -> Lsn;
+
+    /// Fills in the figures that a log has.
+    fn fill_stats(&self, stats: &mut Stats);
+}
+
+/// The sink of a store without a log: everything depends on nothing.
+pub(crate) struct NoLog;
+
+impl RecordSink for NoLog {
+    fn prepare(&mut self, _: Change<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn append_prepared(&mut self) -> Lsn {
+        Lsn::ZERO
+    }
+
+    fn appended(&self) -> Lsn {
+        Lsn::ZERO
+    }
+
+    fn fill_stats(&self, _: &mut Stats) {}
+}
+
+/// Carries operations out against a keyspace, in order.
+pub(crate) struct Executor<'a, S> {
+    pub(crate) keyspace: &'a Keyspace,
+    pub(crate) options: &'a Options,
+    /// Where replies have got to: deletions up to here need no tombstone.
+    pub(crate) watermark: Lsn,
+    pub(crate) sink: S,
+}
+
+impl<S: RecordSink> Executor<'_, S> {
+    /// Appends a reply for each operation of a prefix of `ops`: all, or until they hold `max_reply_bytes`.
+    pub(crate) fn run(&mut self, ops: &[Op<'_>], max_reply_bytes: usize, replies: &mut Vec<Reply>) {
+        let mut reply_bytes = 0_usize;
+        for op in ops {
+            let reply = match self.execute(op) {
+                Ok((outcome, depends_on)) => Reply { depends_on, outcome: Ok(outcome) },
+                Err(error) => Reply { depends_on: Lsn::ZERO, outcome: Err(error) },
+            };
+            reply_bytes = reply_bytes.saturating_add(payload_bytes(&reply));
+            replies.push(reply);
+            if reply_bytes >= max_reply_bytes {
+                return;
+            }
+        }
+    }
+
+    fn execute(&mut self, op: &Op<'_>) -> Result<(Outcome, Lsn), Error> {
+        match *op {
+            Op::Get { key } => {
+                let Seen { entry, lsn } = self.keyspace.get(key);
+                Ok((Outcome::Value(entry.map(Value::of)), lsn))
+            }
+            Op::Exists { key } => {
+                let Seen { entry, lsn } = self.keyspace.get(key);
+                Ok((Outcome::Exists(entry.is_some()), lsn))
+            }
+            Op::Set { key, value } => self.set(key, value),
+            Op::Delete { key } => self.delete(key),
+            Op::Count => {
+                let keys = self.keyspace.count();
+                Ok((Outcome::Count(keys), self.sink.appended()))
+            }
+            Op::Scan { cursor, prefix, limit } => {
+                let page = self.keyspace.scan(cursor, prefix, limit);
+                Ok((Outcome::Page(page), self.sink.appended()))
+            }
+            Op::Stats => {
+                let stats = self.stats();
+                Ok((Outcome::Stats(stats), self.sink.appended()))
+            }
+        }
+    }
+
+    fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(Outcome, Lsn), Error> {
+        self.check_key(key)?;
+        let (len_bytes, max_bytes) = (value.len(), self.options.max_value_bytes);
+        if len_bytes > max_bytes {
+            return Err(Error::ValueTooLarge { len_bytes, max_bytes });
+        }
+        self.sink.prepare(Change::Set { key, value })?;
+        let entry = Entry::live(key, value);
+        let lsn = self.keyspace.set(entry, self.watermark, || self.sink.append_prepared());
+        Ok((Outcome::Stored, lsn))
+    }
+
+    fn delete(&mut self, key: &[u8]) -> Result<(Outcome, Lsn), Error> {
+        self.check_key(key)?;
+        self.sink.prepare(Change::Delete { key })?;
+        let (was_there, lsn) = self.keyspace.delete(key, self.watermark, || self.sink.append_prepared());
+        Ok((Outcome::Deleted(was_there), lsn))
+    }
+
+    fn check_key(&self, key: &[u8]) -> Result<(), Error> {
+        let (len_bytes, max_bytes) = (key.len(), self.options.max_key_bytes);
+        if len_bytes > max_bytes {
+            return Err(Error::KeyTooLarge { len_bytes, max_bytes });
+        }
+        Ok(())
+    }
+
+    fn stats(&self) -> Stats {
+        let figures = self.keyspace.figures();
+        let mut stats = Stats {
+            keys: figures.live_keys,
+            used_bytes: figures.used_bytes,
+            live_bytes: Change::live_bytes(figures.live_keys, figures.live_payload_bytes),
+            ..Stats::default()
+        };
+        self.sink.fill_stats(&mut stats);
+        stats
+    }
+}
+
+fn payload_bytes(reply: &Reply) -> usize {
+    match &reply.outcome {
+        Ok(Outcome::Value(Some(value))) => value.len(),
+        Ok(Outcome::Page(ScanPage { keys, .. })) => keys.iter().map(|key: &Key| key.len()).sum(),
+        _ => 0,
+    }
+}

@@ -1,0 +1,172 @@
+//! The file system as the store sees it: the only file of this crate that names `std::fs`.
+//!
+//! It is a trait so that a test can put a faulty one in its place: one that holds a sync back, loses
+//! what was not synced, or fails at the Nth call.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Opens files.
+pub trait FileSystem: Send + Sync {
+    /// Opens the file at `path` for reading and writing, making an empty one if there is none.
+    ///
+    /// # Errors
+    /// What the system says; also when `path` names something else than a regular file.
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>>;
+
+    /// Makes the directory entry of the file at `path` durable.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn sync_parent(&self, path: &Path) -> io::Result<()>;
+}
+
+/// An open file of a log.
+pub trait LogFile: Send + Sync {
+    /// Takes the file for this process alone, without waiting.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn try_lock(&self) -> io::Result<Lock>;
+
+    /// The file's size in bytes.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn len_bytes(&self) -> io::Result<u64>;
+
+    /// Reads bytes from `offset` on, as many as come at one go; 0 means the end.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Writes bytes from `offset` on, as many as go at one go.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
+
+    /// Makes the content, and the size that is needed to read it, durable: `fdatasync(2)`.
+    ///
+    /// # Errors
+    /// What the system says. After an error nobody knows what is on the disk; a second try may lie.
+    fn sync(&self) -> io::Result<()>;
+
+    /// Cuts the file, or extends it with zeros.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn set_len(&self, len_bytes: u64) -> io::Result<()>;
+}
+
+/// Whether a file could be locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// It is this process's until the file is closed.
+    Taken,
+    /// Somebody else has it.
+    HeldBy {
+        /// Who, where the system tells.
+        pid: Option<u32>,
+    },
+}
+
+/// The system's own file system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OsFileSystem;
+
+impl FileSystem for OsFileSystem {
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        Ok(Arc::new(OsFile(file)))
+    }
+
+    fn sync_parent(&self, path: &Path) -> io::Result<()> {
+        let parent = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        File::open(parent)?.sync_all()
+    }
+}
+
+struct OsFile(File);
+
+impl LogFile for OsFile {
+    fn try_lock(&self) -> io::Result<Lock> {
+        match self.0.try_lock() {
+            Ok(()) => Ok(Lock::Taken),
+            Err(TryLockError::WouldBlock) => Ok(Lock::HeldBy { pid: lock_holder(&self.0) }),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn len_bytes(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buffer, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.0.write_at(bytes, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn set_len(&self, len_bytes: u64) -> io::Result<()> {
+        self.0.set_len(len_bytes)
+    }
+}
+
+/// The process that holds the lock on `file`, as /proc/locks tells it: the fifth field is the pid, the
+/// sixth `major:minor:inode` (proc_locks(5)).
+fn lock_holder(file: &File) -> Option<u32> {
+    let inode = file.metadata().ok()?.ino().to_string();
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    locks.lines().filter(|line| line.contains("FLOCK")).find_map(|line| {
+        let mut fields = line.split_ascii_whitespace().skip(4);
+        let (pid, place) = (fields.next()?, fields.next()?);
+        (place.rsplit(':').next()? == inode).then(|| pid.parse().ok().filter(|&pid| pid != 0))?
+    })
+}
+
+/// Writes all of `bytes` from `offset` on, however many calls that takes.
+pub(crate) fn write_all_at(file: &dyn LogFile, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write_at(bytes, offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                bytes = bytes.get(written..).unwrap_or_default();
+                offset += written as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Fills `buffer` from `offset` on, or as much of it as the file has; returns how much that was.
+pub(crate) fn read_up_to(file: &dyn LogFile, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, offset + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

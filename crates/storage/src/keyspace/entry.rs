@@ -1,0 +1,156 @@
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use triomphe::ThinArc;
+
+use crate::Lsn;
+
+/// What stands before an entry's bytes.
+struct Header {
+    /// The record that made this entry; set once, under the shard's lock, before anybody else sees it.
+    lsn: AtomicU64,
+    key_len: u32,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Live,
+    Tombstone,
+}
+
+/// A key with its value, or with the mark that it was deleted: one allocation, counted references.
+#[derive(Clone)]
+pub(crate) struct Entry(ThinArc<Header, u8>);
+
+impl Entry {
+    /// What an entry takes in memory beside its key and value: the reference count, the header, the length.
+    pub(crate) const OVERHEAD_BYTES: usize = 32;
+
+    pub(crate) fn live(key: &[u8], value: &[u8]) -> Self {
+        // ThinArc fills itself from one slice: join the two first. A second copy of a small value is cheap,
+        // a byte-wise iterator is not.
+        let mut joined = Vec::with_capacity(key.len() + value.len());
+        joined.extend_from_slice(key);
+        joined.extend_from_slice(value);
+        Self::new(Kind::Live, key.len(), &joined)
+    }
+
+    pub(crate) fn tombstone(key: &[u8]) -> Self {
+        Self::new(Kind::Tombstone, key.len(), key)
+    }
+
+    fn new(kind: Kind, key_len: usize, bytes: &[u8]) -> Self {
+        let key_len = u32::try_from(key_len).unwrap_or_else(|_| unreachable!("keys are under 4 GiB"));
+        let header = Header { lsn: AtomicU64::new(0), key_len, kind };
+        Self(ThinArc::from_header_and_slice(header, bytes))
+    }
+
+    pub(crate) fn set_lsn(&self, lsn: Lsn) {
+        self.0.header.header.lsn.store(lsn.get(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn lsn(&self) -> Lsn {
+        Lsn::new(self.0.header.header.lsn.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.0.header.header.kind == Kind::Live
+    }
+
+    pub(crate) fn key(&self) -> &[u8] {
+        self.0.slice.split_at(self.key_len()).0
+    }
+
+    pub(crate) fn value(&self) -> &[u8] {
+        self.0.slice.split_at(self.key_len()).1
+    }
+
+    /// Bytes of key and value.
+    pub(crate) fn payload_bytes(&self) -> usize {
+        self.0.slice.len()
+    }
+
+    fn key_len(&self) -> usize {
+        self.0.header.header.key_len as usize
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("key", &self.key()).field("lsn", &self.lsn()).finish_non_exhaustive()
+    }
+}
+
+/// A value, shared with the store: cheap to clone, and it stays as it is when the key changes.
+#[derive(Clone)]
+pub struct Value(Entry);
+
+impl Value {
+    pub(crate) const fn of(entry: Entry) -> Self {
+        Self(entry)
+    }
+}
+
+/// A key, shared with the store: cheap to clone.
+#[derive(Clone)]
+pub struct Key(Entry);
+
+impl Key {
+    pub(crate) const fn of(entry: Entry) -> Self {
+        Self(entry)
+    }
+}
+
+impl AsRef<[u8]> for Value {
+    fn as_ref(&self) -> &[u8] {
+        self.0.value()
+    }
+}
+
+impl AsRef<[u8]> for Key {
+    fn as_ref(&self) -> &[u8] {
+        self.0.key()
+    }
+}
+
+macro_rules! behave_as_bytes {
+    ($type:ty) => {
+        impl std::ops::Deref for $type {
+            type Target = [u8];
+
+            fn deref(&self) -> &[u8] {
+                self.as_ref()
+            }
+        }
+
+        impl PartialEq for $type {
+            fn eq(&self, other: &Self) -> bool {
+                **self == **other
+            }
+        }
+
+        impl Eq for $type {}
+
+        impl PartialEq<[u8]> for $type {
+            fn eq(&self, other: &[u8]) -> bool {
+                **self == *other
+            }
+        }
+
+        impl<const N: usize> PartialEq<[u8; N]> for $type {
+            fn eq(&self, other: &[u8; N]) -> bool {
+                **self == *other
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "b\"{}\"", self.escape_ascii())
+            }
+        }
+    };
+}
+
+behave_as_bytes!(Key);
+behave_as_bytes!(Value);

@@ -1,0 +1,90 @@
+use std::hash::Hasher;
+
+use siphasher::sip::SipHasher13;
+
+/// Bits of a scan position; JavaScript clients hold integers below 2^53 exactly.
+const POSITION_BITS: u32 = 53;
+
+/// Bits that hashbrown tags its slots with, from the top of the hash.
+const TAG_BITS: u32 = 7;
+
+/// The key of the hash. It is kept in the log, so that scan cursors survive a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HashSeed(pub(crate) [u8; 16]);
+
+impl HashSeed {
+    /// Keys come from strangers: `SipHash-1-3` is keyed, so nobody can choose keys that collide.
+    pub(crate) fn hash(self, key: &[u8]) -> KeyHash {
+        let mut hasher = SipHasher13::new_with_key(&self.0);
+        hasher.write(key);
+        KeyHash(hasher.finish())
+    }
+}
+
+/// The hash of a key: the table takes it whole, scans and sharding see its [`position`](Self::position).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeyHash(pub(crate) u64);
+
+impl KeyHash {
+    /// The key's place in the order of a scan.
+    ///
+    /// It leaves out the hash's tag bits: sharding by those would make every tag of a table alike, and a
+    /// miss would then compare keys instead of tags.
+    pub(crate) const fn position(self) -> Position {
+        Position((self.0 << TAG_BITS) >> (u64::BITS - POSITION_BITS))
+    }
+}
+
+/// A place in the order of a scan, below 2^53.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Position(u64);
+
+impl Position {
+    /// The position of a client's cursor; `None` past the last position.
+    pub(crate) fn from_cursor(cursor: u64) -> Option<Self> {
+        (cursor >> POSITION_BITS == 0).then_some(Self(cursor))
+    }
+
+    pub(crate) const fn cursor(self) -> u64 {
+        self.0
+    }
+
+    /// The first `bits` bits, as a number.
+    pub(crate) const fn prefix(self, bits: u32) -> usize {
+        (self.0 >> (POSITION_BITS - bits)) as usize
+    }
+
+    /// The first position after all those that begin with the same `bits` bits; `None` at the end.
+    pub(crate) fn after_prefix(self, bits: u32) -> Option<Self> {
+        let next = (self.prefix(bits) as u64 + 1) << (POSITION_BITS - bits);
+        Self::from_cursor(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_gives_the_same_positions_for_ever() {
+        // Cursors survive restarts and upgrades: these figures must never change.
+        let seed = HashSeed([7; 16]);
+        assert_eq!(seed.hash(b"user:1").position().cursor(), 7_058_950_212_303_033);
+    }
+
+    #[test]
+    fn positions_leave_the_tag_bits_to_the_table() {
+        let tag_only = KeyHash(0xFE00_0000_0000_0000);
+        assert_eq!(tag_only.position().cursor(), 0);
+        assert_eq!(KeyHash(u64::MAX).position().cursor(), (1 << 53) - 1);
+    }
+
+    #[test]
+    fn prefixes_partition_the_positions() {
+        let last = KeyHash(u64::MAX).position();
+        assert_eq!(last.prefix(8), 255);
+        assert_eq!(last.after_prefix(8), None);
+        let first = KeyHash(0).position();
+        assert_eq!(first.after_prefix(8).map(|next| next.prefix(8)), Some(1));
+    }
+}

@@ -1,0 +1,141 @@
+//! The in-memory map: shards of small tables, entries that carry the LSN which made them.
+
+mod entry;
+mod hash;
+mod scan;
+mod shard;
+
+use parking_lot::RwLock;
+
+pub(crate) use entry::Entry;
+pub use entry::{Key, Value};
+pub(crate) use hash::HashSeed;
+use hash::Position;
+use scan::PageBuilder;
+use shard::Shard;
+
+use crate::{Lsn, ScanPage};
+
+/// Position bits that choose the shard: 256 locks, many more than threads that contend for them.
+const SHARD_BITS: u32 = 8;
+
+/// All keys. It knows LSNs, as marks on entries, but no log.
+pub(crate) struct Keyspace {
+    seed: HashSeed,
+    shards: Box<[RwLock<Shard>]>,
+}
+
+/// What a look-up saw, and the LSN that it depends on.
+pub(crate) struct Seen {
+    /// The live entry, if there is one.
+    pub(crate) entry: Option<Entry>,
+    /// The record that made what was seen; [`Lsn::ZERO`] if nothing is known of the key.
+    pub(crate) lsn: Lsn,
+}
+
+/// Sums over all shards.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Figures {
+    pub(crate) live_keys: u64,
+    pub(crate) live_payload_bytes: u64,
+    pub(crate) used_bytes: u64,
+}
+
+impl Keyspace {
+    pub(crate) fn new(seed: HashSeed) -> Self {
+        let shards = (0..1 << SHARD_BITS).map(|_| RwLock::new(Shard::new(SHARD_BITS))).collect();
+        Self { seed, shards }
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> Seen {
+        let hash = self.seed.hash(key);
+        match self.shard(hash.position()).read().find(hash, key) {
+            Some(entry) => Seen { entry: entry.is_live().then(|| entry.clone()), lsn: entry.lsn() },
+            None => Seen { entry: None, lsn: Lsn::ZERO },
+        }
+    }
+
+    /// Stores `entry`; `append` puts the record into the log and is called under the shard's lock, so that
+    /// the order of LSNs is the order of changes to a key.
+    pub(crate) fn set(&self, entry: Entry, watermark: Lsn, append: impl FnOnce() -> Lsn) -> Lsn {
+        let hash = self.seed.hash(entry.key());
+        let mut shard = self.shard(hash.position()).write();
+        let lsn = append();
+        entry.set_lsn(lsn);
+        let replaced = shard.put(self.seed, hash, entry);
+        shard.clear_some_tombstones(watermark);
+        drop(shard);
+        // Freeing a large value takes a while: not under the lock.
+        drop(replaced);
+        lsn
+    }
+
+    /// Deletes `key` if it is there; `append` as for [`set`](Self::set), called only if it is.
+    ///
+    /// Returns whether it was there and the LSN that this answer depends on. `watermark` is where replies
+    /// have got to: a deletion beyond it leaves a tombstone, so that a reader who misses the key knows
+    /// what it depends on.
+    pub(crate) fn delete(&self, key: &[u8], watermark: Lsn, append: impl FnOnce() -> Lsn) -> (bool, Lsn) {
+        let hash = self.seed.hash(key);
+        let tombstone = Entry::tombstone(key);
+        let mut shard = self.shard(hash.position()).write();
+        shard.clear_some_tombstones(watermark);
+        match shard.find(hash, key) {
+            None => return (false, Lsn::ZERO),
+            Some(entry) if !entry.is_live() => return (false, entry.lsn()),
+            Some(_) => {}
+        }
+        let lsn = append();
+        let removed = if lsn <= watermark {
+            shard.remove(hash, key)
+        } else {
+            tombstone.set_lsn(lsn);
+            shard.put(self.seed, hash, tombstone)
+        };
+        drop(shard);
+        drop(removed);
+        (true, lsn)
+    }
+
+    /// One page of keys with `prefix`, at most `limit`, from `cursor` on.
+    pub(crate) fn scan(&self, cursor: u64, prefix: &[u8], limit: usize) -> ScanPage {
+        let mut page = PageBuilder::new(prefix, limit);
+        let mut next = Position::from_cursor(cursor);
+        while let Some(from) = next {
+            if page.is_done() {
+                break;
+            }
+            next = self.shard(from).read().scan_table(self.seed, from, &mut page);
+        }
+        page.finish(next)
+    }
+
+    /// The number of live keys.
+    pub(crate) fn count(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.read().figures().live_keys).sum()
+    }
+
+    pub(crate) fn figures(&self) -> Figures {
+        let mut sum = Figures::default();
+        for shard in &self.shards {
+            let shard = shard.read();
+            sum.live_keys += shard.figures().live_keys;
+            sum.live_payload_bytes += shard.figures().live_payload_bytes;
+            sum.used_bytes += shard.used_bytes();
+        }
+        sum
+    }
+
+    /// Clears away all tombstones up to `watermark`.
+    pub(crate) fn clear_tombstones(&self, watermark: Lsn) {
+        for shard in &self.shards {
+            if shard.read().has_tombstones() {
+                shard.write().clear_tombstones(watermark);
+            }
+        }
+    }
+
+    fn shard(&self, position: Position) -> &RwLock<Shard> {
+        &self.shards[position.prefix(SHARD_BITS)]
+    }
+}

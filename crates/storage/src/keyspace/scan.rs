@@ -1,0 +1,71 @@
+use super::entry::{Entry, Key};
+use super::hash::Position;
+use crate::ScanPage;
+
+/// Keys that a page looks at beyond what it may return, before it ends early.
+///
+/// Without such a bound a prefix that matches nothing would make one call walk the whole keyspace.
+const SPARE_WORK_KEYS: usize = 10_000;
+
+/// What looking into a table costs beside its keys, in keys.
+const WORK_PER_TABLE_KEYS: usize = 16;
+
+/// Most bytes of keys in a page, unless its first key alone is longer: quoted fourfold, with 10 bytes
+/// around each of 10,000 keys, a reply stays below 1 MiB.
+const MAX_PAGE_KEY_BYTES: usize = 200 * 1024;
+
+/// Collects one page of a scan, table by table.
+pub(super) struct PageBuilder<'a> {
+    prefix: &'a [u8],
+    limit: usize,
+    keys: Vec<Key>,
+    key_bytes: usize,
+    work_left_keys: usize,
+    is_full: bool,
+}
+
+impl<'a> PageBuilder<'a> {
+    pub(super) fn new(prefix: &'a [u8], limit: usize) -> Self {
+        let limit = limit.max(1);
+        let work_left_keys = SPARE_WORK_KEYS.saturating_add(limit);
+        Self { prefix, limit, keys: Vec::new(), key_bytes: 0, work_left_keys, is_full: false }
+    }
+
+    /// Adds matching keys of a table in the order of their positions, given in any order.
+    ///
+    /// Returns the position of the first key that found no more room. Keys of equal position go into one
+    /// page, because a cursor cannot point between them.
+    pub(super) fn add<'e>(
+        &mut self,
+        table_keys: usize,
+        keys: impl Iterator<Item = (Position, &'e Entry)>,
+    ) -> Option<Position> {
+        self.work_left_keys = self.work_left_keys.saturating_sub(table_keys + WORK_PER_TABLE_KEYS);
+        let mut keys: Vec<_> = keys.filter(|(_, entry)| entry.key().starts_with(self.prefix)).collect();
+        keys.sort_unstable_by_key(|&(position, _)| position);
+        let mut last = None;
+        for (position, entry) in keys {
+            if !self.has_room_for(entry) && last != Some(position) {
+                self.is_full = true;
+                return Some(position);
+            }
+            self.key_bytes += entry.key().len();
+            self.keys.push(Key::of(entry.clone()));
+            last = Some(position);
+        }
+        None
+    }
+
+    pub(super) const fn is_done(&self) -> bool {
+        self.is_full || self.keys.len() >= self.limit || self.work_left_keys == 0
+    }
+
+    pub(super) fn finish(self, next: Option<Position>) -> ScanPage {
+        ScanPage { next_cursor: next.map_or(0, Position::cursor), keys: self.keys }
+    }
+
+    fn has_room_for(&self, entry: &Entry) -> bool {
+        let fits = self.key_bytes + entry.key().len() <= MAX_PAGE_KEY_BYTES;
+        self.keys.is_empty() || (self.keys.len() < self.limit && fits)
+    }
+}

@@ -1,0 +1,225 @@
+use std::collections::VecDeque;
+
+use hashbrown::HashTable;
+
+use super::entry::Entry;
+use super::hash::{HashSeed, KeyHash, Position};
+use super::scan::PageBuilder;
+use crate::Lsn;
+
+/// Most entries of one table. A full table splits in two, so no insert ever rehashes more than this
+/// many, and a scan page looks at few more keys than it returns. 7/8 of 2,048 slots: hashbrown's load.
+const MAX_TABLE_ENTRIES: usize = 1_792;
+
+/// Durable tombstones that one write clears away; two, so that they go faster than they come.
+const TOMBSTONES_CLEARED_PER_WRITE: usize = 2;
+
+/// The part of the keyspace whose positions share their first bits, under one lock.
+///
+/// An extendible hash table: a directory, indexed by the position's next bits, of small tables that split.
+pub(super) struct Shard {
+    /// Position bits that all keys of this shard share.
+    prefix_bits: u32,
+    /// Bits that index the directory: it has 2^depth slots.
+    depth: u32,
+    /// The index in `tables` for each value of the next `depth` position bits.
+    directory: Vec<u32>,
+    tables: Vec<Table>,
+    /// Tombstones in LSN order, with the hash of their key.
+    tombstones: VecDeque<(Lsn, KeyHash)>,
+    figures: ShardFigures,
+}
+
+/// A small hash table of the keys whose positions share `prefix_bits + depth` bits.
+struct Table {
+    depth: u32,
+    entries: HashTable<Entry>,
+}
+
+/// What a shard holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ShardFigures {
+    pub(super) live_keys: u64,
+    /// Bytes of keys and values of live entries.
+    pub(super) live_payload_bytes: u64,
+    /// Memory of all entries, tombstones included.
+    entry_bytes: u64,
+}
+
+impl Shard {
+    pub(super) fn new(prefix_bits: u32) -> Self {
+        Self {
+            prefix_bits,
+            depth: 0,
+            directory: vec![0],
+            tables: vec![Table { depth: 0, entries: HashTable::new() }],
+            tombstones: VecDeque::new(),
+            figures: ShardFigures::default(),
+        }
+    }
+
+    pub(super) fn find(&self, hash: KeyHash, key: &[u8]) -> Option<&Entry> {
+        let table = self.tables.get(self.table_index(hash.position()))?;
+        table.entries.find(hash.0, |entry| entry.key() == key)
+    }
+
+    /// Puts `entry` in the place of whatever its key had, and returns that.
+    pub(super) fn put(&mut self, seed: HashSeed, hash: KeyHash, entry: Entry) -> Option<Entry> {
+        self.count_in(&entry);
+        if !entry.is_live() {
+            self.tombstones.push_back((entry.lsn(), hash));
+        }
+        let index = self.table_index(hash.position());
+        if let Some(slot) = self.tables[index].entries.find_mut(hash.0, |old| old.key() == entry.key()) {
+            let old = std::mem::replace(slot, entry);
+            self.count_out(&old);
+            return Some(old);
+        }
+        let index = self.make_room(seed, hash.position(), index);
+        self.tables[index].entries.insert_unique(hash.0, entry, |entry| seed.hash(entry.key()).0);
+        None
+    }
+
+    /// Takes `key` out for good, and returns what it had.
+    pub(super) fn remove(&mut self, hash: KeyHash, key: &[u8]) -> Option<Entry> {
+        self.remove_if(hash, |entry| entry.key() == key)
+    }
+
+    /// Clears away a few tombstones that nobody can depend on any more.
+    pub(super) fn clear_some_tombstones(&mut self, watermark: Lsn) {
+        for _ in 0..TOMBSTONES_CLEARED_PER_WRITE {
+            if !self.clear_tombstone(watermark) {
+                return;
+            }
+        }
+    }
+
+    /// Clears away all tombstones that nobody can depend on any more.
+    pub(super) fn clear_tombstones(&mut self, watermark: Lsn) {
+        while self.clear_tombstone(watermark) {}
+        if self.tombstones.is_empty() {
+            self.tombstones = VecDeque::new();
+        }
+    }
+
+    pub(super) fn has_tombstones(&self) -> bool {
+        !self.tombstones.is_empty()
+    }
+
+    pub(super) const fn figures(&self) -> ShardFigures {
+        self.figures
+    }
+
+    /// Memory of entries, tables and directory, in bytes.
+    pub(super) fn used_bytes(&self) -> u64 {
+        let slots: usize = self.tables.iter().map(|table| table.entries.allocation_size()).sum();
+        let tables = slots + self.tables.capacity() * size_of::<Table>();
+        let directory = self.directory.capacity() * size_of::<u32>();
+        let tombstones = self.tombstones.capacity() * size_of::<(Lsn, KeyHash)>();
+        self.figures.entry_bytes + (tables + directory + tombstones) as u64
+    }
+
+    /// Adds the keys of one table, the one that holds `from`, to a scan's page.
+    ///
+    /// Returns where the scan goes on: inside this table if the page filled up, else after it.
+    pub(super) fn scan_table(
+        &self,
+        seed: HashSeed,
+        from: Position,
+        page: &mut PageBuilder<'_>,
+    ) -> Option<Position> {
+        let table = &self.tables[self.table_index(from)];
+        let keys = table.entries.iter().filter_map(|entry| {
+            let position = seed.hash(entry.key()).position();
+            (position >= from && entry.is_live()).then_some((position, entry))
+        });
+        page.add(table.entries.len(), keys).or_else(|| from.after_prefix(self.prefix_bits + table.depth))
+    }
+
+    fn table_index(&self, position: Position) -> usize {
+        let slot = position.prefix(self.prefix_bits + self.depth) & (self.directory.len() - 1);
+        self.directory[slot] as usize
+    }
+
+    /// Splits the table at `index` while it is full; returns the table that `position` belongs to then.
+    fn make_room(&mut self, seed: HashSeed, position: Position, mut index: usize) -> usize {
+        while self.tables[index].entries.len() >= MAX_TABLE_ENTRIES
+            && self.prefix_bits + self.tables[index].depth < MAX_PREFIX_BITS
+        {
+            self.split(seed, index);
+            index = self.table_index(position);
+        }
+        index
+    }
+
+    fn split(&mut self, seed: HashSeed, index: usize) {
+        if self.tables[index].depth == self.depth {
+            self.directory = self.directory.iter().flat_map(|&table| [table, table]).collect();
+            self.depth += 1;
+        }
+        let depth = self.tables[index].depth + 1;
+        let entries = std::mem::take(&mut self.tables[index].entries);
+        let [mut low, mut high] = [0, 1].map(|_| HashTable::with_capacity(entries.len() / 2));
+        for entry in entries {
+            let hash = seed.hash(entry.key());
+            let upper = hash.position().prefix(self.prefix_bits + depth) & 1 == 1;
+            let half = if upper { &mut high } else { &mut low };
+            half.insert_unique(hash.0, entry, |entry: &Entry| seed.hash(entry.key()).0);
+        }
+        self.tables[index] = Table { depth, entries: low };
+        self.tables.push(Table { depth, entries: high });
+        self.point_upper_half_at_last_table(index, depth);
+    }
+
+    /// Of the directory slots that name the table `index`, those of the upper half now name the newest one.
+    fn point_upper_half_at_last_table(&mut self, index: usize, depth: u32) {
+        let newest = self.tables.len() - 1;
+        let shift = self.depth - depth;
+        for (slot, table) in self.directory.iter_mut().enumerate() {
+            if *table as usize == index && (slot >> shift) & 1 == 1 {
+                *table = newest as u32;
+            }
+        }
+    }
+
+    fn clear_tombstone(&mut self, watermark: Lsn) -> bool {
+        match self.tombstones.front() {
+            Some(&(lsn, hash)) if lsn <= watermark => {
+                self.tombstones.pop_front();
+                self.remove_if(hash, |entry| entry.lsn() == lsn && !entry.is_live());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn remove_if(&mut self, hash: KeyHash, is_it: impl FnMut(&Entry) -> bool) -> Option<Entry> {
+        let index = self.table_index(hash.position());
+        let (old, _) = self.tables[index].entries.find_entry(hash.0, is_it).ok()?.remove();
+        self.count_out(&old);
+        Some(old)
+    }
+
+    fn count_in(&mut self, entry: &Entry) {
+        self.figures.entry_bytes += memory_bytes(entry);
+        if entry.is_live() {
+            self.figures.live_keys += 1;
+            self.figures.live_payload_bytes += entry.payload_bytes() as u64;
+        }
+    }
+
+    fn count_out(&mut self, entry: &Entry) {
+        self.figures.entry_bytes -= memory_bytes(entry);
+        if entry.is_live() {
+            self.figures.live_keys -= 1;
+            self.figures.live_payload_bytes -= entry.payload_bytes() as u64;
+        }
+    }
+}
+
+/// Splitting by more bits would not separate keys: 2^40 tables never fit into memory.
+const MAX_PREFIX_BITS: u32 = 40;
+
+fn memory_bytes(entry: &Entry) -> u64 {
+    (Entry::OVERHEAD_BYTES + entry.payload_bytes()) as u64
+}

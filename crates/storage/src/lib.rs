@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod durable;
+mod error;
+mod execute;
+pub mod fs;
+mod keyspace;
+mod memory;
+mod options;
+mod random;
+mod recovery;
+mod store;
+mod wal;
+
+pub use durable::DurableStore;
+pub use error::Error;
+pub use keyspace::{Key, Value};
+pub use memory::MemoryStore;
+pub use options::{
+    DEFAULT_MAX_KEY_BYTES, DEFAULT_MAX_VALUE_BYTES, Options, ParseSyncPolicyError, SyncPolicy,
+};
+pub use recovery::RecoveryReport;
+pub use store::{Lsn, Op, Outcome, Reply, ScanPage, Stats, Store};

@@ -1,0 +1,119 @@
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Longest key, in bytes, unless [`Options`] says otherwise.
+pub const DEFAULT_MAX_KEY_BYTES: usize = 64 * 1024;
+
+/// Longest value, in bytes, unless [`Options`] says otherwise.
+pub const DEFAULT_MAX_VALUE_BYTES: usize = 16 * 1024 * 1024;
+
+/// When a write counts as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum SyncPolicy {
+    /// After a sync: survives a crash of the process or the kernel, and a power loss.
+    #[default]
+    Always,
+    /// After `write(2)`: survives a crash of the process. A sync runs at this interval beside the writes, so
+    /// a kernel crash or power loss takes at most the last two intervals.
+    Interval(Duration),
+    /// After `write(2)`: survives a crash of the process; what a power loss takes is up to the kernel.
+    Never,
+}
+
+/// The text is no sync policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no sync policy: say always, never, or interval:<duration> such as interval:100ms")]
+pub struct ParseSyncPolicyError(String);
+
+impl FromStr for SyncPolicy {
+    type Err = ParseSyncPolicyError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let interval = |text: &str| {
+            let digits_end = text.find(|c: char| !c.is_ascii_digit())?;
+            let (digits, unit) = text.split_at(digits_end);
+            let number: u64 = digits.parse().ok()?;
+            let millis = match unit {
+                "ms" => number,
+                "s" => number.checked_mul(1000)?,
+                "m" => number.checked_mul(60_000)?,
+                _ => return None,
+            };
+            (1..=MAX_INTERVAL_MS).contains(&millis).then(|| Self::Interval(Duration::from_millis(millis)))
+        };
+        match text {
+            "always" => Ok(Self::Always),
+            "never" => Ok(Self::Never),
+            _ => text
+                .strip_prefix("interval:")
+                .and_then(interval)
+                .ok_or_else(|| ParseSyncPolicyError(text.to_owned())),
+        }
+    }
+}
+
+/// Longest interval between syncs: an hour.
+const MAX_INTERVAL_MS: u64 = 3_600_000;
+
+impl fmt::Display for SyncPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Always => f.write_str("always"),
+            Self::Interval(interval) => write!(f, "interval:{}ms", interval.as_millis()),
+            Self::Never => f.write_str("never"),
+        }
+    }
+}
+
+/// How a store behaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// When a write counts as done; [`SyncPolicy::Always`] by default.
+    pub sync_policy: SyncPolicy,
+    /// Longest key, in bytes; 64 KiB by default, at most 1 GiB.
+    pub max_key_bytes: usize,
+    /// Longest value, in bytes; 16 MiB by default, at most 1 GiB.
+    pub max_value_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            sync_policy: SyncPolicy::default(),
+            max_key_bytes: DEFAULT_MAX_KEY_BYTES,
+            max_value_bytes: DEFAULT_MAX_VALUE_BYTES,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sync_policies_read_back_as_they_are_shown() {
+        for text in ["always", "never", "interval:1ms", "interval:100ms", "interval:3600000ms"] {
+            assert_eq!(text.parse::<SyncPolicy>().map(|policy| policy.to_string()), Ok(text.to_owned()));
+        }
+        assert_eq!("interval:2s".parse(), Ok(SyncPolicy::Interval(Duration::from_secs(2))));
+    }
+
+    #[test]
+    fn what_is_no_sync_policy_is_refused() {
+        for text in [
+            "",
+            "Always",
+            "interval",
+            "interval:",
+            "interval:0ms",
+            "interval:5",
+            "interval:2h",
+            "interval:99999999999999999999s",
+        ] {
+            assert!(text.parse::<SyncPolicy>().is_err(), "{text}");
+        }
+    }
+}

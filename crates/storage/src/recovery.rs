@@ -1,0 +1,206 @@
+//! From a file to a keyspace and a log that goes on: open, read, mend, mark the new epoch.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::fs::{FileSystem, Lock, LogFile, read_up_to, write_all_at};
+use crate::keyspace::{Entry, HashSeed, Keyspace};
+use crate::wal::{
+    BatchHeader, Change, Ending, FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError, LSN_STRIDE,
+    LogStart, ReadError, Reader,
+};
+use crate::{Error, Lsn, SyncPolicy};
+
+/// How much of an unproven tail is rewritten at one go.
+const REWRITE_BYTES: usize = 1024 * 1024;
+
+/// What recovery found when a store was opened.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct RecoveryReport {
+    /// Live keys after recovery.
+    pub keys: u64,
+    /// Records replayed.
+    pub records: u64,
+    /// Bytes of a torn tail that were dropped: a write that a crash cut, never acknowledged as durable.
+    pub torn_bytes_dropped: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// A log that was opened and read.
+pub(crate) struct Recovered {
+    pub(crate) keyspace: Keyspace,
+    pub(crate) start: LogStart,
+    pub(crate) report: RecoveryReport,
+}
+
+/// Opens the log at `path`, or makes one, and restores its keyspace.
+///
+/// A file that is refused is left as it is. A crash at any step leaves a file that recovers to the same state.
+pub(crate) fn recover(fs: &dyn FileSystem, path: &Path, policy: SyncPolicy) -> Result<Recovered, Error> {
+    let began = Instant::now();
+    let log = OpenLog::open(fs, path)?;
+    let header = log.header(fs)?;
+    let keyspace = Keyspace::new(HashSeed(header.hash_seed));
+    let reader = Reader::new(&*log.file, log.len()?, &header);
+    let ending =
+        reader.read(|change, lsn| apply(&keyspace, change, lsn)).map_err(|error| log.read_error(error))?;
+    log.mend(&ending)?;
+    let start = log.begin_epoch(&header, &ending, policy)?;
+    let report = RecoveryReport {
+        keys: keyspace.count(),
+        records: ending.records,
+        torn_bytes_dropped: ending.torn_bytes,
+        elapsed: began.elapsed(),
+    };
+    Ok(Recovered { keyspace, start, report })
+}
+
+fn apply(keyspace: &Keyspace, change: Change<'_>, lsn: Lsn) {
+    match change {
+        Change::Set { key, value } => {
+            keyspace.set(Entry::live(key, value), lsn, || lsn);
+        }
+        Change::Delete { key } => {
+            keyspace.delete(key, lsn, || lsn);
+        }
+    }
+}
+
+/// A log's file, locked.
+struct OpenLog {
+    path: PathBuf,
+    file: Arc<dyn LogFile>,
+}
+
+impl OpenLog {
+    fn open(fs: &dyn FileSystem, path: &Path) -> Result<Self, Error> {
+        let file = fs.open(path).map_err(|error| io_error("open", path, error))?;
+        match file.try_lock().map_err(|error| io_error("lock", path, error))? {
+            Lock::Taken => Ok(Self { path: path.to_owned(), file }),
+            Lock::HeldBy { pid } => Err(Error::Locked { path: path.to_owned(), holder_pid: pid }),
+        }
+    }
+
+    /// The file header; a file without any content gets one.
+    fn header(&self, fs: &dyn FileSystem) -> Result<FileHeader, Error> {
+        if self.is_blank()? {
+            return self.create(fs);
+        }
+        let mut bytes = [0; FILE_HEADER_BYTES];
+        let read = self.check("read", read_up_to(&*self.file, &mut bytes, 0))?;
+        FileHeader::decode(bytes.split_at(read).0).map_err(|error| self.header_error(error))
+    }
+
+    /// Whether the file is empty or all zeros: what a crash can leave of a log that was just being made.
+    fn is_blank(&self) -> Result<bool, Error> {
+        let mut buffer = vec![0; REWRITE_BYTES];
+        let mut offset = 0;
+        loop {
+            let read = self.check("read", read_up_to(&*self.file, &mut buffer, offset))?;
+            if read == 0 {
+                return Ok(true);
+            }
+            if buffer.iter().take(read).any(|&byte| byte != 0) {
+                return Ok(false);
+            }
+            offset += read as u64;
+        }
+    }
+
+    fn create(&self, fs: &dyn FileSystem) -> Result<FileHeader, Error> {
+        let created_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let header = FileHeader {
+            log_id: crate::random::bytes()?,
+            hash_seed: crate::random::bytes()?,
+            created_ms: u64::try_from(created_ms).unwrap_or(u64::MAX),
+        };
+        self.check("write to", write_all_at(&*self.file, &header.encode(), 0))?;
+        self.check("sync", self.file.sync())?;
+        self.check("sync the directory of", fs.sync_parent(&self.path))?;
+        Ok(header)
+    }
+
+    /// Cuts a torn tail off and makes sure that what was read is what the disk has.
+    ///
+    /// After a failed sync the page cache may show bytes that the disk does not have, and a later sync
+    /// says nothing of them. Written again they are dirty, and the sync is about them.
+    fn mend(&self, ending: &Ending) -> Result<(), Error> {
+        if ending.torn_bytes > 0 {
+            self.check("cut the torn tail of", self.file.set_len(ending.offset))?;
+        }
+        let mut buffer = vec![0; REWRITE_BYTES];
+        let mut at = ending.unproven_from;
+        while at < ending.offset {
+            let want = (ending.offset - at).min(REWRITE_BYTES as u64) as usize;
+            let piece = buffer.split_at_mut(want).0;
+            self.check("read", read_up_to(&*self.file, piece, at))?;
+            self.check("write to", write_all_at(&*self.file, piece, at))?;
+            at += want as u64;
+        }
+        self.check("sync", self.file.sync())
+    }
+
+    /// Seals what was recovered, under a new epoch.
+    ///
+    /// Unless the log was closed, writes may be lost without a trace: their LSNs are not given again.
+    fn begin_epoch(
+        &self,
+        header: &FileHeader,
+        ending: &Ending,
+        policy: SyncPolicy,
+    ) -> Result<LogStart, Error> {
+        let stride = if ending.is_closed { 0 } else { LSN_STRIDE };
+        let next_lsn = Lsn::new(ending.next_lsn.get().saturating_add(stride));
+        let epoch = ending.epoch.saturating_add(1);
+        let crc_seed = header.crc_seed();
+        let last_lsn = Lsn::new(next_lsn.get() - 1);
+        let seal = BatchHeader::seal(false, epoch, last_lsn, ending.previous_crc, crc_seed);
+        let (bytes, previous_crc) = BatchHeader { jumps: stride > 0, ..seal }.encode(crc_seed);
+        self.check("write to", write_all_at(&*self.file, &bytes, ending.offset))?;
+        self.check("sync", self.file.sync())?;
+        Ok(LogStart {
+            path: self.path.clone(),
+            file: Arc::clone(&self.file),
+            policy,
+            offset: ending.offset + bytes.len() as u64,
+            epoch,
+            crc_seed,
+            previous_crc,
+            next_lsn,
+            last_timestamp_ms: ending.last_timestamp_ms,
+        })
+    }
+
+    fn len(&self) -> Result<u64, Error> {
+        self.check("read", self.file.len_bytes())
+    }
+
+    fn check<T>(&self, action: &'static str, result: std::io::Result<T>) -> Result<T, Error> {
+        result.map_err(|error| io_error(action, &self.path, error))
+    }
+
+    fn header_error(&self, error: HeaderError) -> Error {
+        let path = self.path.clone();
+        match error {
+            HeaderError::Foreign(reason) => Error::NotALog { path, reason },
+            HeaderError::Newer { found } => Error::NewerFormat { path, found, supported: FORMAT_VERSION },
+            HeaderError::Damaged(reason) => Error::Corrupted { path, offset: 0, reason: reason.to_owned() },
+        }
+    }
+
+    fn read_error(&self, error: ReadError) -> Error {
+        match error {
+            ReadError::Io(error) => io_error("read", &self.path, error),
+            ReadError::Corrupted { offset, reason } => {
+                Error::Corrupted { path: self.path.clone(), offset, reason }
+            }
+        }
+    }
+}
+
+fn io_error(action: &'static str, path: &Path, source: std::io::Error) -> Error {
+    Error::Io { action, path: path.to_owned(), source: Arc::new(source) }
+}

@@ -1,0 +1,280 @@
+//! The seam between the server and an engine: what every store can do.
+
+use std::fmt;
+use std::future::Future;
+
+use crate::{Error, Key, Value};
+
+/// A log sequence number: the place of a record in the history of a store.
+///
+/// LSNs only grow, and one is never used twice, also not after a crash. They are not byte positions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Lsn(u64);
+
+impl Lsn {
+    /// Before the first record: what depends on it depends on nothing.
+    pub const ZERO: Self = Self(0);
+
+    /// The LSN with this number.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Lsn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One operation of a batch; keys and values are borrowed until [`Store::submit`] ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Op<'a> {
+    /// Read a value.
+    Get {
+        /// The key to read.
+        key: &'a [u8],
+    },
+    /// Store a value.
+    Set {
+        /// The key to write.
+        key: &'a [u8],
+        /// Its new value.
+        value: &'a [u8],
+    },
+    /// Remove a key.
+    Delete {
+        /// The key to remove.
+        key: &'a [u8],
+    },
+    /// Ask whether a key is there.
+    Exists {
+        /// The key to look for.
+        key: &'a [u8],
+    },
+    /// Count the keys.
+    Count,
+    /// Read one page of keys.
+    Scan {
+        /// 0 at first, then [`ScanPage::next_cursor`] of the page before.
+        cursor: u64,
+        /// Only keys that start with these bytes.
+        prefix: &'a [u8],
+        /// Most keys that the page may have; also bounds the work.
+        limit: usize,
+    },
+    /// Read the store's figures.
+    Stats,
+}
+
+/// The answer to one [`Op`].
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The answer must not be shown to anybody before [`Store::wait`] for this LSN has succeeded.
+    pub depends_on: Lsn,
+    /// What the operation came to.
+    pub outcome: Result<Outcome, Error>,
+}
+
+/// What an operation came to.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// [`Op::Get`]: the value, if the key is there.
+    Value(Option<Value>),
+    /// [`Op::Set`]: stored.
+    Stored,
+    /// [`Op::Delete`]: whether the key was there.
+    Deleted(bool),
+    /// [`Op::Exists`]: whether the key is there.
+    Exists(bool),
+    /// [`Op::Count`]: the number of keys.
+    Count(u64),
+    /// [`Op::Scan`]: the page.
+    Page(ScanPage),
+    /// [`Op::Stats`]: the figures.
+    Stats(Stats),
+}
+
+/// One page of keys.
+#[derive(Debug, Clone, Default)]
+pub struct ScanPage {
+    /// Where the next page starts, below 2^53; 0 when this page was the last.
+    pub next_cursor: u64,
+    /// The keys of this page, in no useful order. It may be empty before the last page.
+    pub keys: Vec<Key>,
+}
+
+/// Figures of a store; those that an engine does not have are 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Live keys.
+    pub keys: u64,
+    /// Memory that entries and tables take, counted, in bytes.
+    pub used_bytes: u64,
+    /// The log's size in bytes.
+    pub log_bytes: u64,
+    /// What the live entries alone would take in a log, in bytes.
+    pub live_bytes: u64,
+    /// The highest LSN that survives a power loss.
+    pub durable_lsn: u64,
+    /// Syncs of the log since the start.
+    pub syncs: u64,
+    /// Batches written to the log since the start.
+    pub batches: u64,
+    /// Most records that one batch held since the start.
+    pub peak_batch_records: u64,
+    /// Records that recovery replayed at the start.
+    pub records_recovered: u64,
+    /// Bytes of a torn tail that recovery dropped at the start.
+    pub torn_bytes_dropped: u64,
+}
+
+/// A key-value store: what the server needs of an engine, and what an embedding program uses.
+///
+/// The primitive is a batch in two steps, so that a pipeline of many commands costs one wait:
+/// [`submit`](Self::submit) carries operations out in order and says on which LSN each reply depends;
+/// [`wait`](Self::wait) waits until such an LSN is as durable as the sync policy asks. The single-key
+/// calls are made of those two.
+pub trait Store: Clone + Send + Sync + 'static {
+    /// Carries out a prefix of `ops`, in order, and appends one [`Reply`] for each to `replies`.
+    ///
+    /// At least one operation is carried out if there is any; it stops early once the replies hold more
+    /// than `max_reply_bytes`. Nothing of a reply may be shown before [`wait`](Self::wait) for its
+    /// [`depends_on`](Reply::depends_on) has succeeded.
+    ///
+    /// Dropping the future before it ends: either none of `ops` was carried out, or all that would have been.
+    fn submit(
+        &self,
+        ops: &[Op<'_>],
+        max_reply_bytes: usize,
+        replies: &mut Vec<Reply>,
+    ) -> impl Future<Output = ()> + Send;
+
+    /// Waits until replies that depend on `lsn` may be shown.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] when the log has failed: the outcome of writes up to `lsn` is unknown.
+    fn wait(&self, lsn: Lsn) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// The highest LSN for which [`wait`](Self::wait) would return at once.
+    fn reply_watermark(&self) -> Lsn;
+
+    /// Reads the value of `key`.
+    ///
+    /// # Errors
+    /// See [`Error`]; a missing key is `Ok(None)`.
+    fn get(&self, key: &[u8]) -> impl Future<Output = Result<Option<Value>, Error>> + Send {
+        async move {
+            match run_one(self, Op::Get { key }).await? {
+                Outcome::Value(value) => Ok(value),
+                _ => Err(Error::Internal("get answered with another outcome")),
+            }
+        }
+    }
+
+    /// Stores `value` under `key`; returns when the write is as durable as the sync policy asks.
+    ///
+    /// Dropping the future: the write was either not begun, or it is carried out whole and only its
+    /// confirmation is lost.
+    ///
+    /// # Errors
+    /// See [`Error`]; a key or value over its limit is refused before anything happens.
+    fn set(&self, key: &[u8], value: &[u8]) -> impl Future<Output = Result<(), Error>> + Send {
+        async move {
+            match run_one(self, Op::Set { key, value }).await? {
+                Outcome::Stored => Ok(()),
+                _ => Err(Error::Internal("set answered with another outcome")),
+            }
+        }
+    }
+
+    /// Removes `key` and says whether it was there; returns when that is as durable as the sync policy asks.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn delete(&self, key: &[u8]) -> impl Future<Output = Result<bool, Error>> + Send {
+        async move {
+            match run_one(self, Op::Delete { key }).await? {
+                Outcome::Deleted(was_there) => Ok(was_there),
+                _ => Err(Error::Internal("delete answered with another outcome")),
+            }
+        }
+    }
+
+    /// Says whether `key` is there.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn exists(&self, key: &[u8]) -> impl Future<Output = Result<bool, Error>> + Send {
+        async move {
+            match run_one(self, Op::Exists { key }).await? {
+                Outcome::Exists(is_there) => Ok(is_there),
+                _ => Err(Error::Internal("exists answered with another outcome")),
+            }
+        }
+    }
+
+    /// Counts the keys.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn count(&self) -> impl Future<Output = Result<u64, Error>> + Send {
+        async move {
+            match run_one(self, Op::Count).await? {
+                Outcome::Count(keys) => Ok(keys),
+                _ => Err(Error::Internal("count answered with another outcome")),
+            }
+        }
+    }
+
+    /// Reads a page of at most `limit` keys that start with `prefix`.
+    ///
+    /// Start with cursor 0 and go on with [`ScanPage::next_cursor`] until that is 0. A key that is there
+    /// during the whole scan is returned at least once; one that comes or goes meanwhile may or may not be.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn scan(
+        &self,
+        cursor: u64,
+        prefix: &[u8],
+        limit: usize,
+    ) -> impl Future<Output = Result<ScanPage, Error>> + Send {
+        async move {
+            match run_one(self, Op::Scan { cursor, prefix, limit }).await? {
+                Outcome::Page(page) => Ok(page),
+                _ => Err(Error::Internal("scan answered with another outcome")),
+            }
+        }
+    }
+
+    /// Reads the store's figures.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn stats(&self) -> impl Future<Output = Result<Stats, Error>> + Send {
+        async move {
+            match run_one(self, Op::Stats).await? {
+                Outcome::Stats(stats) => Ok(stats),
+                _ => Err(Error::Internal("stats answered with another outcome")),
+            }
+        }
+    }
+}
+
+async fn run_one<S: Store>(store: &S, op: Op<'_>) -> Result<Outcome, Error> {
+    let mut replies = Vec::with_capacity(1);
+    store.submit(&[op], usize::MAX, &mut replies).await;
+    let reply = replies.pop().ok_or(Error::Internal("an operation got no reply"))?;
+    let outcome = reply.outcome?;
+    store.wait(reply.depends_on).await?;
+    Ok(outcome)
+}

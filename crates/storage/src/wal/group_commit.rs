@@ -1,0 +1,368 @@
+use std::fmt;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::{Semaphore, SetOnce};
+
+use super::syncer::Syncer;
+use super::tail::Tail;
+use super::waiters::{Ticket, Waiters};
+use super::writer::Writer;
+use crate::fs::LogFile;
+use crate::{Error, Lsn, Stats, SyncPolicy};
+
+/// Most bytes of records that wait to be written; beyond, writers wait for admission. A single larger
+/// record is admitted when nothing else waits.
+const MAX_WAITING_BYTES: u32 = 8 * 1024 * 1024;
+
+/// A log that takes records: shared by all writers, served by one thread.
+pub(crate) struct Log {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Where a log goes on after recovery.
+pub(crate) struct LogStart {
+    pub(crate) path: PathBuf,
+    pub(crate) file: Arc<dyn LogFile>,
+    pub(crate) policy: SyncPolicy,
+    /// Where the next batch goes, in bytes from the start of the file.
+    pub(crate) offset: u64,
+    pub(crate) epoch: u32,
+    pub(crate) crc_seed: u32,
+    pub(crate) previous_crc: u32,
+    pub(crate) next_lsn: Lsn,
+    pub(crate) last_timestamp_ms: u64,
+}
+
+/// What the writers, the waiters and the log's threads share.
+pub(super) struct Shared {
+    pub(super) path: PathBuf,
+    pub(super) file: Arc<dyn LogFile>,
+    policy: SyncPolicy,
+    pub(super) tail: Mutex<Tail>,
+    /// Tells the writer thread that the tail has records, or is closing.
+    pub(super) work: Condvar,
+    /// A permit per byte that may wait.
+    admission: Semaphore,
+    /// Admissions that may still append.
+    in_flight: AtomicUsize,
+    appended: AtomicU64,
+    written: AtomicU64,
+    synced: AtomicU64,
+    pub(super) waiters: Waiters,
+    failure: SetOnce<Error>,
+    pub(super) counters: Counters,
+}
+
+#[derive(Default)]
+pub(super) struct Counters {
+    pub(super) log_bytes: AtomicU64,
+    pub(super) syncs: AtomicU64,
+    pub(super) batches: AtomicU64,
+    pub(super) peak_batch_records: AtomicU64,
+}
+
+impl Log {
+    /// Starts the log's threads. `on_idle` is called with the reply watermark when writes have paused.
+    pub(crate) fn start(start: LogStart, on_idle: impl Fn(Lsn) + Send + 'static) -> Result<Self, Error> {
+        let last_lsn = start.next_lsn.get() - 1;
+        let shared = Arc::new(Shared {
+            path: start.path.clone(),
+            file: Arc::clone(&start.file),
+            policy: start.policy,
+            tail: Mutex::new(Tail::new(start.next_lsn, start.last_timestamp_ms)),
+            work: Condvar::new(),
+            admission: Semaphore::new(MAX_WAITING_BYTES as usize),
+            in_flight: AtomicUsize::new(0),
+            appended: AtomicU64::new(last_lsn),
+            written: AtomicU64::new(last_lsn),
+            synced: AtomicU64::new(last_lsn),
+            waiters: Waiters::new(),
+            failure: SetOnce::new(),
+            counters: Counters { log_bytes: AtomicU64::new(start.offset), ..Counters::default() },
+        });
+        let syncer = match start.policy {
+            SyncPolicy::Interval(interval) => Some(Syncer::start(Arc::clone(&shared), interval)?),
+            SyncPolicy::Always | SyncPolicy::Never => None,
+        };
+        let writer = Writer::new(Arc::clone(&shared), &start, syncer, Box::new(on_idle));
+        let thread = spawn("wal-writer", &shared, move || writer.run())?;
+        Ok(Self { shared, threads: Mutex::new(vec![thread]) })
+    }
+
+    /// Waits until `bytes` of records may be appended.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`], [`Error::Closed`].
+    pub(crate) async fn admit(&self, bytes: usize) -> Result<Admission<'_>, Error> {
+        let (in_flight, charge) = (InFlight::begin(&self.shared), charge(bytes));
+        let permit = self.shared.admission.acquire_many(charge).await;
+        permit.map(|permit| permit.forget()).map_err(|_| self.shared.refusal())?;
+        Ok(Admission { in_flight, charge, now_ms: now_ms() })
+    }
+
+    /// As [`admit`](Self::admit), but `None` if that would have to wait.
+    pub(crate) fn try_admit(&self, bytes: usize) -> Option<Result<Admission<'_>, Error>> {
+        use tokio::sync::TryAcquireError;
+        let (in_flight, charge) = (InFlight::begin(&self.shared), charge(bytes));
+        match self.shared.admission.try_acquire_many(charge) {
+            Ok(permit) => {
+                permit.forget();
+                Some(Ok(Admission { in_flight, charge, now_ms: now_ms() }))
+            }
+            Err(TryAcquireError::Closed) => Some(Err(self.shared.refusal())),
+            Err(TryAcquireError::NoPermits) => None,
+        }
+    }
+
+    /// Waits until replies that depend on `lsn` may leave.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] if that will never be.
+    pub(crate) async fn wait(&self, lsn: Lsn) -> Result<(), Error> {
+        if lsn <= self.watermark() {
+            return Ok(());
+        }
+        WaitFor { shared: &self.shared, lsn: lsn.get(), ticket: None }.await
+    }
+
+    /// How far replies may leave under the sync policy.
+    pub(crate) fn watermark(&self) -> Lsn {
+        self.shared.watermark()
+    }
+
+    /// The LSN of the newest record.
+    pub(crate) fn appended(&self) -> Lsn {
+        Lsn::new(self.shared.appended.load(Ordering::Acquire))
+    }
+
+    /// Ends when the log has failed.
+    pub(crate) async fn failed(&self) -> Error {
+        self.shared.failure.wait().await.clone()
+    }
+
+    pub(crate) fn fill_stats(&self, stats: &mut Stats) {
+        let counters = &self.shared.counters;
+        stats.log_bytes = counters.log_bytes.load(Ordering::Relaxed);
+        stats.syncs = counters.syncs.load(Ordering::Relaxed);
+        stats.batches = counters.batches.load(Ordering::Relaxed);
+        stats.peak_batch_records = counters.peak_batch_records.load(Ordering::Relaxed);
+        stats.durable_lsn = self.shared.synced.load(Ordering::Acquire);
+    }
+
+    /// Takes no more records, writes and syncs what there is, seals the log. Blocks. Idempotent.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] if the log failed, now or before.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        self.shared.admission.close();
+        fence(Ordering::SeqCst);
+        self.shared.tail.lock().is_closing = true;
+        self.shared.work.notify_one();
+        for thread in self.threads.lock().drain(..) {
+            if thread.join().is_err() {
+                self.shared.fail(Error::Internal("the log writer panicked"));
+            }
+        }
+        self.shared.failure.get().map_or(Ok(()), |failure| Err(failure.clone()))
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::error!(%error, "the log was not closed cleanly");
+        }
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log").field("path", &self.shared.path).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(super) fn watermark(&self) -> Lsn {
+        let watermark = match self.policy {
+            SyncPolicy::Always => &self.synced,
+            SyncPolicy::Interval(_) | SyncPolicy::Never => &self.written,
+        };
+        Lsn::new(watermark.load(Ordering::Acquire))
+    }
+
+    pub(super) const fn syncs_every_batch(&self) -> bool {
+        matches!(self.policy, SyncPolicy::Always)
+    }
+
+    pub(super) fn written(&self) -> Lsn {
+        Lsn::new(self.written.load(Ordering::Acquire))
+    }
+
+    pub(super) fn synced(&self) -> Lsn {
+        Lsn::new(self.synced.load(Ordering::Acquire))
+    }
+
+    pub(super) fn set_written(&self, lsn: Lsn) {
+        self.written.store(lsn.get(), Ordering::Release);
+    }
+
+    /// Syncs the file; what was written before is durable then.
+    pub(super) fn sync(&self) -> Result<(), Error> {
+        let written = self.written.load(Ordering::Acquire);
+        self.file.sync().map_err(|error| self.io_error("sync", error))?;
+        self.counters.syncs.fetch_add(1, Ordering::Relaxed);
+        self.synced.fetch_max(written, Ordering::AcqRel);
+        Ok(())
+    }
+
+    pub(super) fn release(&self, charge: u32) {
+        self.admission.add_permits(charge as usize);
+    }
+
+    pub(super) fn has_in_flight(&self) -> bool {
+        self.in_flight.load(Ordering::Acquire) > 0
+    }
+
+    /// Poisons the log: nobody is admitted any more, who waits gets the error.
+    pub(super) fn fail(&self, error: Error) {
+        tracing::error!(%error, "the log has failed");
+        // The first failure counts; a later one is a consequence.
+        let _ = self.failure.set(Error::Poisoned { cause: Arc::new(error) });
+        self.admission.close();
+        self.waiters.wake_all(u64::MAX);
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failure.get().is_some()
+    }
+
+    pub(super) fn io_error(&self, action: &'static str, source: std::io::Error) -> Error {
+        Error::Io { action, path: self.path.clone(), source: Arc::new(source) }
+    }
+
+    fn refusal(&self) -> Error {
+        self.failure.get().cloned().unwrap_or(Error::Closed)
+    }
+}
+
+/// The right to append records of so many bytes.
+pub(crate) struct Admission<'a> {
+    in_flight: InFlight<'a>,
+    /// What goes back if nothing is appended.
+    charge: u32,
+    now_ms: u64,
+}
+
+impl Admission<'_> {
+    /// Appends an encoded record; a large one is taken out of `record`.
+    pub(crate) fn append(&mut self, record: &mut Vec<u8>) -> Lsn {
+        let charge = std::mem::take(&mut self.charge);
+        let shared = self.in_flight.shared;
+        let mut tail = shared.tail.lock();
+        let lsn = tail.append(record, self.now_ms, charge);
+        shared.appended.store(lsn.get(), Ordering::Release);
+        lsn
+    }
+}
+
+impl Drop for Admission<'_> {
+    fn drop(&mut self) {
+        if self.charge > 0 {
+            self.in_flight.shared.release(self.charge);
+        }
+    }
+}
+
+/// Somebody who is, or may get, admitted: a closing log waits for them.
+struct InFlight<'a> {
+    shared: &'a Shared,
+}
+
+impl<'a> InFlight<'a> {
+    fn begin(shared: &'a Shared) -> Self {
+        shared.in_flight.fetch_add(1, Ordering::Relaxed);
+        // With the fence in `Log::close`: either we see that admission has ended, or the writer sees us.
+        fence(Ordering::SeqCst);
+        Self { shared }
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.shared.in_flight.fetch_sub(1, Ordering::AcqRel);
+        self.shared.work.notify_one();
+    }
+}
+
+/// Waits until the watermark has reached an LSN.
+struct WaitFor<'a> {
+    shared: &'a Shared,
+    lsn: u64,
+    ticket: Option<Ticket>,
+}
+
+impl WaitFor<'_> {
+    fn result(&self) -> Option<Result<(), Error>> {
+        if self.shared.watermark().get() >= self.lsn {
+            return Some(Ok(()));
+        }
+        self.shared.failure.get().map(|failure| Err(failure.clone()))
+    }
+}
+
+impl Future for WaitFor<'_> {
+    type Output = Result<(), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(result) = self.result() {
+            return Poll::Ready(result);
+        }
+        if self.ticket.is_some_and(|ticket| self.shared.waiters.update(ticket, context.waker())) {
+            return Poll::Pending;
+        }
+        let shared = self.shared;
+        self.ticket = shared.waiters.register(self.lsn, context.waker(), || self.result().is_some());
+        match self.result() {
+            Some(result) => Poll::Ready(result),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for WaitFor<'_> {
+    fn drop(&mut self) {
+        let Some(ticket) = self.ticket else { return };
+        // Whoever was called, even one that was dropped before it could run, passes the call on.
+        if !self.shared.waiters.remove(ticket) {
+            self.shared.waiters.wake_group(ticket, self.shared.watermark().get());
+        }
+    }
+}
+
+pub(super) fn spawn(
+    name: &str,
+    shared: &Shared,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, Error> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .map_err(|error| shared.io_error("start a thread for", error))
+}
+
+fn charge(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(MAX_WAITING_BYTES).clamp(1, MAX_WAITING_BYTES)
+}
+
+fn now_ms() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}

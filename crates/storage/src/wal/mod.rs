@@ -1,0 +1,20 @@
+//! The write-ahead log: records in checksummed batches, one writer thread, group commit.
+//!
+//! Nothing here knows the keyspace: the log takes encoded changes and gives LSNs.
+
+mod batch;
+mod format;
+mod group_commit;
+mod header;
+mod reader;
+mod record;
+mod syncer;
+mod tail;
+mod waiters;
+mod writer;
+
+pub(crate) use batch::{BatchHeader, LSN_STRIDE};
+pub(crate) use group_commit::{Admission, Log, LogStart};
+pub(crate) use header::{FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError};
+pub(crate) use reader::{Ending, ReadError, Reader};
+pub(crate) use record::Change;

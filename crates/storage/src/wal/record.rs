@@ -1,0 +1,184 @@
+use bincode::Options as _;
+use serde::{Deserialize, Serialize};
+use serde_bytes::Bytes;
+
+/// Bytes before a record's body: kind, flags, body length.
+pub(crate) const RECORD_HEADER_BYTES: usize = 6;
+
+/// Bytes of a `Set` record beside its key and value: the header, 8 of timestamp, 4 of variant, 8 of key
+/// length, 8 of value length.
+const SET_OVERHEAD_BYTES: usize = RECORD_HEADER_BYTES + 28;
+
+/// Bytes of a `Delete` record beside its key.
+const DELETE_OVERHEAD_BYTES: usize = RECORD_HEADER_BYTES + 20;
+
+const KIND_SET: u8 = 1;
+const KIND_DELETE: u8 = 2;
+
+/// One change of the keyspace, with all that its key needs to be restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change<'a> {
+    Set { key: &'a [u8], value: &'a [u8] },
+    Delete { key: &'a [u8] },
+}
+
+/// What the log keeps of a change. The type is the same for every encoding of the log.
+#[derive(Serialize, Deserialize)]
+struct Record<'a> {
+    /// Milliseconds since the Unix epoch.
+    timestamp: u64,
+    #[serde(borrow)]
+    command: RecordCommand<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum RecordCommand<'a> {
+    Set {
+        #[serde(borrow)]
+        key: &'a Bytes,
+        value: &'a Bytes,
+    },
+    Delete {
+        key: &'a Bytes,
+    },
+}
+
+/// Why bytes are no record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RecordError {
+    UnknownKind { kind: u8, flags: u8 },
+    Damaged(&'static str),
+}
+
+impl<'a> Change<'a> {
+    /// What the change's record takes in the log.
+    pub(crate) const fn encoded_bytes(&self) -> usize {
+        match self {
+            Self::Set { key, value } => SET_OVERHEAD_BYTES + key.len() + value.len(),
+            Self::Delete { key } => DELETE_OVERHEAD_BYTES + key.len(),
+        }
+    }
+
+    /// What `Set` records of this many keys would take in the log.
+    pub(crate) const fn live_bytes(keys: u64, payload_bytes: u64) -> u64 {
+        keys * SET_OVERHEAD_BYTES as u64 + payload_bytes
+    }
+
+    /// Appends the change's record. Its time is 0 until [`set_timestamp`] is called on these bytes.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        let (kind, command) = match *self {
+            Self::Set { key, value } => {
+                (KIND_SET, RecordCommand::Set { key: Bytes::new(key), value: Bytes::new(value) })
+            }
+            Self::Delete { key } => (KIND_DELETE, RecordCommand::Delete { key: Bytes::new(key) }),
+        };
+        let body_bytes = self.encoded_bytes() - RECORD_HEADER_BYTES;
+        let body_len =
+            u32::try_from(body_bytes).unwrap_or_else(|_| unreachable!("keys and values are under 1 GiB"));
+        out.reserve(self.encoded_bytes());
+        out.extend_from_slice(&[kind, 0]);
+        out.extend_from_slice(&body_len.to_le_bytes());
+        let record = Record { timestamp: 0, command };
+        if encoding(u64::MAX).serialize_into(out, &record).is_err() {
+            unreachable!("writing to memory does not fail and the type has no unserialisable part");
+        }
+    }
+
+    /// Reads the record at the front of `bytes`: the change, its timestamp, the bytes after it.
+    pub(crate) fn decode(bytes: &'a [u8]) -> Result<(Self, u64, &'a [u8]), RecordError> {
+        let (header, rest) = bytes
+            .split_first_chunk::<RECORD_HEADER_BYTES>()
+            .ok_or(RecordError::Damaged("a record is cut short"))?;
+        let [kind, flags, body_len @ ..] = *header;
+        if !matches!(kind, KIND_SET | KIND_DELETE) || flags != 0 {
+            return Err(RecordError::UnknownKind { kind, flags });
+        }
+        let body_len = u32::from_le_bytes(body_len) as usize;
+        let (body, rest) =
+            rest.split_at_checked(body_len).ok_or(RecordError::Damaged("a record is cut short"))?;
+        let record: Record<'_> = encoding(body_len as u64)
+            .deserialize(body)
+            .map_err(|_| RecordError::Damaged("the body of a record cannot be read"))?;
+        let change = match (kind, record.command) {
+            (KIND_SET, RecordCommand::Set { key, value }) => Self::Set { key, value },
+            (KIND_DELETE, RecordCommand::Delete { key }) => Self::Delete { key },
+            _ => return Err(RecordError::Damaged("a record's body is not of its kind")),
+        };
+        Ok((change, record.timestamp, rest))
+    }
+}
+
+/// Puts the time into an encoded record: the body starts with it.
+///
+/// Records are encoded before their place in the log is known, and times in a log never run backwards,
+/// so the time can only be given when the place is.
+pub(crate) fn set_timestamp(record: &mut [u8], timestamp_ms: u64) {
+    if let Some(field) = record.get_mut(RECORD_HEADER_BYTES..RECORD_HEADER_BYTES + 8) {
+        field.copy_from_slice(&timestamp_ms.to_le_bytes());
+    }
+}
+
+/// The frozen encoding of record bodies: bincode 1 with fixed-width little-endian integers.
+fn encoding(limit_bytes: u64) -> impl bincode::Options {
+    bincode::DefaultOptions::new().with_fixint_encoding().with_limit(limit_bytes).reject_trailing_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SET: Change<'_> = Change::Set { key: b"user:1", value: b"john" };
+    const DELETE: Change<'_> = Change::Delete { key: b"user:1" };
+
+    fn encode(change: Change<'_>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        change.encode(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn records_read_back_as_they_were_written() {
+        for change in [SET, DELETE, Change::Set { key: b"", value: b"" }] {
+            let mut bytes = encode(change);
+            assert_eq!(bytes.len(), change.encoded_bytes());
+            set_timestamp(&mut bytes, 1_640_995_200_000);
+            bytes.extend_from_slice(b"rest");
+            assert_eq!(Change::decode(&bytes), Ok((change, 1_640_995_200_000, &b"rest"[..])));
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_a_record_never_change() {
+        let mut bytes = encode(SET);
+        set_timestamp(&mut bytes, 0x0102_0304_0506_0708);
+        let golden = b"\x01\0\x26\0\0\0\x08\x07\x06\x05\x04\x03\x02\x01\0\0\0\0\
+            \x06\0\0\0\0\0\0\0user:1\x04\0\0\0\0\0\0\0john";
+        assert_eq!(bytes, golden);
+    }
+
+    #[test]
+    fn unknown_kinds_and_flags_are_told_from_damage() {
+        for (kind, flags) in [(0, 0), (3, 0), (KIND_SET, 1)] {
+            let mut bytes = encode(SET);
+            bytes[0] = kind;
+            bytes[1] = flags;
+            assert_eq!(Change::decode(&bytes), Err(RecordError::UnknownKind { kind, flags }));
+        }
+    }
+
+    #[test]
+    fn hostile_lengths_are_refused_without_allocating() {
+        for len_at in [2, 18, 32] {
+            let mut bytes = encode(SET);
+            bytes[len_at..len_at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+            assert!(matches!(Change::decode(&bytes), Err(RecordError::Damaged(_))), "length at {len_at}");
+        }
+    }
+
+    #[test]
+    fn a_body_of_another_kind_is_damage() {
+        let mut bytes = encode(DELETE);
+        bytes[0] = KIND_SET;
+        assert!(matches!(Change::decode(&bytes), Err(RecordError::Damaged(_))));
+    }
+}

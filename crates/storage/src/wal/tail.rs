@@ -1,0 +1,95 @@
+use super::batch::BATCH_HEADER_BYTES;
+use super::record::set_timestamp;
+use crate::Lsn;
+
+/// A record from this size on is not copied into the tail's buffer but becomes a chunk of its own, so
+/// that no large copy happens under the log's mutex.
+const LARGE_RECORD_BYTES: usize = 64 * 1024;
+
+/// A buffer larger than this is given back to the allocator after its batch was written.
+const MAX_KEPT_BUFFER_BYTES: usize = 1024 * 1024;
+
+/// The end of the log that is not written yet: the next batch.
+pub(super) struct Tail {
+    /// The batch's bytes. The first chunk starts with room for the batch header, the last takes records.
+    chunks: Vec<Vec<u8>>,
+    records: u32,
+    /// Admitted bytes to give back once the batch is written.
+    charge: u32,
+    next_lsn: u64,
+    last_timestamp_ms: u64,
+    /// Nothing more will be admitted.
+    pub(super) is_closing: bool,
+}
+
+/// A batch on its way into the file.
+pub(super) struct Batch {
+    pub(super) chunks: Vec<Vec<u8>>,
+    pub(super) records: u32,
+    pub(super) charge: u32,
+    pub(super) first_lsn: Lsn,
+    pub(super) last_lsn: Lsn,
+}
+
+impl Tail {
+    pub(super) fn new(next_lsn: Lsn, last_timestamp_ms: u64) -> Self {
+        Self {
+            chunks: vec![empty_buffer(Vec::new())],
+            records: 0,
+            charge: 0,
+            next_lsn: next_lsn.get(),
+            last_timestamp_ms,
+            is_closing: false,
+        }
+    }
+
+    /// Appends one encoded record. A large one is taken out of `record`, a small one copied.
+    pub(super) fn append(&mut self, record: &mut Vec<u8>, now_ms: u64, charge: u32) -> Lsn {
+        self.last_timestamp_ms = self.last_timestamp_ms.max(now_ms);
+        set_timestamp(record, self.last_timestamp_ms);
+        if record.len() >= LARGE_RECORD_BYTES {
+            self.chunks.push(std::mem::take(record));
+            self.chunks.push(Vec::new());
+        } else if let Some(open) = self.chunks.last_mut() {
+            open.extend_from_slice(record);
+        }
+        self.records += 1;
+        self.charge += charge;
+        let lsn = Lsn::new(self.next_lsn);
+        self.next_lsn += 1;
+        lsn
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// Takes the batch out; `spare` becomes the buffer of the next one.
+    pub(super) fn take(&mut self, spare: Vec<u8>) -> Batch {
+        let first_lsn = self.next_lsn - u64::from(self.records);
+        Batch {
+            chunks: std::mem::replace(&mut self.chunks, vec![empty_buffer(spare)]),
+            records: std::mem::take(&mut self.records),
+            charge: std::mem::take(&mut self.charge),
+            first_lsn: Lsn::new(first_lsn),
+            last_lsn: Lsn::new(self.next_lsn - 1),
+        }
+    }
+}
+
+impl Batch {
+    /// Its first buffer, to be used again.
+    pub(super) fn into_spare(self) -> Vec<u8> {
+        self.chunks
+            .into_iter()
+            .next()
+            .filter(|buffer| buffer.capacity() <= MAX_KEPT_BUFFER_BYTES)
+            .unwrap_or_default()
+    }
+}
+
+fn empty_buffer(mut buffer: Vec<u8>) -> Vec<u8> {
+    buffer.clear();
+    buffer.resize(BATCH_HEADER_BYTES, 0);
+    buffer
+}

@@ -1,0 +1,132 @@
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Waker;
+
+use parking_lot::Mutex;
+
+/// Groups of waiters; a thread's waiters share one. More than threads that usually serve.
+const GROUPS: usize = 32;
+
+/// Who waits for which LSN.
+///
+/// Waking a task of another thread costs a system call, waking one of the own thread next to nothing.
+/// So a thread's waiters form a group in LSN order: the log writer wakes only the first, the group's
+/// leader, and the leader, on its own thread, wakes the others ([`wake_group`](Self::wake_group)).
+pub(super) struct Waiters {
+    groups: [Mutex<Group>; GROUPS],
+}
+
+#[derive(Default)]
+struct Group {
+    by_lsn: BTreeMap<(u64, u64), Waker>,
+    next_id: u64,
+}
+
+/// A place among the waiters.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ticket {
+    group: usize,
+    lsn: u64,
+    id: u64,
+}
+
+impl Waiters {
+    pub(super) fn new() -> Self {
+        Self { groups: std::array::from_fn(|_| Mutex::default()) }
+    }
+
+    /// Adds a waiter for `lsn`, unless `is_reached` says, with the group locked, that it need not wait.
+    pub(super) fn register(
+        &self,
+        lsn: u64,
+        waker: &Waker,
+        is_reached: impl FnOnce() -> bool,
+    ) -> Option<Ticket> {
+        let group_index = group_of_this_thread();
+        let mut group = self.groups[group_index].lock();
+        if is_reached() {
+            return None;
+        }
+        let id = group.next_id;
+        group.next_id += 1;
+        group.by_lsn.insert((lsn, id), waker.clone());
+        Some(Ticket { group: group_index, lsn, id })
+    }
+
+    /// Puts a new waker in the place of the ticket's. `false`: the ticket was called already.
+    pub(super) fn update(&self, ticket: Ticket, waker: &Waker) -> bool {
+        let mut group = self.groups[ticket.group].lock();
+        let Some(old) = group.by_lsn.get_mut(&(ticket.lsn, ticket.id)) else { return false };
+        old.clone_from(waker);
+        true
+    }
+
+    /// Gives the ticket back. `false`: it was called already, maybe as the leader of its group.
+    pub(super) fn remove(&self, ticket: Ticket) -> bool {
+        self.groups[ticket.group].lock().by_lsn.remove(&(ticket.lsn, ticket.id)).is_some()
+    }
+
+    /// Wakes the leader of every group that has somebody waiting for `lsn` or less.
+    pub(super) fn wake_leaders(&self, lsn: u64) {
+        for group in &self.groups {
+            let leader = {
+                let mut group = group.lock();
+                match group.by_lsn.first_entry() {
+                    Some(first) if first.key().0 <= lsn => Some(first.remove()),
+                    _ => None,
+                }
+            };
+            if let Some(leader) = leader {
+                leader.wake();
+            }
+        }
+    }
+
+    /// Wakes everybody in the ticket's group who waits for `lsn` or less: the duty of the one that was called.
+    pub(super) fn wake_group(&self, ticket: Ticket, lsn: u64) {
+        self.groups[ticket.group].wake_up_to(lsn);
+    }
+
+    /// Wakes everybody who waits for `lsn` or less.
+    pub(super) fn wake_all(&self, lsn: u64) {
+        for group in &self.groups {
+            group.wake_up_to(lsn);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.groups.iter().all(|group| group.lock().by_lsn.is_empty())
+    }
+}
+
+trait WakeUpTo {
+    fn wake_up_to(&self, lsn: u64);
+}
+
+impl WakeUpTo for Mutex<Group> {
+    fn wake_up_to(&self, lsn: u64) {
+        let due = {
+            let mut group = self.lock();
+            if group.by_lsn.is_empty() {
+                return;
+            }
+            let later =
+                lsn.checked_add(1).map(|after| group.by_lsn.split_off(&(after, 0))).unwrap_or_default();
+            std::mem::replace(&mut group.by_lsn, later)
+        };
+        due.into_values().for_each(Waker::wake);
+    }
+}
+
+fn group_of_this_thread() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static GROUP: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+    GROUP.with(|group| {
+        let index = group.get().unwrap_or_else(|| NEXT.fetch_add(1, Ordering::Relaxed) % GROUPS);
+        group.set(Some(index));
+        index
+    })
+}

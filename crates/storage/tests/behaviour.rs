@@ -1,0 +1,317 @@
+//! What every store does, run against each implementation.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use rustvault_storage::{DurableStore, Error, MemoryStore, Op, Options, Outcome, Store, SyncPolicy};
+
+fn small_limits() -> Options {
+    let mut options = Options::default();
+    options.max_key_bytes = 10;
+    options.max_value_bytes = 100_000;
+    options
+}
+
+fn with_policy(sync_policy: SyncPolicy) -> Options {
+    let mut options = small_limits();
+    options.sync_policy = sync_policy;
+    options
+}
+
+/// Runs a claim against every store.
+macro_rules! every_store {
+    ($($claim:ident),* $(,)?) => {
+        mod memory {
+            $(
+                #[tokio::test]
+                async fn $claim() {
+                    super::$claim(super::MemoryStore::new(super::small_limits()).unwrap()).await;
+                }
+            )*
+        }
+        mod durable_always {
+            $(
+                #[tokio::test]
+                async fn $claim() {
+                    let folder = tempfile::tempdir().unwrap();
+                    let options = super::with_policy(super::SyncPolicy::Always);
+                    super::$claim(super::DurableStore::open(folder.path().join("log"), options).unwrap()).await;
+                }
+            )*
+        }
+        mod durable_never {
+            $(
+                #[tokio::test]
+                async fn $claim() {
+                    let folder = tempfile::tempdir().unwrap();
+                    let options = super::with_policy(super::SyncPolicy::Never);
+                    super::$claim(super::DurableStore::open(folder.path().join("log"), options).unwrap()).await;
+                }
+            )*
+        }
+    };
+}
+
+every_store!(
+    what_is_set_is_there,
+    what_is_deleted_is_gone,
+    keys_and_values_are_any_bytes,
+    limits_are_errors_and_change_nothing,
+    a_batch_runs_in_order,
+    a_batch_stops_at_the_reply_limit,
+    a_held_value_outlives_its_key,
+    count_counts_live_keys,
+    scan_returns_every_key_once_when_nothing_changes,
+    scan_respects_prefix_and_limit,
+    scan_finds_what_stays_while_others_come_and_go,
+    a_cursor_past_the_end_ends_the_scan,
+    large_values_survive,
+    writers_of_one_key_leave_one_of_their_values,
+);
+
+async fn what_is_set_is_there(store: impl Store) {
+    assert_eq!(store.get(b"k").await.unwrap(), None);
+    store.set(b"k", b"one").await.unwrap();
+    assert_eq!(store.get(b"k").await.unwrap().unwrap(), *b"one");
+    store.set(b"k", b"two").await.unwrap();
+    assert_eq!(store.get(b"k").await.unwrap().unwrap(), *b"two");
+    assert!(store.exists(b"k").await.unwrap());
+}
+
+async fn what_is_deleted_is_gone(store: impl Store) {
+    assert!(!store.delete(b"k").await.unwrap());
+    store.set(b"k", b"v").await.unwrap();
+    assert!(store.delete(b"k").await.unwrap());
+    assert!(!store.delete(b"k").await.unwrap());
+    assert!(!store.exists(b"k").await.unwrap());
+    assert_eq!(store.get(b"k").await.unwrap(), None);
+    store.set(b"k", b"again").await.unwrap();
+    assert_eq!(store.get(b"k").await.unwrap().unwrap(), *b"again");
+}
+
+async fn keys_and_values_are_any_bytes(store: impl Store) {
+    for key in [&b""[..], b"\0", b"\r\n", b"a b", &[0xff; 10]] {
+        let value: Vec<u8> = (0..=255).collect();
+        store.set(key, &value).await.unwrap();
+        assert_eq!(store.get(key).await.unwrap().unwrap(), value[..]);
+    }
+    store.set(b"empty", b"").await.unwrap();
+    assert_eq!(store.get(b"empty").await.unwrap().unwrap(), *b"");
+}
+
+async fn limits_are_errors_and_change_nothing(store: impl Store) {
+    let too_long = [b'k'; 11];
+    let refused = store.set(&too_long, b"v").await.unwrap_err();
+    assert!(matches!(refused, Error::KeyTooLarge { len_bytes: 11, max_bytes: 10 }), "{refused}");
+    let refused = store.set(b"k", &vec![0; 100_001]).await.unwrap_err();
+    assert!(matches!(refused, Error::ValueTooLarge { len_bytes: 100_001, max_bytes: 100_000 }), "{refused}");
+    assert_eq!(store.count().await.unwrap(), 0);
+    store.set(&too_long[..10], &vec![0; 100_000]).await.unwrap();
+}
+
+async fn a_batch_runs_in_order(store: impl Store) {
+    let ops = [
+        Op::Set { key: b"k", value: b"1" },
+        Op::Get { key: b"k" },
+        Op::Delete { key: b"k" },
+        Op::Exists { key: b"k" },
+        Op::Set { key: b"k", value: b"2" },
+        Op::Count,
+    ];
+    let mut replies = Vec::new();
+    store.submit(&ops, usize::MAX, &mut replies).await;
+    let highest = replies.iter().map(|reply| reply.depends_on).max().unwrap();
+    store.wait(highest).await.unwrap();
+    let outcomes: Vec<_> = replies.into_iter().map(|reply| reply.outcome.unwrap()).collect();
+    assert!(matches!(&outcomes[..], [
+        Outcome::Stored,
+        Outcome::Value(Some(value)),
+        Outcome::Deleted(true),
+        Outcome::Exists(false),
+        Outcome::Stored,
+        Outcome::Count(1),
+    ] if *value == *b"1"));
+}
+
+async fn a_batch_stops_at_the_reply_limit(store: impl Store) {
+    store.set(b"k", &[7; 1000]).await.unwrap();
+    let ops = [Op::Get { key: b"k" }; 10];
+    let mut replies = Vec::new();
+    store.submit(&ops, 2500, &mut replies).await;
+    assert_eq!(replies.len(), 3);
+    replies.clear();
+    store.submit(&ops, 0, &mut replies).await;
+    assert_eq!(replies.len(), 1, "at least one is carried out");
+}
+
+async fn a_held_value_outlives_its_key(store: impl Store) {
+    store.set(b"k", b"old").await.unwrap();
+    let held = store.get(b"k").await.unwrap().unwrap();
+    store.set(b"k", b"new").await.unwrap();
+    store.delete(b"k").await.unwrap();
+    assert_eq!(held, *b"old");
+}
+
+async fn count_counts_live_keys(store: impl Store) {
+    fill(&store, 100).await;
+    for n in 0..40 {
+        store.delete(&key(n)).await.unwrap();
+    }
+    assert_eq!(store.count().await.unwrap(), 60);
+    assert_eq!(store.stats().await.unwrap().keys, 60);
+}
+
+async fn scan_returns_every_key_once_when_nothing_changes(store: impl Store) {
+    // Enough keys that the tables have split several times.
+    fill(&store, 20_000).await;
+    for limit in [7, 100, 10_000] {
+        let mut seen = BTreeSet::new();
+        for key in scan_all(&store, b"", limit).await {
+            assert!(seen.insert(key), "returned twice");
+        }
+        assert_eq!(seen.len(), 20_000, "limit {limit}");
+    }
+}
+
+async fn scan_respects_prefix_and_limit(store: impl Store) {
+    fill(&store, 3000).await;
+    for n in 0..30 {
+        store.set(format!("user:{n}").as_bytes(), b"").await.unwrap();
+    }
+    assert_eq!(scan_all(&store, b"user:", 4).await.len(), 30);
+    let page = store.scan(0, b"k", 5).await.unwrap();
+    assert!((1..=5).contains(&page.keys.len()));
+    assert!(page.next_cursor > 0 && page.next_cursor < 1 << 53);
+}
+
+async fn scan_finds_what_stays_while_others_come_and_go(store: impl Store) {
+    fill(&store, 2000).await;
+    let mut seen = BTreeSet::new();
+    let (mut cursor, mut round) = (0, 0_i32);
+    loop {
+        let page = store.scan(cursor, b"k", 50).await.unwrap();
+        seen.extend(page.keys.iter().map(|key| key.to_vec()));
+        cursor = page.next_cursor;
+        if cursor == 0 {
+            break;
+        }
+        // The tables grow by far more than they hold, and shrink again.
+        let coming: Vec<_> = (0..500).map(|n| format!("t{round}-{n}").into_bytes()).collect();
+        let going: Vec<_> = (0..500).map(|n| format!("t{}-{n}", round - 2).into_bytes()).collect();
+        let sets = coming.iter().map(|key| Op::Set { key, value: b"" });
+        let deletes = going.iter().map(|key| Op::Delete { key });
+        run(&store, &sets.chain(deletes).collect::<Vec<_>>()).await;
+        round += 1;
+    }
+    assert!((0..2000).all(|n| seen.contains(&key(n))));
+}
+
+async fn a_cursor_past_the_end_ends_the_scan(store: impl Store) {
+    fill(&store, 10).await;
+    let page = store.scan(u64::MAX, b"", 10).await.unwrap();
+    assert_eq!((page.next_cursor, page.keys.len()), (0, 0));
+}
+
+async fn large_values_survive(store: impl Store) {
+    let value: Vec<u8> = (0..100_000_u32).map(|n| n as u8).collect();
+    store.set(b"large", &value).await.unwrap();
+    assert_eq!(store.get(b"large").await.unwrap().unwrap(), value[..]);
+}
+
+async fn writers_of_one_key_leave_one_of_their_values(store: impl Store) {
+    let writers: Vec<_> = (0..8_u8)
+        .map(|writer| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for round in 0..50_u8 {
+                    store.set(b"shared", &[writer, round]).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert_eq!(store.get(b"shared").await.unwrap().unwrap()[1], 49);
+}
+
+async fn fill(store: &impl Store, keys: u32) {
+    let keys: Vec<_> = (0..keys).map(key).collect();
+    let ops: Vec<_> = keys.iter().map(|key| Op::Set { key, value: b"v" }).collect();
+    run(store, &ops).await;
+}
+
+async fn run(store: &impl Store, ops: &[Op<'_>]) {
+    let mut replies = Vec::new();
+    store.submit(ops, usize::MAX, &mut replies).await;
+    store.wait(replies.iter().map(|reply| reply.depends_on).max().unwrap()).await.unwrap();
+}
+
+fn key(n: u32) -> Vec<u8> {
+    format!("k{n}").into_bytes()
+}
+
+async fn scan_all(store: &impl Store, prefix: &[u8], limit: usize) -> Vec<Vec<u8>> {
+    let (mut keys, mut cursor) = (Vec::new(), 0);
+    loop {
+        let page = store.scan(cursor, prefix, limit).await.unwrap();
+        keys.extend(page.keys.iter().map(|key| key.to_vec()));
+        cursor = page.next_cursor;
+        if cursor == 0 {
+            return keys;
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Set(u8, u8),
+    Delete(u8),
+    Get(u8),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        (0..20_u8, any::<u8>()).prop_map(|(key, value)| Step::Set(key, value)),
+        (0..20_u8).prop_map(Step::Delete),
+        (0..20_u8).prop_map(Step::Get),
+    ];
+    prop::collection::vec(step, 0..200)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_durable_store_is_a_map_before_and_after_a_restart(steps in steps()) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut model = BTreeMap::new();
+        runtime.block_on(async {
+            let store = DurableStore::open(&path, with_policy(SyncPolicy::Never)).unwrap();
+            for step in steps {
+                match step {
+                    Step::Set(key, value) => {
+                        store.set(&[key], &[value]).await.unwrap();
+                        model.insert(key, value);
+                    }
+                    Step::Delete(key) => {
+                        assert_eq!(store.delete(&[key]).await.unwrap(), model.remove(&key).is_some());
+                    }
+                    Step::Get(key) => {
+                        let value = store.get(&[key]).await.unwrap().map(|value| value[0]);
+                        assert_eq!(value, model.get(&key).copied());
+                    }
+                }
+            }
+            drop(store);
+            let store = DurableStore::open(&path, with_policy(SyncPolicy::Never)).unwrap();
+            assert_eq!(store.count().await.unwrap(), model.len() as u64);
+            for (key, value) in model {
+                assert_eq!(store.get(&[key]).await.unwrap().unwrap(), [value]);
+            }
+        });
+    }
+}

@@ -1,0 +1,291 @@
+//! Nothing that anybody can see depends on a record that the sync policy has not made durable yet.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustvault_storage::{DurableStore, Error, Lsn, Op, Options, Reply, Store, SyncPolicy};
+use support::{Faults, FaultyFileSystem};
+
+/// A bound for what should happen at once; only a failing test waits this long.
+const SOON: Duration = Duration::from_secs(10);
+
+fn open(path: &Path, sync_policy: SyncPolicy) -> (DurableStore, Arc<Faults>) {
+    let fs = FaultyFileSystem::default();
+    let mut options = Options::default();
+    options.sync_policy = sync_policy;
+    let store = DurableStore::open_on(&fs, path, options).unwrap();
+    (store, fs.faults)
+}
+
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(SOON, future).await.expect("should have happened at once")
+}
+
+async fn submit(store: &DurableStore, ops: &[Op<'_>]) -> Vec<Reply> {
+    let mut replies = Vec::new();
+    store.submit(ops, usize::MAX, &mut replies).await;
+    replies
+}
+
+/// What somebody else sees while the sync of `write` is held back: every reply must depend on it.
+async fn dependencies_of_readers(store: &DurableStore) -> Vec<Lsn> {
+    let ops = [
+        Op::Get { key: b"written" },
+        Op::Exists { key: b"written" },
+        Op::Delete { key: b"deleted" },
+        Op::Get { key: b"deleted" },
+        Op::Scan { cursor: 0, prefix: b"", limit: 10 },
+        Op::Count,
+        Op::Stats,
+    ];
+    submit(store, &ops).await.into_iter().map(|reply| reply.depends_on).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_held_sync_holds_every_reply_that_shows_the_write_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, faults) = open(&folder.path().join("log"), SyncPolicy::Always);
+    store.set(b"other", b"value").await.unwrap();
+    store.set(b"deleted", b"value").await.unwrap();
+
+    let gate = faults.hold_syncs();
+    let write =
+        submit(&store, &[Op::Set { key: b"written", value: b"v" }, Op::Delete { key: b"deleted" }]).await;
+    let write_lsn = write[1].depends_on;
+    for depends_on in dependencies_of_readers(&store).await {
+        assert!(depends_on >= write[0].depends_on, "a reply reveals the write");
+        assert!(depends_on > store.reply_watermark());
+    }
+
+    // Readers of other keys depend on nothing that is not durable.
+    assert_eq!(soon(store.get(b"other")).await.unwrap().unwrap(), *b"value");
+    assert_eq!(soon(store.get(b"missing")).await.unwrap(), None);
+    assert!(soon(store.exists(b"other")).await.unwrap());
+
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.get(b"written").await }
+    });
+    let wait = store.wait(write_lsn);
+    tokio::pin!(wait);
+    assert!(
+        tokio::time::timeout(Duration::from_millis(50), &mut wait).await.is_err(),
+        "no OK without a sync"
+    );
+    assert!(!waiting.is_finished());
+
+    drop(gate);
+    soon(wait).await.unwrap();
+    assert_eq!(soon(waiting).await.unwrap().unwrap().unwrap(), *b"v");
+    assert_eq!(soon(store.get(b"deleted")).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_written_record_is_enough_where_the_policy_says_so() {
+    for policy in [SyncPolicy::Never, SyncPolicy::Interval(Duration::from_secs(3600))] {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, faults) = open(&folder.path().join("log"), policy);
+        let gate = faults.hold_syncs();
+        soon(store.set(b"k", b"v")).await.unwrap();
+        assert_eq!(soon(store.get(b"k")).await.unwrap().unwrap(), *b"v");
+        drop(gate);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interval_syncs_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, faults) = open(&folder.path().join("log"), SyncPolicy::Interval(Duration::from_millis(5)));
+    let before = faults.syncs();
+    store.set(b"k", b"v").await.unwrap();
+    soon(async {
+        while faults.syncs() == before || store.stats().await.unwrap().durable_lsn < 1 {
+            faults.sync_begun().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writers_that_wait_together_share_a_sync() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, faults) = open(&folder.path().join("log"), SyncPolicy::Always);
+    let gate = faults.hold_syncs();
+    let first = submit(&store, &[Op::Set { key: b"first", value: b"" }]).await;
+    soon(faults.sync_begun()).await;
+    let before = faults.syncs();
+    let mut last = Lsn::ZERO;
+    for n in 0..1000_u32 {
+        last = submit(&store, &[Op::Set { key: &n.to_le_bytes(), value: b"" }]).await[0].depends_on;
+    }
+    drop(gate);
+    soon(store.wait(last)).await.unwrap();
+    assert!(first[0].depends_on < last);
+    // One for the first, one for all that gathered meanwhile, and one more if the first came late.
+    assert!(faults.syncs() - before <= 3, "{} syncs", faults.syncs() - before);
+    let stats = store.stats().await.unwrap();
+    assert!(stats.peak_batch_records >= 999, "{stats:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_sync_poisons_the_store_and_is_not_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let (store, faults) = open(&path, SyncPolicy::Always);
+    store.set(b"before", b"v").await.unwrap();
+    let before = faults.syncs();
+    faults.fail_next_sync();
+    assert!(matches!(soon(store.set(b"k", b"v")).await, Err(Error::Poisoned { .. })));
+    assert!(matches!(soon(store.poisoned()).await, Error::Poisoned { .. }));
+    assert!(matches!(soon(store.set(b"k", b"v")).await, Err(Error::Poisoned { .. })));
+    assert!(matches!(soon(store.get(b"k")).await, Err(Error::Poisoned { .. })), "its write is not durable");
+    assert_eq!(soon(store.get(b"before")).await.unwrap().unwrap(), *b"v");
+    assert!(store.close().is_err());
+    assert_eq!(faults.syncs() - before, 1, "the failed sync and no other");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_write_poisons_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let (store, faults) = open(&path, SyncPolicy::Always);
+    faults.fail_next_write();
+    let error = soon(store.set(b"k", b"v")).await.unwrap_err();
+    assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+    drop(store);
+    let (store, _) = open(&path, SyncPolicy::Always);
+    assert_eq!(store.get(b"k").await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn short_and_interrupted_writes_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let (store, faults) = open(&path, SyncPolicy::Always);
+    faults.shorten_writes(40);
+    soon(store.set(b"k", b"value")).await.unwrap();
+    drop(store);
+    let (store, _) = open(&path, SyncPolicy::Always);
+    assert_eq!(store.get(b"k").await.unwrap().unwrap(), *b"value");
+    assert_eq!(store.recovery().torn_bytes_dropped, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_log_makes_writers_wait_but_no_reader() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, faults) = open(&folder.path().join("log"), SyncPolicy::Always);
+    store.set(b"other", b"value").await.unwrap();
+    let gate = faults.hold_syncs();
+    let mut writers: Vec<_> = (0..20_u8)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move { store.set(&[n], &vec![n; 1024 * 1024]).await })
+        })
+        .collect();
+    // A batch that begins with a read answers it without waiting for the write's admission.
+    soon(async {
+        loop {
+            let replies =
+                submit(&store, &[Op::Get { key: b"other" }, Op::Set { key: b"k", value: &[0; 1024 * 1024] }]);
+            if replies.await.len() == 1 {
+                break;
+            }
+        }
+    })
+    .await;
+    let used = store.get(b"other");
+    assert_eq!(soon(used).await.unwrap().unwrap(), *b"value");
+    // Dropping a writer that waits for admission leaves nothing behind.
+    let aborted = writers.pop().unwrap();
+    aborted.abort();
+    let _ = aborted.await;
+    drop(gate);
+    for writer in writers {
+        soon(writer).await.unwrap().unwrap();
+    }
+    for n in 0..19_u8 {
+        assert_eq!(store.get(&[n]).await.unwrap().unwrap().len(), 1024 * 1024);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dropped_waiter_leaves_nobody_asleep() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, faults) = open(&folder.path().join("log"), SyncPolicy::Always);
+    for _ in 0..20 {
+        let gate = faults.hold_syncs();
+        let lsn = submit(&store, &[Op::Set { key: b"k", value: b"v" }]).await[0].depends_on;
+        let mut waiters: Vec<_> = (0..50)
+            .map(|_| {
+                let store = store.clone();
+                tokio::spawn(async move { store.wait(lsn).await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        waiters.iter().step_by(2).for_each(tokio::task::JoinHandle::abort);
+        drop(gate);
+        for waiter in waiters.drain(..).skip(1).step_by(2) {
+            soon(waiter).await.unwrap().unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tombstones_are_cleared_once_nobody_depends_on_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = open(&folder.path().join("log"), SyncPolicy::Always);
+    let empty = store.stats().await.unwrap().used_bytes;
+    for n in 0..100_u32 {
+        store.set(&n.to_le_bytes(), &[0; 1000]).await.unwrap();
+        store.delete(&n.to_le_bytes()).await.unwrap();
+    }
+    // The last ones go when the writes pause.
+    soon(async {
+        while store.stats().await.unwrap().used_bytes > empty + 50_000 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_store_refuses_writes_and_keeps_those_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let (store, _) = open(&path, SyncPolicy::Never);
+    let writers: Vec<_> = (0..4_u8)
+        .map(|writer| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut done = 0_u32;
+                while store.set(&[&[writer][..], &done.to_le_bytes()].concat(), b"v").await.is_ok() {
+                    done += 1;
+                }
+                done
+            })
+        })
+        .collect();
+    soon(async {
+        while store.count().await.unwrap() < 200 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let closing = store.clone();
+    tokio::task::spawn_blocking(move || closing.close()).await.unwrap().unwrap();
+    let mut acknowledged = 0;
+    for writer in writers {
+        acknowledged += u64::from(soon(writer).await.unwrap());
+    }
+    assert!(matches!(store.set(b"k", b"v").await, Err(Error::Closed)));
+    store.close().unwrap();
+    drop(store);
+    let (store, _) = open(&path, SyncPolicy::Never);
+    assert_eq!(store.count().await.unwrap(), acknowledged, "closing waits for who was admitted");
+    assert_eq!(store.recovery().torn_bytes_dropped, 0);
+}
