@@ -76,7 +76,7 @@ pub struct ClientCodec {
 #[derive(Debug)]
 struct PartialList {
     missing: usize,
-    items: Vec<Bytes>,
+    items: Vec<Option<Bytes>>,
 }
 
 impl ClientCodec {
@@ -101,11 +101,14 @@ impl ClientCodec {
                 )));
             }
             (None, Reply::List(items)) => PartialList { missing: items, items: Vec::new() },
-            (Some(PartialList { missing, mut items }), Reply::Value(value)) => {
-                items.push(share(value, frame));
+            (Some(PartialList { missing, mut items }), item) => {
+                items.push(match item {
+                    Reply::Value(value) => Some(share(value, frame)),
+                    Reply::NotFound => None,
+                    _ => return Err(invalid_data("a list holds something other than VALUE and NOT_FOUND")),
+                });
                 PartialList { missing: missing - 1, items }
             }
-            (Some(_), _) => return Err(invalid_data("a list holds something other than VALUE lines")),
         };
         if list.missing == 0 {
             return Ok(Some(Response::List(list.items)));
@@ -224,11 +227,11 @@ mod tests {
     #[test]
     fn a_list_is_one_answer_once_its_last_item_is_there() {
         let mut codec = ClientCodec::new(LIMITS);
-        let mut buffer = BytesMut::from("LIST 2\r\nVALUE a b\r\n");
+        let mut buffer = BytesMut::from("LIST 3\r\nVALUE a b\r\nNOT_FOUND\r\n");
         assert_eq!(codec.decode(&mut buffer).unwrap(), None);
         assert!(buffer.is_empty(), "progress inside the list is remembered, not read again");
         buffer.extend_from_slice(b"VALUE \"\"\r\nLIST 0\r\nOK\r\n");
-        let list = vec![Bytes::from("a b"), Bytes::new()];
+        let list = vec![Some(Bytes::from("a b")), None, Some(Bytes::new())];
         assert_eq!(codec.decode(&mut buffer).unwrap(), Some(Response::List(list)));
         assert_eq!(codec.decode(&mut buffer).unwrap(), Some(Response::List(vec![])));
         assert_eq!(codec.decode(&mut buffer).unwrap(), Some(Response::Ok));
@@ -260,6 +263,6 @@ mod tests {
         let limits = Limits { max_key_bytes: 8, max_value_bytes: 1 };
         let mut buffer = BytesMut::from("LIST 1\r\nVALUE 12345678\r\n");
         let list = ClientCodec::new(limits).decode(&mut buffer).unwrap();
-        assert_eq!(list, Some(Response::List(vec![Bytes::from("12345678")])));
+        assert_eq!(list, Some(Response::List(vec![Some(Bytes::from("12345678"))])));
     }
 }

@@ -58,7 +58,10 @@ pub fn encode_response<B: AsRef<[u8]>>(response: &Response<B>, out: &mut BytesMu
             put_number(b"LIST ", items.len() as u64, out);
             for item in items {
                 out.put_slice(CRLF);
-                put_field(b"VALUE ", item.as_ref(), false, out);
+                match item {
+                    Some(value) => put_field(b"VALUE ", value.as_ref(), false, out),
+                    None => out.put_slice(b"NOT_FOUND"),
+                }
             }
         }
         Response::Error { code, message } => {
@@ -203,7 +206,8 @@ mod tests {
         assert_eq!(response(Response::NotFound), "NOT_FOUND\r\n");
         assert_eq!(response(Response::Value("a b")), "VALUE a b\r\n");
         assert_eq!(response(Response::List(vec![])), "LIST 0\r\n");
-        assert_eq!(response(Response::List(vec!["0", ""])), "LIST 2\r\nVALUE 0\r\nVALUE \"\"\r\n");
+        let list = Response::List(vec![Some("0"), None, Some("")]);
+        assert_eq!(response(list), "LIST 3\r\nVALUE 0\r\nNOT_FOUND\r\nVALUE \"\"\r\n");
     }
 
     #[test]

@@ -14,8 +14,8 @@ pub enum Response<B = Bytes> {
     NotFound,
     /// One value.
     Value(B),
-    /// Several values; one answer.
-    List(Vec<B>),
+    /// Several values, `None` for one that is not there; one answer.
+    List(Vec<Option<B>>),
     /// The command was not carried out, unless `code` is [`ErrorCode::Storage`]: then the outcome is unknown.
     Error {
         /// What kind of error, for programs.

@@ -80,7 +80,7 @@ fn the_longest_value_byte_by_byte_takes_linear_work() {
 
 #[test]
 fn a_long_list_byte_by_byte_takes_linear_work() {
-    let list = Response::List(vec![Bytes::from_static(b"0123456789"); 10_001]);
+    let list = Response::List(vec![Some(Bytes::from_static(b"0123456789")); 10_001]);
     let wire = encoded_response(&list);
     let answers = decode_all(ClientCodec::new(Limits::default()), pieces(&wire, &[1])).unwrap();
     assert_eq!(answers, [list]);

@@ -71,7 +71,9 @@ fn owned(response: Response<Vec<u8>>) -> Response<Bytes> {
         Response::Pong => Response::Pong,
         Response::NotFound => Response::NotFound,
         Response::Value(value) => Response::Value(value.into()),
-        Response::List(items) => Response::List(items.into_iter().map(Bytes::from).collect()),
+        Response::List(items) => {
+            Response::List(items.into_iter().map(|item| item.map(Bytes::from)).collect())
+        }
         Response::Error { code, message } => Response::Error { code, message },
         other => panic!("a kind of response that this test does not know: {other:?}"),
     }

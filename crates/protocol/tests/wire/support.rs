@@ -47,7 +47,7 @@ pub(crate) fn any_response() -> impl Strategy<Value = Response<Vec<u8>>> {
         Just(Response::Pong),
         Just(Response::NotFound),
         any_bytes().prop_map(Response::Value),
-        vec(any_bytes(), 0..8).prop_map(Response::List),
+        vec(proptest::option::of(any_bytes()), 0..8).prop_map(Response::List),
         (select(&ErrorCode::ALL[..]), "[^\\x00-\\x1f\\x7f]{0,40}")
             .prop_map(|(code, message)| Response::Error { code, message }),
     ]
