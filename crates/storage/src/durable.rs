@@ -80,7 +80,7 @@ impl DurableStore {
 
 impl Store for DurableStore {
     async fn submit(&self, ops: &[Op<'_>], max_reply_bytes: usize, replies: &mut Vec<Reply>) {
-        let Inner { log, keyspace, options, .. } = &*self.inner;
+        let Inner { log, keyspace, options, recovery } = &*self.inner;
         let bytes: usize = ops.iter().map(record_bytes).sum();
         let (ops, admission) = match (bytes > 0).then(|| log.try_admit(bytes)) {
             None => (ops, Err(Error::Internal("an operation wrote without admission"))),
@@ -91,7 +91,7 @@ impl Store for DurableStore {
                 reads => (reads, Err(Error::Internal("a read wrote"))),
             },
         };
-        let sink = LogSink { log, admission, record: Vec::new() };
+        let sink = LogSink { log, recovery, admission, record: Vec::new() };
         let watermark = log.watermark();
         Executor { keyspace, options, watermark, sink }.run(ops, max_reply_bytes, replies);
     }
@@ -128,6 +128,7 @@ fn leading_reads<'o, 'a>(ops: &'o [Op<'a>]) -> &'o [Op<'a>] {
 /// Puts records into the log.
 struct LogSink<'a> {
     log: &'a Log,
+    recovery: &'a RecoveryReport,
     admission: Result<Admission<'a>, Error>,
     /// The prepared record.
     record: Vec<u8>,
@@ -154,5 +155,7 @@ impl RecordSink for LogSink<'_> {
 
     fn fill_stats(&self, stats: &mut Stats) {
         self.log.fill_stats(stats);
+        stats.records_recovered = self.recovery.records;
+        stats.torn_bytes_dropped = self.recovery.torn_bytes_dropped;
     }
 }

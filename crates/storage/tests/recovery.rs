@@ -71,6 +71,50 @@ impl LogFile for MemoryFile {
     }
 }
 
+/// Remembers which bytes were written.
+#[derive(Clone)]
+struct RecordingFile {
+    file: MemoryFile,
+    written: Arc<Mutex<Vec<std::ops::Range<usize>>>>,
+}
+
+impl FileSystem for RecordingFile {
+    fn open(&self, _: &Path) -> io::Result<Arc<dyn LogFile>> {
+        Ok(Arc::new(self.clone()))
+    }
+
+    fn sync_parent(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl LogFile for RecordingFile {
+    fn try_lock(&self) -> io::Result<Lock> {
+        self.file.try_lock()
+    }
+
+    fn len_bytes(&self) -> io::Result<u64> {
+        self.file.len_bytes()
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_at(buffer, offset)
+    }
+
+    fn write_at(&self, new: &[u8], offset: u64) -> io::Result<usize> {
+        self.written.lock().unwrap().push(offset as usize..offset as usize + new.len());
+        self.file.write_at(new, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync()
+    }
+
+    fn set_len(&self, len_bytes: u64) -> io::Result<()> {
+        self.file.set_len(len_bytes)
+    }
+}
+
 type State = BTreeMap<Vec<u8>, Vec<u8>>;
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -133,6 +177,7 @@ fn everything_is_there_after_a_clean_stop_and_after_a_crash() {
         assert_eq!(run(state(&store)), states[10]);
         assert_eq!(store.recovery().torn_bytes_dropped, 0);
         assert_eq!(store.recovery().records, 10);
+        assert_eq!(run(store.stats()).unwrap().records_recovered, 10);
     }
 }
 
@@ -213,7 +258,9 @@ fn a_lost_sector_of_the_last_batch_is_a_torn_tail() {
         let file = MemoryFile::of(&torn);
         let store = open(&file).unwrap();
         assert_eq!(run(state(&store)), states[5]);
-        assert!(store.recovery().torn_bytes_dropped > 0);
+        let dropped = store.recovery().torn_bytes_dropped;
+        assert!(dropped > 0);
+        assert_eq!(run(store.stats()).unwrap().torn_bytes_dropped, dropped);
         drop(store);
         assert_eq!(open(&file).unwrap().recovery().torn_bytes_dropped, 0, "it was cut off");
     }
@@ -259,6 +306,36 @@ fn swapped_duplicated_and_foreign_batches_are_noticed() {
     for damaged in [swapped, doubled, appended] {
         assert!(matches!(open(&MemoryFile::of(&damaged)), Err(Error::Corrupted { .. })));
     }
+}
+
+#[test]
+fn a_batch_of_another_future_of_the_same_log_is_noticed() {
+    // Two copies of one log go different ways: same log id, same epoch, same LSNs.
+    let (common, _) = sealed_log(2);
+    let future = |value: &[u8]| {
+        let file = MemoryFile::of(&common);
+        run(async {
+            let store = open(&file).unwrap();
+            store.set(b"first", value).await.unwrap();
+            store.set(b"second", value).await.unwrap();
+            file.bytes()
+        })
+    };
+    let (one, two) = (future(b"one"), future(b"two"));
+    let last = batches(&one).last().unwrap().clone();
+    let spliced = [&one[..last.start], &two[last]].concat();
+    assert!(matches!(open(&MemoryFile::of(&spliced)), Err(Error::Corrupted { .. })));
+}
+
+#[test]
+fn what_nothing_proves_to_be_synced_is_written_again() {
+    // After a failed sync the page cache may show bytes that the disk lacks: only a new write and sync helps.
+    let (bytes, _) = crashed_log(6);
+    let last = batches(&bytes).last().unwrap().clone();
+    let file = RecordingFile { file: MemoryFile::of(&bytes), written: Arc::default() };
+    DurableStore::open_on(&file, "the.log", Options::default()).unwrap();
+    let written = file.written.lock().unwrap();
+    assert!(written.iter().any(|range| range.start <= last.start && range.end >= last.end), "{written:?}");
 }
 
 #[test]

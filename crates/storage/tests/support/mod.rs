@@ -14,6 +14,7 @@ pub(crate) struct Faults {
     syncs: AtomicU64,
     syncs_held: Mutex<bool>,
     gate_opened: Condvar,
+    syncs_begun: AtomicU64,
     sync_begun: Notify,
     fail_syncs: AtomicU64,
     fail_writes: AtomicU64,
@@ -27,9 +28,16 @@ impl Faults {
         Gate(self)
     }
 
-    /// Ends when a sync has begun after the last call of this.
-    pub(crate) async fn sync_begun(&self) {
-        self.sync_begun.notified().await;
+    /// How many syncs have begun.
+    pub(crate) fn syncs_begun(&self) -> u64 {
+        self.syncs_begun.load(Ordering::SeqCst)
+    }
+
+    /// Ends once more than `count` syncs have begun.
+    pub(crate) async fn sync_begun_after(&self, count: u64) {
+        while self.syncs_begun() <= count {
+            self.sync_begun.notified().await;
+        }
     }
 
     pub(crate) fn fail_next_sync(&self) {
@@ -114,6 +122,7 @@ impl LogFile for FaultyFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        self.faults.syncs_begun.fetch_add(1, Ordering::SeqCst);
         self.faults.sync_begun.notify_one();
         let held = self.faults.syncs_held.lock().unwrap();
         drop(self.faults.gate_opened.wait_while(held, |held| *held).unwrap());
