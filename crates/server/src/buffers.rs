@@ -1,0 +1,59 @@
+//! The memory that a connection borrows while it has something to do.
+//!
+//! Idle connections hold none of it, so ten thousand of them cost little: each thread keeps a few
+//! buffers and lends them out.
+
+use std::cell::RefCell;
+use std::io;
+
+use bytes::BytesMut;
+use rustvault_storage::Reply;
+
+use crate::input::Input;
+
+/// The size to which an output buffer shrinks after use.
+const OUTPUT_BYTES: usize = 64 * 1024;
+
+/// Buffers that a thread keeps for the next connections that have something to do.
+const POOLED_BUFFERS: usize = 32;
+
+thread_local! {
+    #[expect(clippy::vec_box, reason = "the boxes are what is lent out")]
+    static POOL: RefCell<Vec<Box<Buffers>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Input, replies and output of the batch that a connection is at.
+#[derive(Debug)]
+pub(crate) struct Buffers {
+    pub(crate) input: Input,
+    pub(crate) replies: Vec<Reply>,
+    pub(crate) output: BytesMut,
+}
+
+impl Buffers {
+    /// Buffers of this thread's pool; boxed, so that an idle connection is small.
+    pub(crate) fn take() -> Box<Self> {
+        let pooled = POOL.with_borrow_mut(Vec::pop);
+        pooled.unwrap_or_else(|| {
+            Box::new(Self { input: Input::new(), replies: Vec::new(), output: BytesMut::new() })
+        })
+    }
+
+    /// Gives the buffers, which must be [trimmed](Self::trim), back to this thread's pool.
+    pub(crate) fn give_back(mut self: Box<Self>) {
+        self.input.clear();
+        POOL.with_borrow_mut(|pool| {
+            if pool.len() < POOLED_BUFFERS {
+                pool.push(self);
+            }
+        });
+    }
+
+    /// Frees what a long line or response has left behind.
+    pub(crate) fn trim(&mut self) -> io::Result<()> {
+        if self.output.capacity() > OUTPUT_BYTES {
+            self.output = BytesMut::new();
+        }
+        self.input.trim()
+    }
+}

@@ -1,0 +1,131 @@
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use rustvault_storage::Store;
+use tokio::net::TcpStream;
+use tokio::select;
+use tokio::task::yield_now;
+use tokio_util::sync::CancellationToken;
+
+use crate::batch::{Batch, Ending};
+use crate::buffers::Buffers;
+use crate::dialect::Text;
+use crate::input::INPUT_BYTES;
+use crate::linger;
+use crate::respond::Responder;
+use crate::shared::Shared;
+
+/// An idle connection that has sent at most this much of a line keeps it apart and lends no buffers.
+const MAX_RESTING_BYTES: usize = 4 * 1024;
+
+/// Serves one client until it leaves, says `QUIT`, or `stopping` asks to finish what was received.
+pub(crate) async fn serve<S: Store>(
+    stream: TcpStream,
+    shared: Arc<Shared<S>>,
+    stopping: CancellationToken,
+) -> io::Result<()> {
+    let mut connection = Connection::new(stream, shared);
+    match connection.run(&stopping).await? {
+        Closer::Client => Ok(()),
+        Closer::Server => linger::close(connection.stream).await,
+    }
+}
+
+/// Who ends a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closer {
+    Client,
+    Server,
+}
+
+struct Connection<S> {
+    stream: TcpStream,
+    dialect: Text,
+    shared: Arc<Shared<S>>,
+    /// Held while there is something to do.
+    buffers: Option<Box<Buffers>>,
+    /// The beginning of a line, while there are no buffers.
+    resting: Vec<u8>,
+}
+
+impl<S: Store> Connection<S> {
+    fn new(stream: TcpStream, shared: Arc<Shared<S>>) -> Self {
+        let dialect = Text::new(shared.limits);
+        Self { stream, dialect, shared, buffers: None, resting: Vec::new() }
+    }
+
+    async fn run(&mut self, stopping: &CancellationToken) -> io::Result<Closer> {
+        let mut stop = pin!(stopping.cancelled());
+        while !stopping.is_cancelled() {
+            let read_bytes = select! {
+                biased;
+                read = poll_fn(|context| self.poll_read(context)) => read?,
+                () = &mut stop => break,
+            };
+            if let Some(closer) = self.answer_input(read_bytes).await? {
+                return Ok(closer);
+            }
+        }
+        self.finish_received().await
+    }
+
+    /// Answers what the socket holds at this moment, and no more, however fast the client goes on.
+    async fn finish_received(&mut self) -> io::Result<Closer> {
+        let mut received_bytes = rustix::io::ioctl_fionread(&self.stream)?;
+        while received_bytes > 0 {
+            let read_bytes = poll_fn(|context| self.poll_read(context)).await?;
+            if let Some(closer) = self.answer_input(read_bytes).await? {
+                return Ok(closer);
+            }
+            received_bytes = received_bytes.saturating_sub(read_bytes as u64);
+        }
+        Ok(Closer::Server)
+    }
+
+    /// Reads what the socket has; while it has nothing, the buffers are somebody else's.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let max_input_bytes = self.shared.limits.max_line_bytes().saturating_add(INPUT_BYTES);
+        let buffers = self.buffers.get_or_insert_with(|| {
+            let mut buffers = Buffers::take();
+            buffers.input.restore(&std::mem::take(&mut self.resting));
+            buffers
+        });
+        let read = buffers.input.poll_read(&mut self.stream, context, max_input_bytes);
+        if read.is_pending() {
+            self.rest();
+        }
+        read
+    }
+
+    fn rest(&mut self) {
+        if let Some(buffers) = self.buffers.take_if(|buffers| buffers.input.len() <= MAX_RESTING_BYTES) {
+            self.resting = buffers.input.bytes().to_vec();
+            buffers.give_back();
+        }
+    }
+
+    /// Answers all complete commands of the input; says who ends the connection if it ends here.
+    async fn answer_input(&mut self, read_bytes: usize) -> io::Result<Option<Closer>> {
+        let Some(buffers) = self.buffers.as_deref_mut().filter(|_| read_bytes > 0) else {
+            return Ok(Some(Closer::Client));
+        };
+        let Buffers { input, replies, output } = &mut *buffers;
+        let mut responder = Responder { stream: &mut self.stream, output, shared: &self.shared };
+        loop {
+            let batch = Batch::parse(&mut self.dialect, input.bytes());
+            responder.answer(&batch, replies).await?;
+            let Batch { consumed_bytes, ending, .. } = batch;
+            input.consume(consumed_bytes);
+            match ending {
+                Ending::InputUsedUp => break,
+                Ending::Full => yield_now().await,
+                Ending::Quit => return Ok(Some(Closer::Server)),
+            }
+        }
+        buffers.trim()?;
+        Ok(None)
+    }
+}

@@ -1,0 +1,190 @@
+use std::path::PathBuf;
+
+use bytesize::ByteSize;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Parser, ValueEnum};
+use rustvault_server::{
+    DEFAULT_BIND_ADDR, DEFAULT_MAX_CONNECTIONS, DEFAULT_WAL_PATH, MAX_CONNECTIONS_LIMIT, MAX_THREADS,
+    MAX_VALUE_BYTES_LIMIT, ServerConfig,
+};
+use rustvault_storage::SyncPolicy;
+use tracing::level_filters::LevelFilter;
+
+const EXIT_CODES: &str = "\
+Sizes are bytes or such as 16MiB, durations such as 100ms or 1s.
+Exit codes: 0 stopped by SIGINT or SIGTERM, 1 system or I/O error, 2 usage, 3 the log is corrupt, foreign or from a \
+newer version.";
+
+/// A key-value server whose OK means that the data is on disk.
+#[derive(Debug, Parser)]
+#[command(name = "rustvault-server", version, after_help = EXIT_CODES)]
+pub(super) struct Args {
+    /// Address to listen on; port 0 lets the system choose a port
+    #[arg(long, env = "RUSTVAULT_BIND_ADDR", value_name = "HOST:PORT", value_parser = bind_addr)]
+    #[arg(default_value = DEFAULT_BIND_ADDR)]
+    bind: String,
+
+    /// Log file that holds the data; it is made if it is not there
+    #[arg(long, env = "RUSTVAULT_WAL_PATH", value_name = "FILE", default_value = DEFAULT_WAL_PATH)]
+    wal: PathBuf,
+
+    /// Connections served at a time; further ones are refused
+    #[arg(long, env = "RUSTVAULT_MAX_CONNECTIONS", value_name = "N")]
+    #[arg(value_parser = count::<MAX_CONNECTIONS_LIMIT>, default_value_t = DEFAULT_MAX_CONNECTIONS)]
+    max_connections: usize,
+
+    /// When a write is synced to disk: always (before OK), interval:<DURATION>, or never
+    #[arg(long, env = "RUSTVAULT_FSYNC", value_name = "POLICY", default_value_t = SyncPolicy::Always)]
+    fsync: SyncPolicy,
+
+    /// Longest value that is stored
+    #[arg(long, env = "RUSTVAULT_MAX_VALUE_BYTES", value_name = "SIZE")]
+    #[arg(value_parser = value_bytes, default_value = "16MiB")]
+    max_value_bytes: usize,
+
+    /// Threads that serve connections; by default one per core
+    #[arg(long, env = "RUSTVAULT_THREADS", value_name = "N")]
+    #[arg(value_parser = count::<MAX_THREADS>, default_value_t = ServerConfig::default().threads)]
+    threads: usize,
+
+    /// How the log on standard error is written
+    #[arg(long, env = "RUSTVAULT_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub(super) log_format: LogFormat,
+
+    /// The least important messages that are logged
+    #[arg(long, env = "RUSTVAULT_LOG_LEVEL", value_name = "LEVEL", value_parser = log_level(), default_value = "info")]
+    pub(super) log_level: LevelFilter,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: an object a line.
+    Json,
+}
+
+impl Args {
+    pub(super) fn into_config(self) -> ServerConfig {
+        let mut config = ServerConfig::default();
+        config.bind_addr = self.bind;
+        config.wal_path = self.wal;
+        config.max_connections = self.max_connections;
+        config.sync_policy = self.fsync;
+        config.max_value_bytes = self.max_value_bytes;
+        config.threads = self.threads;
+        config
+    }
+}
+
+/// The first paragraph of a usage error, which says what is wrong, as one line.
+pub(super) fn one_line(usage_error: &str) -> String {
+    let lines = usage_error.lines().map(str::trim).take_while(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(" ")
+}
+
+fn bind_addr(text: &str) -> Result<String, String> {
+    let mut config = ServerConfig::default();
+    config.bind_addr = text.to_owned();
+    config.validate().map_err(|error| error.to_string())?;
+    Ok(config.bind_addr)
+}
+
+fn count<const MAX: usize>(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=MAX).contains(number));
+    number.ok_or_else(|| format!("it must be a number from 1 to {MAX}"))
+}
+
+fn value_bytes(text: &str) -> Result<usize, String> {
+    let bytes = text.parse::<ByteSize>().ok().and_then(|size| usize::try_from(size.as_u64()).ok());
+    bytes.filter(|bytes| (1..=MAX_VALUE_BYTES_LIMIT).contains(bytes)).ok_or_else(|| {
+        format!(
+            "it must be a size from 1 to {} such as 4096 or 16MiB",
+            ByteSize(MAX_VALUE_BYTES_LIMIT as u64)
+        )
+    })
+}
+
+fn log_level() -> impl TypedValueParser<Value = LevelFilter> {
+    PossibleValuesParser::new(["off", "error", "warn", "info", "debug", "trace"])
+        .try_map(|name| name.parse::<LevelFilter>())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Args, clap::Error> {
+        Args::try_parse_from(std::iter::once(&"rustvault-server").chain(args))
+    }
+
+    #[test]
+    fn without_options_the_configuration_is_the_default() {
+        let config = parse(&[]).unwrap().into_config();
+        assert_eq!(config, ServerConfig::default());
+    }
+
+    #[test]
+    fn every_option_reaches_the_configuration() {
+        let config = parse(&[
+            "--bind=localhost:1",
+            "--wal=x.log",
+            "--max-connections=7",
+            "--fsync=interval:1s",
+            "--max-value-bytes=1MiB",
+            "--threads=3",
+        ]);
+        let config = config.unwrap().into_config();
+        assert_eq!(
+            (config.bind_addr.as_str(), config.max_connections, config.threads),
+            ("localhost:1", 7, 3)
+        );
+        assert_eq!((config.wal_path, config.max_value_bytes), (PathBuf::from("x.log"), 1024 * 1024));
+        assert_eq!(config.sync_policy, SyncPolicy::Interval(std::time::Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn sizes_are_bytes_or_have_a_unit() {
+        assert_eq!(value_bytes("4096"), Ok(4096));
+        assert_eq!(value_bytes("16MiB"), Ok(16 << 20));
+        assert_eq!(value_bytes("1GiB"), Ok(1 << 30));
+        for text in ["", "0", "-1", "2GiB", "1048577KiB", "sixteen", "99999999999999999999"] {
+            assert!(value_bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bad_value_is_told_in_one_line_that_names_the_option() {
+        for args in [
+            ["--bind", "8080"],
+            ["--max-connections", "0"],
+            ["--max-connections", "many"],
+            ["--fsync", "sometimes"],
+            ["--max-value-bytes", "2GiB"],
+            ["--threads", "0"],
+            ["--log-format", "xml"],
+            ["--log-level", "loud"],
+        ] {
+            let error = parse(&args).unwrap_err();
+            let line = one_line(&error.to_string());
+            assert!(
+                line.starts_with("error: ") && line.contains(args[0]) && line.contains(args[1]),
+                "{line}"
+            );
+            assert_eq!(error.exit_code(), 2);
+        }
+    }
+
+    #[test]
+    fn help_states_default_and_variable_of_every_option() {
+        let help = Args::command().render_long_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        let options = Args::command().get_arguments().filter(|option| option.get_env().is_some()).count();
+        assert_eq!(options, 8);
+        assert_eq!(help.matches("[env: RUSTVAULT_").count(), options, "{help}");
+        assert_eq!(help.matches("[default: ").count(), options, "{help}");
+    }
+}

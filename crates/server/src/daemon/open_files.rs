@@ -1,0 +1,44 @@
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tracing::warn;
+
+/// Files beside the connections: the log, the listener, connections that are being refused.
+const RESERVED_FILES: usize = 512;
+
+/// What the runtime of a thread needs.
+const FILES_PER_THREAD: usize = 4;
+
+/// Raises the soft limit of open files to what is needed, as far as the hard limit lets it.
+pub(super) fn allow(max_connections: usize, threads: usize) {
+    let needed = (max_connections + RESERVED_FILES + threads * FILES_PER_THREAD) as u64;
+    let limit = getrlimit(Resource::Nofile);
+    let Some(raised) = raise(&limit, needed) else { return };
+    let allowed = raised.current.unwrap_or(u64::MAX);
+    if setrlimit(Resource::Nofile, raised).is_err() || allowed < needed {
+        warn!(
+            needed,
+            hard_limit = limit.maximum,
+            "the limit of open files is too low for --max-connections: raise it (ulimit -Hn) or serve fewer"
+        );
+    }
+}
+
+/// The limit to set, if the present one does not do; `None` as a limit means that there is none.
+fn raise(limit: &Rlimit, needed: u64) -> Option<Rlimit> {
+    let is_enough = limit.current.is_none_or(|current| current >= needed);
+    let reachable = limit.maximum.map_or(needed, |maximum| maximum.min(needed));
+    (!is_enough).then_some(Rlimit { current: Some(reachable), maximum: limit.maximum })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_soft_limit_is_raised_up_to_the_hard_one_and_never_lowered() {
+        let limit = |current, maximum| Rlimit { current, maximum };
+        assert_eq!(raise(&limit(Some(5000), Some(9000)), 2000), None);
+        assert_eq!(raise(&limit(None, None), 2000), None);
+        assert_eq!(raise(&limit(Some(1024), Some(9000)), 2000), Some(limit(Some(2000), Some(9000))));
+        assert_eq!(raise(&limit(Some(1024), Some(1500)), 2000), Some(limit(Some(1500), Some(1500))));
+    }
+}

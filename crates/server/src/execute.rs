@@ -1,0 +1,105 @@
+//! Commands to operations of the store, and its replies to responses: the same for every front door.
+
+use rustvault_protocol::{Command, ErrorCode, Response};
+use rustvault_storage::{Error, Key, Op, Outcome, Value};
+
+use crate::info;
+use crate::shared::Shared;
+
+/// How a command gets its response.
+pub(crate) enum Plan<'a> {
+    /// The store has to be asked.
+    Ask(Op<'a>),
+    /// It is known already.
+    Answer(Response<Field>),
+}
+
+/// The bytes of a response, wherever they are held; stored ones are not copied.
+#[derive(Debug)]
+pub(crate) enum Field {
+    Key(Key),
+    Value(Value),
+    Text(String),
+}
+
+impl AsRef<[u8]> for Field {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Key(key) => key.as_ref(),
+            Self::Value(value) => value.as_ref(),
+            Self::Text(text) => text.as_bytes(),
+        }
+    }
+}
+
+/// What to do for a command on the keyspace.
+pub(crate) fn plan<B: AsRef<[u8]>>(command: &Command<B>) -> Plan<'_> {
+    Plan::Ask(match command {
+        Command::Set { key, value } => Op::Set { key: key.as_ref(), value: value.as_ref() },
+        Command::Get { key } => Op::Get { key: key.as_ref() },
+        Command::Delete { key } => Op::Delete { key: key.as_ref() },
+        Command::Exists { key } => Op::Exists { key: key.as_ref() },
+        Command::Count => Op::Count,
+        Command::Scan { cursor, prefix, limit } => {
+            Op::Scan { cursor: *cursor, prefix: prefix.as_ref(), limit: *limit as usize }
+        }
+        Command::Info => Op::Stats,
+        Command::Ping => return Plan::Answer(Response::Pong),
+        _ => {
+            return Plan::Answer(error(ErrorCode::UnknownCommand, "this server does not serve that command"));
+        }
+    })
+}
+
+/// The response to what an operation came to.
+pub(crate) fn response<S>(outcome: Result<Outcome, Error>, shared: &Shared<S>) -> Response<Field> {
+    match outcome {
+        Ok(Outcome::Value(Some(value))) => Response::Value(Field::Value(value)),
+        Ok(Outcome::Stored | Outcome::Deleted(true) | Outcome::Exists(true)) => Response::Ok,
+        Ok(Outcome::Value(None) | Outcome::Deleted(false) | Outcome::Exists(false)) => Response::NotFound,
+        Ok(Outcome::Count(keys)) => Response::Value(Field::Text(keys.to_string())),
+        Ok(Outcome::Page(page)) => {
+            let cursor = Field::Text(page.next_cursor.to_string());
+            let keys = page.keys.into_iter().map(Field::Key);
+            Response::List(std::iter::once(cursor).chain(keys).map(Some).collect())
+        }
+        Ok(Outcome::Stats(stats)) => Response::List(
+            info::lines(shared, &stats).into_iter().map(|line| Some(Field::Text(line))).collect(),
+        ),
+        Ok(_) => store_error(&Error::Internal("the store gave an outcome that the server does not know")),
+        Err(error) => store_error(&error),
+    }
+}
+
+/// The response to a failure of the store.
+pub(crate) fn store_error(failure: &Error) -> Response<Field> {
+    let code = match failure {
+        Error::KeyTooLarge { .. } | Error::ValueTooLarge { .. } => ErrorCode::TooLarge,
+        Error::Closed => ErrorCode::ShuttingDown,
+        _ => ErrorCode::Storage,
+    };
+    error(code, failure)
+}
+
+/// An error response.
+pub(crate) fn error(code: ErrorCode, message: impl ToString) -> Response<Field> {
+    Response::Error { code, message: message.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn store_errors_have_the_code_that_says_whether_the_outcome_is_known() {
+        let code = |failure: Error| match store_error(&failure) {
+            Response::Error { code, .. } => code,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(code(Error::ValueTooLarge { len_bytes: 2, max_bytes: 1 }), ErrorCode::TooLarge);
+        assert_eq!(code(Error::Closed), ErrorCode::ShuttingDown);
+        assert_eq!(code(Error::Poisoned { cause: Arc::new(Error::Closed) }), ErrorCode::Storage);
+    }
+}

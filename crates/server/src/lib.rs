@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+mod batch;
+mod buffers;
+mod config;
+mod connection;
+mod dialect;
+mod error;
+mod execute;
+mod info;
+mod input;
+mod linger;
+mod listener;
+mod respond;
+mod server;
+mod shared;
+mod worker;
+
+pub use config::{
+    ConfigError, DEFAULT_BIND_ADDR, DEFAULT_MAX_CONNECTIONS, DEFAULT_WAL_PATH, MAX_CONNECTIONS_LIMIT,
+    MAX_THREADS, MAX_VALUE_BYTES_LIMIT, ServerConfig,
+};
+pub use error::Error;
+pub use server::{Server, serve};

@@ -1,0 +1,151 @@
+use std::future::Future;
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpStream as StdTcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use rustvault_protocol::ErrorCode;
+use rustvault_storage::Store;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::select;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tracing::{debug, warn};
+
+use crate::Error;
+use crate::dialect::Text;
+use crate::execute;
+use crate::linger;
+use crate::shared::Shared;
+use crate::worker::{Admitted, Workers};
+
+/// Refused connections that are closed with care at a time. Others are told as well, but if they have
+/// sent something the system may drop that answer.
+const MAX_REFUSALS: usize = 256;
+
+const MIN_BACKOFF: Duration = Duration::from_millis(10);
+const MAX_BACKOFF: Duration = Duration::from_secs(1);
+
+/// Accepts connections, deals them out among the workers and refuses those over the limit.
+pub(crate) struct Acceptor<'a, S> {
+    listener: TcpListener,
+    workers: &'a Workers,
+    shared: &'a Shared<S>,
+    max_connections: usize,
+    places: Arc<Semaphore>,
+    refusals: JoinSet<()>,
+}
+
+impl<'a, S: Store> Acceptor<'a, S> {
+    pub(crate) fn new(
+        listener: TcpListener,
+        workers: &'a Workers,
+        shared: &'a Shared<S>,
+        max_connections: usize,
+    ) -> Self {
+        let places = Arc::new(Semaphore::new(max_connections));
+        Self { listener, workers, shared, max_connections, places, refusals: JoinSet::new() }
+    }
+
+    /// Accepts until `stop` ends, whose output it returns; the listener is closed then.
+    pub(crate) async fn run<T>(mut self, stop: impl Future<Output = T>) -> Result<T, Error> {
+        select! {
+            biased;
+            stopped = stop => Ok(stopped),
+            error = self.accept_all() => Err(error),
+        }
+    }
+
+    async fn accept_all(&mut self) -> Error {
+        let mut backoff = None;
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, peer)) => {
+                    backoff = None;
+                    if let Err(error) = self.admit(stream, peer) {
+                        return error;
+                    }
+                }
+                Err(error) if is_exhaustion(&error) => back_off(&mut backoff, &error).await,
+                // The client has gone before it was accepted.
+                Err(error) => debug!(%error, "a connection was lost before it was accepted"),
+            }
+        }
+    }
+
+    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) -> Result<(), Error> {
+        let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
+            self.refuse(stream, peer);
+            return Ok(());
+        };
+        // Answers are written whole, so there is nothing to gather; holding them back only costs time.
+        match stream.set_nodelay(true).and_then(|()| stream.into_std()) {
+            Ok(stream) => self.workers.deal(Admitted { stream, peer, permit })?,
+            Err(error) => debug!(%peer, %error, "connection lost"),
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, stream: TcpStream, peer: SocketAddr) {
+        self.shared.counters.rejected_connections.add(1);
+        debug!(%peer, "connection refused: too many");
+        while self.refusals.try_join_next().is_some() {}
+        let told = stream.into_std().and_then(|stream| tell_refused(stream, self.max_connections));
+        if let Ok(stream) = told
+            && self.refusals.len() < MAX_REFUSALS
+        {
+            self.refusals.spawn(async { drop(linger::close(stream).await) });
+        }
+    }
+}
+
+/// Writes the refusal at once: a fresh socket has room for it.
+fn tell_refused(mut stream: StdTcpStream, max_connections: usize) -> io::Result<TcpStream> {
+    let message = format!("the server serves {max_connections} connections already; try again later");
+    let mut answer = BytesMut::new();
+    Text::encode(&execute::error(ErrorCode::TooManyConnections, message), &mut answer);
+    stream.write_all(&answer)?;
+    TcpStream::from_std(stream)
+}
+
+/// Waits before the next try: the connection that could not be accepted stays in the kernel's queue, so
+/// accepting at once would fail at once.
+async fn back_off(backoff: &mut Option<Duration>, error: &io::Error) {
+    if backoff.is_none() {
+        warn!(%error, "cannot accept connections for now; raise the limit of open files or lower --max-connections");
+    }
+    let delay = backoff.map_or(MIN_BACKOFF, |last| (last * 2).min(MAX_BACKOFF));
+    *backoff = Some(delay);
+    sleep(delay).await;
+}
+
+fn is_exhaustion(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|errno| exhausted.contains(&errno))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn running_out_of_descriptors_is_told_from_a_lost_client() {
+        assert!(is_exhaustion(&io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error())));
+        assert!(!is_exhaustion(&io::Error::from(io::ErrorKind::ConnectionAborted)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn backing_off_doubles_up_to_a_second() {
+        let error = io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error());
+        let mut backoff = None;
+        let mut delays_ms = Vec::new();
+        for _ in 0..9 {
+            back_off(&mut backoff, &error).await;
+            delays_ms.push(backoff.unwrap().as_millis());
+        }
+        assert_eq!(delays_ms, [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
+    }
+}

@@ -1,0 +1,145 @@
+//! From a batch to its answers on the socket: nothing leaves before what it depends on is durable.
+
+use std::io;
+use std::iter::Peekable;
+use std::vec;
+
+use bytes::BytesMut;
+use rustvault_protocol::Response;
+use rustvault_storage::{Error, Lsn, Op, Reply, Store};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::batch::{Batch, Slot};
+use crate::dialect::Text;
+use crate::execute::{self, Field};
+use crate::shared::Shared;
+
+/// The store carries out no further operation of a batch once its replies hold more than this.
+const MAX_REPLY_BYTES: usize = 1024 * 1024;
+
+/// Encoded answers are written once they reach this size, so that a slow reader costs no more.
+const FLUSH_BYTES: usize = 48 * 1024;
+
+/// Longer values are encoded in pieces of this size.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// Carries batches out and writes their answers, for one connection.
+pub(crate) struct Responder<'c, S> {
+    pub(crate) stream: &'c mut TcpStream,
+    pub(crate) output: &'c mut BytesMut,
+    pub(crate) shared: &'c Shared<S>,
+}
+
+/// What may be revealed of the replies at hand.
+struct Gate {
+    /// The highest LSN that a reply depends on.
+    highest: Lsn,
+    /// Replies that depend on no more than this may be shown.
+    visible: Lsn,
+    /// Why the others never may.
+    failure: Option<Error>,
+}
+
+impl<S: Store> Responder<'_, S> {
+    /// Carries a batch out and writes its answers, in order; `replies` is working space.
+    pub(crate) async fn answer(&mut self, batch: &Batch<'_>, replies: &mut Vec<Reply>) -> io::Result<()> {
+        let (ops, slots) = batch.plan();
+        self.shared.counters.total_commands.add(slots.len() as u64);
+        let mut ops = ops.as_slice();
+        let mut slots = slots.into_iter().peekable();
+        while slots.peek().is_some() {
+            replies.clear();
+            ops = self.submit(ops, replies).await?;
+            self.write_answers(&mut slots, replies).await?;
+        }
+        Ok(())
+    }
+
+    /// Has the store carry out as many operations as it wants to; returns those that remain.
+    async fn submit<'o>(&self, ops: &'o [Op<'o>], replies: &mut Vec<Reply>) -> io::Result<&'o [Op<'o>]> {
+        if ops.is_empty() {
+            return Ok(ops);
+        }
+        self.shared.store.submit(ops, MAX_REPLY_BYTES, replies).await;
+        match ops.get(replies.len()..) {
+            Some(rest) if rest.len() < ops.len() => Ok(rest),
+            _ => Err(io::Error::other("the store did not give one reply to each operation")),
+        }
+    }
+
+    /// Writes the answers up to the next one that has no reply yet.
+    async fn write_answers(
+        &mut self,
+        slots: &mut Peekable<vec::IntoIter<Slot>>,
+        replies: &mut Vec<Reply>,
+    ) -> io::Result<()> {
+        let mut gate = Gate {
+            highest: replies.iter().map(|reply| reply.depends_on).max().unwrap_or_default(),
+            visible: self.shared.store.reply_watermark(),
+            failure: None,
+        };
+        let mut replies = replies.drain(..);
+        while let Some(slot) =
+            slots.next_if(|slot| matches!(slot, Slot::Answered(_)) || !replies.as_slice().is_empty())
+        {
+            let response = match slot {
+                Slot::Answered(response) => response,
+                Slot::Asked => match replies.next() {
+                    Some(reply) => self.reveal(reply, &mut gate).await?,
+                    None => break,
+                },
+            };
+            self.put(&response).await?;
+        }
+        self.flush().await
+    }
+
+    /// The response to a reply, once it may be shown. What stands before it leaves meanwhile, and the one
+    /// wait is for all replies at hand.
+    async fn reveal(&mut self, reply: Reply, gate: &mut Gate) -> io::Result<Response<Field>> {
+        if reply.depends_on > gate.visible && gate.failure.is_none() {
+            self.flush().await?;
+            gate.failure = self.shared.store.wait(gate.highest).await.err();
+            let has_failed = gate.failure.is_some();
+            gate.visible = if has_failed { self.shared.store.reply_watermark() } else { gate.highest };
+        }
+        Ok(match &gate.failure {
+            Some(failure) if reply.depends_on > gate.visible => execute::store_error(failure),
+            _ => execute::response(reply.outcome, self.shared),
+        })
+    }
+
+    async fn put(&mut self, response: &Response<Field>) -> io::Result<()> {
+        match response {
+            Response::Value(value) if value.as_ref().len() > PIECE_BYTES => {
+                self.put_in_pieces(value.as_ref()).await?;
+            }
+            response => Text::encode(response, self.output),
+        }
+        if matches!(response, Response::Error { .. }) {
+            self.shared.counters.total_errors.add(1);
+        }
+        self.flush_if_large().await
+    }
+
+    async fn put_in_pieces(&mut self, value: &[u8]) -> io::Result<()> {
+        let encoder = Text::begin_value(value, self.output);
+        for piece in value.chunks(PIECE_BYTES) {
+            encoder.piece(piece, self.output);
+            self.flush_if_large().await?;
+        }
+        encoder.end(self.output);
+        Ok(())
+    }
+
+    async fn flush_if_large(&mut self) -> io::Result<()> {
+        if self.output.len() >= FLUSH_BYTES { self.flush().await } else { Ok(()) }
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        self.stream.write_all(self.output).await?;
+        self.output.clear();
+        Ok(())
+    }
+}

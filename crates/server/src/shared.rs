@@ -1,0 +1,62 @@
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use rustvault_protocol::Limits;
+use rustvault_storage::SyncPolicy;
+
+use crate::ServerConfig;
+
+/// What all connections of a server share.
+#[derive(Debug)]
+pub(crate) struct Shared<S> {
+    pub(crate) store: S,
+    pub(crate) limits: Limits,
+    pub(crate) counters: Counters,
+    pub(crate) started: Instant,
+    pub(crate) sync_policy: SyncPolicy,
+    pub(crate) wal_path: PathBuf,
+    pub(crate) threads: usize,
+}
+
+impl<S> Shared<S> {
+    pub(crate) fn new(store: S, config: &ServerConfig) -> Self {
+        Self {
+            store,
+            limits: config.limits(),
+            counters: Counters::default(),
+            started: Instant::now(),
+            sync_policy: config.sync_policy,
+            wal_path: config.wal_path.clone(),
+            threads: config.threads,
+        }
+    }
+}
+
+/// What a server counts beside the store's own figures.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) connections: Counter,
+    pub(crate) total_connections: Counter,
+    pub(crate) rejected_connections: Counter,
+    pub(crate) total_commands: Counter,
+    pub(crate) total_errors: Counter,
+}
+
+/// A figure for people; it orders nothing, so relaxed is enough.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    pub(crate) fn decrement(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,131 @@
+//! Limits, slow clients and stopping.
+#![cfg(test)]
+
+mod support;
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use rustvault_storage::Store;
+use support::{Client, TestServer, config, memory_store};
+
+#[test]
+fn a_client_over_the_limit_is_told_so_and_a_free_place_is_given_again() {
+    let mut config = config();
+    config.max_connections = 2;
+    let server = TestServer::with_config(&config);
+    let mut first = server.client();
+    let mut second = server.client();
+    first.ask("PING\r\n", "PONG\r\n");
+    second.ask("PING\r\n", "PONG\r\n");
+
+    let mut third = server.client();
+    third.send("PING\r\n");
+    let answer = third.rest();
+    assert!(answer.starts_with("ERROR TOO_MANY_CONNECTIONS ") && answer.ends_with("\r\n"), "{answer}");
+    assert_eq!(first.info("rejected_connections"), 1);
+
+    second.ask("QUIT\r\n", "OK\r\n");
+    drop(second);
+    wait_until(|| first.info("connections") == 1);
+    server.client().ask("PING\r\n", "PONG\r\n");
+}
+
+#[test]
+fn a_crowd_over_the_limit_is_told_so_to_the_last() {
+    let mut config = config();
+    config.max_connections = 1;
+    let server = TestServer::with_config(&config);
+    let mut first = server.client();
+    first.ask("PING\r\n", "PONG\r\n");
+    let mut crowd: Vec<_> = (0..300).map(|_| server.client()).collect();
+    for client in &mut crowd {
+        assert!(client.rest().starts_with("ERROR TOO_MANY_CONNECTIONS "));
+    }
+}
+
+#[test]
+fn hundreds_of_clients_are_served_at_a_time() {
+    // Both ends are in this process, which may have no more than 1024 files open.
+    let server = TestServer::start();
+    let mut clients: Vec<_> = (0..300).map(|_| server.client()).collect();
+    for (i, client) in clients.iter_mut().enumerate() {
+        client.send(format!("SET key:{i} {i}\r\nGET key:{i}\r\n"));
+    }
+    for (i, client) in clients.iter_mut().enumerate() {
+        client.expect(format!("OK\r\nVALUE {i}\r\n"));
+    }
+}
+
+#[test]
+fn a_stop_leaves_no_command_answered_but_not_carried_out_nor_the_other_way_round() {
+    let store = memory_store();
+    let server = TestServer::with_store(store.clone(), &config());
+    let mut idle = server.client();
+    idle.ask("PING\r\n", "PONG\r\n");
+    let mut client = server.client();
+    client.send((0..20_000).map(|i| format!("SET key:{i} {i}\r\n")).collect::<String>());
+    client.expect("OK\r\n");
+    server.begin_stop();
+    let answers = client.rest();
+    assert_eq!(idle.rest(), "");
+    drop((client, idle));
+    let addr = server.addr;
+    server.join().unwrap();
+    assert!(TcpStream::connect(addr).is_err(), "the listener is closed");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let keys = runtime.block_on(store.count()).unwrap();
+    assert_eq!(answers, "OK\r\n".repeat(keys as usize - 1));
+}
+
+#[test]
+fn a_client_that_never_stops_sending_does_not_hold_up_the_stop() {
+    let server = TestServer::start();
+    let mut client = server.client();
+    let mut writer = client.stream.try_clone().unwrap();
+    let sending = std::thread::spawn(move || while writer.write_all(b"PING\r\nPING\r\nPING\r\n").is_ok() {});
+    client.expect("PONG\r\n");
+    let reading = std::thread::spawn(move || while client.stream.read_some() {});
+    let start = Instant::now();
+    server.join().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    sending.join().unwrap();
+    reading.join().unwrap();
+}
+
+#[test]
+fn a_client_that_never_reads_is_dropped_at_the_stop() {
+    let server = TestServer::start();
+    let mut client = server.client();
+    fill_answers(&server, &mut client);
+    let start = Instant::now();
+    server.join().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+}
+
+/// Sends until the server, whose answers nobody reads, takes no more.
+fn fill_answers(server: &TestServer, client: &mut Client) {
+    server.client().ask(format!("SET big {}\r\n", "v".repeat(1 << 20)), "OK\r\n");
+    client.send("GET big\r\n".repeat(64));
+    client.expect("VALUE v");
+}
+
+fn wait_until(mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(20), "it never came true");
+        std::thread::yield_now();
+    }
+}
+
+trait ReadSome {
+    fn read_some(&mut self) -> bool;
+}
+
+impl ReadSome for TcpStream {
+    fn read_some(&mut self) -> bool {
+        use std::io::Read;
+        self.read(&mut [0; 4096]).is_ok_and(|n| n > 0)
+    }
+}

@@ -1,0 +1,166 @@
+//! Nothing leaves before what it depends on is durable, and nothing else waits for it.
+#![cfg(test)]
+
+mod support;
+
+use std::io::{ErrorKind, Read};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustvault_storage::{Error, Lsn, MemoryStore, Op, Reply, Store};
+use support::{Client, TestServer, config, memory_store};
+use tokio::sync::watch;
+
+/// A store whose writes are durable when the test says so.
+#[derive(Clone)]
+struct HeldStore {
+    memory: MemoryStore,
+    state: Arc<watch::Sender<State>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Held,
+    Durable,
+    Failed,
+}
+
+const WRITE: Lsn = Lsn::new(1);
+
+impl HeldStore {
+    fn new() -> Self {
+        Self { memory: memory_store(), state: Arc::new(watch::Sender::new(State::Held)) }
+    }
+
+    fn become_(&self, state: State) {
+        self.state.send_replace(state);
+    }
+}
+
+impl Store for HeldStore {
+    async fn submit(&self, ops: &[Op<'_>], max_reply_bytes: usize, replies: &mut Vec<Reply>) {
+        self.memory.submit(ops, max_reply_bytes, replies).await;
+        for (op, reply) in ops.iter().zip(replies) {
+            let is_write = matches!(op, Op::Set { .. } | Op::Stats);
+            reply.depends_on = if is_write { WRITE } else { Lsn::ZERO };
+        }
+    }
+
+    async fn wait(&self, lsn: Lsn) -> Result<(), Error> {
+        let mut state = self.state.subscribe();
+        let state = *state.wait_for(|state| *state != State::Held || lsn == Lsn::ZERO).await.unwrap();
+        let cause = Arc::new(Error::Internal("the test's disk"));
+        if state == State::Failed { Err(Error::Poisoned { cause }) } else { Ok(()) }
+    }
+
+    fn reply_watermark(&self) -> Lsn {
+        if *self.state.borrow() == State::Durable { WRITE } else { Lsn::ZERO }
+    }
+}
+
+fn nothing_comes(client: &mut Client) -> bool {
+    client.stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    let read = client.stream.read(&mut [0]);
+    client.stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+}
+
+#[test]
+fn replies_before_a_held_write_leave_at_once_and_later_ones_after_it() {
+    let store = HeldStore::new();
+    let server = TestServer::with_store(store.clone(), &config());
+    let mut client = server.client();
+    client.send("GET a\r\nPING\r\nSET a 1\r\nGET b\r\nPING\r\n");
+    client.expect("NOT_FOUND\r\nPONG\r\n");
+    assert!(nothing_comes(&mut client));
+    store.become_(State::Durable);
+    client.expect("OK\r\nNOT_FOUND\r\nPONG\r\n");
+}
+
+#[test]
+fn other_connections_do_not_wait_for_a_held_write() {
+    let store = HeldStore::new();
+    let mut config = config();
+    config.threads = 1;
+    let server = TestServer::with_store(store, &config);
+    let mut writer = server.client();
+    writer.send("SET a 1\r\n");
+    for _ in 0..10 {
+        server.client().ask("GET b\r\n", "NOT_FOUND\r\n");
+    }
+    assert!(nothing_comes(&mut writer));
+}
+
+#[test]
+fn info_waits_like_any_other_reply() {
+    let store = HeldStore::new();
+    let server = TestServer::with_store(store.clone(), &config());
+    let mut client = server.client();
+    client.send("INFO\r\n");
+    assert!(nothing_comes(&mut client));
+    store.become_(State::Durable);
+    assert!(client.line().starts_with("LIST "));
+}
+
+#[test]
+fn when_the_log_fails_the_replies_that_had_to_wait_become_errors() {
+    let store = HeldStore::new();
+    let server = TestServer::with_store(store.clone(), &config());
+    let mut client = server.client();
+    client.send("GET a\r\nSET a 1\r\nGET b\r\nSET c 2\r\n");
+    client.expect("NOT_FOUND\r\n");
+    store.become_(State::Failed);
+    assert!(client.line().starts_with("ERROR STORAGE "));
+    client.expect("NOT_FOUND\r\n");
+    assert!(client.line().starts_with("ERROR STORAGE "));
+}
+
+#[test]
+fn a_stop_answers_what_waits_and_what_the_socket_holds() {
+    let store = HeldStore::new();
+    let server = TestServer::with_store(store.clone(), &config());
+    let mut client = server.client();
+    client.send("PING\r\nSET a 1\r\n");
+    client.expect("PONG\r\n");
+    client.send("GET b\r\nSET c 3\r\nSET half a comm");
+    server.begin_stop();
+    assert!(nothing_comes(&mut client));
+    store.become_(State::Durable);
+    assert_eq!(client.rest(), "OK\r\nNOT_FOUND\r\nOK\r\n");
+    server.join().unwrap();
+}
+
+/// A store with a defect.
+#[derive(Clone)]
+struct PanickingStore(MemoryStore);
+
+impl Store for PanickingStore {
+    async fn submit(&self, ops: &[Op<'_>], max_reply_bytes: usize, replies: &mut Vec<Reply>) {
+        assert!(!ops.contains(&Op::Get { key: b"bang" }), "the test's defect");
+        self.0.submit(ops, max_reply_bytes, replies).await;
+    }
+
+    async fn wait(&self, lsn: Lsn) -> Result<(), Error> {
+        self.0.wait(lsn).await
+    }
+
+    fn reply_watermark(&self) -> Lsn {
+        self.0.reply_watermark()
+    }
+}
+
+#[test]
+fn a_defect_costs_its_connection_and_no_other() {
+    let mut config = config();
+    config.threads = 1;
+    let server = TestServer::with_store(PanickingStore(memory_store()), &config);
+    let mut other = server.client();
+    other.ask("PING\r\n", "PONG\r\n");
+    let mut unlucky = server.client();
+    unlucky.send("GET bang\r\n");
+    assert_eq!(unlucky.rest(), "");
+    other.ask("GET a\r\n", "NOT_FOUND\r\n");
+    assert_eq!(other.info("connections"), 1);
+    drop((other, unlucky));
+    server.join().unwrap();
+}
