@@ -1,0 +1,238 @@
+use std::borrow::Cow;
+use std::io;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use rustvault_protocol::{Command, Limits, ProtocolError, encode_command};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::connection;
+use crate::dial::{Target, dial};
+use crate::error::ErrorKind;
+use crate::reply::{Kind, unexpected};
+use crate::request::{Answer, Request};
+use crate::{Error, Keys, Options, Pipeline, Reply, ScanPage};
+
+/// A handle to a server: clone it, share it, use it from many tasks at once.
+///
+/// All clones share two connections, one for reads and one for writes, so that a read never waits for the
+/// syncs of other callers' writes. Requests that are made at the same time are sent together. A read that
+/// is made after a write was answered sees that write.
+///
+/// Its methods belong to the tokio runtime that it was connected in, and its connections end with the last
+/// clone. Dropping the future of a request takes the request back if it was not sent yet; otherwise the
+/// answer is discarded when it comes, and a write takes effect.
+#[derive(Debug, Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    target: Arc<Target>,
+    reads: mpsc::Sender<Request>,
+    writes: mpsc::Sender<Request>,
+    /// Ends the connections' tasks, whatever they are doing.
+    _stop: DropGuard,
+}
+
+impl Client {
+    /// Connects with the default [`Options`]; `addr` is `host:port`.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect_with`](Self::connect_with).
+    pub async fn connect(addr: impl Into<String>) -> Result<Self, Error> {
+        Self::connect_with(addr, Options::new()).await
+    }
+
+    /// Connects, once and without trying again; `addr` is `host:port`.
+    ///
+    /// # Errors
+    ///
+    /// The server cannot be reached, does not answer within the connect timeout, refuses the connection
+    /// ([`code`](Error::code) tells why, for example `TOO_MANY_CONNECTIONS`) or is not a RustVault server.
+    pub async fn connect_with(addr: impl Into<String>, options: Options) -> Result<Self, Error> {
+        let target = Arc::new(Target { addr: addr.into(), options });
+        let wire = dial(&target).await?;
+        let stop = CancellationToken::new();
+        let reads = connection::spawn(Arc::clone(&target), Some(wire), stop.clone());
+        let writes = connection::spawn(Arc::clone(&target), None, stop.clone());
+        Ok(Self { shared: Arc::new(Shared { target, reads, writes, _stop: stop.drop_guard() }) })
+    }
+
+    /// The value of `key`, or `None` if there is no such key.
+    ///
+    /// # Errors
+    ///
+    /// The key is over its limit, the server answers with an error, or there is no answer;
+    /// see [`Error`] for how to tell them apart. All requests can fail in these ways.
+    pub async fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Bytes>, Error> {
+        match self.one(&[Kind::Get], &Command::Get { key: key.as_ref() }).await? {
+            Reply::Value(value) => Ok(value),
+            other => Err(mismatch(&other)),
+        }
+    }
+
+    /// Stores `value` under `key`; done means durable under the server's sync policy.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get), and the value may be over its limit. Unless the error
+    /// [is retryable](Error::is_retryable), the value may have been stored all the same.
+    pub async fn set(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<(), Error> {
+        let command = Command::Set { key: key.as_ref(), value: value.as_ref() };
+        self.one(&[Kind::Set], &command).await.map(drop)
+    }
+
+    /// Removes `key`; true if it was there.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get). Unless the error [is retryable](Error::is_retryable),
+    /// the key may have been removed all the same.
+    pub async fn delete(&self, key: impl AsRef<[u8]>) -> Result<bool, Error> {
+        self.existed(&[Kind::Delete], &Command::Delete { key: key.as_ref() }).await
+    }
+
+    /// Whether `key` is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub async fn exists(&self, key: impl AsRef<[u8]>) -> Result<bool, Error> {
+        self.existed(&[Kind::Exists], &Command::Exists { key: key.as_ref() }).await
+    }
+
+    /// The number of keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub async fn count(&self) -> Result<u64, Error> {
+        match self.one(&[Kind::Count], &Command::Count).await? {
+            Reply::Count(count) => Ok(count),
+            other => Err(mismatch(&other)),
+        }
+    }
+
+    /// One page of the keys that start with `prefix`, at most `limit` of them (1 to 10,000).
+    ///
+    /// Begin with cursor 0 and go on with [`ScanPage::next_cursor`] until that is 0; a page may be short,
+    /// or empty, before the last one. A key that is there all the while is returned at least once.
+    /// [`keys`](Self::keys) follows the cursor for you.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub async fn scan(&self, cursor: u64, prefix: impl AsRef<[u8]>, limit: u32) -> Result<ScanPage, Error> {
+        let command = Command::Scan { cursor, prefix: prefix.as_ref(), limit };
+        match self.one(&[Kind::Scan], &command).await? {
+            Reply::Page(page) => Ok(page),
+            other => Err(mismatch(&other)),
+        }
+    }
+
+    /// All keys that start with `prefix`, in no order that means anything; a key may come more than once.
+    pub fn keys(&self, prefix: impl AsRef<[u8]>) -> Keys {
+        Keys::new(self.clone(), Bytes::copy_from_slice(prefix.as_ref()))
+    }
+
+    /// The server's state as names and values, in the server's order.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub async fn info(&self) -> Result<Vec<(String, String)>, Error> {
+        match self.one(&[Kind::Info], &Command::Info).await? {
+            Reply::Info(info) => Ok(info),
+            other => Err(mismatch(&other)),
+        }
+    }
+
+    /// Asks whether the server answers.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.one(&[Kind::Ping], &Command::Ping).await.map(drop)
+    }
+
+    /// An empty pipeline: add commands, then [`send`](Pipeline::send) them in one piece.
+    pub fn pipeline(&self) -> Pipeline {
+        Pipeline::new(self.clone())
+    }
+
+    async fn existed(&self, kind: &'static [Kind; 1], command: &Command<&[u8]>) -> Result<bool, Error> {
+        match self.one(kind, command).await? {
+            Reply::Existed(existed) => Ok(existed),
+            other => Err(mismatch(&other)),
+        }
+    }
+
+    async fn one(&self, kind: &'static [Kind; 1], command: &Command<&[u8]>) -> Result<Reply, Error> {
+        self.check(command)?;
+        let mut frame = BytesMut::new();
+        encode_command(command, &mut frame);
+        let replies = self.request(frame.freeze(), Cow::Borrowed(kind)).await?;
+        replies.into_iter().next().unwrap_or_else(|| Err(protocol_error("no answer".into())))
+    }
+
+    /// Sends commands that are [checked](Self::check) and encoded, and waits for their answers.
+    pub(crate) async fn request(&self, frame: Bytes, kinds: Cow<'static, [Kind]>) -> Answer {
+        let after = self.shared.target.options.request_timeout;
+        let now = Instant::now();
+        let (request, answer) = Request::new(frame, kinds, now, now + after);
+        let deadline = request.deadline;
+        let connection = if request.is_write() { &self.shared.writes } else { &self.shared.reads };
+        match connection.try_send(request) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(request)) => {
+                timeout_at(deadline, connection.send(request))
+                    .await
+                    .map_err(|_| ErrorKind::NotSent { after })?
+                    .map_err(|_| ErrorKind::RuntimeGone)?;
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(ErrorKind::RuntimeGone.into()),
+        }
+        // The connection's task watches the deadline, because only it knows whether the request was sent.
+        answer.await.unwrap_or_else(|_| Err(ErrorKind::RuntimeGone.into()))
+    }
+
+    /// Refuses what the server would refuse, before it is sent.
+    pub(crate) fn check(&self, command: &Command<&[u8]>) -> Result<(), Error> {
+        let limits = &self.shared.target.options.limits;
+        match command {
+            Command::Set { key, value } => check_key(key, limits).and_then(|()| check_value(value, limits)),
+            Command::Get { key } | Command::Delete { key } | Command::Exists { key } => {
+                check_key(key, limits)
+            }
+            Command::Scan { prefix, .. } => check_key(prefix, limits),
+            _ => Ok(()),
+        }
+        .map_err(|error| ErrorKind::Invalid(error).into())
+    }
+}
+
+fn check_key(key: &[u8], limits: &Limits) -> Result<(), ProtocolError> {
+    let (len_bytes, max_bytes) = (key.len(), limits.max_key_bytes);
+    if len_bytes > max_bytes { Err(ProtocolError::KeyTooLarge { len_bytes, max_bytes }) } else { Ok(()) }
+}
+
+fn check_value(value: &[u8], limits: &Limits) -> Result<(), ProtocolError> {
+    let (len_bytes, max_bytes) = (value.len(), limits.max_value_bytes);
+    if len_bytes > max_bytes { Err(ProtocolError::ValueTooLarge { len_bytes, max_bytes }) } else { Ok(()) }
+}
+
+/// Not to be met: the connection's task has held the answer against what was asked.
+fn mismatch(reply: &Reply) -> Error {
+    protocol_error(format!("unexpected {reply:?}"))
+}
+
+fn protocol_error(what: String) -> Error {
+    let source: Arc<io::Error> = Arc::new(unexpected(what));
+    ErrorKind::Protocol { source }.into()
+}

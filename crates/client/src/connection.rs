@@ -1,0 +1,131 @@
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use crate::dial::{Target, Wire, dial};
+use crate::error::{Error, ErrorKind};
+use crate::queue::Queue;
+use crate::request::Request;
+use crate::session::Session;
+
+/// First delay between two tries to connect; the random jitter comes on top.
+const MIN_RECONNECT_DELAY: Duration = Duration::from_millis(20);
+
+/// Longest delay between two tries to connect, before jitter.
+const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(1);
+
+/// Starts the task that owns one connection; it ends when `stop` is cancelled.
+///
+/// Without a `wire` it connects when the first request comes.
+pub(crate) fn spawn(
+    target: Arc<Target>,
+    wire: Option<Wire>,
+    stop: CancellationToken,
+) -> mpsc::Sender<Request> {
+    let (sender, queue) = Queue::new();
+    let connection = Connection { target, queue, broken: None };
+    tokio::spawn(stop.run_until_cancelled_owned(connection.run(wire)));
+    sender
+}
+
+/// Sends what is queued over one socket after another.
+#[derive(Debug)]
+struct Connection {
+    target: Arc<Target>,
+    queue: Queue,
+    /// When the last socket broke, and why.
+    broken: Option<(Instant, Arc<io::Error>)>,
+}
+
+impl Connection {
+    async fn run(mut self, mut wire: Option<Wire>) {
+        loop {
+            let wire = match wire.take() {
+                Some(wire) => wire,
+                None => self.reconnect().await,
+            };
+            let reason = Session::new(&self.target.options, wire).run(&mut self.queue).await;
+            debug!(addr = self.target.addr, %reason, "connection broke");
+            self.broken = Some((Instant::now(), reason));
+        }
+    }
+
+    /// Connects as soon as there is something to send, again and again until it works.
+    async fn reconnect(&mut self) -> Wire {
+        let mut delays = backoff(self.target.options.connect_timeout);
+        loop {
+            self.queue.ready().await;
+            if let Some(error) = self.given_up() {
+                self.queue.fail_all(&error);
+                continue;
+            }
+            let target = Arc::clone(&self.target);
+            let error = match self.meanwhile(dial(&target), None).await {
+                Ok(wire) => return wire,
+                Err(error) => error,
+            };
+            debug!(addr = target.addr, %error, "cannot connect");
+            // A server that answered, but would not have us, will not change its mind soon.
+            if !error.is_not_connected() || !target.options.reconnect {
+                self.queue.fail_all(&error);
+            }
+            let delay = delays.next().unwrap_or(MAX_RECONNECT_DELAY);
+            self.meanwhile(sleep(delay), Some(&error)).await;
+        }
+    }
+
+    fn given_up(&self) -> Option<Error> {
+        let (_, reason) = self.broken.as_ref().filter(|_| !self.target.options.reconnect)?;
+        let addr = self.target.addr.clone();
+        Some(ErrorKind::Disconnected { addr, source: Arc::clone(reason) }.into())
+    }
+
+    /// Does `work` while requests are taken in, and fail when they have waited for a connection long enough.
+    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>, last_error: Option<&Error>) -> T {
+        let target = Arc::clone(&self.target);
+        let broke_at = self.broken.as_ref().map(|(at, _)| *at);
+        let ends_at = |request: &Request| patience_ends_at(request, broke_at, &target);
+        let mut work = pin!(work);
+        loop {
+            let wake_at = self.queue.oldest().map(&ends_at);
+            tokio::select! {
+                biased;
+                output = &mut work => return output,
+                () = self.queue.pull(), if self.queue.has_room() => {}
+                () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {
+                    let error = || last_error.cloned().unwrap_or_else(|| no_connection_yet(&target));
+                    self.queue.fail_overdue(ends_at, error);
+                }
+            }
+        }
+    }
+}
+
+/// Until when a request waits for a connection: the connect timeout from when it began to need one.
+fn patience_ends_at(request: &Request, broke_at: Option<Instant>, target: &Target) -> Instant {
+    let began = broke_at.map_or(request.queued_at, |at| at.max(request.queued_at));
+    request.deadline.min(began + target.options.connect_timeout)
+}
+
+fn no_connection_yet(target: &Target) -> Error {
+    target.connect_error(io::Error::new(io::ErrorKind::TimedOut, "no connection in time"))
+}
+
+/// Delays short enough that a request has several tries within the connect timeout.
+fn backoff(connect_timeout: Duration) -> ExponentialBackoff {
+    let max_delay = MAX_RECONNECT_DELAY.min(connect_timeout / 4);
+    ExponentialBuilder::new()
+        .with_jitter()
+        .with_min_delay(MIN_RECONNECT_DELAY.min(max_delay))
+        .with_max_delay(max_delay)
+        .without_max_times()
+        .build()
+}

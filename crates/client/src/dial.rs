@@ -1,0 +1,84 @@
+use std::io;
+
+use bytes::BytesMut;
+use rustvault_protocol::{ClientCodec, Command, Response, encode_command};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_util::codec::Decoder;
+
+use crate::Options;
+use crate::error::{Error, ErrorKind};
+use crate::reply::Kind;
+
+/// Where to connect, and how.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) addr: String,
+    pub(crate) options: Options,
+}
+
+/// A connection on which the server has answered once.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) stream: TcpStream,
+    pub(crate) codec: ClientCodec,
+    pub(crate) received: BytesMut,
+}
+
+/// Connects once, within the connect timeout.
+///
+/// A `PING` goes first: so a server that turns the connection away, or is none of ours, is found out
+/// before a request is sent whose outcome would then be unknown.
+pub(crate) async fn dial(target: &Target) -> Result<Wire, Error> {
+    let limit = target.options.connect_timeout;
+    match timeout(limit, open(target)).await {
+        Ok(result) => result,
+        Err(_) => Err(target.connect_error(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("no answer within the connect timeout of {limit:?}"),
+        ))),
+    }
+}
+
+impl Target {
+    pub(crate) fn connect_error(&self, source: io::Error) -> Error {
+        ErrorKind::Connect { addr: self.addr.clone(), source }.into()
+    }
+}
+
+async fn open(target: &Target) -> Result<Wire, Error> {
+    let stream = connect(&target.addr).await.map_err(|error| target.connect_error(error))?;
+    let mut wire = Wire { stream, codec: ClientCodec::new(target.options.limits), received: BytesMut::new() };
+    let response = greet(&mut wire).await.map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => ErrorKind::Protocol { source: error.into() }.into(),
+        _ => target.connect_error(error),
+    })?;
+    let reply = Kind::Ping.read(response).map_err(|error| ErrorKind::Protocol { source: error.into() })?;
+    reply.map(|_| wire)
+}
+
+async fn connect(addr: &str) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(addr).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+async fn greet(wire: &mut Wire) -> io::Result<Response> {
+    let mut ping = BytesMut::new();
+    encode_command(&Command::<&[u8]>::Ping, &mut ping);
+    let sent = wire.stream.write_all(&ping).await;
+    loop {
+        // Looked for even if the PING could not be sent: a server that closed at once may have said why.
+        if let Some(response) = wire.codec.decode(&mut wire.received)? {
+            return Ok(response);
+        }
+        if wire.stream.read_buf(&mut wire.received).await? == 0 {
+            sent?;
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the server closed the connection at once",
+            ));
+        }
+    }
+}

@@ -1,0 +1,193 @@
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustvault_protocol::{ErrorCode, ProtocolError};
+
+/// Why a request failed, or why there is no connection.
+///
+/// What to do about it is what the methods tell; the text is for a person.
+#[derive(Clone)]
+pub struct Error {
+    // Shared: one broken connection is the error of everybody who waited on it.
+    kind: Arc<ErrorKind>,
+}
+
+impl Error {
+    /// Whether time ran out: the connect timeout or the request timeout.
+    pub fn is_timeout(&self) -> bool {
+        match &*self.kind {
+            ErrorKind::TimedOut { .. } | ErrorKind::NotSent { .. } => true,
+            ErrorKind::Connect { source, .. } => source.kind() == io::ErrorKind::TimedOut,
+            _ => false,
+        }
+    }
+
+    /// Whether the same request may be sent again: that is safe, and it may help.
+    ///
+    /// True for
+    /// - a request that was never sent: there was no connection, or the queue did not move in time;
+    /// - a **read** that timed out or whose connection broke;
+    /// - a request that the server says it did not carry out for a reason that may pass
+    ///   (`TOO_MANY_CONNECTIONS`, `OUT_OF_MEMORY`, `READ_ONLY`, `TIMEOUT`, `SHUTTING_DOWN`);
+    ///   also a read that met `STORAGE`.
+    ///
+    /// False for a **write**, or a pipeline with a write, that was handed to the connection and not
+    /// answered: whether it took effect is unknown, so reading the key back is up to you. False also where
+    /// the answer would be the same again: a key over its limit, a syntax error, an answer that is not
+    /// RustVault's protocol.
+    pub fn is_retryable(&self) -> bool {
+        match &*self.kind {
+            ErrorKind::Connect { .. } | ErrorKind::Disconnected { .. } | ErrorKind::NotSent { .. } => true,
+            ErrorKind::TimedOut { is_write, .. } | ErrorKind::Lost { is_write, .. } => !is_write,
+            ErrorKind::Server { code, is_write, .. } => may_pass(*code, *is_write),
+            _ => false,
+        }
+    }
+
+    /// Whether the connection is what failed: it could not be had, or it broke before the answer came.
+    ///
+    /// Only [`is_retryable`](Self::is_retryable) tells whether the request may have taken effect.
+    pub fn is_not_connected(&self) -> bool {
+        matches!(
+            *self.kind,
+            ErrorKind::Connect { .. }
+                | ErrorKind::Disconnected { .. }
+                | ErrorKind::Lost { .. }
+                | ErrorKind::RuntimeGone
+        )
+    }
+
+    /// The error code that the server answered with, or would have: limits are checked before anything is
+    /// sent.
+    pub fn code(&self) -> Option<ErrorCode> {
+        match &*self.kind {
+            ErrorKind::Server { code, .. } => Some(*code),
+            ErrorKind::Invalid(error) => Some(error.code()),
+            ErrorKind::PipelineTooLarge { .. } => Some(ErrorCode::TooLarge),
+            _ => None,
+        }
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self { kind: Arc::new(kind) }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.kind, f)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.kind, f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&*self.kind)
+    }
+}
+
+/// Whether the server may answer otherwise next time, and nothing was changed this time.
+fn may_pass(code: ErrorCode, is_write: bool) -> bool {
+    match code {
+        ErrorCode::TooManyConnections
+        | ErrorCode::OutOfMemory
+        | ErrorCode::ReadOnly
+        | ErrorCode::Timeout
+        | ErrorCode::ShuttingDown => true,
+        ErrorCode::Storage => !is_write,
+        _ => false,
+    }
+}
+
+/// What stands behind an [`Error`].
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ErrorKind {
+    #[error("cannot connect to {addr}: {source}; is rustvault-server running there?")]
+    Connect { addr: String, source: io::Error },
+
+    #[error("not connected to {addr}: the connection broke ({source}) and reconnecting is off")]
+    Disconnected { addr: String, source: Arc<io::Error> },
+
+    #[error("the connection broke before the answer came ({source}){}", unknown_outcome(*is_write))]
+    Lost { is_write: bool, source: Arc<io::Error> },
+
+    #[error("no answer within {after:?}{}", unknown_outcome(*is_write))]
+    TimedOut { after: Duration, is_write: bool },
+
+    #[error("not sent within {after:?}: too many requests are waiting for their answers")]
+    NotSent { after: Duration },
+
+    #[error("{message} ({code})")]
+    Server { code: ErrorCode, message: String, is_write: bool },
+
+    #[error("the answer is not RustVault's protocol ({source}); is the address right?")]
+    Protocol { source: Arc<io::Error> },
+
+    #[error(transparent)]
+    Invalid(ProtocolError),
+
+    #[error(
+        "pipeline of {commands} commands, {bytes} bytes; the most are {max_commands} and {max_bytes}: split it"
+    )]
+    PipelineTooLarge { commands: usize, bytes: usize, max_commands: usize, max_bytes: usize },
+
+    #[error("the connection's task is gone: the tokio runtime that the client was made in has ended")]
+    RuntimeGone,
+}
+
+fn unknown_outcome(is_write: bool) -> &'static str {
+    if is_write { "; it is unknown whether the write took effect" } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(code: ErrorCode, is_write: bool) -> Error {
+        ErrorKind::Server { code, message: "why".into(), is_write }.into()
+    }
+
+    #[test]
+    fn write_with_unknown_outcome_is_not_retryable() {
+        let broken = || Arc::new(io::Error::from(io::ErrorKind::ConnectionReset));
+        for (is_write, retryable) in [(true, false), (false, true)] {
+            let after = Duration::from_secs(1);
+            assert_eq!(Error::from(ErrorKind::TimedOut { after, is_write }).is_retryable(), retryable);
+            assert_eq!(Error::from(ErrorKind::Lost { is_write, source: broken() }).is_retryable(), retryable);
+            assert_eq!(server(ErrorCode::Storage, is_write).is_retryable(), retryable);
+        }
+    }
+
+    #[test]
+    fn request_that_was_not_carried_out_is_retryable_if_that_may_pass() {
+        let retryable: Vec<_> =
+            ErrorCode::ALL.into_iter().filter(|code| server(*code, true).is_retryable()).collect();
+        assert_eq!(
+            retryable,
+            [
+                ErrorCode::TooManyConnections,
+                ErrorCode::OutOfMemory,
+                ErrorCode::ReadOnly,
+                ErrorCode::Timeout,
+                ErrorCode::ShuttingDown
+            ]
+        );
+    }
+
+    #[test]
+    fn connect_timeout_is_both_a_timeout_and_no_connection() {
+        let source = io::Error::from(io::ErrorKind::TimedOut);
+        let error = Error::from(ErrorKind::Connect { addr: "db:8080".into(), source });
+        assert!(error.is_timeout() && error.is_not_connected() && error.is_retryable());
+        assert!(std::error::Error::source(&error).is_some());
+    }
+}

@@ -1,0 +1,82 @@
+use std::time::Duration;
+
+use rustvault_protocol::Limits;
+use rustvault_protocol::limits::{DEFAULT_MAX_KEY_BYTES, DEFAULT_MAX_VALUE_BYTES};
+
+/// How long [`Client::connect`](crate::Client::connect) may take, unless the options say otherwise.
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a request may take, unless the options say otherwise.
+const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest timeout; longer ones count as this, so that a deadline is always a point in time.
+const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// How a [`Client`](crate::Client) connects and how long it waits.
+///
+/// ```
+/// use std::time::Duration;
+/// use rustvault_client::Options;
+///
+/// let options = Options::new().request_timeout(Duration::from_secs(2)).reconnect(false);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub(crate) connect_timeout: Duration,
+    pub(crate) request_timeout: Duration,
+    pub(crate) reconnect: bool,
+    pub(crate) limits: Limits,
+}
+
+impl Options {
+    /// The defaults: 5 s to connect, 30 s for a request, reconnecting, keys up to 64 KiB, values up to 16
+    /// MiB.
+    pub fn new() -> Self {
+        Self {
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            request_timeout: DEFAULT_REQUEST_TIMEOUT,
+            reconnect: true,
+            limits: Limits { max_key_bytes: DEFAULT_MAX_KEY_BYTES, max_value_bytes: DEFAULT_MAX_VALUE_BYTES },
+        }
+    }
+
+    /// How long connecting may take, name lookup and greeting included; also how long
+    /// requests wait for a new connection after one broke. Default: 5 s; at most a year.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout.min(MAX_TIMEOUT);
+        self
+    }
+
+    /// How long a request may take from the call to the answer. Default: 30 s; at most a year.
+    ///
+    /// A connection on which answers are due but nothing comes for this long
+    /// (or for the connect timeout, if that is longer) is given up.
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout.min(MAX_TIMEOUT);
+        self
+    }
+
+    /// Whether a connection that broke is opened again when there is something to send. Default: true.
+    pub fn reconnect(mut self, reconnect: bool) -> Self {
+        self.reconnect = reconnect;
+        self
+    }
+
+    /// Longest key that is sent or accepted, in bytes; set it as the server has it. Default: 64 KiB.
+    pub fn max_key_bytes(mut self, bytes: usize) -> Self {
+        self.limits.max_key_bytes = bytes;
+        self
+    }
+
+    /// Longest value that is sent or accepted, in bytes; set it as the server has it. Default: 16 MiB.
+    pub fn max_value_bytes(mut self, bytes: usize) -> Self {
+        self.limits.max_value_bytes = bytes;
+        self
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}

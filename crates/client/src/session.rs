@@ -1,0 +1,223 @@
+use std::collections::VecDeque;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use rustvault_protocol::{ClientCodec, Response};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::codec::Decoder;
+
+use crate::Options;
+use crate::dial::Wire;
+use crate::error::ErrorKind;
+use crate::queue::Queue;
+use crate::reply::{name, unexpected};
+use crate::request::Request;
+
+/// Most requests that are sent and not answered yet, per connection; a pipeline counts as one.
+const MAX_IN_FLIGHT_REQUESTS: usize = 1024;
+
+/// A batch of requests is written once it has this many bytes; one larger request goes alone.
+const MAX_BATCH_BYTES: usize = 64 * 1024;
+
+/// Room that is made for each read from the socket.
+const READ_BUFFER_BYTES: usize = 16 * 1024;
+
+/// Buffers that grew beyond this are given back once they are empty.
+const MAX_KEPT_BUFFER_BYTES: usize = 64 * 1024;
+
+/// Why a connection cannot be used any more.
+#[derive(Debug)]
+enum Broken {
+    /// It failed.
+    Lost(io::Error),
+    /// What came on it is not the answer that is due.
+    Malformed(io::Error),
+}
+
+/// The life of one socket.
+#[derive(Debug)]
+pub(crate) struct Session {
+    stream: TcpStream,
+    link: Link,
+}
+
+impl Session {
+    pub(crate) fn new(options: &Options, wire: Wire) -> Self {
+        let link = Link {
+            codec: wire.codec,
+            received: wire.received,
+            unsent: BytesMut::new(),
+            in_flight: VecDeque::new(),
+            quiet_since: Instant::now(),
+            request_timeout: options.request_timeout,
+            silence_timeout: options.request_timeout.max(options.connect_timeout),
+        };
+        Self { stream: wire.stream, link }
+    }
+
+    /// Serves the queue until the connection breaks, and says why it did.
+    ///
+    /// Reads that were not answered are back in the queue then; writes have failed.
+    pub(crate) async fn run(mut self, queue: &mut Queue) -> Arc<io::Error> {
+        let broken = match self.link.exchange(&mut self.stream, queue).await {
+            Ok(never) => match never {},
+            Err(broken) => broken,
+        };
+        self.link.settle(broken, queue)
+    }
+}
+
+/// What is between the queue and the socket.
+#[derive(Debug)]
+struct Link {
+    codec: ClientCodec,
+    received: BytesMut,
+    /// What is left of the batch that is being written.
+    unsent: BytesMut,
+    /// Sent, or about to be, and not answered: oldest first, as the answers come.
+    in_flight: VecDeque<Request>,
+    /// Since when answers are due and nothing came.
+    quiet_since: Instant,
+    request_timeout: Duration,
+    silence_timeout: Duration,
+}
+
+impl Link {
+    /// Writes and reads at the same time: a server that waits for its answers to be taken reads no more
+    /// requests.
+    async fn exchange(
+        &mut self,
+        stream: &mut TcpStream,
+        queue: &mut Queue,
+    ) -> Result<std::convert::Infallible, Broken> {
+        let (mut reader, mut writer) = stream.split();
+        let mut timer = pin!(sleep_until(Instant::now()));
+        let mut is_timer_set = false;
+        loop {
+            self.next_batch(queue);
+            self.make_room();
+            // Requests time out in about the order they came, so a timer that is set is never too late.
+            if !is_timer_set && let Some(at) = self.wake_at(queue) {
+                timer.as_mut().reset(at);
+                is_timer_set = true;
+            }
+            tokio::select! {
+                biased;
+                read = reader.read_buf(&mut self.received) => self.take_answers(read)?,
+                written = writer.write_buf(&mut self.unsent), if !self.unsent.is_empty() => {
+                    written.map_err(Broken::Lost)?;
+                }
+                () = queue.pull(), if queue.has_room() => {}
+                () = &mut timer, if is_timer_set => {
+                    is_timer_set = false;
+                    self.time_out(queue)?;
+                }
+            }
+        }
+    }
+
+    /// Gathers what is queued for one write.
+    fn next_batch(&mut self, queue: &mut Queue) {
+        if !self.unsent.is_empty() {
+            return;
+        }
+        give_back_if_large(&mut self.unsent);
+        while self.unsent.len() < MAX_BATCH_BYTES && self.in_flight.len() < MAX_IN_FLIGHT_REQUESTS {
+            let Some(mut request) = queue.next() else { return };
+            self.unsent.extend_from_slice(&request.take_frame());
+            if self.in_flight.is_empty() {
+                self.quiet_since = Instant::now();
+            }
+            self.in_flight.push_back(request);
+        }
+    }
+
+    fn make_room(&mut self) {
+        if self.received.is_empty() {
+            give_back_if_large(&mut self.received);
+        }
+        self.received.reserve(READ_BUFFER_BYTES);
+    }
+
+    fn take_answers(&mut self, read: io::Result<usize>) -> Result<(), Broken> {
+        if read.map_err(Broken::Lost)? == 0 {
+            let closed = io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed it");
+            return Err(Broken::Lost(closed));
+        }
+        self.quiet_since = Instant::now();
+        while let Some(response) = self.codec.decode(&mut self.received).map_err(Broken::Malformed)? {
+            let Some(request) = self.in_flight.front_mut() else { return Err(unasked(response)) };
+            if request.take_answer(response).map_err(Broken::Malformed)?
+                && let Some(request) = self.in_flight.pop_front()
+            {
+                request.finish();
+            }
+        }
+        Ok(())
+    }
+
+    /// When to look again for what has timed out; at the latest when a request that comes now would.
+    fn wake_at(&self, queue: &Queue) -> Option<Instant> {
+        let sent = self.in_flight.iter().find(|request| request.is_wanted()).map(|request| request.deadline);
+        let queued = queue.oldest().map(|request| request.deadline);
+        let silent = (!self.in_flight.is_empty()).then(|| self.silent_at());
+        let first = [sent, queued, silent].into_iter().flatten().min()?;
+        Some(first.min(Instant::now() + self.request_timeout))
+    }
+
+    fn silent_at(&self) -> Instant {
+        self.quiet_since + self.silence_timeout
+    }
+
+    /// Fails what is overdue. Its answers, if they come, are discarded; if nothing comes at all, the
+    /// connection is given up.
+    fn time_out(&mut self, queue: &mut Queue) -> Result<(), Broken> {
+        let now = Instant::now();
+        let after = self.request_timeout;
+        for request in self.in_flight.iter_mut().take_while(|request| request.deadline <= now) {
+            let is_write = request.is_write();
+            request.fail(ErrorKind::TimedOut { after, is_write }.into());
+        }
+        queue.fail_overdue(|request| request.deadline, || ErrorKind::NotSent { after }.into());
+        if self.in_flight.is_empty() || now < self.silent_at() {
+            return Ok(());
+        }
+        let silent = format!("the server has been silent for {:?}", self.silence_timeout);
+        Err(Broken::Lost(io::Error::new(io::ErrorKind::TimedOut, silent)))
+    }
+
+    /// Decides what becomes of the requests that were not answered.
+    fn settle(mut self, broken: Broken, queue: &mut Queue) -> Arc<io::Error> {
+        let reason = match broken {
+            Broken::Lost(reason) => Arc::new(reason),
+            Broken::Malformed(reason) => {
+                let reason = Arc::new(reason);
+                if let Some(mut culprit) = self.in_flight.pop_front() {
+                    culprit.fail(ErrorKind::Protocol { source: Arc::clone(&reason) }.into());
+                }
+                reason
+            }
+        };
+        queue.put_back(self.in_flight.into_iter().filter_map(|request| request.lose(&reason)).collect());
+        reason
+    }
+}
+
+fn give_back_if_large(empty: &mut BytesMut) {
+    if empty.capacity() > MAX_KEPT_BUFFER_BYTES {
+        *empty = BytesMut::new();
+    }
+}
+
+/// The server speaks unasked only to say why it is about to close.
+fn unasked(response: Response) -> Broken {
+    match response {
+        Response::Error { code, message } => Broken::Lost(io::Error::other(format!("{message} ({code})"))),
+        other => Broken::Malformed(unexpected(format!("{} without a request", name(&other)))),
+    }
+}

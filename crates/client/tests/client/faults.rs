@@ -1,0 +1,324 @@
+//! Slow, broken, confused and absent servers.
+
+use crate::support::{FakeServer, SHORT, get, patient, set, text, value};
+use bytes::Bytes;
+use rustvault_client::{Client, Error, ErrorCode, Reply};
+use rustvault_protocol::{Command, Response};
+use tokio::join;
+use tokio::task::JoinSet;
+
+#[tokio::test]
+async fn late_answer_is_discarded_and_the_next_request_gets_its_own() {
+    let server = FakeServer::start().await;
+    let (client, mut peer) = server.client(patient().request_timeout(SHORT)).await;
+    let (late, ()) = join!(client.get("late"), peer.expect(get("late")));
+    let error = late.unwrap_err();
+    assert!(error.is_timeout() && error.is_retryable() && !error.is_not_connected());
+
+    let script = async {
+        peer.expect(get("next")).await;
+        peer.send(value("of the late")).await;
+        peer.send(value("of the next")).await;
+    };
+    let (found, ()) = join!(client.get("next"), script);
+    assert_eq!(text(found).as_deref(), Some("of the next"));
+}
+
+#[tokio::test]
+async fn write_that_timed_out_is_not_retryable_and_not_sent_again() {
+    let server = FakeServer::start().await;
+    let (client, _reads) = server.client(patient().request_timeout(SHORT)).await;
+    let (late, mut writes) = join!(client.set("late", "1"), async {
+        let mut writes = server.accept().await;
+        writes.expect(set("late", "1")).await;
+        writes
+    });
+    let error = late.unwrap_err();
+    assert!(error.is_timeout() && !error.is_retryable());
+
+    let script = async {
+        writes.expect(set("next", "2")).await;
+        writes.send(Response::Ok).await;
+        writes.send(Response::Error { code: ErrorCode::ReadOnly, message: "next".into() }).await;
+    };
+    let (next, ()) = join!(client.set("next", "2"), script);
+    assert_eq!(next.unwrap_err().code(), Some(ErrorCode::ReadOnly));
+}
+
+#[tokio::test]
+async fn connection_without_a_sign_of_life_is_replaced() {
+    let server = FakeServer::start().await;
+    let (client, mut silent) = server.client(patient().request_timeout(SHORT).connect_timeout(SHORT)).await;
+    let (late, ()) = join!(client.get("k"), silent.expect(get("k")));
+    assert!(late.unwrap_err().is_timeout());
+    assert_eq!(silent.recv().await, None);
+
+    let (found, ()) = join!(client.get("k"), async {
+        server.accept().await.answer(get("k"), value("v")).await;
+    });
+    assert_eq!(text(found).as_deref(), Some("v"));
+}
+
+#[tokio::test]
+async fn client_reconnects_after_the_server_closed_the_connection() {
+    let server = FakeServer::start().await;
+    let (client, first) = server.client(patient()).await;
+    drop(first);
+    let (found, ()) = join!(client.get("k"), async {
+        server.accept().await.answer(get("k"), value("v")).await;
+    });
+    assert_eq!(text(found).as_deref(), Some("v"));
+}
+
+#[tokio::test]
+async fn unanswered_write_fails_as_unknown_and_is_never_sent_again() {
+    let server = FakeServer::start().await;
+    let (client, _reads) = server.client(patient()).await;
+    let (lost, ()) = join!(client.set("lost", "1"), async {
+        server.accept().await.expect(set("lost", "1")).await;
+    });
+    let error = lost.unwrap_err();
+    assert!(error.is_not_connected() && !error.is_retryable() && !error.is_timeout());
+    assert!(error.to_string().contains("unknown whether the write took effect"), "{error}");
+
+    let (next, ()) = join!(client.set("next", "2"), async {
+        server.accept().await.answer(set("next", "2"), Response::Ok).await;
+    });
+    next.unwrap();
+}
+
+#[tokio::test]
+async fn pipeline_that_was_answered_in_part_fails_whole_and_is_never_sent_again() {
+    let server = FakeServer::start().await;
+    let (client, _reads) = server.client(patient()).await;
+    let (lost, ()) = join!(client.pipeline().get("a").set("b", "1").send(), async {
+        let mut writes = server.accept().await;
+        writes.answer(get("a"), value("v")).await;
+        writes.expect(set("b", "1")).await;
+    });
+    assert!(!lost.unwrap_err().is_retryable());
+
+    let (next, ()) = join!(client.set("next", "2"), async {
+        server.accept().await.answer(set("next", "2"), Response::Ok).await;
+    });
+    next.unwrap();
+}
+
+#[tokio::test]
+async fn write_that_was_never_sent_is_sent_once_connected() {
+    let server = FakeServer::start().await;
+    let (client, _reads) = server.client(patient()).await;
+    let (done, ()) = join!(client.set("k", "v"), async {
+        for _ in 0..3 {
+            drop(server.accept_raw().await);
+        }
+        server.accept().await.answer(set("k", "v"), Response::Ok).await;
+    });
+    done.unwrap();
+}
+
+#[tokio::test]
+async fn unanswered_reads_are_asked_again_once_in_their_order() {
+    let server = FakeServer::start().await;
+    let (client, mut first) = server.client(patient()).await;
+    let reads = async { join!(client.get("a"), client.get("b")) };
+    let script = async {
+        first.expect(get("a")).await;
+        first.expect(get("b")).await;
+        drop(first);
+        let mut second = server.accept().await;
+        second.answer(get("a"), value("1")).await;
+        second.expect(get("b")).await;
+    };
+    let ((a, b), ()) = join!(reads, script);
+    assert_eq!(text(a).as_deref(), Some("1"));
+    let error = b.unwrap_err();
+    assert!(error.is_not_connected() && error.is_retryable());
+}
+
+#[tokio::test]
+async fn pipeline_of_reads_that_was_answered_in_part_is_asked_again_whole() {
+    let server = FakeServer::start().await;
+    let (client, mut first) = server.client(patient()).await;
+    let script = async {
+        first.answer(get("a"), value("old")).await;
+        first.expect(get("b")).await;
+        drop(first);
+        let mut second = server.accept().await;
+        second.answer(get("a"), value("new")).await;
+        second.answer(get("b"), Response::NotFound).await;
+    };
+    let (replies, ()) = join!(client.pipeline().get("a").get("b").send(), script);
+    let replies: Vec<_> = replies.unwrap().into_iter().map(Result::unwrap).collect();
+    assert_eq!(replies, [Reply::Value(Some(Bytes::from("new"))), Reply::Value(None)]);
+}
+
+#[tokio::test]
+async fn every_request_to_a_server_that_answers_nothing_times_out_and_those_not_sent_are_retryable() {
+    const MORE_THAN_ARE_QUEUED: usize = 5_000;
+    let server = FakeServer::start().await;
+    let (client, _reads) = server.client(patient().request_timeout(SHORT)).await;
+    let mut callers = JoinSet::new();
+    for _ in 0..MORE_THAN_ARE_QUEUED {
+        let client = client.clone();
+        callers.spawn(async move { client.set("k", "v").await.unwrap_err() });
+    }
+    let _writes = server.accept().await;
+    let errors = callers.join_all().await;
+    assert!(errors.iter().all(Error::is_timeout));
+    let unknown = errors.iter().filter(|error| !error.is_retryable()).count();
+    assert!((1..MORE_THAN_ARE_QUEUED).contains(&unknown), "{unknown}");
+}
+
+#[tokio::test]
+async fn requests_in_an_outage_wait_for_the_connect_timeout_and_no_longer() {
+    let server = FakeServer::start().await;
+    let (client, reads) = server.client(patient().connect_timeout(SHORT)).await;
+    let addr = server.addr.clone();
+    drop((server, reads));
+    for result in [client.get("k").await.map(drop), client.set("k", "v").await] {
+        let error = result.unwrap_err();
+        assert!(error.is_not_connected() && error.is_retryable(), "{error}");
+        assert!(std::error::Error::source(&error).is_some());
+    }
+
+    let server = FakeServer::start_at(&addr).await;
+    let (found, ()) = join!(client.get("k"), async {
+        server.accept().await.answer(get("k"), value("v")).await;
+    });
+    assert_eq!(text(found).as_deref(), Some("v"));
+}
+
+#[tokio::test]
+async fn request_in_an_outage_is_served_when_the_server_is_back() {
+    let server = FakeServer::start().await;
+    let (client, reads) = server.client(patient()).await;
+    let addr = server.addr.clone();
+    drop((server, reads));
+    let (found, ()) = join!(client.get("k"), async {
+        // The request is on its way before the server is back.
+        tokio::task::yield_now().await;
+        let server = FakeServer::start_at(&addr).await;
+        server.accept().await.answer(get("k"), value("v")).await;
+    });
+    assert_eq!(text(found).as_deref(), Some("v"));
+}
+
+#[tokio::test]
+async fn without_reconnecting_requests_fail_at_once_after_the_connection_broke() {
+    let server = FakeServer::start().await;
+    let (client, mut reads) = server.client(patient().reconnect(false)).await;
+    let (lost, ()) = join!(client.get("k"), async {
+        reads.expect(get("k")).await;
+        drop(reads);
+    });
+    for result in [lost, client.get("k").await] {
+        let error = result.unwrap_err();
+        assert!(error.is_not_connected() && error.is_retryable());
+        assert!(error.to_string().contains("reconnecting is off"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn malformed_answer_is_a_protocol_error_and_breaks_the_connection() {
+    for malformed in ["HTTP/1.1 400 Bad Request\r\n\r\n", "PONG\r\n", "LIST x\r\n", "VALUE \"open\r\n"] {
+        let server = FakeServer::start().await;
+        let (client, mut peer) = server.client(patient()).await;
+        let (result, ()) = join!(client.get("k"), async {
+            peer.expect(get("k")).await;
+            peer.send_raw(malformed.as_bytes()).await;
+        });
+        let error = result.unwrap_err();
+        assert!(error.to_string().contains("not RustVault's protocol"), "{error}");
+        assert!(!error.is_retryable() && !error.is_timeout() && error.code().is_none());
+        assert_eq!(peer.recv().await, None);
+    }
+}
+
+#[tokio::test]
+async fn answer_that_nobody_asked_for_breaks_the_connection() {
+    let server = FakeServer::start().await;
+    let (client, mut peer) = server.client(patient()).await;
+    peer.send(value("surprise")).await;
+    assert_eq!(peer.recv().await, None);
+    let (found, ()) = join!(client.get("k"), async {
+        server.accept().await.answer(get("k"), value("v")).await;
+    });
+    assert_eq!(text(found).as_deref(), Some("v"));
+}
+
+#[tokio::test]
+async fn too_many_connections_is_what_connect_fails_with() {
+    let server = FakeServer::start().await;
+    let (result, ()) = join!(Client::connect_with(&server.addr, patient()), async {
+        let mut peer = server.accept_raw().await;
+        peer.send(too_many()).await;
+    });
+    let error = result.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::TooManyConnections));
+    assert!(error.is_retryable());
+}
+
+#[tokio::test]
+async fn too_many_connections_is_what_a_request_fails_with_when_its_connection_is_refused() {
+    let server = FakeServer::start().await;
+    let (client, _reads) = server.client(patient()).await;
+    let (refused, ()) = join!(client.set("k", "v"), async {
+        server.accept_raw().await.send(too_many()).await;
+    });
+    let error = refused.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::TooManyConnections));
+    assert!(error.is_retryable());
+
+    let (done, ()) = join!(client.set("k", "v"), async {
+        server.accept().await.answer(set("k", "v"), Response::Ok).await;
+    });
+    done.unwrap();
+}
+
+fn too_many() -> Response {
+    Response::Error { code: ErrorCode::TooManyConnections, message: "1000 connections are open".into() }
+}
+
+#[tokio::test]
+async fn connect_fails_at_once_where_nobody_listens() {
+    let server = FakeServer::start().await;
+    let addr = server.addr.clone();
+    drop(server);
+    let error = Client::connect_with(&addr, patient()).await.unwrap_err();
+    assert!(error.is_not_connected() && error.is_retryable() && !error.is_timeout());
+    assert!(error.to_string().contains(&addr), "{error}");
+}
+
+#[tokio::test]
+async fn connect_times_out_where_nobody_answers() {
+    let server = FakeServer::start().await;
+    let error = Client::connect_with(&server.addr, patient().connect_timeout(SHORT)).await.unwrap_err();
+    assert!(error.is_not_connected() && error.is_timeout());
+}
+
+#[tokio::test]
+async fn connect_tells_a_server_of_another_kind() {
+    let server = FakeServer::start().await;
+    let (result, ()) = join!(Client::connect_with(&server.addr, patient()), async {
+        let mut peer = server.accept_raw().await;
+        peer.send_raw(b"-ERR unknown command\r\n").await;
+    });
+    let error = result.unwrap_err();
+    assert!(error.to_string().contains("is the address right?"), "{error}");
+}
+
+#[tokio::test]
+async fn answer_in_pieces_is_put_together() {
+    let server = FakeServer::start().await;
+    let (client, mut peer) = server.client(patient()).await;
+    let (page, ()) = join!(client.scan(0, "", 10), async {
+        let prefix = Bytes::new();
+        peer.expect(Command::Scan { cursor: 0, prefix, limit: 10 }).await;
+        for piece in ["LI", "ST 2\r", "\nVALUE 0\r\nVAL", "UE key", "\r\n"] {
+            peer.send_raw(piece.as_bytes()).await;
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(page.unwrap().keys, ["key"]);
+}

@@ -1,0 +1,10 @@
+//! The client against a scripted server on a loopback socket.
+
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod sharing;
+#[cfg(test)]
+mod support;

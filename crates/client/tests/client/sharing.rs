@@ -1,0 +1,181 @@
+//! Many callers on one client: none waits for, or gets, what is another's.
+
+use crate::support::{FakeServer, Peer, get, patient, set, text, value};
+use rustvault_client::Client;
+use rustvault_protocol::{Command, Response};
+use tokio::join;
+use tokio::task::JoinSet;
+
+const CALLERS: usize = 64;
+
+/// Takes the commands of all callers before it answers the first, each with its own key.
+async fn answer_once_all_are_here(peer: &mut Peer) {
+    let mut keys = Vec::new();
+    while keys.len() < CALLERS {
+        let Some(Command::Get { key }) = peer.recv().await else { panic!("only GET was asked") };
+        keys.push(key);
+    }
+    for key in keys {
+        peer.send(value(key)).await;
+    }
+}
+
+async fn callers_share_a_connection() {
+    let server = FakeServer::start().await;
+    let (client, mut peer) = server.client(patient()).await;
+    let mut callers = JoinSet::new();
+    for caller in 0..CALLERS {
+        let client = client.clone();
+        callers.spawn(async move {
+            let key = format!("key {caller}");
+            assert_eq!(text(client.get(&key).await), Some(key));
+        });
+    }
+    answer_once_all_are_here(&mut peer).await;
+    while let Some(caller) = callers.join_next().await {
+        assert!(caller.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn callers_are_pipelined_and_get_their_own_answers() {
+    callers_share_a_connection().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn callers_on_many_threads_are_pipelined_and_get_their_own_answers() {
+    callers_share_a_connection().await;
+}
+
+#[tokio::test]
+async fn more_callers_than_the_queue_holds_are_all_served() {
+    const MANY: usize = 10_000;
+    let server = FakeServer::start().await;
+    let (client, mut peer) = server.client(patient()).await;
+    let mut callers = JoinSet::new();
+    for _ in 0..MANY {
+        let client = client.clone();
+        callers.spawn(async move { client.ping().await.unwrap() });
+    }
+    for _ in 0..MANY {
+        peer.answer(Command::Ping, Response::Pong).await;
+    }
+    while let Some(caller) = callers.join_next().await {
+        assert!(caller.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn large_requests_and_large_answers_do_not_wait_for_each_other() {
+    let server = FakeServer::start().await;
+    let (client, mut peer) = server.client(patient()).await;
+    let key = "k".repeat(60_000);
+    let calls = (0..100).fold(client.pipeline(), |pipeline, _| pipeline.get(&key));
+    // The server takes no second command before its first answer is taken whole.
+    let script = async {
+        for _ in 0..100 {
+            assert!(peer.recv().await.is_some());
+            peer.send(value(vec![b'v'; 1024 * 1024])).await;
+        }
+    };
+    let (replies, ()) = join!(calls.send(), script);
+    assert_eq!(replies.unwrap().len(), 100);
+}
+
+#[tokio::test]
+async fn read_is_answered_while_a_write_waits() {
+    let server = FakeServer::start().await;
+    let (client, mut reads) = server.client(patient()).await;
+    let writer = tokio::spawn({
+        let client = client.clone();
+        async move { client.set("k", "new").await }
+    });
+    let mut writes = server.accept().await;
+    writes.expect(set("k", "new")).await;
+
+    let (found, ()) = join!(client.get("k"), reads.answer(get("k"), value("old")));
+    assert_eq!(text(found).as_deref(), Some("old"));
+    assert!(!writer.is_finished());
+    writes.send(Response::Ok).await;
+    writer.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn answer_to_a_dropped_request_is_nobody_elses() {
+    let server = FakeServer::start().await;
+    let (client, mut peer) = server.client(patient()).await;
+    tokio::select! {
+        biased;
+        _ = client.get("dropped") => panic!("nobody answered"),
+        () = peer.expect(get("dropped")) => {}
+    }
+    let script = async {
+        peer.expect(get("kept")).await;
+        peer.send(value("of the dropped")).await;
+        peer.send(value("of the kept")).await;
+    };
+    let (found, ()) = join!(client.get("kept"), script);
+    assert_eq!(text(found).as_deref(), Some("of the kept"));
+}
+
+#[tokio::test]
+async fn request_that_was_dropped_before_it_was_sent_is_never_sent() {
+    let server = FakeServer::start().await;
+    let (client, _reads) = server.client(patient()).await;
+    let mut writes = tokio::select! {
+        biased;
+        _ = client.set("dropped", "1") => panic!("nobody answered"),
+        writes = server.accept_raw() => writes,
+    };
+    let (done, ()) = join!(client.set("kept", "2"), async {
+        writes.answer(Command::Ping, Response::Pong).await;
+        writes.answer(set("kept", "2"), Response::Ok).await;
+    });
+    done.unwrap();
+}
+
+#[tokio::test]
+async fn last_drop_closes_both_connections() {
+    let server = FakeServer::start().await;
+    let (client, mut reads) = server.client(patient()).await;
+    let (done, mut writes) = join!(client.set("k", "v"), async {
+        let mut writes = server.accept().await;
+        writes.answer(set("k", "v"), Response::Ok).await;
+        writes
+    });
+    done.unwrap();
+
+    let clone = client.clone();
+    drop(client);
+    let (found, ()) = join!(clone.get("k"), reads.answer(get("k"), value("v")));
+    assert_eq!(text(found).as_deref(), Some("v"));
+    drop(clone);
+    assert_eq!(reads.recv().await, None);
+    assert_eq!(writes.recv().await, None);
+}
+
+#[tokio::test]
+async fn last_drop_closes_a_connection_whose_server_takes_nothing() {
+    let server = FakeServer::start().await;
+    let (client, _reads) = server.client(patient()).await;
+    let mut writes = tokio::select! {
+        biased;
+        _ = client.set("k", vec![b'v'; 16 * 1024 * 1024]) => panic!("nobody answered"),
+        writes = server.accept() => writes,
+    };
+    drop(client);
+    assert_eq!(writes.recv().await, None);
+}
+
+#[test]
+fn request_after_its_runtime_ended_is_an_error() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = runtime();
+    let client: Client = first.block_on(async {
+        let server = FakeServer::start().await;
+        server.client(patient()).await.0
+    });
+    drop(first);
+    let error = runtime().block_on(client.ping()).unwrap_err();
+    assert!(error.is_not_connected() && !error.is_retryable());
+}

@@ -1,0 +1,117 @@
+//! A server that answers what the test tells it to.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use rustvault_client::{Client, Error, Options};
+use rustvault_protocol::{Command, Limits, Response, ServerCodec};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_util::codec::{Decoder, Encoder};
+
+/// Longer than anything takes; what does not come by then will not come.
+pub(crate) const LONG: Duration = Duration::from_secs(20);
+
+/// Short enough to wait for, long enough for a busy machine to answer in.
+pub(crate) const SHORT: Duration = Duration::from_millis(500);
+
+pub(crate) fn patient() -> Options {
+    Options::new().connect_timeout(2 * LONG).request_timeout(2 * LONG)
+}
+
+pub(crate) struct FakeServer {
+    listener: TcpListener,
+    pub(crate) addr: String,
+}
+
+impl FakeServer {
+    pub(crate) async fn start() -> Self {
+        Self::start_at("127.0.0.1:0").await
+    }
+
+    pub(crate) async fn start_at(addr: &str) -> Self {
+        let listener = TcpListener::bind(addr).await.unwrap();
+        let addr = listener.local_addr().unwrap().to_string();
+        Self { listener, addr }
+    }
+
+    /// A client, and the server's end of its read connection.
+    pub(crate) async fn client(&self, options: Options) -> (Client, Peer) {
+        let (client, peer) = tokio::join!(Client::connect_with(&self.addr, options), self.accept());
+        (client.unwrap(), peer)
+    }
+
+    /// The next connection, with its greeting answered.
+    pub(crate) async fn accept(&self) -> Peer {
+        let mut peer = self.accept_raw().await;
+        assert_eq!(peer.recv().await, Some(Command::Ping));
+        peer.send(Response::Pong).await;
+        peer
+    }
+
+    /// The next connection as it comes.
+    pub(crate) async fn accept_raw(&self) -> Peer {
+        let (stream, _) = timeout(LONG, self.listener.accept()).await.expect("no client connects").unwrap();
+        Peer { stream, codec: ServerCodec::new(Limits::default()), received: BytesMut::new() }
+    }
+}
+
+/// The server's end of one connection; dropping it closes the connection.
+pub(crate) struct Peer {
+    stream: TcpStream,
+    codec: ServerCodec,
+    received: BytesMut,
+}
+
+impl Peer {
+    /// The next command, or `None` once the client has closed the connection.
+    pub(crate) async fn recv(&mut self) -> Option<Command> {
+        loop {
+            if let Some(command) = self.codec.decode(&mut self.received).unwrap() {
+                return Some(command.unwrap());
+            }
+            let read = timeout(LONG, self.stream.read_buf(&mut self.received)).await;
+            if read.expect("the client neither sends nor closes").unwrap_or(0) == 0 {
+                return None;
+            }
+        }
+    }
+
+    pub(crate) async fn send(&mut self, response: Response) {
+        let mut bytes = BytesMut::new();
+        self.codec.encode(response, &mut bytes).unwrap();
+        self.send_raw(&bytes).await;
+    }
+
+    pub(crate) async fn send_raw(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
+    }
+
+    pub(crate) async fn expect(&mut self, command: Command) {
+        assert_eq!(self.recv().await, Some(command));
+    }
+
+    /// Takes `command` and answers it.
+    pub(crate) async fn answer(&mut self, command: Command, response: Response) {
+        self.expect(command).await;
+        self.send(response).await;
+    }
+}
+
+pub(crate) fn get(key: &'static str) -> Command {
+    Command::Get { key: Bytes::from(key) }
+}
+
+pub(crate) fn set(key: &'static str, value: &'static str) -> Command {
+    Command::Set { key: Bytes::from(key), value: Bytes::from(value) }
+}
+
+pub(crate) fn value(value: impl Into<Bytes>) -> Response {
+    Response::Value(value.into())
+}
+
+/// What a `get` came to, as text.
+pub(crate) fn text(result: Result<Option<Bytes>, Error>) -> Option<String> {
+    result.unwrap().map(|value| String::from_utf8(value.to_vec()).unwrap())
+}
