@@ -1,0 +1,239 @@
+use std::cell::RefCell;
+use std::io;
+use std::net;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use rustvault_protocol::{Command, Response};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::ReadHalf;
+use tokio::task::JoinSet;
+use tokio_util::codec::Decoder;
+
+use super::dialect::Dialect;
+use super::tally::{Kind, Tally};
+use crate::args::BenchArgs;
+use crate::error::CliError;
+
+const KEY_PREFIX: &[u8] = b"bench:";
+
+/// The prefix and ten digits.
+const KEY_BYTES: usize = 16;
+
+/// How much of a wrong answer is shown.
+const MAX_SHOWN_CHARS: usize = 200;
+
+/// Room made in the read buffer before each read.
+const READ_BYTES: usize = 16 * 1024;
+
+/// Runs the connections of one thread to their end.
+///
+/// # Errors
+/// [`CliError::Runtime`] if a task fails by itself; failed requests are counted, not returned.
+pub(super) async fn run_all<D: Dialect>(
+    dialect: D,
+    share: Vec<(u64, net::TcpStream)>,
+    bench: Arc<BenchArgs>,
+    answered: Arc<AtomicU64>,
+) -> Result<Tally, CliError> {
+    let tally = Rc::new(RefCell::new(Tally::new()?));
+    let mut tasks = JoinSet::new();
+    for (index, stream) in share {
+        let stream = TcpStream::from_std(stream).map_err(CliError::Runtime)?;
+        let load = Load::new(Arc::clone(&bench), index);
+        let results = Results { tally: Rc::clone(&tally), answered: Arc::clone(&answered) };
+        tasks.spawn_local(run_client(dialect.clone(), stream, load, results));
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.map_err(|error| CliError::Runtime(error.into()))?;
+    }
+    tally.borrow_mut().ended = Some(Instant::now());
+    let tally = Rc::into_inner(tally).map(RefCell::into_inner);
+    tally.ok_or_else(|| CliError::Runtime(io::Error::other("a connection of the bench did not end")))
+}
+
+/// Where a connection counts what it was answered; shared within its thread.
+struct Results {
+    tally: Rc<RefCell<Tally>>,
+    answered: Arc<AtomicU64>,
+}
+
+/// One connection: writes a pipeline, reads its answers, and again.
+async fn run_client<D: Dialect>(dialect: D, mut stream: TcpStream, mut load: Load, results: Results) {
+    let (mut reader, mut writer) = stream.split();
+    let mut answers = Answers { decoder: dialect.answers(), input: BytesMut::new() };
+    let mut out = BytesMut::new();
+    while load.left > 0 {
+        out.clear();
+        load.next_pipeline(|command| dialect.encode(command, &mut out));
+        let started = Instant::now();
+        // At once, or a server that waits for its answers to be read would never read a long pipeline's end.
+        let (read, written) =
+            tokio::join!(answers.read(&mut reader, &mut load, started, &results), writer.write_all(&out));
+        if let Err(error) = read.and(written) {
+            return results.tally.borrow_mut().fail(load.left, format!("the connection failed: {error}"));
+        }
+    }
+}
+
+/// The reading side of a connection.
+struct Answers<C> {
+    decoder: C,
+    input: BytesMut,
+}
+
+impl<C: Decoder<Item = Response<Bytes>, Error = io::Error>> Answers<C> {
+    /// Reads and judges the answers to what `load` has sent, in order.
+    async fn read(
+        &mut self,
+        reader: &mut ReadHalf<'_>,
+        load: &mut Load,
+        started: Instant,
+        results: &Results,
+    ) -> io::Result<()> {
+        let mut latency = started.elapsed();
+        while let Some(sent) = load.oldest_unanswered() {
+            let answer = loop {
+                if let Some(answer) = self.decoder.decode(&mut self.input)? {
+                    break answer;
+                }
+                self.input.reserve(READ_BYTES);
+                if reader.read_buf(&mut self.input).await? == 0 {
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the server"));
+                }
+                latency = started.elapsed();
+            };
+            let mut tally = results.tally.borrow_mut();
+            match judge(sent, &answer) {
+                Ok(found) => {
+                    tally.record(sent.kind, latency);
+                    tally.misses += u64::from(!found);
+                }
+                Err(reason) => tally.fail(1, reason),
+            }
+            load.answered();
+            results.answered.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// One request of a pipeline.
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    kind: Kind,
+    key: [u8; KEY_BYTES],
+}
+
+/// Whether a good answer found its key; else what is wrong with it.
+fn judge(sent: Sent, answer: &Response<Bytes>) -> Result<bool, String> {
+    match (sent.kind, answer) {
+        (Kind::Set, Response::Ok) => Ok(true),
+        (Kind::Get, Response::NotFound) => Ok(false),
+        // Values begin with their key, as far as their size allows; earlier runs may have had another size.
+        (Kind::Get, Response::Value(value)) if value.iter().zip(&sent.key).all(|(a, b)| a == b) => Ok(true),
+        (_, Response::Error { code, message }) => Err(format!("{code} {message}")),
+        (kind, answer) => {
+            let key = String::from_utf8_lossy(&sent.key);
+            let answer: String = format!("{answer:?}").chars().take(MAX_SHOWN_CHARS).collect();
+            Err(format!("wrong answer to {kind:?} {key}: {answer}"))
+        }
+    }
+}
+
+/// The requests of one connection, random but the same in every run.
+struct Load {
+    bench: Arc<BenchArgs>,
+    random: fastrand::Rng,
+    /// Requests not answered yet, sent or not.
+    left: u64,
+    /// The current pipeline, the first `next_answer` of which are answered.
+    sent: Vec<Sent>,
+    next_answer: usize,
+    value: Vec<u8>,
+}
+
+impl Load {
+    fn new(bench: Arc<BenchArgs>, index: u64) -> Self {
+        let clients = u64::from(bench.clients);
+        let left = bench.requests / clients + u64::from(index < bench.requests % clients);
+        let value = vec![b'x'; bench.value_bytes];
+        Self { bench, random: fastrand::Rng::with_seed(index), left, sent: Vec::new(), next_answer: 0, value }
+    }
+
+    fn next_pipeline(&mut self, mut encode: impl FnMut(&Command<&[u8]>)) {
+        self.sent.clear();
+        self.next_answer = 0;
+        for _ in 0..self.left.min(u64::from(self.bench.pipeline)) {
+            let key = key(self.random.u64(..self.bench.keys));
+            let kind = if self.random.u8(..100) < self.bench.reads { Kind::Get } else { Kind::Set };
+            match kind {
+                Kind::Get => encode(&Command::Get { key: &key }),
+                Kind::Set => {
+                    self.value.iter_mut().zip(&key).for_each(|(byte, of_key)| *byte = *of_key);
+                    encode(&Command::Set { key: &key, value: &self.value });
+                }
+            }
+            self.sent.push(Sent { kind, key });
+        }
+    }
+
+    fn oldest_unanswered(&self) -> Option<Sent> {
+        self.sent.get(self.next_answer).copied()
+    }
+
+    fn answered(&mut self) {
+        self.next_answer += 1;
+        self.left -= 1;
+    }
+}
+
+/// `bench:` and the number, zero-padded to ten digits.
+fn key(mut number: u64) -> [u8; KEY_BYTES] {
+    let mut key = [b'0'; KEY_BYTES];
+    for (byte, of_prefix) in key.iter_mut().zip(KEY_PREFIX) {
+        *byte = *of_prefix;
+    }
+    for byte in key.iter_mut().skip(KEY_PREFIX.len()).rev() {
+        *byte = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(kind: Kind) -> Sent {
+        Sent { kind, key: key(7) }
+    }
+
+    #[test]
+    fn keys_have_ten_digits() {
+        assert_eq!(&key(0), b"bench:0000000000");
+        assert_eq!(&key(9_876_543_210), b"bench:9876543210");
+    }
+
+    #[test]
+    fn a_value_of_another_key_is_a_wrong_answer() {
+        let value = |text: &'static str| Response::Value(Bytes::from(text));
+        assert_eq!(judge(sent(Kind::Get), &value("bench:0000000007xxx")), Ok(true));
+        assert_eq!(judge(sent(Kind::Get), &value("ben")), Ok(true));
+        assert!(judge(sent(Kind::Get), &value("bench:0000000008xxx")).is_err());
+        assert!(judge(sent(Kind::Set), &value("OK")).is_err());
+        assert!(judge(sent(Kind::Get), &Response::Ok).is_err());
+    }
+
+    #[test]
+    fn requests_are_split_over_all_clients() {
+        let bench =
+            Arc::new(BenchArgs { clients: 3, pipeline: 2, requests: 8, value_bytes: 0, keys: 1, reads: 0 });
+        let shares: Vec<_> = (0..3).map(|index| Load::new(Arc::clone(&bench), index).left).collect();
+        assert_eq!(shares, [3, 3, 2]);
+    }
+}

@@ -1,0 +1,171 @@
+//! The load generator: connections with simple loops of their own, on a runtime for each core.
+
+mod client;
+mod dialect;
+mod report;
+mod tally;
+
+use std::io::{self, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::task::LocalSet;
+
+use crate::args::{Args, BenchArgs};
+use crate::error::CliError;
+use dialect::Text;
+use report::Report;
+use tally::Tally;
+
+/// Open files that the process needs besides its connections.
+const OTHER_OPEN_FILES: u64 = 64;
+
+/// Most bytes of unanswered requests that all connections together may hold.
+const MAX_IN_FLIGHT_BYTES: u128 = 2 * 1024 * 1024 * 1024;
+
+/// How often the progress bar moves and a stalled server is looked for.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Runs the load and prints the report.
+///
+/// # Errors
+/// No connection, a server that stops answering, or any answer that was an error or wrong.
+pub(crate) fn run(args: &Args, bench: &BenchArgs) -> Result<(), CliError> {
+    let in_flight = u128::from(bench.clients) * u128::from(bench.pipeline) * bench.value_bytes as u128;
+    if in_flight > MAX_IN_FLIGHT_BYTES {
+        let text = format!(
+            "--clients × --pipeline × --value-bytes is over {MAX_IN_FLIGHT_BYTES} bytes; lower one of them"
+        );
+        return Err(CliError::Usage(text));
+    }
+    raise_open_files(bench.clients)?;
+    let streams = connect(args, bench)?;
+    let started = Instant::now();
+    let threads = start_threads(streams, bench)?;
+    watch(&threads, bench, args)?;
+    let tally = threads.into_iter().try_fold(Tally::new()?, |sum, thread| sum.merged(thread.join()?))?;
+    let elapsed = tally.ended.map_or(Duration::ZERO, |ended| ended - started);
+
+    print_report(&Report::new(bench, elapsed, &tally), args.json)?;
+    match tally.first_error {
+        Some(first) => Err(CliError::BenchErrors { errors: tally.errors, requests: bench.requests, first }),
+        None => Ok(()),
+    }
+}
+
+/// Raises the soft limit of open files to what the connections need, as far as the hard limit lets it.
+fn raise_open_files(clients: u32) -> Result<(), CliError> {
+    let needed = u64::from(clients) + OTHER_OPEN_FILES;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_none_or(|current| current >= needed) {
+        return Ok(());
+    }
+    setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum }).map_err(|_| CliError::OpenFiles {
+        clients,
+        needed,
+        limit: maximum.unwrap_or(u64::MAX),
+    })
+}
+
+/// Opens all connections before the clock starts.
+fn connect(args: &Args, bench: &BenchArgs) -> Result<Vec<TcpStream>, CliError> {
+    let failed = |client, source| {
+        let (clients, addr) = (bench.clients, args.addr.clone());
+        CliError::BenchConnect { client, clients, addr, source }
+    };
+    let addrs: Vec<_> = args.addr.to_socket_addrs().map_err(|error| failed(1, error))?.collect();
+    let connect_any = || {
+        let mut result = Err(io::Error::new(io::ErrorKind::NotFound, "the host name has no address"));
+        for addr in &addrs {
+            result = TcpStream::connect_timeout(addr, args.timeout);
+            if result.is_ok() {
+                break;
+            }
+        }
+        let stream = result?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        Ok(stream)
+    };
+    (1..=bench.clients).map(|client| connect_any().map_err(|error| failed(client, error))).collect()
+}
+
+/// A thread that runs its share of the connections.
+struct BenchThread {
+    handle: JoinHandle<Result<Tally, CliError>>,
+    /// Its answers so far; a counter for each thread, so that they do not contend.
+    answered: Arc<AtomicU64>,
+}
+
+impl BenchThread {
+    fn start(share: Vec<(u64, TcpStream)>, bench: Arc<BenchArgs>) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let answered = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&answered);
+        let run = move || LocalSet::new().block_on(&runtime, client::run_all(Text, share, bench, counter));
+        let handle = thread::Builder::new().name("bench".to_owned()).spawn(run)?;
+        Ok(Self { handle, answered })
+    }
+
+    fn join(self) -> Result<Tally, CliError> {
+        self.handle
+            .join()
+            .unwrap_or_else(|_| Err(CliError::Runtime(io::Error::other("a bench thread panicked"))))
+    }
+}
+
+/// Deals the connections out among one thread for each core.
+fn start_threads(streams: Vec<TcpStream>, bench: &BenchArgs) -> Result<Vec<BenchThread>, CliError> {
+    let cores = thread::available_parallelism().map_or(1, usize::from).min(streams.len());
+    let mut shares: Vec<Vec<_>> = (0..cores).map(|_| Vec::new()).collect();
+    for (index, stream) in streams.into_iter().enumerate() {
+        if let Some(share) = shares.get_mut(index % cores) {
+            share.push((index as u64, stream));
+        }
+    }
+    let bench = Arc::new(bench.clone());
+    let start = |share| BenchThread::start(share, Arc::clone(&bench)).map_err(CliError::Runtime);
+    shares.into_iter().map(start).collect()
+}
+
+/// Shows progress until the threads end; gives up when no answer has come for the time-out.
+fn watch(threads: &[BenchThread], bench: &BenchArgs, args: &Args) -> Result<(), CliError> {
+    let bar = progress_bar(bench.requests, args.json);
+    let (mut last_count, mut last_change) = (0, Instant::now());
+    while !threads.iter().all(|thread| thread.handle.is_finished()) {
+        thread::sleep(TICK);
+        let count = threads.iter().map(|thread| thread.answered.load(Ordering::Relaxed)).sum();
+        bar.set_position(count);
+        if count != last_count {
+            (last_count, last_change) = (count, Instant::now());
+        } else if last_change.elapsed() > args.timeout {
+            bar.finish_and_clear();
+            let (timeout, requests) = (args.timeout, bench.requests);
+            return Err(CliError::BenchStalled { timeout, answered: count, requests });
+        }
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// A bar on standard error; indicatif hides it where that is not a terminal.
+fn progress_bar(requests: u64, json: bool) -> ProgressBar {
+    let target = if json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let bar = ProgressBar::with_draw_target(Some(requests), target);
+    match ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} {per_sec} {eta}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn print_report(report: &Report, json: bool) -> Result<(), CliError> {
+    let text = if json { report.json() } else { Ok(report.table()) };
+    let text = text.map_err(|error| CliError::Output(error.into()))?;
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
+}

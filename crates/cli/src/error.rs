@@ -1,0 +1,115 @@
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Why the program could not do what it was asked.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub(crate) enum CliError {
+    /// The arguments or a line of the session are not well-formed; the text says how to do it.
+    #[error("{0}")]
+    Usage(String),
+    /// The server could not be reached, did not answer, or answered with an error.
+    #[error(transparent)]
+    Client(#[from] rustvault_client::Error),
+    #[error("cannot read standard input: {0}")]
+    Input(#[source] io::Error),
+    #[error("cannot write to standard output: {0}")]
+    Output(#[source] io::Error),
+    #[error("cannot start the runtime: {0}")]
+    Runtime(#[source] io::Error),
+    #[error("cannot use the terminal: {0}")]
+    Terminal(#[from] rustyline::error::ReadlineError),
+    /// A line of a script failed; those after it were not run.
+    #[error("line {line}: {source}")]
+    Line { line: u64, source: Box<CliError> },
+    #[error("cannot connect client {client} of {clients} to {addr}: {source}")]
+    BenchConnect { client: u32, clients: u32, addr: String, source: io::Error },
+    #[error("no answer for {}, after {answered} of {requests} requests", humantime::format_duration(*timeout))]
+    BenchStalled { timeout: Duration, answered: u64, requests: u64 },
+    #[error(
+        "{clients} clients need {needed} open files, but the limit is {limit}; raise it with 'ulimit -Hn'"
+    )]
+    OpenFiles { clients: u32, needed: u64, limit: u64 },
+    /// The bench ran and was reported, but not every answer was right.
+    #[error("{errors} of {requests} requests failed; the first: {first}")]
+    BenchErrors { errors: u64, requests: u64, first: String },
+}
+
+impl CliError {
+    /// The process's exit code for this error, as `--help` documents it.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self.kind() {
+            Kind::Server | Kind::Io => 1,
+            Kind::Usage => 2,
+            Kind::Connection | Kind::Timeout => 4,
+        }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Usage(_) => Kind::Usage,
+            Self::Client(source) if source.is_timeout() => Kind::Timeout,
+            Self::Client(source) if source.is_not_connected() => Kind::Connection,
+            Self::BenchConnect { .. } => Kind::Connection,
+            Self::BenchStalled { .. } => Kind::Timeout,
+            Self::Client(_) | Self::BenchErrors { .. } => Kind::Server,
+            Self::Input(_)
+            | Self::Output(_)
+            | Self::Runtime(_)
+            | Self::Terminal(_)
+            | Self::OpenFiles { .. } => Kind::Io,
+            Self::Line { source, .. } => source.kind(),
+        }
+    }
+
+    /// The server's error code, if it answered with one.
+    pub(crate) fn server_code(&self) -> Option<String> {
+        match self {
+            Self::Client(source) => source.code().map(|code| code.to_string()),
+            Self::Line { source, .. } => source.server_code(),
+            _ => None,
+        }
+    }
+
+    /// The number of the script's line that failed, from 1.
+    pub(crate) fn line(&self) -> Option<u64> {
+        match self {
+            Self::Line { line, .. } => Some(*line),
+            _ => None,
+        }
+    }
+
+    /// Whether the reader of our output has gone, as in `scan | head -1`: the wanted end of a program.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        match self {
+            Self::Output(error) => error.kind() == io::ErrorKind::BrokenPipe,
+            Self::Line { source, .. } => source.is_broken_pipe(),
+            _ => false,
+        }
+    }
+}
+
+/// Whose failure it is; `kind` in the JSON form of errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Usage,
+    Server,
+    Io,
+    Connection,
+    Timeout,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Usage => "usage",
+            Self::Server => "server",
+            Self::Io => "io",
+            Self::Connection => "connection",
+            Self::Timeout => "timeout",
+        })
+    }
+}

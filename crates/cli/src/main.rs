@@ -1,0 +1,70 @@
+#![doc = include_str!("../README.md")]
+
+mod args;
+mod bench;
+mod commands;
+mod error;
+mod output;
+mod repl;
+
+use std::io;
+use std::process::ExitCode;
+
+use args::{Args, CliCommand};
+use commands::{Action, Outcome};
+use error::CliError;
+
+#[global_allocator]
+static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Exit code of a one-shot whose key is not there.
+const EXIT_KEY_NOT_FOUND: u8 = 3;
+
+fn main() -> ExitCode {
+    let args = match Args::from_process() {
+        Ok(args) => args,
+        Err(error) => return exit_on_usage(&error),
+    };
+    match run(&args) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::KeyNotFound) => ExitCode::from(EXIT_KEY_NOT_FOUND),
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            output::report_error(&error, args.json);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<Outcome, CliError> {
+    let action = match args.command.clone() {
+        None => return repl::run(args).map(|()| Outcome::Done),
+        Some(CliCommand::Bench(bench)) => return bench::run(args, &bench).map(|()| Outcome::Done),
+        Some(CliCommand::Set { key, value: Some(value), .. }) => Action::Set { key, value },
+        Some(CliCommand::Set { key, value: None, .. }) => {
+            Action::Set { key, value: commands::read_value(io::stdin().lock())? }
+        }
+        Some(CliCommand::Get { key, raw }) => Action::Get { key, raw },
+        Some(CliCommand::Delete { key }) => Action::Delete { key },
+        Some(CliCommand::Exists { key }) => Action::Exists { key },
+        Some(CliCommand::Count) => Action::Count,
+        Some(CliCommand::Scan { prefix, limit }) => Action::Scan { prefix, limit },
+        Some(CliCommand::Ping) => Action::Ping,
+        Some(CliCommand::Info) => Action::Info,
+    };
+    commands::run_once(args, action)
+}
+
+/// Help and version go to standard output with 0, usage errors to standard error with 2.
+fn exit_on_usage(error: &clap::Error) -> ExitCode {
+    let wants_json = std::env::args_os().any(|arg| arg == "--json");
+    if error.use_stderr() && wants_json {
+        let text = error.to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+        output::report_error(&CliError::Usage(text.to_owned()), true);
+    } else {
+        // Nothing is left to do when the terminal or pipe is gone.
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}

@@ -1,0 +1,164 @@
+use std::io::{self, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::BytesMut;
+use rustvault_protocol::{encode_value_chunk, needs_quotes};
+use serde_json::{Map, Value, json};
+
+use crate::error::CliError;
+
+/// Prints results for people or, as one JSON object a line, for scripts.
+///
+/// Its methods fail with [`CliError::Output`].
+#[derive(Debug)]
+pub(crate) struct Printer<W> {
+    out: W,
+    json: bool,
+}
+
+impl<W: Write> Printer<W> {
+    pub(crate) fn new(out: W, json: bool) -> Self {
+        Self { out, json }
+    }
+
+    /// `text` is what people read: `OK` or `PONG`.
+    pub(crate) fn done(&mut self, text: &str) -> Result<(), CliError> {
+        self.print(text, || json!({"status": "ok"}))
+    }
+
+    pub(crate) fn not_found(&mut self) -> Result<(), CliError> {
+        self.print("(nil)", || json!({"status": "not_found"}))
+    }
+
+    pub(crate) fn count(&mut self, count: u64) -> Result<(), CliError> {
+        self.print(&count.to_string(), || json!({"status": "ok", "count": count}))
+    }
+
+    pub(crate) fn value(&mut self, value: &[u8]) -> Result<(), CliError> {
+        if self.json {
+            let mut object = Map::from_iter([("status".to_owned(), json!("ok"))]);
+            insert_bytes(&mut object, "value", value);
+            return self.line(&json_bytes(&Value::Object(object)));
+        }
+        self.line(value)
+    }
+
+    /// Writes exactly these bytes, without a line end.
+    pub(crate) fn raw(&mut self, value: &[u8]) -> Result<(), CliError> {
+        self.out.write_all(value).map_err(CliError::Output)
+    }
+
+    /// Prints one key of a scan, quoted where it would not stand on a line by itself.
+    pub(crate) fn key(&mut self, key: &[u8]) -> Result<(), CliError> {
+        if self.json {
+            let mut object = Map::new();
+            insert_bytes(&mut object, "key", key);
+            return self.line(&json_bytes(&Value::Object(object)));
+        }
+        if needs_quotes(key, true) { self.line(&quoted(key)) } else { self.line(key) }
+    }
+
+    pub(crate) fn info(&mut self, fields: &[(String, String)]) -> Result<(), CliError> {
+        if self.json {
+            let info: Map<_, _> = fields.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+            return self.line(&json_bytes(&json!({"status": "ok", "info": info})));
+        }
+        fields.iter().try_for_each(|(name, value)| self.line(format!("{name}={value}").as_bytes()))
+    }
+
+    pub(crate) fn text(&mut self, text: &str) -> Result<(), CliError> {
+        self.line(text.as_bytes())
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<(), CliError> {
+        self.out.flush().map_err(CliError::Output)
+    }
+
+    fn print(&mut self, text: &str, object: impl FnOnce() -> Value) -> Result<(), CliError> {
+        if self.json { self.line(&json_bytes(&object())) } else { self.line(text.as_bytes()) }
+    }
+
+    fn line(&mut self, line: &[u8]) -> Result<(), CliError> {
+        self.out.write_all(line).and_then(|()| self.out.write_all(b"\n")).map_err(CliError::Output)
+    }
+}
+
+/// Tells standard error what went wrong; nothing for a broken pipe, whose reader wants no more.
+pub(crate) fn report_error(error: &CliError, json: bool) {
+    if error.is_broken_pipe() {
+        return;
+    }
+    let line = if json { error_json(error).to_string() } else { format!("error: {error}") };
+    // With standard error gone, only the exit code is left to tell.
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+fn error_json(error: &CliError) -> Value {
+    let mut object = Map::from_iter([
+        ("kind".to_owned(), json!(error.kind().to_string())),
+        ("message".to_owned(), json!(error.to_string())),
+    ]);
+    if let Some(code) = error.server_code() {
+        object.insert("code".to_owned(), json!(code));
+    }
+    if let Some(line) = error.line() {
+        object.insert("line".to_owned(), json!(line));
+    }
+    json!({"error": object})
+}
+
+/// Adds `name`, or `name_base64` for bytes that JSON's strings cannot hold.
+fn insert_bytes(object: &mut Map<String, Value>, name: &str, bytes: &[u8]) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => object.insert(name.to_owned(), json!(text)),
+        Err(_) => object.insert(format!("{name}_base64"), json!(STANDARD.encode(bytes))),
+    };
+}
+
+fn json_bytes(value: &Value) -> Vec<u8> {
+    value.to_string().into_bytes()
+}
+
+fn quoted(key: &[u8]) -> BytesMut {
+    let mut out = BytesMut::with_capacity(key.len() + 2);
+    out.extend_from_slice(b"\"");
+    encode_value_chunk(key, true, &mut out);
+    out.extend_from_slice(b"\"");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(json: bool, print: impl FnOnce(&mut Printer<Vec<u8>>) -> Result<(), CliError>) -> String {
+        let mut printer = Printer::new(Vec::new(), json);
+        print(&mut printer).expect("a Vec takes everything");
+        String::from_utf8(printer.out).expect("UTF-8")
+    }
+
+    #[test]
+    fn every_key_of_a_scan_is_one_line() {
+        assert_eq!(printed(false, |p| p.key(b"user:1")), "user:1\n");
+        assert_eq!(printed(false, |p| p.key(b"a\nb\x00")), "\"a\\nb\\x00\"\n");
+        assert_eq!(printed(false, |p| p.key(b"two words")), "\"two words\"\n");
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_become_base64() {
+        assert_eq!(printed(true, |p| p.value("é".as_bytes())), "{\"status\":\"ok\",\"value\":\"é\"}\n");
+        assert_eq!(
+            printed(true, |p| p.value(b"\xff\x00")),
+            "{\"status\":\"ok\",\"value_base64\":\"/wA=\"}\n"
+        );
+        assert_eq!(printed(true, |p| p.key(b"\xff")), "{\"key_base64\":\"/w==\"}\n");
+    }
+
+    #[test]
+    fn errors_carry_their_line_and_kind() {
+        let error = CliError::Line { line: 7, source: Box::new(CliError::Usage("what?".to_owned())) };
+        let expected = json!({"error": {"kind": "usage", "message": "line 7: what?", "line": 7}});
+        assert_eq!(error_json(&error), expected);
+    }
+}

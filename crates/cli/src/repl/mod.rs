@@ -1,0 +1,91 @@
+//! The session: lines from a terminal or from a script.
+
+mod line;
+mod terminal;
+
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::args::Args;
+use crate::commands::{LIMITS, Session};
+use crate::error::CliError;
+use line::Line;
+
+/// Printed by `help`.
+const HELP: &str = "\
+set KEY VALUE                    store; the value is the rest of the line
+get KEY                          print the value, or (nil)
+delete KEY                       remove; OK, or (nil) if it was not there
+exists KEY                       OK or (nil)
+count                            print the number of keys
+scan [--prefix P] [--limit N]    print keys, one a line
+ping                             PONG
+info                             print the server's state
+help                             print this
+quit, exit, Ctrl-D               end the session
+A key or value in double quotes takes the escapes \\\" \\\\ \\r \\n \\t \\xHH; keys with spaces need the quotes.
+Empty lines and lines that start with # are ignored.";
+
+/// Runs a session on standard input, with line editing if that is a terminal.
+///
+/// # Errors
+/// At a terminal: only if the terminal itself fails. Otherwise the first failed line ends the
+/// session, with its number; a missing key is not a failure.
+pub(crate) fn run(args: &Args) -> Result<(), CliError> {
+    // A worker thread of its own sees a lost connection while this one waits for the next line.
+    let runtime =
+        Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(CliError::Runtime)?;
+    let mut session = Session::new(args, true, io::BufWriter::new(io::stdout()));
+    if io::stdin().is_terminal() {
+        return terminal::run(&runtime, &mut session, args.json);
+    }
+    runtime.block_on(session.connect())?;
+    run_script(&runtime, &mut session, io::stdin().lock())
+}
+
+fn run_script<W: Write>(
+    runtime: &Runtime,
+    session: &mut Session<W>,
+    mut input: impl BufRead,
+) -> Result<(), CliError> {
+    // The parser reports a line over the limit, so that many bytes and the line end are enough.
+    let max_line_bytes = LIMITS.max_line_bytes() as u64 + 2;
+    let mut bytes = Vec::new();
+    for number in 1.. {
+        bytes.clear();
+        let read =
+            input.by_ref().take(max_line_bytes).read_until(b'\n', &mut bytes).map_err(CliError::Input)?;
+        if read == 0 {
+            break;
+        }
+        match run_line(runtime, session, &bytes) {
+            Ok(Next::Continue) => {}
+            Ok(Next::Quit) => break,
+            Err(source) => return Err(CliError::Line { line: number, source: Box::new(source) }),
+        }
+    }
+    Ok(())
+}
+
+/// What a session does after a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Continue,
+    Quit,
+}
+
+fn run_line<W: Write>(runtime: &Runtime, session: &mut Session<W>, bytes: &[u8]) -> Result<Next, CliError> {
+    match line::parse(bytes)? {
+        Line::Nothing => {}
+        Line::Quit => return Ok(Next::Quit),
+        Line::Help => {
+            session.printer.text(HELP)?;
+            session.printer.flush()?;
+        }
+        Line::Action(action) => {
+            runtime.block_on(session.execute(action))?;
+        }
+    }
+    Ok(Next::Continue)
+}

@@ -1,0 +1,7 @@
+//! The program as a process, against a server in the test's process.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod bench;
+mod one_shot;
+mod session;
+mod support;
