@@ -91,7 +91,7 @@ impl Store for DurableStore {
                 reads => (reads, Err(Error::Internal("a read wrote"))),
             },
         };
-        let sink = LogSink { log, recovery, admission, record: Vec::new() };
+        let sink = LogSink { log, recovery, admission, records: Vec::new(), starts: Vec::new() };
         let watermark = log.watermark();
         Executor { keyspace, options, watermark, sink }.run(ops, max_reply_bytes, replies);
     }
@@ -116,7 +116,19 @@ fn record_bytes(op: &Op<'_>) -> usize {
     match *op {
         Op::Set { key, value } => Change::Set { key, value }.encoded_bytes(),
         Op::Delete { key } => Change::Delete { key }.encoded_bytes(),
-        Op::Get { .. } | Op::Exists { .. } | Op::Count | Op::Scan { .. } | Op::Stats => 0,
+        Op::SetMany { pairs } => {
+            pairs.iter().map(|(key, value)| Change::Set { key, value }.encoded_bytes()).sum()
+        }
+        Op::DeleteMany { keys } => keys.iter().map(|key| Change::Delete { key }.encoded_bytes()).sum(),
+        Op::Clear => Change::Clear.encoded_bytes(),
+        Op::Get { .. }
+        | Op::GetMany { .. }
+        | Op::Exists { .. }
+        | Op::CountOf { .. }
+        | Op::Count
+        | Op::Keys { .. }
+        | Op::Scan { .. }
+        | Op::Stats => 0,
     }
 }
 
@@ -130,22 +142,29 @@ struct LogSink<'a> {
     log: &'a Log,
     recovery: &'a RecoveryReport,
     admission: Result<Admission<'a>, Error>,
-    /// The prepared record.
-    record: Vec<u8>,
+    /// The prepared records, and where each of them begins.
+    records: Vec<u8>,
+    starts: Vec<usize>,
 }
 
 impl RecordSink for LogSink<'_> {
-    fn prepare(&mut self, change: Change<'_>) -> Result<(), Error> {
-        self.admission.as_ref().map_err(Clone::clone)?;
-        self.record.clear();
-        change.encode(&mut self.record);
-        Ok(())
+    fn check_admitted(&self) -> Result<(), Error> {
+        self.admission.as_ref().map(|_| ()).map_err(Clone::clone)
+    }
+
+    fn prepare<'c>(&mut self, changes: impl Iterator<Item = Change<'c>>) {
+        self.records.clear();
+        self.starts.clear();
+        for change in changes {
+            self.starts.push(self.records.len());
+            change.encode(&mut self.records);
+        }
     }
 
     fn append_prepared(&mut self) -> Lsn {
         match &mut self.admission {
-            Ok(admission) => admission.append(&mut self.record),
-            Err(_) => unreachable!("prepare refuses without an admission"),
+            Ok(admission) => admission.append(&mut self.records, &self.starts),
+            Err(_) => unreachable!("the executor asks whether records are admitted"),
         }
     }
 

@@ -32,6 +32,12 @@ pub enum Error {
         /// What the system said.
         source: Arc<io::Error>,
     },
+    /// There are more keys than the operation may list.
+    #[error("more than {max_keys} keys match; walk them with a scan")]
+    TooManyKeys {
+        /// The limit.
+        max_keys: usize,
+    },
     /// The options contradict what the store can do.
     #[error("{0}")]
     InvalidOptions(&'static str),

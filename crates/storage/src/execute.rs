@@ -1,13 +1,20 @@
+use std::borrow::Cow;
+use std::iter::once;
+
 use crate::keyspace::{Entry, Key, Keyspace, Seen, Value};
 use crate::wal::Change;
-use crate::{Error, Lsn, Op, Options, Outcome, Reply, ScanPage, Stats};
+use crate::{Error, Lsn, Op, Options, Outcome, Pair, Reply, ScanPage, Stats};
 
 /// Where an [`Executor`] puts the records of its writes.
 pub(crate) trait RecordSink {
-    /// Encodes the record of a change, before any lock is taken.
-    fn prepare(&mut self, change: Change<'_>) -> Result<(), Error>;
+    /// Whether records may be appended.
+    fn check_admitted(&self) -> Result<(), Error>;
 
-    /// Appends the prepared record; called under the lock of the key's shard, so it neither waits nor fails.
+    /// Encodes the records of changes that belong together.
+    fn prepare<'c>(&mut self, changes: impl Iterator<Item = Change<'c>>);
+
+    /// Appends the prepared records and returns the LSN of the first; called under the locks of the keys'
+    /// shards, so it neither waits nor fails.
     fn append_prepared(&mut self) -> Lsn;
 
     /// The LSN of the newest record.
@@ -21,9 +28,11 @@ pub(crate) trait RecordSink {
 pub(crate) struct NoLog;
 
 impl RecordSink for NoLog {
-    fn prepare(&mut self, _: Change<'_>) -> Result<(), Error> {
+    fn check_admitted(&self) -> Result<(), Error> {
         Ok(())
     }
+
+    fn prepare<'c>(&mut self, _: impl Iterator<Item = Change<'c>>) {}
 
     fn append_prepared(&mut self) -> Lsn {
         Lsn::ZERO
@@ -74,6 +83,26 @@ impl<S: RecordSink> Executor<'_, S> {
             }
             Op::Set { key, value } => self.set(key, value),
             Op::Delete { key } => self.delete(key),
+            Op::GetMany { keys } => {
+                let (entries, lsn) = self.keyspace.get_many(keys);
+                Ok((Outcome::Values(entries.into_iter().map(|entry| entry.map(Value::of)).collect()), lsn))
+            }
+            Op::CountOf { keys } => {
+                let (entries, lsn) = self.keyspace.get_many(keys);
+                Ok((Outcome::Count(entries.iter().flatten().count() as u64), lsn))
+            }
+            Op::SetMany { pairs } => self.set_many(pairs),
+            Op::DeleteMany { keys } => self.delete_many(keys),
+            Op::Clear => {
+                self.sink.check_admitted()?;
+                self.sink.prepare(once(Change::Clear));
+                let lsn = self.keyspace.clear(|| self.sink.append_prepared());
+                Ok((Outcome::Cleared, lsn))
+            }
+            Op::Keys { prefix, max_keys } => {
+                let keys = self.keyspace.keys(prefix, max_keys).ok_or(Error::TooManyKeys { max_keys })?;
+                Ok((Outcome::Keys(keys), self.sink.appended()))
+            }
             Op::Count => {
                 let keys = self.keyspace.count();
                 Ok((Outcome::Count(keys), self.sink.appended()))
@@ -90,22 +119,53 @@ impl<S: RecordSink> Executor<'_, S> {
     }
 
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(Outcome, Lsn), Error> {
-        self.check_key(key)?;
-        let (len_bytes, max_bytes) = (value.len(), self.options.max_value_bytes);
-        if len_bytes > max_bytes {
-            return Err(Error::ValueTooLarge { len_bytes, max_bytes });
-        }
-        self.sink.prepare(Change::Set { key, value })?;
+        self.check_pair(key, value)?;
+        self.sink.check_admitted()?;
+        self.sink.prepare(once(Change::Set { key, value }));
         let entry = Entry::live(key, value);
         let lsn = self.keyspace.set(entry, self.watermark, || self.sink.append_prepared());
         Ok((Outcome::Stored, lsn))
     }
 
+    fn set_many(&mut self, pairs: &[Pair<'_>]) -> Result<(Outcome, Lsn), Error> {
+        pairs.iter().try_for_each(|(key, value)| self.check_pair(key, value))?;
+        if pairs.is_empty() {
+            return Ok((Outcome::Stored, Lsn::ZERO));
+        }
+        self.sink.check_admitted()?;
+        self.sink.prepare(pairs.iter().map(|(key, value)| Change::Set { key, value }));
+        let entries = pairs.iter().map(|(key, value)| Entry::live(key, value)).collect();
+        let lsn = self.keyspace.set_many(entries, || self.sink.append_prepared());
+        Ok((Outcome::Stored, lsn))
+    }
+
     fn delete(&mut self, key: &[u8]) -> Result<(Outcome, Lsn), Error> {
         self.check_key(key)?;
-        self.sink.prepare(Change::Delete { key })?;
+        self.sink.check_admitted()?;
+        self.sink.prepare(once(Change::Delete { key }));
         let (was_there, lsn) = self.keyspace.delete(key, self.watermark, || self.sink.append_prepared());
         Ok((Outcome::Deleted(was_there), lsn))
+    }
+
+    fn delete_many(&mut self, keys: &[Cow<'_, [u8]>]) -> Result<(Outcome, Lsn), Error> {
+        keys.iter().try_for_each(|key| self.check_key(key))?;
+        if keys.is_empty() {
+            return Ok((Outcome::Count(0), Lsn::ZERO));
+        }
+        self.sink.check_admitted()?;
+        let (deleted, lsn) = self.keyspace.delete_many(keys, self.watermark, |those_there| {
+            self.sink.prepare(those_there.iter().map(|&key| Change::Delete { key }));
+            self.sink.append_prepared()
+        });
+        Ok((Outcome::Count(deleted), lsn))
+    }
+
+    fn check_pair(&self, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        let (len_bytes, max_bytes) = (value.len(), self.options.max_value_bytes);
+        if len_bytes > max_bytes {
+            return Err(Error::ValueTooLarge { len_bytes, max_bytes });
+        }
+        self.check_key(key)
     }
 
     fn check_key(&self, key: &[u8]) -> Result<(), Error> {
@@ -132,6 +192,8 @@ impl<S: RecordSink> Executor<'_, S> {
 fn payload_bytes(reply: &Reply) -> usize {
     match &reply.outcome {
         Ok(Outcome::Value(Some(value))) => value.len(),
+        Ok(Outcome::Values(values)) => values.iter().flatten().map(|value| value.len()).sum(),
+        Ok(Outcome::Keys(keys)) => keys.iter().map(|key| key.len()).sum(),
         Ok(Outcome::Page(ScanPage { keys, .. })) => keys.iter().map(|key: &Key| key.len()).sum(),
         _ => 0,
     }

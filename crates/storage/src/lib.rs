@@ -20,4 +20,4 @@ pub use options::{
     DEFAULT_MAX_KEY_BYTES, DEFAULT_MAX_VALUE_BYTES, Options, ParseSyncPolicyError, SyncPolicy,
 };
 pub use recovery::RecoveryReport;
-pub use store::{Lsn, Op, Outcome, Reply, ScanPage, Stats, Store};
+pub use store::{Lsn, Op, Outcome, Pair, Reply, ScanPage, Stats, Store};

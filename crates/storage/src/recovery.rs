@@ -66,6 +66,9 @@ fn apply(keyspace: &Keyspace, change: Change<'_>, lsn: Lsn) {
         Change::Delete { key } => {
             keyspace.delete(key, lsn, || lsn);
         }
+        Change::Clear => {
+            keyspace.clear(|| lsn);
+        }
     }
 }
 

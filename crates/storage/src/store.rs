@@ -1,5 +1,6 @@
 //! The seam between the server and an engine: what every store can do.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 
@@ -32,6 +33,9 @@ impl fmt::Display for Lsn {
     }
 }
 
+/// A key and its new value.
+pub type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+
 /// One operation of a batch; keys and values are borrowed until [`Store::submit`] ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -58,8 +62,37 @@ pub enum Op<'a> {
         /// The key to look for.
         key: &'a [u8],
     },
+    /// Read several values, all as they were at one moment.
+    GetMany {
+        /// The keys to read.
+        keys: &'a [Cow<'a, [u8]>],
+    },
+    /// Store several values at once: readers, and a crash, see all of them or none.
+    SetMany {
+        /// Keys with their new values; of a key that comes twice the last one counts.
+        pairs: &'a [Pair<'a>],
+    },
+    /// Remove several keys at once: readers, and a crash, see all of that or nothing.
+    DeleteMany {
+        /// The keys to remove.
+        keys: &'a [Cow<'a, [u8]>],
+    },
+    /// Count how many of these keys are there; one that is named twice counts twice.
+    CountOf {
+        /// The keys to look for.
+        keys: &'a [Cow<'a, [u8]>],
+    },
+    /// Remove all keys: one record, however many there are.
+    Clear,
     /// Count the keys.
     Count,
+    /// List all keys. This walks the whole keyspace at one go: [`Op::Scan`] is kinder to others.
+    Keys {
+        /// Only keys that start with these bytes.
+        prefix: &'a [u8],
+        /// More than these are [`Error::TooManyKeys`].
+        max_keys: usize,
+    },
     /// Read one page of keys.
     Scan {
         /// 0 at first, then [`ScanPage::next_cursor`] of the page before.
@@ -88,13 +121,19 @@ pub struct Reply {
 pub enum Outcome {
     /// [`Op::Get`]: the value, if the key is there.
     Value(Option<Value>),
-    /// [`Op::Set`]: stored.
+    /// [`Op::GetMany`]: the value of each key, in order, where there is one.
+    Values(Vec<Option<Value>>),
+    /// [`Op::Set`], [`Op::SetMany`]: stored.
     Stored,
+    /// [`Op::Clear`]: all keys are gone.
+    Cleared,
+    /// [`Op::Keys`]: the keys, in no useful order.
+    Keys(Vec<Key>),
     /// [`Op::Delete`]: whether the key was there.
     Deleted(bool),
     /// [`Op::Exists`]: whether the key is there.
     Exists(bool),
-    /// [`Op::Count`]: the number of keys.
+    /// [`Op::Count`], [`Op::CountOf`], [`Op::DeleteMany`]: a number of keys.
     Count(u64),
     /// [`Op::Scan`]: the page.
     Page(ScanPage),

@@ -1,6 +1,7 @@
 //! What every store does, run against each implementation.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
@@ -68,6 +69,10 @@ every_store!(
     a_cursor_past_the_end_ends_the_scan,
     large_values_survive,
     writers_of_one_key_leave_one_of_their_values,
+    several_keys_are_written_read_and_deleted_at_once,
+    nobody_sees_a_part_of_a_write_of_several_keys,
+    clear_leaves_nothing,
+    keys_lists_all_keys_of_a_prefix,
 );
 
 async fn what_is_set_is_there(store: impl Store) {
@@ -236,6 +241,89 @@ async fn writers_of_one_key_leave_one_of_their_values(store: impl Store) {
     assert_eq!(store.get(b"shared").await.unwrap().unwrap()[1], 49);
 }
 
+async fn one(store: &impl Store, op: Op<'_>) -> Result<Outcome, Error> {
+    let mut replies = Vec::new();
+    store.submit(&[op], usize::MAX, &mut replies).await;
+    let reply = replies.pop().unwrap();
+    store.wait(reply.depends_on).await.unwrap();
+    reply.outcome
+}
+
+fn many<'a>(keys: &[&'a [u8]]) -> Vec<Cow<'a, [u8]>> {
+    keys.iter().map(|&key| Cow::Borrowed(key)).collect()
+}
+
+async fn several_keys_are_written_read_and_deleted_at_once(store: impl Store) {
+    let pair = |key: &'static [u8], value: &'static [u8]| (Cow::Borrowed(key), Cow::Borrowed(value));
+    let pairs = [pair(b"a", b"1"), pair(b"b", b"2"), pair(b"a", b"3")];
+    assert!(matches!(one(&store, Op::SetMany { pairs: &pairs }).await, Ok(Outcome::Stored)));
+    assert!(matches!(one(&store, Op::SetMany { pairs: &[] }).await, Ok(Outcome::Stored)));
+    let keys = many(&[b"b", b"missing", b"a", b"b"]);
+    match one(&store, Op::GetMany { keys: &keys }).await {
+        Ok(Outcome::Values(values)) => {
+            let values: Vec<_> = values.iter().map(|value| value.as_deref()).collect();
+            assert_eq!(values, [Some(&b"2"[..]), None, Some(b"3"), Some(b"2")]);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(one(&store, Op::CountOf { keys: &keys }).await, Ok(Outcome::Count(3))));
+    assert!(matches!(one(&store, Op::DeleteMany { keys: &keys }).await, Ok(Outcome::Count(2))));
+    assert!(matches!(one(&store, Op::DeleteMany { keys: &keys }).await, Ok(Outcome::Count(0))));
+    assert_eq!(store.count().await.unwrap(), 0);
+    let too_long = [pair(b"c", b""), pair(b"a key that is too long", b"")];
+    assert!(one(&store, Op::SetMany { pairs: &too_long }).await.is_err());
+    assert_eq!(store.count().await.unwrap(), 0, "nothing of a refused write is done");
+}
+
+async fn nobody_sees_a_part_of_a_write_of_several_keys(store: impl Store) {
+    const KEYS: [&[u8]; 5] = [b"a", b"b", b"c", b"d", b"e"];
+    let writer = tokio::spawn({
+        let store = store.clone();
+        async move {
+            for round in 0..200_u8 {
+                let value = [round];
+                let pairs = KEYS.map(|key| (Cow::Borrowed(key), Cow::Borrowed(&value[..])));
+                one(&store, Op::SetMany { pairs: &pairs }).await.unwrap();
+                if round % 5 == 0 {
+                    one(&store, Op::DeleteMany { keys: &many(&KEYS) }).await.unwrap();
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    while !writer.is_finished() {
+        match one(&store, Op::GetMany { keys: &many(&KEYS) }).await {
+            Ok(Outcome::Values(values)) => {
+                assert!(values.windows(2).all(|pair| pair[0] == pair[1]), "{values:?}")
+            }
+            other => panic!("{other:?}"),
+        }
+        tokio::task::yield_now().await;
+    }
+    writer.await.unwrap();
+}
+
+async fn clear_leaves_nothing(store: impl Store) {
+    fill(&store, 3000).await;
+    assert!(matches!(one(&store, Op::Clear).await, Ok(Outcome::Cleared)));
+    assert_eq!(store.count().await.unwrap(), 0);
+    assert_eq!(store.get(b"k1").await.unwrap(), None);
+    assert_eq!(store.stats().await.unwrap().live_bytes, 0);
+    store.set(b"k1", b"new").await.unwrap();
+    assert_eq!(scan_all(&store, b"", 100).await, [b"k1"]);
+}
+
+async fn keys_lists_all_keys_of_a_prefix(store: impl Store) {
+    fill(&store, 3000).await;
+    store.set(b"other", b"").await.unwrap();
+    store.delete(b"k7").await.unwrap();
+    let keys = |prefix, max_keys| one(&store, Op::Keys { prefix, max_keys });
+    assert!(matches!(keys(b"k", 2999).await, Ok(Outcome::Keys(keys)) if keys.len() == 2999));
+    assert!(matches!(keys(b"", 3000).await, Ok(Outcome::Keys(keys)) if keys.len() == 3000));
+    assert!(matches!(keys(b"", 2999).await, Err(Error::TooManyKeys { max_keys: 2999 })));
+    assert!(matches!(keys(b"nothing", 0).await, Ok(Outcome::Keys(keys)) if keys.is_empty()));
+}
+
 async fn fill(store: &impl Store, keys: u32) {
     let keys: Vec<_> = (0..keys).map(key).collect();
     let ops: Vec<_> = keys.iter().map(|key| Op::Set { key, value: b"v" }).collect();
@@ -269,6 +357,9 @@ enum Step {
     Set(u8, u8),
     Delete(u8),
     Get(u8),
+    SetTwo(u8, u8),
+    DeleteTwo(u8, u8),
+    Clear,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -276,6 +367,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         (0..20_u8, any::<u8>()).prop_map(|(key, value)| Step::Set(key, value)),
         (0..20_u8).prop_map(Step::Delete),
         (0..20_u8).prop_map(Step::Get),
+        (0..20_u8, 0..20_u8).prop_map(|(one, two)| Step::SetTwo(one, two)),
+        (0..20_u8, 0..20_u8).prop_map(|(one, two)| Step::DeleteTwo(one, two)),
+        Just(Step::Clear),
     ];
     prop::collection::vec(step, 0..200)
 }
@@ -303,6 +397,20 @@ proptest! {
                     Step::Get(key) => {
                         let value = store.get(&[key]).await.unwrap().map(|value| value[0]);
                         assert_eq!(value, model.get(&key).copied());
+                    }
+                    Step::SetTwo(a, b) => {
+                        let pairs = [a, b].map(|key| (Cow::Owned(vec![key]), Cow::Owned(vec![key])));
+                        run(&store, &[Op::SetMany { pairs: &pairs }]).await;
+                        model.extend([(a, a), (b, b)]);
+                    }
+                    Step::DeleteTwo(a, b) => {
+                        let keys = [a, b].map(|key| Cow::Owned(vec![key]));
+                        run(&store, &[Op::DeleteMany { keys: &keys }]).await;
+                        model.retain(|&key, _| key != a && key != b);
+                    }
+                    Step::Clear => {
+                        run(&store, &[Op::Clear]).await;
+                        model.clear();
                     }
                 }
             }

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
@@ -83,6 +84,34 @@ async fn a_held_sync_holds_every_reply_that_shows_the_write_and_no_other() {
     soon(wait).await.unwrap();
     assert_eq!(soon(waiting).await.unwrap().unwrap().unwrap(), *b"v");
     assert_eq!(soon(store.get(b"deleted")).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_held_sync_holds_every_reply_that_shows_a_write_of_several_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, faults) = open(&folder.path().join("log"), SyncPolicy::Always);
+    store.set(b"gone", b"").await.unwrap();
+    let keys = [Cow::Borrowed(&b"gone"[..])];
+    let pairs =
+        [(Cow::Borrowed(&b"a"[..]), Cow::Borrowed(&b""[..])), (Cow::Borrowed(b"b"), Cow::Borrowed(b""))];
+    let gate = faults.hold_syncs();
+    for write in [Op::SetMany { pairs: &pairs }, Op::DeleteMany { keys: &keys }, Op::Clear] {
+        let written = submit(&store, &[write]).await[0].depends_on;
+        assert!(written > store.reply_watermark());
+        let reads =
+            [Op::GetMany { keys: &keys }, Op::CountOf { keys: &keys }, Op::DeleteMany { keys: &keys }];
+        let seen = submit(&store, &reads).await;
+        let all = submit(&store, &[Op::Keys { prefix: b"", max_keys: 9 }]).await;
+        assert!(all[0].depends_on >= written);
+        if !matches!(write, Op::SetMany { .. }) {
+            assert!(seen.iter().all(|reply| reply.depends_on >= written), "{write:?}");
+        }
+    }
+    // A key that was never there is missing because of the clearing, too: nothing else is known of it.
+    let never_there = submit(&store, &[Op::Get { key: b"never there" }]).await[0].depends_on;
+    assert!(never_there > store.reply_watermark());
+    drop(gate);
+    soon(store.wait(never_there)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

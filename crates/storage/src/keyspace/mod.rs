@@ -2,6 +2,7 @@
 
 mod entry;
 mod hash;
+mod many;
 mod scan;
 mod shard;
 
@@ -43,16 +44,15 @@ pub(crate) struct Figures {
 
 impl Keyspace {
     pub(crate) fn new(seed: HashSeed) -> Self {
-        let shards = (0..1 << SHARD_BITS).map(|_| RwLock::new(Shard::new(SHARD_BITS))).collect();
+        let shards = (0..1 << SHARD_BITS).map(|_| RwLock::new(Shard::new(SHARD_BITS, Lsn::ZERO))).collect();
         Self { seed, shards }
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Seen {
         let hash = self.seed.hash(key);
-        match self.shard(hash.position()).read().find(hash, key) {
-            Some(entry) => Seen { entry: entry.is_live().then(|| entry.clone()), lsn: entry.lsn() },
-            None => Seen { entry: None, lsn: Lsn::ZERO },
-        }
+        let shard = self.shard(hash.position()).read();
+        let (entry, lsn) = shard.look_up(hash, key);
+        Seen { entry: entry.cloned(), lsn }
     }
 
     /// Stores `entry`; `append` puts the record into the log and is called under the shard's lock, so that
@@ -73,25 +73,17 @@ impl Keyspace {
     /// Deletes `key` if it is there; `append` as for [`set`](Self::set), called only if it is.
     ///
     /// Returns whether it was there and the LSN that this answer depends on. `watermark` is where replies
-    /// have got to: a deletion beyond it leaves a tombstone, so that a reader who misses the key knows
-    /// what it depends on.
+    /// have got to.
     pub(crate) fn delete(&self, key: &[u8], watermark: Lsn, append: impl FnOnce() -> Lsn) -> (bool, Lsn) {
         let hash = self.seed.hash(key);
-        let tombstone = Entry::tombstone(key);
         let mut shard = self.shard(hash.position()).write();
         shard.clear_some_tombstones(watermark);
-        match shard.find(hash, key) {
-            None => return (false, Lsn::ZERO),
-            Some(entry) if !entry.is_live() => return (false, entry.lsn()),
-            Some(_) => {}
+        let (entry, lsn) = shard.look_up(hash, key);
+        if entry.is_none() {
+            return (false, lsn);
         }
         let lsn = append();
-        let removed = if lsn <= watermark {
-            shard.remove(hash, key)
-        } else {
-            tombstone.set_lsn(lsn);
-            shard.put(self.seed, hash, tombstone)
-        };
+        let removed = shard.delete(self.seed, hash, key, lsn, watermark);
         drop(shard);
         drop(removed);
         (true, lsn)
@@ -108,6 +100,20 @@ impl Keyspace {
             next = self.shard(from).read().scan_table(self.seed, from, &mut page);
         }
         page.finish(next)
+    }
+
+    /// All live keys with `prefix`; `None` if they are more than `max_keys`.
+    pub(crate) fn keys(&self, prefix: &[u8], max_keys: usize) -> Option<Vec<Key>> {
+        let mut keys = Vec::new();
+        for shard in &self.shards {
+            for entry in shard.read().live_entries().filter(|entry| entry.key().starts_with(prefix)) {
+                if keys.len() == max_keys {
+                    return None;
+                }
+                keys.push(Key::of(entry.clone()));
+            }
+        }
+        Some(keys)
     }
 
     /// The number of live keys.

@@ -27,6 +27,8 @@ pub(super) struct Shard {
     tables: Vec<Table>,
     /// Tombstones in LSN order, with the hash of their key.
     tombstones: VecDeque<(Lsn, KeyHash)>,
+    /// The record that last cleared the shard: who misses a key may see that.
+    cleared: Lsn,
     figures: ShardFigures,
 }
 
@@ -47,18 +49,28 @@ pub(super) struct ShardFigures {
 }
 
 impl Shard {
-    pub(super) fn new(prefix_bits: u32) -> Self {
+    /// An empty shard, emptied by the record `cleared`.
+    pub(super) fn new(prefix_bits: u32, cleared: Lsn) -> Self {
         Self {
             prefix_bits,
             depth: 0,
             directory: vec![0],
             tables: vec![Table { depth: 0, entries: HashTable::new() }],
             tombstones: VecDeque::new(),
+            cleared,
             figures: ShardFigures::default(),
         }
     }
 
-    pub(super) fn find(&self, hash: KeyHash, key: &[u8]) -> Option<&Entry> {
+    /// The live entry of `key`, and the record that it, or its absence, depends on.
+    pub(super) fn look_up(&self, hash: KeyHash, key: &[u8]) -> (Option<&Entry>, Lsn) {
+        match self.find(hash, key) {
+            Some(entry) => (Some(entry).filter(|entry| entry.is_live()), entry.lsn()),
+            None => (None, self.cleared),
+        }
+    }
+
+    fn find(&self, hash: KeyHash, key: &[u8]) -> Option<&Entry> {
         let table = self.tables.get(self.table_index(hash.position()))?;
         table.entries.find(hash.0, |entry| entry.key() == key)
     }
@@ -80,9 +92,22 @@ impl Shard {
         None
     }
 
-    /// Takes `key` out for good, and returns what it had.
-    pub(super) fn remove(&mut self, hash: KeyHash, key: &[u8]) -> Option<Entry> {
-        self.remove_if(hash, |entry| entry.key() == key)
+    /// Takes `key` out, by the record `lsn`, and returns what it had. While that record is beyond the reply
+    /// watermark a tombstone stays, so that a reader who misses the key knows what it depends on.
+    pub(super) fn delete(
+        &mut self,
+        seed: HashSeed,
+        hash: KeyHash,
+        key: &[u8],
+        lsn: Lsn,
+        watermark: Lsn,
+    ) -> Option<Entry> {
+        if lsn <= watermark {
+            return self.remove_if(hash, |entry| entry.key() == key);
+        }
+        let tombstone = Entry::tombstone(key);
+        tombstone.set_lsn(lsn);
+        self.put(seed, hash, tombstone)
     }
 
     /// Clears away a few tombstones that nobody can depend on any more.
@@ -117,6 +142,11 @@ impl Shard {
         let directory = self.directory.capacity() * size_of::<u32>();
         let tombstones = self.tombstones.capacity() * size_of::<(Lsn, KeyHash)>();
         self.figures.entry_bytes + (tables + directory + tombstones) as u64
+    }
+
+    /// All live entries.
+    pub(super) fn live_entries(&self) -> impl Iterator<Item = &Entry> {
+        self.tables.iter().flat_map(|table| table.entries.iter()).filter(|entry| entry.is_live())
     }
 
     /// Adds the keys of one table, the one that holds `from`, to a scan's page.

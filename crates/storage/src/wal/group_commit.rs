@@ -262,14 +262,15 @@ pub(crate) struct Admission<'a> {
 }
 
 impl Admission<'_> {
-    /// Appends an encoded record; a large one is taken out of `record`.
-    pub(crate) fn append(&mut self, record: &mut Vec<u8>) -> Lsn {
+    /// Appends encoded records, which begin at `starts` in `records`, as one piece; returns the LSN of the
+    /// first. Large ones are taken out of `records`.
+    pub(crate) fn append(&mut self, records: &mut Vec<u8>, starts: &[usize]) -> Lsn {
         let charge = std::mem::take(&mut self.charge);
         let shared = self.in_flight.shared;
         let mut tail = shared.tail.lock();
-        let lsn = tail.append(record, self.now_ms, charge);
-        shared.appended.store(lsn.get(), Ordering::Release);
-        lsn
+        let first_lsn = tail.append(records, starts, self.now_ms, charge);
+        shared.appended.store(tail.next_lsn() - 1, Ordering::Release);
+        first_lsn
     }
 }
 

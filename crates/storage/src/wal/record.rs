@@ -12,14 +12,25 @@ const SET_OVERHEAD_BYTES: usize = RECORD_HEADER_BYTES + 28;
 /// Bytes of a `Delete` record beside its key.
 const DELETE_OVERHEAD_BYTES: usize = RECORD_HEADER_BYTES + 20;
 
+/// Bytes of a `Clear` record.
+const CLEAR_BYTES: usize = RECORD_HEADER_BYTES + 12;
+
 const KIND_SET: u8 = 1;
 const KIND_DELETE: u8 = 2;
+const KIND_CLEAR: u8 = 3;
 
 /// One change of the keyspace, with all that its key needs to be restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change<'a> {
-    Set { key: &'a [u8], value: &'a [u8] },
-    Delete { key: &'a [u8] },
+    Set {
+        key: &'a [u8],
+        value: &'a [u8],
+    },
+    Delete {
+        key: &'a [u8],
+    },
+    /// All keys go: one record, however many there are.
+    Clear,
 }
 
 /// What the log keeps of a change. The type is the same for every encoding of the log.
@@ -41,6 +52,7 @@ enum RecordCommand<'a> {
     Delete {
         key: &'a Bytes,
     },
+    Clear,
 }
 
 /// Why bytes are no record.
@@ -56,6 +68,7 @@ impl<'a> Change<'a> {
         match self {
             Self::Set { key, value } => SET_OVERHEAD_BYTES + key.len() + value.len(),
             Self::Delete { key } => DELETE_OVERHEAD_BYTES + key.len(),
+            Self::Clear => CLEAR_BYTES,
         }
     }
 
@@ -71,6 +84,7 @@ impl<'a> Change<'a> {
                 (KIND_SET, RecordCommand::Set { key: Bytes::new(key), value: Bytes::new(value) })
             }
             Self::Delete { key } => (KIND_DELETE, RecordCommand::Delete { key: Bytes::new(key) }),
+            Self::Clear => (KIND_CLEAR, RecordCommand::Clear),
         };
         let body_bytes = self.encoded_bytes() - RECORD_HEADER_BYTES;
         let body_len =
@@ -90,7 +104,7 @@ impl<'a> Change<'a> {
             .split_first_chunk::<RECORD_HEADER_BYTES>()
             .ok_or(RecordError::Damaged("a record is cut short"))?;
         let [kind, flags, body_len @ ..] = *header;
-        if !matches!(kind, KIND_SET | KIND_DELETE) || flags != 0 {
+        if !matches!(kind, KIND_SET..=KIND_CLEAR) || flags != 0 {
             return Err(RecordError::UnknownKind { kind, flags });
         }
         let body_len = u32::from_le_bytes(body_len) as usize;
@@ -102,6 +116,7 @@ impl<'a> Change<'a> {
         let change = match (kind, record.command) {
             (KIND_SET, RecordCommand::Set { key, value }) => Self::Set { key, value },
             (KIND_DELETE, RecordCommand::Delete { key }) => Self::Delete { key },
+            (KIND_CLEAR, RecordCommand::Clear) => Self::Clear,
             _ => return Err(RecordError::Damaged("a record's body is not of its kind")),
         };
         Ok((change, record.timestamp, rest))
@@ -138,7 +153,7 @@ mod tests {
 
     #[test]
     fn records_read_back_as_they_were_written() {
-        for change in [SET, DELETE, Change::Set { key: b"", value: b"" }] {
+        for change in [SET, DELETE, Change::Clear, Change::Set { key: b"", value: b"" }] {
             let mut bytes = encode(change);
             assert_eq!(bytes.len(), change.encoded_bytes());
             set_timestamp(&mut bytes, 1_640_995_200_000);
@@ -158,7 +173,7 @@ mod tests {
 
     #[test]
     fn unknown_kinds_and_flags_are_told_from_damage() {
-        for (kind, flags) in [(0, 0), (3, 0), (KIND_SET, 1)] {
+        for (kind, flags) in [(0, 0), (4, 0), (KIND_SET, 1)] {
             let mut bytes = encode(SET);
             bytes[0] = kind;
             bytes[1] = flags;

@@ -43,21 +43,37 @@ impl Tail {
         }
     }
 
-    /// Appends one encoded record. A large one is taken out of `record`, a small one copied.
-    pub(super) fn append(&mut self, record: &mut Vec<u8>, now_ms: u64, charge: u32) -> Lsn {
+    /// Appends encoded records, which begin at `starts` in `records`; returns the LSN of the first.
+    ///
+    /// They go into one batch. Large ones are taken out of `records`, small ones copied.
+    pub(super) fn append(
+        &mut self,
+        records: &mut Vec<u8>,
+        starts: &[usize],
+        now_ms: u64,
+        charge: u32,
+    ) -> Lsn {
         self.last_timestamp_ms = self.last_timestamp_ms.max(now_ms);
-        set_timestamp(record, self.last_timestamp_ms);
-        if record.len() >= LARGE_RECORD_BYTES {
-            self.chunks.push(std::mem::take(record));
+        for &start in starts {
+            set_timestamp(records.split_at_mut(start).1, self.last_timestamp_ms);
+        }
+        if records.len() >= LARGE_RECORD_BYTES {
+            self.chunks.push(std::mem::take(records));
             self.chunks.push(Vec::new());
         } else if let Some(open) = self.chunks.last_mut() {
-            open.extend_from_slice(record);
+            open.extend_from_slice(records);
         }
-        self.records += 1;
+        let count =
+            u32::try_from(starts.len()).unwrap_or_else(|_| unreachable!("a command has under 2^32 records"));
+        self.records += count;
         self.charge += charge;
-        let lsn = Lsn::new(self.next_lsn);
-        self.next_lsn += 1;
-        lsn
+        let first_lsn = Lsn::new(self.next_lsn);
+        self.next_lsn += u64::from(count);
+        first_lsn
+    }
+
+    pub(super) const fn next_lsn(&self) -> u64 {
+        self.next_lsn
     }
 
     pub(super) const fn is_empty(&self) -> bool {
