@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::iter::once;
 
 use crate::keyspace::{Entry, Key, Keyspace, Seen, Value};
@@ -147,7 +146,7 @@ impl<S: RecordSink> Executor<'_, S> {
         Ok((Outcome::Deleted(was_there), lsn))
     }
 
-    fn delete_many(&mut self, keys: &[Cow<'_, [u8]>]) -> Result<(Outcome, Lsn), Error> {
+    fn delete_many(&mut self, keys: &[&[u8]]) -> Result<(Outcome, Lsn), Error> {
         keys.iter().try_for_each(|key| self.check_key(key))?;
         if keys.is_empty() {
             return Ok((Outcome::Count(0), Lsn::ZERO));

@@ -1,6 +1,5 @@
 //! The seam between the server and an engine: what every store can do.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 
@@ -34,7 +33,7 @@ impl fmt::Display for Lsn {
 }
 
 /// A key and its new value.
-pub type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+pub type Pair<'a> = (&'a [u8], &'a [u8]);
 
 /// One operation of a batch; keys and values are borrowed until [`Store::submit`] ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +64,7 @@ pub enum Op<'a> {
     /// Read several values, all as they were at one moment.
     GetMany {
         /// The keys to read.
-        keys: &'a [Cow<'a, [u8]>],
+        keys: &'a [&'a [u8]],
     },
     /// Store several values at once: readers, and a crash, see all of them or none.
     SetMany {
@@ -75,12 +74,12 @@ pub enum Op<'a> {
     /// Remove several keys at once: readers, and a crash, see all of that or nothing.
     DeleteMany {
         /// The keys to remove.
-        keys: &'a [Cow<'a, [u8]>],
+        keys: &'a [&'a [u8]],
     },
     /// Count how many of these keys are there; one that is named twice counts twice.
     CountOf {
         /// The keys to look for.
-        keys: &'a [Cow<'a, [u8]>],
+        keys: &'a [&'a [u8]],
     },
     /// Remove all keys: one record, however many there are.
     Clear,

@@ -1,7 +1,6 @@
 //! What every store does, run against each implementation.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
@@ -249,16 +248,11 @@ async fn one(store: &impl Store, op: Op<'_>) -> Result<Outcome, Error> {
     reply.outcome
 }
 
-fn many<'a>(keys: &[&'a [u8]]) -> Vec<Cow<'a, [u8]>> {
-    keys.iter().map(|&key| Cow::Borrowed(key)).collect()
-}
-
 async fn several_keys_are_written_read_and_deleted_at_once(store: impl Store) {
-    let pair = |key: &'static [u8], value: &'static [u8]| (Cow::Borrowed(key), Cow::Borrowed(value));
-    let pairs = [pair(b"a", b"1"), pair(b"b", b"2"), pair(b"a", b"3")];
+    let pairs: [(&[u8], &[u8]); 3] = [(b"a", b"1"), (b"b", b"2"), (b"a", b"3")];
     assert!(matches!(one(&store, Op::SetMany { pairs: &pairs }).await, Ok(Outcome::Stored)));
     assert!(matches!(one(&store, Op::SetMany { pairs: &[] }).await, Ok(Outcome::Stored)));
-    let keys = many(&[b"b", b"missing", b"a", b"b"]);
+    let keys: [&[u8]; 4] = [b"b", b"missing", b"a", b"b"];
     match one(&store, Op::GetMany { keys: &keys }).await {
         Ok(Outcome::Values(values)) => {
             let values: Vec<_> = values.iter().map(|value| value.as_deref()).collect();
@@ -270,7 +264,7 @@ async fn several_keys_are_written_read_and_deleted_at_once(store: impl Store) {
     assert!(matches!(one(&store, Op::DeleteMany { keys: &keys }).await, Ok(Outcome::Count(2))));
     assert!(matches!(one(&store, Op::DeleteMany { keys: &keys }).await, Ok(Outcome::Count(0))));
     assert_eq!(store.count().await.unwrap(), 0);
-    let too_long = [pair(b"c", b""), pair(b"a key that is too long", b"")];
+    let too_long: [(&[u8], &[u8]); 2] = [(b"c", b""), (b"a key that is too long", b"")];
     assert!(one(&store, Op::SetMany { pairs: &too_long }).await.is_err());
     assert_eq!(store.count().await.unwrap(), 0, "nothing of a refused write is done");
 }
@@ -282,17 +276,17 @@ async fn nobody_sees_a_part_of_a_write_of_several_keys(store: impl Store) {
         async move {
             for round in 0..200_u8 {
                 let value = [round];
-                let pairs = KEYS.map(|key| (Cow::Borrowed(key), Cow::Borrowed(&value[..])));
+                let pairs = KEYS.map(|key| (key, &value[..]));
                 one(&store, Op::SetMany { pairs: &pairs }).await.unwrap();
                 if round % 5 == 0 {
-                    one(&store, Op::DeleteMany { keys: &many(&KEYS) }).await.unwrap();
+                    one(&store, Op::DeleteMany { keys: &KEYS }).await.unwrap();
                 }
                 tokio::task::yield_now().await;
             }
         }
     });
     while !writer.is_finished() {
-        match one(&store, Op::GetMany { keys: &many(&KEYS) }).await {
+        match one(&store, Op::GetMany { keys: &KEYS }).await {
             Ok(Outcome::Values(values)) => {
                 assert!(values.windows(2).all(|pair| pair[0] == pair[1]), "{values:?}")
             }
@@ -399,12 +393,14 @@ proptest! {
                         assert_eq!(value, model.get(&key).copied());
                     }
                     Step::SetTwo(a, b) => {
-                        let pairs = [a, b].map(|key| (Cow::Owned(vec![key]), Cow::Owned(vec![key])));
+                        let bytes = [[a], [b]];
+                        let pairs = bytes.each_ref().map(|byte| (&byte[..], &byte[..]));
                         run(&store, &[Op::SetMany { pairs: &pairs }]).await;
                         model.extend([(a, a), (b, b)]);
                     }
                     Step::DeleteTwo(a, b) => {
-                        let keys = [a, b].map(|key| Cow::Owned(vec![key]));
+                        let bytes = [[a], [b]];
+                        let keys = bytes.each_ref().map(|byte| &byte[..]);
                         run(&store, &[Op::DeleteMany { keys: &keys }]).await;
                         model.retain(|&key, _| key != a && key != b);
                     }

@@ -3,7 +3,6 @@
 
 mod support;
 
-use std::borrow::Cow;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
@@ -91,9 +90,8 @@ async fn a_held_sync_holds_every_reply_that_shows_a_write_of_several_keys() {
     let folder = tempfile::tempdir().unwrap();
     let (store, faults) = open(&folder.path().join("log"), SyncPolicy::Always);
     store.set(b"gone", b"").await.unwrap();
-    let keys = [Cow::Borrowed(&b"gone"[..])];
-    let pairs =
-        [(Cow::Borrowed(&b"a"[..]), Cow::Borrowed(&b""[..])), (Cow::Borrowed(b"b"), Cow::Borrowed(b""))];
+    let keys: [&[u8]; 1] = [b"gone"];
+    let pairs: [(&[u8], &[u8]); 2] = [(b"a", b""), (b"b", b"")];
     let gate = faults.hold_syncs();
     for write in [Op::SetMany { pairs: &pairs }, Op::DeleteMany { keys: &keys }, Op::Clear] {
         let written = submit(&store, &[write]).await[0].depends_on;

@@ -1,6 +1,5 @@
 //! Operations on several keys: they hold the locks of all shards concerned, so nobody sees a part of them.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
@@ -17,12 +16,12 @@ type WriteShards<'k> = BTreeMap<usize, RwLockWriteGuard<'k, Shard>>;
 
 impl Keyspace {
     /// The live entries of `keys`, in their order, and the highest LSN that this depends on.
-    pub(crate) fn get_many(&self, keys: &[Cow<'_, [u8]>]) -> (Vec<Option<Entry>>, Lsn) {
+    pub(crate) fn get_many(&self, keys: &[&[u8]]) -> (Vec<Option<Entry>>, Lsn) {
         let hashes: Vec<_> = keys.iter().map(|key| self.seed.hash(key)).collect();
         let shards: ReadShards<'_> =
             self.shard_indexes(&hashes).into_iter().map(|index| (index, self.shards[index].read())).collect();
         let mut depends_on = Lsn::ZERO;
-        let look_up = |(key, &hash): (&Cow<'_, [u8]>, &KeyHash)| {
+        let look_up = |(key, &hash): (&&[u8], &KeyHash)| {
             let (entry, lsn) = shards.get(&shard_index(hash))?.look_up(hash, key);
             depends_on = depends_on.max(lsn);
             entry.cloned()
@@ -53,11 +52,11 @@ impl Keyspace {
     /// Returns how many they were and the LSN that this answer depends on.
     pub(crate) fn delete_many(
         &self,
-        keys: &[Cow<'_, [u8]>],
+        keys: &[&[u8]],
         watermark: Lsn,
         append: impl FnOnce(&[&[u8]]) -> Lsn,
     ) -> (u64, Lsn) {
-        let mut keys: Vec<(KeyHash, &[u8])> = keys.iter().map(|key| (self.seed.hash(key), &**key)).collect();
+        let mut keys: Vec<(KeyHash, &[u8])> = keys.iter().map(|&key| (self.seed.hash(key), key)).collect();
         let hashes: Vec<_> = keys.iter().map(|&(hash, _)| hash).collect();
         // A key that comes twice is deleted once.
         keys.sort_unstable_by_key(|&(hash, key)| (hash.position(), key));
