@@ -6,6 +6,7 @@ mod encode;
 mod error;
 pub mod limits;
 mod parse;
+mod resp;
 mod response;
 
 pub use codec::{ClientCodec, ServerCodec};
@@ -13,5 +14,9 @@ pub use command::{Command, Request};
 pub use encode::{encode_command, encode_response, encode_value_chunk, needs_quotes};
 pub use error::{ErrorCode, ProtocolError};
 pub use limits::Limits;
-pub use parse::{RequestParser, Step};
+pub use parse::{RequestParser, RespParser, RespStep, Step};
+pub use resp::{
+    Credentials, ManyRequest, RespCommand, RespValue, RespVersion, SessionCommand, Shape, begin_resp_bulk,
+    encode_resp, encode_resp_value, glob_literal_prefix, glob_matches,
+};
 pub use response::Response;

@@ -16,6 +16,15 @@ pub const MAX_SCAN_LIMIT: u32 = 10_000;
 /// that have to share a page.
 pub const MAX_LIST_ITEMS: usize = 65_536;
 
+/// Keys that a page of RESP's `SCAN` has, unless the client says otherwise; as in Redis.
+pub const DEFAULT_RESP_SCAN_COUNT: u32 = 10;
+
+/// Most arguments of a RESP command, its name included.
+pub const MAX_RESP_ARGUMENTS: usize = 1024 * 1024;
+
+/// Longest glob of a RESP command, in bytes. Matching takes up to the glob's length times the key's length.
+pub const MAX_GLOB_BYTES: usize = 1024;
+
 /// Quoting makes a byte at most this many bytes long (`\xhh`).
 const MAX_ESCAPED_BYTES_PER_BYTE: usize = 4;
 
@@ -32,7 +41,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Longest line, in bytes without its line end: the longest key and value, every byte of them escaped.
+    /// Longest line of the text protocol, in bytes without its line end: the longest key and value, every byte
+    /// of them escaped. A command of RESP is no longer either.
     pub const fn max_line_bytes(&self) -> usize {
         self.max_key_bytes
             .saturating_add(self.max_value_bytes)

@@ -1,12 +1,14 @@
 //! The parsers: the only module that names nom.
 //!
-//! [`RequestParser`] is the face that servers use; each protocol is a submodule behind it.
+//! [`RequestParser`] and [`RespParser`] are the faces that servers use; each protocol is a submodule.
 #![deny(clippy::indexing_slicing)]
 
 use crate::{Limits, ProtocolError, Request};
 
+mod resp;
 mod text;
 
+pub use resp::{RespParser, RespStep};
 pub(crate) use text::{LineReader, Reply, parse_reply};
 
 /// One step of a [`RequestParser`] through a read buffer.

@@ -1,0 +1,249 @@
+//! Where commands end: arrays of bulk strings.
+
+use nom::{
+    Err, Parser,
+    bytes::streaming::{tag, take},
+    sequence::terminated,
+};
+
+use super::fault::Fault;
+use super::header::{array_header, bulk_header};
+use crate::Limits;
+
+const CRLF: &[u8] = b"\r\n";
+
+/// The shortest argument on the wire, `$0` and two line ends.
+const MIN_ARGUMENT_BYTES: usize = 6;
+
+/// What stands at the front of a read buffer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Frame<'a> {
+    /// A command; it has at least one argument, its name being the first.
+    Whole { arguments: Arguments<'a>, consumed_bytes: usize },
+    /// Nothing to answer: an empty line or an array without items.
+    Ignored { consumed_bytes: usize },
+    /// No whole command yet.
+    Incomplete,
+}
+
+/// Finds commands at the front of a read buffer; passes each argument once, however it arrives.
+///
+/// Only a position and a count are remembered of a command that is still arriving, so declared lengths
+/// cost no memory.
+#[derive(Debug)]
+pub(super) struct FrameReader {
+    max_bulk_bytes: usize,
+    max_command_bytes: usize,
+    /// How much of the buffer's front was passed: the array's header and whole arguments.
+    passed_bytes: usize,
+    missing: usize,
+    /// Of the command that is arriving: how long its header is, and how many arguments it has.
+    header_bytes: usize,
+    arguments: usize,
+}
+
+impl FrameReader {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            max_bulk_bytes: limits.max_key_bytes.max(limits.max_value_bytes),
+            max_command_bytes: limits.max_line_bytes(),
+            passed_bytes: 0,
+            missing: 0,
+            header_bytes: 0,
+            arguments: 0,
+        }
+    }
+
+    /// The command at the front of `input`, which starts with the bytes of the call before, less those consumed.
+    pub(super) fn next<'a>(&mut self, input: &'a [u8]) -> Result<Frame<'a>, Fault> {
+        match self.advance(input) {
+            Ok(frame) => Ok(frame),
+            Err(Err::Incomplete(_)) => Ok(Frame::Incomplete),
+            Err(Err::Error(fault) | Err::Failure(fault)) => Err(fault),
+        }
+    }
+
+    fn advance<'a>(&mut self, input: &'a [u8]) -> Result<Frame<'a>, Err<Fault>> {
+        if self.missing == 0 {
+            let (rest, arguments) = array_header(input)?;
+            let consumed_bytes = input.len() - rest.len();
+            if arguments == 0 {
+                return Ok(Frame::Ignored { consumed_bytes });
+            }
+            (self.passed_bytes, self.missing) = (consumed_bytes, arguments);
+            (self.header_bytes, self.arguments) = (consumed_bytes, arguments);
+        }
+        let mut rest = input.get(self.passed_bytes..).unwrap_or_default();
+        while self.missing > 0 {
+            let (payload, len_bytes) = bulk_header(rest)?;
+            self.check(len_bytes, input.len() - payload.len())?;
+            (rest, _) = terminated(take(len_bytes), tag(CRLF)).parse(payload)?;
+            self.passed_bytes = input.len() - rest.len();
+            self.missing -= 1;
+        }
+        let rest = input.get(self.header_bytes..).unwrap_or_default();
+        let arguments = Arguments { rest, missing: self.arguments };
+        Ok(Frame::Whole { arguments, consumed_bytes: self.passed_bytes })
+    }
+
+    /// Checks the length that an argument declares; `before_bytes` of the command precede its bytes.
+    fn check(&self, len_bytes: usize, before_bytes: usize) -> Result<(), Err<Fault>> {
+        if len_bytes > self.max_bulk_bytes {
+            let max_bytes = self.max_bulk_bytes;
+            return Err(Err::Failure(Fault::BulkTooLong { len_bytes, max_bytes }));
+        }
+        let command_bytes = before_bytes + len_bytes + CRLF.len() + (self.missing - 1) * MIN_ARGUMENT_BYTES;
+        if command_bytes > self.max_command_bytes {
+            return Err(Err::Failure(Fault::CommandTooLong { max_bytes: self.max_command_bytes }));
+        }
+        Ok(())
+    }
+}
+
+/// The arguments of a whole command.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Arguments<'a> {
+    rest: &'a [u8],
+    missing: usize,
+}
+
+impl<'a> Iterator for Arguments<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.missing = self.missing.checked_sub(1)?;
+        let (payload, len_bytes) = bulk_header(self.rest).ok()?;
+        let (argument, rest) = payload.split_at_checked(len_bytes)?;
+        self.rest = rest.get(CRLF.len()..)?;
+        Some(argument)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.missing, Some(self.missing))
+    }
+}
+
+impl ExactSizeIterator for Arguments<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::MAX_RESP_ARGUMENTS;
+
+    const LIMITS: Limits = Limits { max_key_bytes: 8, max_value_bytes: 20 };
+
+    fn reader() -> FrameReader {
+        FrameReader::new(&LIMITS)
+    }
+
+    fn arguments(input: &[u8]) -> Vec<&[u8]> {
+        match reader().next(input) {
+            Ok(Frame::Whole { arguments, consumed_bytes }) if consumed_bytes == input.len() => {
+                assert_eq!(arguments.len(), arguments.size_hint().0);
+                arguments.collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn fault(input: &str) -> Fault {
+        reader().next(input.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn a_command_is_an_array_of_any_bytes() {
+        assert_eq!(arguments(b"*1\r\n$4\r\nPING\r\n"), [b"PING"]);
+        let value = [b'\r'; 20];
+        let input = [&b"*3\r\n$0\r\n\r\n$2\r\n$9\r\n$20\r\n"[..], &value, b"\r\n"].concat();
+        assert_eq!(arguments(&input), [&b""[..], b"$9", &value]);
+    }
+
+    #[test]
+    fn empty_lines_and_empty_arrays_are_ignored() {
+        for empty in ["\n", "\r\n", "*0\r\n", "*-1\r\n", "*-9223372036854775808\r\n"] {
+            let ignored = Ok(Frame::Ignored { consumed_bytes: empty.len() });
+            assert_eq!(reader().next(&[empty.as_bytes(), b"*1"].concat()), ignored, "{empty:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_whole_at_its_last_byte_and_not_before() {
+        let input = b"*2\r\n$3\r\nGET\r\n$10\r\n0123456789\r\n";
+        let mut reader = reader();
+        for len in 0..input.len() {
+            assert_eq!(reader.next(&input[..len]), Ok(Frame::Incomplete), "{len}");
+        }
+        assert!(matches!(reader.next(input), Ok(Frame::Whole { consumed_bytes: 30, .. })));
+        assert!(matches!(reader.next(b"\r\n"), Ok(Frame::Ignored { .. })));
+    }
+
+    #[test]
+    fn arguments_that_were_passed_are_not_looked_at_again() {
+        let mut reader = reader();
+        assert_eq!(reader.next(b"*3\r\n$1\r\na\r\n$1"), Ok(Frame::Incomplete));
+        assert_eq!((reader.passed_bytes, reader.missing), (11, 2));
+        assert_eq!(reader.next(b"???????????$1\r\nb\r\n"), Ok(Frame::Incomplete));
+        assert_eq!((reader.passed_bytes, reader.missing), (18, 1));
+    }
+
+    #[test]
+    fn lengths_are_taken_as_strictly_as_redis_does() {
+        for length in [
+            "",
+            "+1",
+            "01",
+            "1a",
+            "-",
+            "--1",
+            "-0",
+            "1 ",
+            "1\rx",
+            "1\n",
+            "9223372036854775808",
+            "-9223372036854775809",
+        ] {
+            assert_eq!(fault(&format!("*{length}\r\n")), Fault::ArrayLength, "{length:?}");
+            assert_eq!(fault(&format!("*1\r\n${length}\r\n")), Fault::BulkLength, "{length:?}");
+        }
+        assert_eq!(fault("*1\r\n$-1\r\n"), Fault::BulkLength);
+        assert_eq!(fault("*1\r\n$-2\r\n"), Fault::BulkLength);
+    }
+
+    #[test]
+    fn a_line_without_end_is_refused_once_it_can_be_no_length() {
+        assert_eq!(reader().next(b"*12345678901234567890"), Ok(Frame::Incomplete));
+        assert_eq!(fault("*123456789012345678901"), Fault::ArrayLength);
+        assert_eq!(fault("*1\r\n$123456789012345678901"), Fault::BulkLength);
+    }
+
+    #[test]
+    fn only_bulk_strings_may_stand_in_an_array() {
+        assert_eq!(fault("*1\r\n*1\r\n"), Fault::NoBulk(b'*'));
+        assert_eq!(fault("*1\r\n:1\r\n"), Fault::NoBulk(b':'));
+        assert_eq!(fault("*1\r\n\r\n"), Fault::NoBulk(b'\r'));
+        assert_eq!(fault("PING\r\n"), Fault::NoArray(b'P'));
+        assert_eq!(fault("\rPING\r\n"), Fault::NoArray(b'\r'));
+        assert_eq!(fault("*1\r\n$4\r\nPINGS\r\n"), Fault::MissingLineEnd);
+        assert_eq!(fault("*1\r\n$4\r\nPING\n*"), Fault::MissingLineEnd);
+    }
+
+    #[test]
+    fn a_declared_length_is_checked_before_anything_of_it_is_there() {
+        assert_eq!(reader().next(format!("*{MAX_RESP_ARGUMENTS}\r\n").as_bytes()), Ok(Frame::Incomplete));
+        assert_eq!(fault(&format!("*{}\r\n", MAX_RESP_ARGUMENTS + 1)), Fault::ArrayLength);
+        assert_eq!(fault("*2147483647\r\n"), Fault::ArrayLength);
+        assert_eq!(reader().next(b"*1\r\n$20\r\n"), Ok(Frame::Incomplete));
+        assert_eq!(fault("*1\r\n$21\r\n"), Fault::BulkTooLong { len_bytes: 21, max_bytes: 20 });
+        assert_eq!(fault("*1\r\n$99999999999\r\n"), Fault::BulkLength);
+    }
+
+    #[test]
+    fn the_sum_of_all_arguments_is_limited() {
+        let max_bytes = LIMITS.max_line_bytes();
+        let input = ["*100\r\n", &"$20\r\n01234567890123456789\r\n".repeat(100)].concat();
+        assert_eq!(fault(&input), Fault::CommandTooLong { max_bytes });
+        let few = max_bytes / MIN_ARGUMENT_BYTES - 1;
+        assert_eq!(reader().next(format!("*{few}\r\n$1\r\n").as_bytes()), Ok(Frame::Incomplete));
+        assert_eq!(fault(&format!("*{}\r\n$1\r\n", few + 1)), Fault::CommandTooLong { max_bytes });
+    }
+}

@@ -1,0 +1,101 @@
+//! What stands before an array and before each bulk string in it.
+
+use nom::{
+    Err, IResult, Needed,
+    error::{ErrorKind, ParseError},
+    number::streaming::u8,
+};
+
+use super::fault::Fault;
+use super::number::integer;
+use crate::limits::MAX_RESP_ARGUMENTS;
+
+/// The longest decimal number of 64 bits and its sign.
+const MAX_LENGTH_DIGITS: usize = 20;
+
+/// A bulk string over this length has an invalid length to Redis; below it, the message names our own limit.
+const REDIS_MAX_BULK_BYTES: usize = 512 * 1024 * 1024;
+
+pub(super) type Parsed<'a, T> = IResult<&'a [u8], T, Fault>;
+
+impl ParseError<&[u8]> for Fault {
+    fn from_error_kind(_: &[u8], _: ErrorKind) -> Self {
+        Self::MissingLineEnd
+    }
+
+    fn append(_: &[u8], _: ErrorKind, other: Self) -> Self {
+        other
+    }
+}
+
+/// How many arguments follow; 0 for what is ignored.
+#[inline]
+pub(super) fn array_header(input: &[u8]) -> Parsed<'_, usize> {
+    short_header(b'*', input).map_or_else(|| any_array_header(input), Ok)
+}
+
+fn any_array_header(input: &[u8]) -> Parsed<'_, usize> {
+    match u8(input)? {
+        (rest, b'*') => {
+            let (rest, arguments) = length(rest, Fault::ArrayLength)?;
+            match usize::try_from(arguments.max(0)) {
+                Ok(arguments) if arguments <= MAX_RESP_ARGUMENTS => Ok((rest, arguments)),
+                _ => Err(Err::Failure(Fault::ArrayLength)),
+            }
+        }
+        (rest, b'\n') => Ok((rest, 0)),
+        ([], b'\r') => Err(Err::Incomplete(Needed::new(1))),
+        ([b'\n', rest @ ..], b'\r') => Ok((rest, 0)),
+        (_, other) => Err(Err::Failure(Fault::NoArray(other))),
+    }
+}
+
+/// How many bytes the bulk string has.
+#[inline]
+pub(super) fn bulk_header(input: &[u8]) -> Parsed<'_, usize> {
+    short_header(b'$', input).map_or_else(|| any_bulk_header(input), Ok)
+}
+
+/// A header that is there and has one or two digits, as those of most commands, names and keys do.
+///
+/// Written out, because combinators took more than twice as long.
+#[inline]
+fn short_header(mark: u8, input: &[u8]) -> Option<(&[u8], usize)> {
+    let digit = |digit: &u8| digit.wrapping_sub(b'0');
+    let (first, number, rest) = match input {
+        [first, one, b'\r', b'\n', rest @ ..] if digit(one) < 10 => (first, digit(one), rest),
+        [first, ten @ b'1'..=b'9', one, b'\r', b'\n', rest @ ..] if digit(one) < 10 => {
+            (first, digit(ten) * 10 + digit(one), rest)
+        }
+        _ => return None,
+    };
+    (*first == mark).then_some((rest, number.into()))
+}
+
+fn any_bulk_header(input: &[u8]) -> Parsed<'_, usize> {
+    match u8(input)? {
+        (rest, b'$') => {
+            let (rest, len_bytes) = length(rest, Fault::BulkLength)?;
+            match usize::try_from(len_bytes) {
+                Ok(len_bytes) if len_bytes <= REDIS_MAX_BULK_BYTES => Ok((rest, len_bytes)),
+                _ => Err(Err::Failure(Fault::BulkLength)),
+            }
+        }
+        (_, other) => Err(Err::Failure(Fault::NoBulk(other))),
+    }
+}
+
+/// The number up to the end of the line. A line that can be none is `fault` before its end is there.
+fn length(input: &[u8], fault: Fault) -> Parsed<'_, i64> {
+    let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-');
+    let Some(len) = input.iter().take(MAX_LENGTH_DIGITS + 1).position(|byte| !is_part(byte)) else {
+        let too_long = input.len() > MAX_LENGTH_DIGITS;
+        return Err(if too_long { Err::Failure(fault) } else { Err::Incomplete(Needed::Unknown) });
+    };
+    let (number, line_end) = input.split_at(len);
+    match (integer(number), line_end) {
+        (Some(number), [b'\r', b'\n', rest @ ..]) => Ok((rest, number)),
+        (Some(_), [b'\r']) => Err(Err::Incomplete(Needed::new(1))),
+        _ => Err(Err::Failure(fault)),
+    }
+}
