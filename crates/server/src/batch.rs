@@ -1,10 +1,11 @@
 //! The commands that one wake-up of a connection answers together.
 
-use rustvault_protocol::{Command, ProtocolError, Request, Response, Step};
+use rustvault_protocol::{Command, RespValue, Response, SessionCommand, Shape};
 use rustvault_storage::Op;
 
-use crate::dialect::Text;
+use crate::dialect::{Dialect, Incoming, Next};
 use crate::execute::{self, Field, Plan};
+use crate::shared::Shared;
 
 /// Most commands in one batch; it bounds what waits for one sync and how long others wait their turn.
 pub(crate) const MAX_BATCH_COMMANDS: usize = 1024;
@@ -12,7 +13,7 @@ pub(crate) const MAX_BATCH_COMMANDS: usize = 1024;
 /// The complete requests at the front of an input buffer, from which they borrow.
 #[derive(Debug)]
 pub(crate) struct Batch<'a> {
-    requests: Vec<Result<Request<'a>, ProtocolError>>,
+    incoming: Vec<Incoming<'a>>,
     /// How much of the input they took.
     pub(crate) consumed_bytes: usize,
     pub(crate) ending: Ending,
@@ -25,23 +26,23 @@ pub(crate) enum Ending {
     InputUsedUp,
     /// The batch is full; the input may hold more.
     Full,
-    /// The client said `QUIT`; what follows is not carried out.
-    Quit,
+    /// The client said `QUIT`, or nothing more can be understood; what follows is not carried out.
+    Last,
 }
 
 impl<'a> Batch<'a> {
-    pub(crate) fn parse(dialect: &mut Text, input: &'a [u8]) -> Self {
-        let mut batch = Self { requests: Vec::new(), consumed_bytes: 0, ending: Ending::InputUsedUp };
+    pub(crate) fn parse<S>(dialect: &mut Dialect, input: &'a [u8], shared: &Shared<S>) -> Self {
+        let mut batch = Self { incoming: Vec::new(), consumed_bytes: 0, ending: Ending::InputUsedUp };
         loop {
-            match dialect.next(input.get(batch.consumed_bytes..).unwrap_or_default()) {
-                Step::Incomplete => return batch,
-                Step::Skip { consumed_bytes } => batch.consumed_bytes += consumed_bytes,
-                Step::Request { request, consumed_bytes } => {
+            match dialect.next(input.get(batch.consumed_bytes..).unwrap_or_default(), shared) {
+                Next::Incomplete => return batch,
+                Next::Skip { consumed_bytes } => batch.consumed_bytes += consumed_bytes,
+                Next::Incoming { incoming, consumed_bytes } => {
                     batch.consumed_bytes += consumed_bytes;
-                    let is_quit = matches!(request, Ok(Command::Quit));
-                    batch.requests.push(request);
-                    if is_quit || batch.requests.len() == MAX_BATCH_COMMANDS {
-                        batch.ending = if is_quit { Ending::Quit } else { Ending::Full };
+                    let is_last = matches!(incoming, Incoming::One(Command::Quit, _) | Incoming::Fatal(_));
+                    batch.incoming.push(incoming);
+                    if is_last || batch.incoming.len() == MAX_BATCH_COMMANDS {
+                        batch.ending = if is_last { Ending::Last } else { Ending::Full };
                         return batch;
                     }
                 }
@@ -50,18 +51,21 @@ impl<'a> Batch<'a> {
     }
 
     /// The batch as operations of the store, and a slot for the answer to each request.
-    pub(crate) fn plan(&self) -> (Vec<Op<'_>>, Vec<Slot>) {
-        let mut ops = Vec::with_capacity(self.requests.len());
-        let slots = self.requests.iter().map(|request| match request {
-            Ok(Command::Quit) => Slot::Answered(Response::Ok),
-            Ok(command) => match execute::plan(command) {
-                Plan::Ask(op) => {
-                    ops.push(op);
-                    Slot::Asked
-                }
-                Plan::Answer(response) => Slot::Answered(response),
-            },
-            Err(problem) => Slot::Answered(execute::error(problem.code(), problem)),
+    pub(crate) fn plan(&self) -> (Vec<Op<'_>>, Vec<Slot<'_>>) {
+        let mut ops = Vec::with_capacity(self.incoming.len());
+        let mut slot = |plan, shape| match plan {
+            Plan::Ask(op) => {
+                ops.push(op);
+                Slot::Asked(shape)
+            }
+            Plan::Answer(response) => Slot::Answered(response),
+        };
+        let slots = self.incoming.iter().map(|incoming| match incoming {
+            Incoming::One(request, shape) => slot(execute::plan(request), *shape),
+            Incoming::Many(request, shape) => slot(execute::plan_many(request), *shape),
+            Incoming::Session(command) => Slot::Session(command),
+            Incoming::Answered(answer) | Incoming::Fatal(answer) => Slot::Own(answer),
+            Incoming::Bad(problem) => Slot::Answered(execute::error(problem.code(), problem)),
         });
         let slots = slots.collect();
         (ops, slots)
@@ -70,9 +74,13 @@ impl<'a> Batch<'a> {
 
 /// The place of one answer among the answers of a batch.
 #[derive(Debug)]
-pub(crate) enum Slot {
+pub(crate) enum Slot<'b> {
     /// The next reply of the store belongs here.
-    Asked,
+    Asked(Shape<'b>),
     /// The answer is known without the store.
     Answered(Response<Field>),
+    /// The answer is known, and only the client's protocol has its like.
+    Own(&'b RespValue<'b>),
+    /// The connection itself has the answer.
+    Session(&'b SessionCommand<'b>),
 }

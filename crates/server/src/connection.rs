@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Batch, Ending};
 use crate::buffers::Buffers;
-use crate::dialect::Text;
+use crate::dialect::Dialect;
 use crate::input::INPUT_BYTES;
 use crate::linger;
 use crate::respond::Responder;
@@ -43,7 +43,7 @@ enum Closer {
 
 struct Connection<S> {
     stream: TcpStream,
-    dialect: Text,
+    dialect: Dialect,
     shared: Arc<Shared<S>>,
     /// Held while there is something to do.
     buffers: Option<Box<Buffers>>,
@@ -53,7 +53,7 @@ struct Connection<S> {
 
 impl<S: Store> Connection<S> {
     fn new(stream: TcpStream, shared: Arc<Shared<S>>) -> Self {
-        let dialect = Text::new(shared.limits);
+        let dialect = Dialect::new(shared.limits);
         Self { stream, dialect, shared, buffers: None, resting: Vec::new() }
     }
 
@@ -113,16 +113,17 @@ impl<S: Store> Connection<S> {
             return Ok(Some(Closer::Client));
         };
         let Buffers { input, replies, output } = &mut *buffers;
-        let mut responder = Responder { stream: &mut self.stream, output, shared: &self.shared };
+        let (stream, shared) = (&mut self.stream, &*self.shared);
+        let mut responder = Responder { stream, dialect: &mut self.dialect, output, shared };
         loop {
-            let batch = Batch::parse(&mut self.dialect, input.bytes());
+            let batch = Batch::parse(responder.dialect, input.bytes(), shared);
             responder.answer(&batch, replies).await?;
             let Batch { consumed_bytes, ending, .. } = batch;
             input.consume(consumed_bytes);
             match ending {
                 Ending::InputUsedUp => break,
                 Ending::Full => yield_now().await,
-                Ending::Quit => return Ok(Some(Closer::Server)),
+                Ending::Last => return Ok(Some(Closer::Server)),
             }
         }
         buffers.trim()?;

@@ -1,10 +1,13 @@
 //! Commands to operations of the store, and its replies to responses: the same for every front door.
 
-use rustvault_protocol::{Command, ErrorCode, Response};
+use rustvault_protocol::{Command, ErrorCode, ManyRequest, Response};
 use rustvault_storage::{Error, Key, Op, Outcome, Value};
 
 use crate::info;
 use crate::shared::Shared;
+
+/// Most keys that one answer lists; to see more, scan.
+const MAX_KEYS_IN_REPLY: usize = 1_000_000;
 
 /// How a command gets its response.
 pub(crate) enum Plan<'a> {
@@ -45,6 +48,22 @@ pub(crate) fn plan<B: AsRef<[u8]>>(command: &Command<B>) -> Plan<'_> {
         }
         Command::Info => Op::Stats,
         Command::Ping => return Plan::Answer(Response::Pong),
+        Command::Quit => return Plan::Answer(Response::Ok),
+        _ => {
+            return Plan::Answer(error(ErrorCode::UnknownCommand, "this server does not serve that command"));
+        }
+    })
+}
+
+/// What to do for a command on many keys.
+pub(crate) fn plan_many<'a>(request: &'a ManyRequest<'a>) -> Plan<'a> {
+    Plan::Ask(match request {
+        ManyRequest::Get { keys } => Op::GetMany { keys },
+        ManyRequest::Set { pairs } => Op::SetMany { pairs },
+        ManyRequest::Delete { keys } => Op::DeleteMany { keys },
+        ManyRequest::Exists { keys } => Op::CountOf { keys },
+        ManyRequest::Keys { prefix } => Op::Keys { prefix, max_keys: MAX_KEYS_IN_REPLY },
+        ManyRequest::Clear => Op::Clear,
         _ => {
             return Plan::Answer(error(ErrorCode::UnknownCommand, "this server does not serve that command"));
         }
@@ -55,8 +74,16 @@ pub(crate) fn plan<B: AsRef<[u8]>>(command: &Command<B>) -> Plan<'_> {
 pub(crate) fn response<S>(outcome: Result<Outcome, Error>, shared: &Shared<S>) -> Response<Field> {
     match outcome {
         Ok(Outcome::Value(Some(value))) => Response::Value(Field::Value(value)),
-        Ok(Outcome::Stored | Outcome::Deleted(true) | Outcome::Exists(true)) => Response::Ok,
+        Ok(Outcome::Stored | Outcome::Cleared | Outcome::Deleted(true) | Outcome::Exists(true)) => {
+            Response::Ok
+        }
         Ok(Outcome::Value(None) | Outcome::Deleted(false) | Outcome::Exists(false)) => Response::NotFound,
+        Ok(Outcome::Values(values)) => {
+            Response::List(values.into_iter().map(|value| value.map(Field::Value)).collect())
+        }
+        Ok(Outcome::Keys(keys)) => {
+            Response::List(keys.into_iter().map(|key| Some(Field::Key(key))).collect())
+        }
         Ok(Outcome::Count(keys)) => Response::Value(Field::Text(keys.to_string())),
         Ok(Outcome::Page(page)) => {
             let cursor = Field::Text(page.next_cursor.to_string());
@@ -74,7 +101,9 @@ pub(crate) fn response<S>(outcome: Result<Outcome, Error>, shared: &Shared<S>) -
 /// The response to a failure of the store.
 pub(crate) fn store_error(failure: &Error) -> Response<Field> {
     let code = match failure {
-        Error::KeyTooLarge { .. } | Error::ValueTooLarge { .. } => ErrorCode::TooLarge,
+        Error::KeyTooLarge { .. } | Error::ValueTooLarge { .. } | Error::TooManyKeys { .. } => {
+            ErrorCode::TooLarge
+        }
         Error::Closed => ErrorCode::ShuttingDown,
         _ => ErrorCode::Storage,
     };

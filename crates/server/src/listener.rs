@@ -1,21 +1,22 @@
 use std::future::Future;
-use std::io::{self, Write};
-use std::net::{SocketAddr, TcpStream as StdTcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use rustvault_protocol::ErrorCode;
+use rustvault_protocol::{ErrorCode, Limits, Shape};
 use rustvault_storage::Store;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::select;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use crate::Error;
-use crate::dialect::Text;
+use crate::dialect::Dialect;
 use crate::execute;
 use crate::linger;
 use crate::shared::Shared;
@@ -24,6 +25,9 @@ use crate::worker::{Admitted, Workers};
 /// Refused connections that are closed with care at a time. Others are told as well, but if they have
 /// sent something the system may drop that answer.
 const MAX_REFUSALS: usize = 256;
+
+/// How long a refused client gets to show by its first byte which protocol it speaks.
+const FIRST_BYTE_WAIT: Duration = Duration::from_millis(200);
 
 const MIN_BACKOFF: Duration = Duration::from_millis(10);
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
@@ -92,22 +96,40 @@ impl<'a, S: Store> Acceptor<'a, S> {
         self.shared.counters.rejected_connections.add(1);
         debug!(%peer, "connection refused: too many");
         while self.refusals.try_join_next().is_some() {}
-        let told = stream.into_std().and_then(|stream| tell_refused(stream, self.max_connections));
-        if let Ok(stream) = told
-            && self.refusals.len() < MAX_REFUSALS
-        {
-            self.refusals.spawn(async { drop(linger::close(stream).await) });
+        let refusal = Refusal { limits: self.shared.limits, max_connections: self.max_connections };
+        if self.refusals.len() < MAX_REFUSALS {
+            self.refusals.spawn(async move { drop(refusal.tell(stream).await) });
+        } else {
+            drop(stream.try_write(&refusal.answer(b' ')));
         }
     }
 }
 
-/// Writes the refusal at once: a fresh socket has room for it.
-fn tell_refused(mut stream: StdTcpStream, max_connections: usize) -> io::Result<TcpStream> {
-    let message = format!("the server serves {max_connections} connections already; try again later");
-    let mut answer = BytesMut::new();
-    Text::encode(&execute::error(ErrorCode::TooManyConnections, message), &mut answer);
-    stream.write_all(&answer)?;
-    TcpStream::from_std(stream)
+/// What a client is told for whom there is no place.
+struct Refusal {
+    limits: Limits,
+    max_connections: usize,
+}
+
+impl Refusal {
+    /// Tells it in the client's own protocol.
+    async fn tell(&self, mut stream: TcpStream) -> io::Result<()> {
+        let mut first = [b' '];
+        // A client that waits to be spoken to is a person: the text protocol is for them.
+        drop(timeout(FIRST_BYTE_WAIT, stream.peek(&mut first)).await);
+        let [first] = first;
+        stream.write_all(&self.answer(first)).await?;
+        linger::close(stream).await
+    }
+
+    fn answer(&self, first: u8) -> BytesMut {
+        let message =
+            format!("the server serves {} connections already; try again later", self.max_connections);
+        let refusal = execute::error(ErrorCode::TooManyConnections, message);
+        let mut answer = BytesMut::new();
+        Dialect::of(first, self.limits, 0).encode(&refusal, &Shape::Plain, &mut answer);
+        answer
+    }
 }
 
 /// Waits before the next try: the connection that could not be accepted stays in the kernel's queue, so

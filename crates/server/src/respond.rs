@@ -5,13 +5,13 @@ use std::iter::Peekable;
 use std::vec;
 
 use bytes::BytesMut;
-use rustvault_protocol::Response;
+use rustvault_protocol::{RespValue, Response, Shape, glob_matches};
 use rustvault_storage::{Error, Lsn, Op, Reply, Store};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::batch::{Batch, Slot};
-use crate::dialect::Text;
+use crate::dialect::Dialect;
 use crate::execute::{self, Field};
 use crate::shared::Shared;
 
@@ -27,6 +27,7 @@ const PIECE_BYTES: usize = 16 * 1024;
 /// Carries batches out and writes their answers, for one connection.
 pub(crate) struct Responder<'c, S> {
     pub(crate) stream: &'c mut TcpStream,
+    pub(crate) dialect: &'c mut Dialect,
     pub(crate) output: &'c mut BytesMut,
     pub(crate) shared: &'c Shared<S>,
 }
@@ -71,7 +72,7 @@ impl<S: Store> Responder<'_, S> {
     /// Writes the answers up to the next one that has no reply yet.
     async fn write_answers(
         &mut self,
-        slots: &mut Peekable<vec::IntoIter<Slot>>,
+        slots: &mut Peekable<vec::IntoIter<Slot<'_>>>,
         replies: &mut Vec<Reply>,
     ) -> io::Result<()> {
         let mut gate = Gate {
@@ -81,16 +82,22 @@ impl<S: Store> Responder<'_, S> {
         };
         let mut replies = replies.drain(..);
         while let Some(slot) =
-            slots.next_if(|slot| matches!(slot, Slot::Answered(_)) || !replies.as_slice().is_empty())
+            slots.next_if(|slot| !matches!(slot, Slot::Asked(_)) || !replies.as_slice().is_empty())
         {
-            let response = match slot {
-                Slot::Answered(response) => response,
-                Slot::Asked => match replies.next() {
-                    Some(reply) => self.reveal(reply, &mut gate).await?,
-                    None => break,
-                },
-            };
-            self.put(&response).await?;
+            match slot {
+                Slot::Asked(shape) => {
+                    let Some(reply) = replies.next() else { break };
+                    let response = self.reveal(reply, &mut gate).await?;
+                    self.put(response, shape).await?;
+                }
+                Slot::Answered(response) => self.put(response, Shape::Plain).await?,
+                Slot::Own(answer) => self.put_own(answer),
+                Slot::Session(command) => {
+                    let is_error = self.dialect.answer_session(command, self.shared, self.output);
+                    self.shared.counters.total_errors.add(u64::from(is_error));
+                }
+            }
+            self.flush_if_large().await?;
         }
         self.flush().await
     }
@@ -110,21 +117,54 @@ impl<S: Store> Responder<'_, S> {
         })
     }
 
-    async fn put(&mut self, response: &Response<Field>) -> io::Result<()> {
+    async fn put(&mut self, response: Response<Field>, shape: Shape<'_>) -> io::Result<()> {
+        match (response, shape) {
+            (Response::Value(value), Shape::Plain) => self.put_value(&Response::Value(value)).await,
+            (Response::List(items), Shape::Plain) => self.put_list(items).await,
+            (Response::List(items), Shape::Matching { glob }) => {
+                let is_match =
+                    |item: &Option<Field>| item.as_ref().is_some_and(|key| glob_matches(glob, key.as_ref()));
+                self.put_list(items.into_iter().filter(is_match).collect()).await
+            }
+            (response, shape) => {
+                let is_error = matches!(response, Response::Error { .. });
+                self.shared.counters.total_errors.add(u64::from(is_error));
+                self.dialect.encode(&response, &shape, self.output);
+                Ok(())
+            }
+        }
+    }
+
+    fn put_own(&mut self, answer: &RespValue<'_>) {
+        self.shared.counters.total_errors.add(u64::from(matches!(answer, RespValue::Error(_))));
+        self.dialect.encode_own(answer, self.output);
+    }
+
+    /// Lists may be long, and their values large: what is encoded leaves in between.
+    async fn put_list(&mut self, items: Vec<Option<Field>>) -> io::Result<()> {
+        self.dialect.begin_list(items.len(), self.output);
+        for item in items {
+            let response = item.map_or(Response::NotFound, Response::Value);
+            self.put_value(&response).await?;
+            self.flush_if_large().await?;
+        }
+        Ok(())
+    }
+
+    async fn put_value(&mut self, response: &Response<Field>) -> io::Result<()> {
         match response {
             Response::Value(value) if value.as_ref().len() > PIECE_BYTES => {
-                self.put_in_pieces(value.as_ref()).await?;
+                self.put_in_pieces(value.as_ref()).await
             }
-            response => Text::encode(response, self.output),
+            response => {
+                self.dialect.encode(response, &Shape::Plain, self.output);
+                Ok(())
+            }
         }
-        if matches!(response, Response::Error { .. }) {
-            self.shared.counters.total_errors.add(1);
-        }
-        self.flush_if_large().await
     }
 
     async fn put_in_pieces(&mut self, value: &[u8]) -> io::Result<()> {
-        let encoder = Text::begin_value(value, self.output);
+        let encoder = self.dialect.begin_value(value, self.output);
         for piece in value.chunks(PIECE_BYTES) {
             encoder.piece(piece, self.output);
             self.flush_if_large().await?;

@@ -17,6 +17,7 @@ pub(crate) struct Shared<S> {
     pub(crate) sync_policy: SyncPolicy,
     pub(crate) wal_path: PathBuf,
     pub(crate) threads: usize,
+    pub(crate) max_connections: usize,
 }
 
 impl<S> Shared<S> {
@@ -29,6 +30,7 @@ impl<S> Shared<S> {
             sync_policy: config.sync_policy,
             wal_path: config.wal_path.clone(),
             threads: config.threads,
+            max_connections: config.max_connections,
         }
     }
 }
@@ -41,6 +43,8 @@ pub(crate) struct Counters {
     pub(crate) rejected_connections: Counter,
     pub(crate) total_commands: Counter,
     pub(crate) total_errors: Counter,
+    /// Numbers that RESP clients know their connections by.
+    pub(crate) connection_ids: Counter,
 }
 
 /// A figure for people; it orders nothing, so relaxed is enough.
@@ -50,6 +54,11 @@ pub(crate) struct Counter(AtomicU64);
 impl Counter {
     pub(crate) fn add(&self, n: u64) {
         self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Counts one more, and returns which one it is; the first is 1.
+    pub(crate) fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(crate) fn decrement(&self) {
