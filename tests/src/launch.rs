@@ -1,0 +1,138 @@
+//! How a daemon is started.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::daemon::Daemon;
+use crate::log::Log;
+use crate::programs::server_binary;
+use crate::{PATIENCE, wait_for_exit};
+
+/// The daemon's options, and a folder of its own for its log; starting twice is a restart.
+///
+/// The folder goes when the last clone and the last daemon of it have gone.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    folder: Arc<TempDir>,
+    wal: PathBuf,
+    bind: String,
+    args: Vec<OsString>,
+    tracer: Vec<OsString>,
+}
+
+/// How a daemon ended that did not want to start.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Its exit code.
+    pub code: i32,
+    /// What it said on standard error.
+    pub lines: Vec<String>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+impl Default for Launch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Launch {
+    /// The defaults, but for a free port of 127.0.0.1 and `vault.log` in a new folder.
+    pub fn new() -> Self {
+        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
+        let wal = folder.path().join("vault.log");
+        Self { folder, wal, bind: "127.0.0.1:0".to_owned(), args: Vec::new(), tracer: Vec::new() }
+    }
+
+    /// With another log.
+    #[must_use]
+    pub fn with_wal(mut self, wal: impl Into<PathBuf>) -> Self {
+        self.wal = wal.into();
+        self
+    }
+
+    /// With another address.
+    #[must_use]
+    pub fn with_bind(mut self, bind: impl ToString) -> Self {
+        self.bind = bind.to_string();
+        self
+    }
+
+    /// With further arguments, separated by spaces.
+    #[must_use]
+    pub fn with_args(mut self, args: &str) -> Self {
+        self.args.extend(args.split_whitespace().map(OsString::from));
+        self
+    }
+
+    /// Under strace, which writes the named system calls of all threads to `output`.
+    #[must_use]
+    pub fn traced(mut self, calls: &str, output: &Path) -> Self {
+        let trace = format!("trace={calls}");
+        self.tracer = ["strace", "-f", "-s", "64", "-e", &trace, "-o"].map(OsString::from).to_vec();
+        self.tracer.push(output.into());
+        self
+    }
+
+    /// The folder that the log lies in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The log.
+    pub fn wal(&self) -> &Path {
+        &self.wal
+    }
+
+    /// Starts the daemon and waits until it serves.
+    ///
+    /// # Panics
+    /// It ends instead.
+    #[track_caller]
+    pub fn start(&self) -> Daemon {
+        let (mut process, log) = self.spawn();
+        let Some(ready) = log.wait_for(|line| line.contains("ready") && line.contains("address")) else {
+            let status = wait_for_exit(&mut process, PATIENCE);
+            panic!("the daemon does not start: {status}, {:#?}", log.so_far());
+        };
+        Daemon::new(self.clone(), process, log, ready, !self.tracer.is_empty())
+    }
+
+    /// Starts a daemon that has a reason not to serve, and waits for its end.
+    ///
+    /// # Panics
+    /// It serves.
+    #[track_caller]
+    pub fn refused(&self) -> Refusal {
+        let start = Instant::now();
+        let (mut process, log) = self.spawn();
+        let code = wait_for_exit(&mut process, PATIENCE).code().expect("no signal ends it");
+        Refusal { code, elapsed: start.elapsed(), lines: log.whole() }
+    }
+
+    /// The daemon's command line, with nothing of this process's settings for it.
+    pub fn command(&self) -> Command {
+        let line = self.tracer.iter().cloned().chain([server_binary().into()]).collect::<Vec<_>>();
+        let (program, first_args) = line.split_first().expect("it names a program");
+        let mut command = Command::new(program);
+        command.args(first_args).arg("--bind").arg(&self.bind).arg("--wal").arg(&self.wal).args(&self.args);
+        for name in ["BIND_ADDR", "WAL_PATH", "MAX_CONNECTIONS", "FSYNC", "MAX_VALUE_BYTES", "THREADS"] {
+            command.env_remove(format!("RUSTVAULT_{name}"));
+        }
+        command.env_remove("RUSTVAULT_LOG_FORMAT").env_remove("RUSTVAULT_LOG_LEVEL");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    }
+
+    fn spawn(&self) -> (Child, Log) {
+        let mut process = self.command().spawn().expect("the program can be run");
+        let log = Log::collect(process.stderr.take().expect("it is piped"));
+        (process, log)
+    }
+}

@@ -1,0 +1,25 @@
+//! What the whole-system tests share: the real programs, a daemon to talk to, and a plain socket to do it with.
+//!
+//! ```no_run
+//! use rustvault_tests::Launch;
+//!
+//! let daemon = Launch::new().start();
+//! daemon.wire().ask("PING\r\n", "PONG\r\n");
+//! ```
+//!
+//! Everything here reports trouble by panicking, as a failed test does.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod daemon;
+mod launch;
+mod log;
+mod process;
+mod programs;
+mod wire;
+
+pub use daemon::Daemon;
+pub use launch::{Launch, Refusal};
+pub use process::{PATIENCE, allow_open_files, resident_bytes, until, wait_for_exit};
+pub use programs::{cli, example, examples, has_program, need, need_strace};
+pub use wire::Wire;

@@ -1,0 +1,70 @@
+//! Processes from outside: their memory, their end, the files they may open.
+
+use std::process::{Child, ExitStatus};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// How long anything may take before a test fails instead of hanging.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between two looks at what tells nobody that it has changed.
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
+
+/// Looks until `condition` is true.
+///
+/// # Panics
+/// It is not within [`PATIENCE`]; `what` is the message.
+#[track_caller]
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        thread::sleep(POLL_INTERVAL);
+    }
+}
+
+/// Waits for a process to end and returns how it ended.
+///
+/// # Panics
+/// It does not end within `limit`; it is killed then.
+#[track_caller]
+pub fn wait_for_exit(child: &mut Child, limit: Duration) -> ExitStatus {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("it is a child of this process") {
+            return status;
+        }
+        if start.elapsed() > limit {
+            child.kill().expect("it has not ended");
+            child.wait().expect("it was killed");
+            panic!("the process did not end within {limit:?}");
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
+}
+
+/// The memory that a process has in use (`VmRSS`), in bytes.
+///
+/// # Panics
+/// There is no such process.
+pub fn resident_bytes(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells");
+    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+    kibibytes * 1024
+}
+
+/// Lets this process have as many files open as the system allows.
+///
+/// # Panics
+/// That is fewer than `needed`.
+pub fn allow_open_files(needed: u64) {
+    let limit = getrlimit(Resource::Nofile);
+    assert!(
+        limit.maximum.is_none_or(|maximum| maximum >= needed),
+        "the hard limit of open files is below {needed}"
+    );
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
+}

@@ -1,0 +1,163 @@
+//! The command line against a real daemon: what it prints, and its exit codes.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use rustvault_tests::{Daemon, Launch, cli};
+use serde_json::Value;
+
+fn cli_of(daemon: &Daemon) -> Command {
+    let mut command = cli();
+    command.arg("--addr").arg(daemon.addr().to_string());
+    command
+}
+
+fn output_with_input(mut command: Command, input: &[u8]) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    process.stdin.take().unwrap().write_all(input).unwrap();
+    process.wait_with_output().unwrap()
+}
+
+/// Runs a command line, whose words have no spaces, and compares everything.
+#[track_caller]
+fn check(daemon: &Daemon, line: &str, code: i32, stdout: &str) {
+    let output = cli_of(daemon).args(line.split(' ')).output().unwrap();
+    let found = (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned());
+    assert_eq!(found, (Some(code), stdout.to_owned()), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stderr.is_empty(), "{line}: {output:?}");
+}
+
+#[test]
+fn one_shot_commands_print_what_people_read() {
+    let daemon = Launch::new().start();
+    for (line, code, stdout) in [
+        ("set mykey myvalue", 0, "OK\n"),
+        ("get mykey", 0, "myvalue\n"),
+        ("exists mykey", 0, "OK\n"),
+        ("set n -5", 0, "OK\n"),
+        ("get n", 0, "-5\n"),
+        ("count", 0, "2\n"),
+        ("scan --prefix my", 0, "mykey\n"),
+        ("scan --limit 0", 0, ""),
+        ("get mykey --raw", 0, "myvalue"),
+        ("delete mykey", 0, "OK\n"),
+        ("get mykey", 3, "(nil)\n"),
+        ("delete mykey", 3, "(nil)\n"),
+        ("exists mykey", 3, "(nil)\n"),
+        ("get mykey --raw", 3, ""),
+        ("ping", 0, "PONG\n"),
+        ("--json set k v", 0, "{\"status\":\"ok\"}\n"),
+        ("--json get k", 0, "{\"status\":\"ok\",\"value\":\"v\"}\n"),
+        ("--json get nobody", 3, "{\"status\":\"not_found\"}\n"),
+        ("--json scan --prefix k", 0, "{\"key\":\"k\"}\n"),
+    ] {
+        check(&daemon, line, code, stdout);
+    }
+    let output = cli_of(&daemon).args(["set", "two words", "a b  c"]).output().unwrap();
+    assert_eq!(output.stdout, b"OK\n");
+    daemon.wire().ask("GET \"two words\"\r\n", "VALUE a b  c\r\n");
+}
+
+#[test]
+fn info_prints_the_figures_of_the_daemon() {
+    let daemon = Launch::new().start();
+    let output = cli_of(&daemon).arg("info").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    for line in ["keys=0".to_owned(), "fsync=always".to_owned(), format!("pid={}", daemon.pid())] {
+        assert!(text.lines().any(|found| found == line), "{line} is missing in:\n{text}");
+    }
+    let output = cli_of(&daemon).args(["info", "--json"]).output().unwrap();
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["info"]["keys"], "0", "{json}");
+}
+
+#[test]
+fn standard_input_is_stored_byte_for_byte() {
+    let daemon = Launch::new().start();
+    let value: Vec<u8> = (0..=255).cycle().take(100_000).chain(*b"\r\n").collect();
+    let mut command = cli_of(&daemon);
+    command.args(["set", "bin", "--stdin"]);
+    assert_eq!(output_with_input(command, &value).stdout, b"OK\n");
+    assert!(cli_of(&daemon).args(["get", "--raw", "bin"]).output().unwrap().stdout == value);
+}
+
+#[test]
+fn scan_prints_every_key_of_many_pages() {
+    let daemon = Launch::new().start();
+    let commands: String = (0..2500).map(|n| format!("SET key:{n:04} v\r\n")).collect();
+    daemon.wire().ask(commands, "OK\r\n".repeat(2500));
+    let output = cli_of(&daemon).arg("scan").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut keys: Vec<_> = text.lines().collect();
+    keys.sort_unstable();
+    assert_eq!(keys, (0..2500).map(|n| format!("key:{n:04}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn failures_have_the_documented_exit_codes() {
+    let daemon = Launch::new().with_args("--max-value-bytes 10").start();
+    let code = |args: &[&str]| {
+        let output = cli_of(&daemon).args(args).output().unwrap();
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{args:?}: {output:?}");
+        output.status.code()
+    };
+    assert_eq!(code(&["set", "k", "a value that is too long"]), Some(1));
+    assert_eq!(code(&["set", "k"]), Some(2));
+    assert_eq!(code(&["frobnicate"]), Some(2));
+    assert_eq!(code(&["--addr", "nowhere", "ping"]), Some(2));
+    let addr = daemon.addr().to_string();
+    daemon.kill();
+    let output = cli().args(["--addr", &addr, "ping"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains(&addr), "{output:?}");
+}
+
+#[test]
+fn the_address_may_come_from_the_environment() {
+    let daemon = Launch::new().start();
+    let output = cli().arg("ping").env("RUSTVAULT_ADDR", daemon.addr().to_string()).output().unwrap();
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), &b"PONG\n"[..]));
+}
+
+#[test]
+fn a_piped_session_runs_its_lines_without_a_prompt() {
+    let daemon = Launch::new().start();
+    let input = b"set mykey myvalue\nget mykey\nget nobody\n\n# a remark\nSET motto carpe diem\nget motto\ncount\ndelete mykey\nquit\n";
+    let output = output_with_input(cli_of(&daemon), input);
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "OK\nmyvalue\n(nil)\nOK\ncarpe diem\n2\nOK\n",
+        "{output:?}"
+    );
+    assert_eq!((output.status.code(), &output.stderr[..]), (Some(0), &b""[..]));
+}
+
+#[test]
+fn a_piped_session_ends_at_the_line_that_fails_and_gives_its_number() {
+    let daemon = Launch::new().with_args("--max-value-bytes 10").start();
+    let output = output_with_input(cli_of(&daemon), b"set a 1\nset b a-value-that-is-too-long\nset c 3\n");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b"OK\n"[..]), "{stderr}");
+    assert!(stderr.contains("line 2") && stderr.contains("TOO_LARGE"), "{stderr}");
+    daemon.wire().ask("COUNT\r\n", "VALUE 1\r\n");
+}
+
+#[test]
+fn bench_reports_every_request_and_no_error() {
+    let daemon = Launch::new().start();
+    let load =
+        "bench --json --clients 20 --pipeline 4 --requests 4000 --value-bytes 100 --keys 500 --reads 50";
+    let output = cli_of(&daemon).args(load.split(' ')).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["errors"], &report["requests"]), (&0.into(), &4000.into()), "{report}");
+    let commands = report["commands"].as_array().unwrap();
+    assert_eq!(commands.iter().map(|command| command["requests"].as_u64().unwrap()).sum::<u64>(), 4000);
+    for command in commands {
+        for name in ["p50_microseconds", "p95_microseconds", "p99_microseconds", "max_microseconds"] {
+            assert!(command[name].as_f64().is_some_and(|value| value > 0.0), "{name}: {command}");
+        }
+    }
+    assert_eq!(daemon.wire().info_number("total_errors"), 0);
+}

@@ -1,0 +1,19 @@
+//! The whole system: real daemons, real sockets, real files. One program, so that it is linked once.
+#![cfg(test)]
+
+mod bad_input;
+mod bad_logs;
+mod cli;
+mod client;
+mod clients;
+mod examples;
+mod history;
+mod kill;
+mod never_read;
+mod protocol;
+mod protocol_limits;
+mod reveal;
+mod scan;
+mod start;
+mod stop;
+mod syscalls;

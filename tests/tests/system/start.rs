@@ -1,0 +1,170 @@
+//! Options, the start-up line, and starts that are refused.
+
+use std::process::{Command, Stdio};
+
+use rustvault_tests::{Daemon, Launch, Wire};
+use serde_json::Value;
+
+#[test]
+fn one_line_tells_version_address_log_policy_keys_and_time() {
+    let launch = Launch::new().with_args("--fsync interval:100ms");
+    let daemon = launch.start();
+    daemon.wire().ask("SET a 1\r\nSET b 2\r\nDELETE b\r\n", "OK\r\nOK\r\nOK\r\n");
+    daemon.stop();
+    let daemon = launch.start();
+    let line = daemon.ready_line();
+    let (addr, wal) = (daemon.addr().to_string(), launch.wal().to_str().unwrap());
+    for part in [env!("CARGO_PKG_VERSION"), &addr, wal, "interval:100ms", "keys_recovered=1", "recovery_ms="]
+    {
+        assert!(line.contains(part), "no {part:?} in {line:?}");
+    }
+    assert_eq!(daemon.log_lines().len(), 1, "{:#?}", daemon.log_lines());
+}
+
+#[test]
+fn the_log_can_be_json() {
+    let launch = Launch::new().with_args("--log-format json");
+    let daemon = launch.start();
+    let line: Value = serde_json::from_str(daemon.ready_line()).unwrap();
+    assert_eq!(line["fields"]["address"], daemon.addr().to_string(), "{line}");
+    assert_eq!(line["fields"]["keys_recovered"], 0, "{line}");
+    let lines = stop_and_take_lines(daemon);
+    for line in lines {
+        serde_json::from_str::<Value>(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    }
+}
+
+fn stop_and_take_lines(mut daemon: Daemon) -> Vec<String> {
+    daemon.signal(rustix::process::Signal::TERM);
+    daemon.wait(rustvault_tests::PATIENCE);
+    daemon.wait_for_line("stopped");
+    daemon.log_lines()
+}
+
+#[test]
+fn a_bad_option_is_told_in_one_line_with_exit_code_2() {
+    for args in [
+        "--frobnicate",
+        "--max-connections 0",
+        "--max-connections many",
+        "--fsync sometimes",
+        "--fsync interval:",
+        "--fsync interval:0s",
+        "--fsync interval:soon",
+        "--max-value-bytes 2TiB",
+        "--max-value-bytes=-1",
+        "--threads 0",
+        "--log-format xml",
+        "--log-level loud",
+        "--bind nowhere",
+        "--bind 127.0.0.1:65536",
+        "an-argument",
+    ] {
+        let launch = if let Some(addr) = args.strip_prefix("--bind ") {
+            Launch::new().with_bind(addr)
+        } else {
+            Launch::new().with_args(args)
+        };
+        let refusal = launch.refused();
+        assert_eq!((refusal.code, refusal.lines.len()), (2, 1), "{args}: {:#?}", refusal.lines);
+        let option = args.split([' ', '=']).next().unwrap();
+        assert!(refusal.lines[0].contains(option), "{args}: {}", refusal.lines[0]);
+        assert!(!launch.wal().exists(), "{args}: the log was touched");
+    }
+}
+
+#[test]
+fn an_address_of_another_machine_is_refused_with_1() {
+    // 192.0.2.0/24 is for documentation, so it is nobody's.
+    let refusal = Launch::new().with_bind("192.0.2.1:0").refused();
+    assert_eq!((refusal.code, refusal.lines.len()), (1, 1), "{:#?}", refusal.lines);
+    assert!(refusal.lines[0].contains("192.0.2.1:0"), "{:#?}", refusal.lines);
+}
+
+#[test]
+fn every_option_may_come_from_the_environment() {
+    let launch = Launch::new();
+    let mut command = Command::new(launch.command().get_program());
+    command.current_dir(launch.folder()).env("RUSTVAULT_BIND_ADDR", "127.0.0.1:65536").stderr(Stdio::piped());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    for (name, value) in [
+        ("RUSTVAULT_MAX_CONNECTIONS", "none"),
+        ("RUSTVAULT_FSYNC", "none"),
+        ("RUSTVAULT_MAX_VALUE_BYTES", "none"),
+        ("RUSTVAULT_THREADS", "none"),
+    ] {
+        let output = launch.command().env(name, value).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}: {output:?}");
+    }
+    let output = Command::new(launch.command().get_program())
+        .env("RUSTVAULT_BIND_ADDR", "127.0.0.1:0")
+        .env("RUSTVAULT_WAL_PATH", launch.folder())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.code() == Some(1) && stderr.contains(launch.folder().to_str().unwrap()),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    let program = Launch::new().command().get_program().to_owned();
+    let output = Command::new(&program).arg("--version").output().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        format!("rustvault-server {}\n", env!("CARGO_PKG_VERSION"))
+    );
+    let output = Command::new(&program).arg("--help").output().unwrap();
+    let help = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && output.stderr.is_empty());
+    for text in [
+        "127.0.0.1:8080",
+        "RUSTVAULT_BIND_ADDR",
+        "vault.log",
+        "RUSTVAULT_WAL_PATH",
+        "1000",
+        "RUSTVAULT_MAX_CONNECTIONS",
+        "always",
+        "RUSTVAULT_FSYNC",
+        "16MiB",
+        "RUSTVAULT_MAX_VALUE_BYTES",
+    ] {
+        assert!(help.contains(text), "no {text} in:\n{help}");
+    }
+}
+
+#[test]
+fn nobody_is_served_before_recovery_has_ended() {
+    let launch = Launch::new().with_args("--fsync never");
+    let daemon = launch.start();
+    let mut wire = daemon.wire();
+    for batch in 0..20 {
+        let sets: String = (0..2000).map(|n| format!("SET key:{batch}:{n} v\r\n")).collect();
+        wire.ask(sets, "OK\r\n".repeat(2000));
+    }
+    let addr = daemon.addr();
+    drop(wire);
+    daemon.kill();
+    let launch = launch.with_bind(addr);
+    let asking = std::thread::spawn(move || first_count(addr));
+    let _daemon = launch.start();
+    assert_eq!(asking.join().unwrap(), "VALUE 40000");
+}
+
+/// Asks from before the daemon listens; the first answer that comes.
+fn first_count(addr: std::net::SocketAddr) -> String {
+    let ask = || {
+        let mut wire = Wire::try_connect(addr).ok()?;
+        wire.try_send("COUNT\r\n").ok()?;
+        wire.try_line()
+    };
+    let mut answer = None;
+    rustvault_tests::until("the daemon answers", || {
+        answer = ask();
+        answer.is_some()
+    });
+    String::from_utf8(answer.unwrap()).unwrap()
+}
