@@ -123,8 +123,12 @@ impl Refusal {
     }
 
     fn answer(&self, first: u8) -> BytesMut {
-        let message =
-            format!("the server serves {} connections already; try again later", self.max_connections);
+        let message = if first == b'*' {
+            // Redis's words: clients know them.
+            "max number of clients reached".to_owned()
+        } else {
+            format!("the server serves {} connections already; try again later", self.max_connections)
+        };
         let refusal = execute::error(ErrorCode::TooManyConnections, message);
         let mut answer = BytesMut::new();
         Dialect::of(first, self.limits, 0).encode(&refusal, &Shape::Plain, &mut answer);
