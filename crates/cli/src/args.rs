@@ -1,10 +1,12 @@
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use bytesize::ByteSize;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{ArgAction, CommandFactory, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 
 /// Shown under `--help`, so that a script's author needs no other page.
 const AFTER_HELP: &str = "\
@@ -126,6 +128,10 @@ pub(crate) enum CliCommand {
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct BenchArgs {
+    /// What the server speaks
+    #[arg(long, value_enum, default_value_t = Protocol::Text, value_name = "PROTOCOL")]
+    pub(crate) protocol: Protocol,
+
     /// Connections, each with its own loop
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) clients: u32,
@@ -149,6 +155,25 @@ pub(crate) struct BenchArgs {
     /// How many of 100 requests are GET, the others are SET
     #[arg(long, default_value_t = 50, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) reads: u8,
+}
+
+/// A wire protocol of the load generator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Protocol {
+    /// RustVault's own
+    Text,
+    /// Redis's; any server of it can be loaded
+    Resp,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::Resp => "resp",
+        })
+    }
 }
 
 impl Args {

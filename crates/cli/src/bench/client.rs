@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use rustvault_protocol::{Command, Response};
+use rustvault_protocol::{ErrorCode, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::ReadHalf;
@@ -69,7 +69,7 @@ async fn run_client<D: Dialect>(dialect: D, mut stream: TcpStream, mut load: Loa
     let mut out = BytesMut::new();
     while load.left > 0 {
         out.clear();
-        load.next_pipeline(|command| dialect.encode(command, &mut out));
+        load.next_pipeline(&dialect, &mut out);
         let started = Instant::now();
         // At once, or a server that waits for its answers to be read would never read a long pipeline's end.
         let (read, written) =
@@ -136,6 +136,8 @@ fn judge(sent: Sent, answer: &Response<Bytes>) -> Result<bool, String> {
         (Kind::Get, Response::NotFound) => Ok(false),
         // Values begin with their key, as far as their size allows; earlier runs may have had another size.
         (Kind::Get, Response::Value(value)) if value.iter().zip(&sent.key).all(|(a, b)| a == b) => Ok(true),
+        // The message names its code.
+        (_, Response::Error { code: ErrorCode::Other, message }) => Err(message.clone()),
         (_, Response::Error { code, message }) => Err(format!("{code} {message}")),
         (kind, answer) => {
             let key = String::from_utf8_lossy(&sent.key);
@@ -165,17 +167,17 @@ impl Load {
         Self { bench, random: fastrand::Rng::with_seed(index), left, sent: Vec::new(), next_answer: 0, value }
     }
 
-    fn next_pipeline(&mut self, mut encode: impl FnMut(&Command<&[u8]>)) {
+    fn next_pipeline(&mut self, dialect: &impl Dialect, out: &mut BytesMut) {
         self.sent.clear();
         self.next_answer = 0;
         for _ in 0..self.left.min(u64::from(self.bench.pipeline)) {
             let key = key(self.random.u64(..self.bench.keys));
             let kind = if self.random.u8(..100) < self.bench.reads { Kind::Get } else { Kind::Set };
             match kind {
-                Kind::Get => encode(&Command::Get { key: &key }),
+                Kind::Get => dialect.get(&key, out),
                 Kind::Set => {
                     self.value.iter_mut().zip(&key).for_each(|(byte, of_key)| *byte = *of_key);
-                    encode(&Command::Set { key: &key, value: &self.value });
+                    dialect.set(&key, &self.value, out);
                 }
             }
             self.sent.push(Sent { kind, key });
@@ -230,9 +232,19 @@ mod tests {
     }
 
     #[test]
+    fn an_error_is_shown_as_the_server_sent_it() {
+        let shown = |code, message: &str| {
+            judge(sent(Kind::Set), &Response::Error { code, message: message.to_owned() })
+        };
+        assert_eq!(shown(ErrorCode::Other, "OOM no room"), Err("OOM no room".to_owned()));
+        assert_eq!(shown(ErrorCode::ReadOnly, "disk full"), Err("READ_ONLY disk full".to_owned()));
+    }
+
+    #[test]
     fn requests_are_split_over_all_clients() {
-        let bench =
-            Arc::new(BenchArgs { clients: 3, pipeline: 2, requests: 8, value_bytes: 0, keys: 1, reads: 0 });
+        let protocol = crate::args::Protocol::Text;
+        let (clients, pipeline, requests, value_bytes, keys, reads) = (3, 2, 8, 0, 1, 0);
+        let bench = Arc::new(BenchArgs { protocol, clients, pipeline, requests, value_bytes, keys, reads });
         let shares: Vec<_> = (0..3).map(|index| Load::new(Arc::clone(&bench), index).left).collect();
         assert_eq!(shares, [3, 3, 2]);
     }

@@ -1,9 +1,10 @@
 use std::io;
 
-use bytes::{Bytes, BytesMut};
-use rustvault_protocol::{ClientCodec, Command, Response, encode_command};
+use bytes::{BufMut, Bytes, BytesMut};
+use rustvault_protocol::{ClientCodec, Command, Response, begin_resp_bulk, encode_command};
 use tokio_util::codec::Decoder;
 
+use super::resp::RespAnswers;
 use crate::commands::LIMITS;
 
 /// A wire protocol that the load generator speaks.
@@ -11,25 +12,74 @@ pub(super) trait Dialect: Clone + 'static {
     /// Finds the answers of one connection in what was read.
     type Answers: Decoder<Item = Response<Bytes>, Error = io::Error>;
 
-    /// Appends a request to `out`.
-    fn encode(&self, command: &Command<&[u8]>, out: &mut BytesMut);
+    /// Appends a request to read `key`.
+    fn get(&self, key: &[u8], out: &mut BytesMut);
+
+    /// Appends a request to store `value` under `key`.
+    fn set(&self, key: &[u8], value: &[u8], out: &mut BytesMut);
 
     /// A decoder at the start of a connection.
     fn answers(&self) -> Self::Answers;
 }
 
-/// The text protocol.
+/// RustVault's text protocol.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Text;
 
 impl Dialect for Text {
     type Answers = ClientCodec;
 
-    fn encode(&self, command: &Command<&[u8]>, out: &mut BytesMut) {
-        encode_command(command, out);
+    fn get(&self, key: &[u8], out: &mut BytesMut) {
+        encode_command(&Command::Get { key }, out);
+    }
+
+    fn set(&self, key: &[u8], value: &[u8], out: &mut BytesMut) {
+        encode_command(&Command::Set { key, value }, out);
     }
 
     fn answers(&self) -> ClientCodec {
         ClientCodec::new(LIMITS)
+    }
+}
+
+/// Redis's protocol, version 2.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Resp;
+
+impl Dialect for Resp {
+    type Answers = RespAnswers;
+
+    fn get(&self, key: &[u8], out: &mut BytesMut) {
+        out.put_slice(b"*2\r\n$3\r\nGET\r\n");
+        put_bulk(key, out);
+    }
+
+    fn set(&self, key: &[u8], value: &[u8], out: &mut BytesMut) {
+        out.put_slice(b"*3\r\n$3\r\nSET\r\n");
+        put_bulk(key, out);
+        put_bulk(value, out);
+    }
+
+    fn answers(&self) -> RespAnswers {
+        RespAnswers
+    }
+}
+
+fn put_bulk(bytes: &[u8], out: &mut BytesMut) {
+    begin_resp_bulk(bytes.len(), out);
+    out.put_slice(bytes);
+    out.put_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resp_requests_are_arrays_of_bulk_strings() {
+        let mut out = BytesMut::new();
+        Resp.get(b"k", &mut out);
+        Resp.set(b"k\r\n", b"", &mut out);
+        assert_eq!(&out[..], b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*3\r\n$3\r\nSET\r\n$3\r\nk\r\n\r\n$0\r\n\r\n");
     }
 }

@@ -3,6 +3,7 @@
 mod client;
 mod dialect;
 mod report;
+mod resp;
 mod tally;
 
 use std::io::{self, Write};
@@ -16,9 +17,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::task::LocalSet;
 
-use crate::args::{Args, BenchArgs};
+use crate::args::{Args, BenchArgs, Protocol};
 use crate::error::CliError;
-use dialect::Text;
+use dialect::{Resp, Text};
 use report::Report;
 use tally::Tally;
 
@@ -107,7 +108,14 @@ impl BenchThread {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let answered = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&answered);
-        let run = move || LocalSet::new().block_on(&runtime, client::run_all(Text, share, bench, counter));
+        let run = move || match bench.protocol {
+            Protocol::Text => {
+                LocalSet::new().block_on(&runtime, client::run_all(Text, share, bench, counter))
+            }
+            Protocol::Resp => {
+                LocalSet::new().block_on(&runtime, client::run_all(Resp, share, bench, counter))
+            }
+        };
         let handle = thread::Builder::new().name("bench".to_owned()).spawn(run)?;
         Ok(Self { handle, answered })
     }

@@ -5,11 +5,12 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::tally::Tally;
-use crate::args::BenchArgs;
+use crate::args::{BenchArgs, Protocol};
 
 /// The results of a run; its fields are those of `--json`.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
+    protocol: Protocol,
     clients: u32,
     pipeline: u32,
     requests: u64,
@@ -43,6 +44,7 @@ impl Report {
             CommandReport::new("SET", &tally.sets, 0, seconds),
         ];
         Self {
+            protocol: bench.protocol,
             clients: bench.clients,
             pipeline: bench.pipeline,
             requests: bench.requests,
@@ -63,10 +65,11 @@ impl Report {
 
     pub(super) fn table(&self) -> String {
         let mut text = format!(
-            "{} requests, {} clients, pipeline {}, {}-byte values, {} keys, {}% reads\n\
+            "{} requests, {} clients, {} protocol, pipeline {}, {}-byte values, {} keys, {}% reads\n\
              {:.2} s, {:.0} requests/s, {} errors\n\n",
             self.requests,
             self.clients,
+            self.protocol,
             self.pipeline,
             self.value_bytes,
             self.keys,

@@ -39,6 +39,30 @@ fn reads_percent_decides_the_mix() {
 }
 
 #[test]
+fn the_same_load_is_put_on_a_server_that_speaks_resp() {
+    let server = FakeServer::start_resp();
+    let load =
+        "bench --json --protocol resp --clients 3 --pipeline 8 --requests 1001 --value-bytes 1KiB --keys 50";
+    let output = server.cli().args(load.split(' ')).output().unwrap();
+    let report = report(&output);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!((&report["protocol"], &report["errors"]), (&"resp".into(), &0.into()));
+    let [gets, sets] = &report["commands"].as_array().unwrap()[..] else { panic!("{report}") };
+    assert_eq!(gets["requests"].as_u64().unwrap() + sets["requests"].as_u64().unwrap(), 1001);
+    assert!(gets["not_found"].as_u64().unwrap() < 100, "{gets}");
+    assert_eq!(server.value("bench:0000000003").map(|value| value.len()), Some(1024));
+}
+
+#[test]
+fn a_server_of_the_other_protocol_is_an_error() {
+    let load = "bench --clients 2 --requests 4 --protocol";
+    for (server, protocol) in [(FakeServer::start(), "resp"), (FakeServer::start_resp(), "text")] {
+        let output = server.cli().args(load.split(' ')).args([protocol, "--timeout", "1s"]).output().unwrap();
+        assert_ne!(output.status.code(), Some(0), "{output:?}");
+    }
+}
+
+#[test]
 fn table_has_a_row_for_each_kind_of_command() {
     let server = FakeServer::start();
     let output = server.cli().args(["bench", "--requests", "500", "--clients", "2"]).output().unwrap();

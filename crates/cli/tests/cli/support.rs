@@ -8,8 +8,11 @@ use std::thread;
 use std::time::Duration;
 
 use assert_cmd::Command;
-use bytes::{Bytes, BytesMut};
-use rustvault_protocol::{Command as Request, ErrorCode, Limits, Response, ServerCodec};
+use bytes::{Buf, Bytes, BytesMut};
+use rustvault_protocol::{
+    Command as Request, ErrorCode, Limits, RespCommand, RespParser, RespStep, RespVersion, Response,
+    ServerCodec, encode_resp,
+};
 use tokio_util::codec::{Decoder, Encoder};
 
 /// Ends a test that hangs.
@@ -48,20 +51,26 @@ pub(crate) struct FakeServer {
 
 impl FakeServer {
     pub(crate) fn start() -> Self {
-        Self::start_with(answer)
+        Self::start_with(|stream, keys| serve(stream, keys, answer))
+    }
+
+    /// A server that speaks RESP.
+    pub(crate) fn start_resp() -> Self {
+        Self::start_with(serve_resp)
     }
 
     /// A server whose `GET` of a bench key answers another key's value.
     pub(crate) fn start_mixing_up() -> Self {
-        Self::start_with(|keys, request| match request {
+        let mix_up = |keys: &Keys, request: Request| match request {
             Request::Get { key } if key.starts_with(b"bench:") => {
                 Answer::Reply(Response::Value("bench:x".into()))
             }
             request => answer(keys, request),
-        })
+        };
+        Self::start_with(move |stream, keys| serve(stream, keys, mix_up))
     }
 
-    fn start_with(answer: fn(&Keys, Request) -> Answer) -> Self {
+    fn start_with(serve: impl Fn(TcpStream, &Keys) + Copy + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let addr = listener.local_addr().expect("an address");
         let keys = Keys::default();
@@ -69,7 +78,7 @@ impl FakeServer {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let keys = Arc::clone(&keys);
-                thread::spawn(move || serve(stream, &keys, answer));
+                thread::spawn(move || serve(stream, &keys));
             }
         });
         server
@@ -124,6 +133,25 @@ fn serve(mut stream: TcpStream, keys: &Keys, answer: fn(&Keys, Request) -> Answe
             }
         }
         if stream.write_all(&output).is_err() || !open {
+            return;
+        }
+        output.clear();
+    }
+}
+
+fn serve_resp(mut stream: TcpStream, keys: &Keys) {
+    let mut parser = RespParser::new(Limits::default());
+    let (mut input, mut output) = (BytesMut::new(), BytesMut::new());
+    let mut chunk = [0; 64 * 1024];
+    while let Ok(read @ 1..) = stream.read(&mut chunk) {
+        input.extend_from_slice(&chunk[..read]);
+        while let RespStep::Command { command, consumed_bytes } = parser.next(&input) {
+            let RespCommand::One { request, shape } = command else { panic!("{command:?}") };
+            let request = request.map(|field| Bytes::copy_from_slice(&field));
+            encode_resp(&reply(&mut keys.lock().unwrap(), request), &shape, RespVersion::V2, &mut output);
+            input.advance(consumed_bytes);
+        }
+        if stream.write_all(&output).is_err() {
             return;
         }
         output.clear();
