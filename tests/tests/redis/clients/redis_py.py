@@ -1,0 +1,59 @@
+import os
+
+import redis
+
+PORT = int(os.environ["PORT"])
+
+
+def check(protocol, decode_responses):
+    client = redis.Redis(port=PORT, protocol=protocol, decode_responses=decode_responses)
+
+    def text(value):
+        return value if decode_responses else value.encode()
+
+    assert client.ping() is True
+    assert client.flushall() is True
+    assert client.set("user:1", "john") is True
+    assert client.get("user:1") == text("john")
+    assert client.get("missing") is None
+    assert client.strlen("user:1") == 4
+    assert client.type("user:1") == text("string")
+    assert client.mset({"a": 1, "b": 2}) is True
+    assert client.mget("a", "missing", "b") == [text("1"), None, text("2")]
+    assert client.exists("a", "a", "missing") == 2
+    assert client.dbsize() == 3
+    assert client.delete("a", "b", "missing") == 2
+    assert client.keys("user:*") == [text("user:1")]
+    assert client.echo("hi") == text("hi")
+    assert client.info()["pid"] > 0
+    assert list(client.config_get("databases").values()) in (["1"], [b"1"])
+    assert client.client_setname("tester") is True
+    assert client.client_id() > 0
+
+    with client.pipeline(transaction=False) as pipeline:
+        for n in range(1000):
+            pipeline.set(f"key:{n}", n)
+            pipeline.get(f"key:{n}")
+        replies = pipeline.execute()
+    assert replies == [reply for n in range(1000) for reply in (True, text(str(n)))]
+
+    assert {*client.scan_iter("key:*", count=100)} == {text(f"key:{n}") for n in range(1000)}
+    assert len({*client.scan_iter()}) == 1001
+
+    try:
+        client.execute_command("NOPE", "x")
+        raise AssertionError("an unknown command is served")
+    except redis.ResponseError as error:
+        assert str(error) == "unknown command 'NOPE', with args beginning with: 'x' ", str(error)
+    client.close()
+
+
+for protocol in (2, 3):
+    for decode_responses in (False, True):
+        check(protocol, decode_responses)
+
+binary = redis.Redis(port=PORT, protocol=3)
+every_byte = bytes(range(256))
+for value in (b"", b"\r\n", every_byte, every_byte * 40_000):
+    assert binary.set(every_byte, value) is True
+    assert binary.get(every_byte) == value

@@ -1,0 +1,93 @@
+//! Redis's clients in other languages; they come from their registries.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use rustvault_tests::{Launch, need};
+
+use crate::peer::cannot_run;
+
+const REDIS_PY: &str = "redis==8.1.0";
+const NODE_REDIS: &str = "redis@5.9.0";
+
+/// Basic operations with redis-py, in RESP2 and RESP3, with and without decoding.
+const PYTHON: &str = include_str!("clients/redis_py.py");
+
+/// The same with node-redis.
+const NODE: &str = include_str!("clients/node_redis.mjs");
+
+#[test]
+fn redis_py_works() {
+    if !need("python3") {
+        return;
+    }
+    let folder = folder("redis-py");
+    let python = folder.join("venv/bin/python3");
+    let is_installed = || Command::new(&python).args(["-c", "import redis"]).output().is_ok_and(succeeded);
+    let install = || {
+        let venv = Command::new("python3").args(["-m", "venv", "venv"]).current_dir(&folder).output()?;
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", REDIS_PY];
+        if venv.status.success() { Command::new(&python).args(pip).output() } else { Ok(venv) }
+    };
+    if is_installed() || has_installed("redis-py", &install()) {
+        run(Command::new(&python).args(["-c", PYTHON]));
+    }
+}
+
+#[test]
+fn node_redis_works() {
+    if !need("node") || !need("npm") {
+        return;
+    }
+    let folder = folder("node-redis");
+    let install = || {
+        let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix", ".", NODE_REDIS];
+        Command::new("npm").args(npm).current_dir(&folder).output()
+    };
+    if folder.join("node_modules/redis").is_dir() || has_installed("node-redis", &install()) {
+        let script = folder.join("test.mjs");
+        std::fs::write(&script, NODE).expect("the folder can be written");
+        run(Command::new("node").arg(script));
+    }
+}
+
+/// Runs a client's script against a daemon of its own.
+#[track_caller]
+fn run(script: &mut Command) {
+    let daemon = Launch::new().start();
+    let output = script.env("PORT", daemon.addr().port().to_string()).stdin(Stdio::null()).output();
+    let output = output.expect("it can be run");
+    assert!(output.status.success(), "{}", said(&output));
+    daemon.stop();
+}
+
+/// Where a client stays installed between runs.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&folder).expect("the target folder can be written");
+    folder
+}
+
+/// Whether the client is there now; says so if it isn't.
+///
+/// # Panics
+/// It isn't, and `RUSTVAULT_REQUIRE_ALL=1` is set.
+#[track_caller]
+fn has_installed(client: &str, result: &std::io::Result<Output>) -> bool {
+    let problem = match result {
+        Ok(output) if output.status.success() => return true,
+        Ok(output) => said(output),
+        Err(error) => error.to_string(),
+    };
+    cannot_run(&format!("{client}, which cannot be installed: {problem}"));
+    false
+}
+
+fn succeeded(output: Output) -> bool {
+    output.status.success()
+}
+
+fn said(output: &Output) -> String {
+    let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    format!("{}\n{out}{err}", output.status)
+}

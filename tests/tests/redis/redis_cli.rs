@@ -1,0 +1,151 @@
+//! Redis's own programs against the daemon.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+
+use rustvault_tests::{Daemon, Launch, need};
+
+use crate::peer::command;
+
+fn redis_cli(daemon: &Daemon) -> Command {
+    let mut command = Command::new("redis-cli");
+    command.args(["-h", "127.0.0.1", "-p", &daemon.addr().port().to_string()]);
+    command.env_remove("REDISCLI_AUTH").stdin(Stdio::null());
+    command
+}
+
+/// A daemon, if the machine has redis-cli.
+fn start() -> Option<Daemon> {
+    need("redis-cli").then(|| Launch::new().start())
+}
+
+#[track_caller]
+fn stdout(output: Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("it is text")
+}
+
+/// Runs the program with this on standard input.
+#[track_caller]
+fn piped(command: &mut Command, input: Vec<u8>) -> String {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().expect("it can be run");
+    let mut stdin = process.stdin.take().expect("it is piped");
+    let writing = thread::spawn(move || stdin.write_all(&input));
+    let output = process.wait_with_output().expect("it ends");
+    writing.join().unwrap().expect("it reads all");
+    stdout(output)
+}
+
+#[test]
+fn one_command_a_call() {
+    let Some(daemon) = start() else { return };
+    let cases: [(&[&str], &str); 16] = [
+        (&["PING"], "PONG\n"),
+        (&["SET", "user:1", "john"], "OK\n"),
+        (&["GET", "user:1"], "john\n"),
+        (&["SET", "empty", ""], "OK\n"),
+        (&["STRLEN", "user:1"], "4\n"),
+        (&["TYPE", "user:1"], "string\n"),
+        (&["MSET", "a", "1", "b", "2"], "OK\n"),
+        (&["MGET", "a", "missing", "b"], "1\n\n2\n"),
+        (&["EXISTS", "a", "a", "missing"], "2\n"),
+        (&["DBSIZE"], "4\n"),
+        (&["DEL", "a", "b", "missing"], "2\n"),
+        (&["--no-raw", "GET", "a"], "(nil)\n"),
+        (&["-n", "0", "ECHO", "hi"], "hi\n"),
+        (&["KEYS", "user:*"], "user:1\n"),
+        (&["CONFIG", "GET", "databases"], "databases\n1\n"),
+        (&["NOPE", "x"], "ERR unknown command 'NOPE', with args beginning with: 'x' \n\n"),
+    ];
+    for (arguments, expected) in cases {
+        assert_eq!(stdout(redis_cli(&daemon).args(arguments).output().unwrap()), expected, "{arguments:?}");
+    }
+    let info = stdout(redis_cli(&daemon).arg("INFO").output().unwrap());
+    assert!(info.contains(&format!("pid:{}", daemon.pid())), "{info}");
+}
+
+#[test]
+fn resp3_is_spoken_when_asked_for() {
+    let Some(daemon) = start() else { return };
+    let ask = |arguments: &[&str]| stdout(redis_cli(&daemon).arg("-3").args(arguments).output().unwrap());
+    assert_eq!(ask(&["SET", "k", "v"]), "OK\n");
+    assert_eq!(ask(&["--no-raw", "GET", "missing"]), "(nil)\n");
+    assert_eq!(ask(&["--no-raw", "CONFIG", "GET", "databases"]), "1# \"databases\" => \"1\"\n");
+    assert!(ask(&["INFO"]).contains("pid:"));
+}
+
+#[test]
+fn scan_lists_the_keys_that_match() {
+    const KEYS: usize = 2_500;
+    let Some(daemon) = start() else { return };
+    let sets: Vec<u8> = (0..KEYS).flat_map(|n| command(&["SET", &format!("key:{n}"), "v"])).collect();
+    let mut wire = daemon.wire();
+    wire.ask(sets, "+OK\r\n".repeat(KEYS));
+    let sorted = |arguments: &[&str]| {
+        let output = stdout(redis_cli(&daemon).arg("--scan").args(arguments).output().unwrap());
+        let mut keys: Vec<_> = output.lines().map(str::to_owned).collect();
+        keys.sort_unstable();
+        keys
+    };
+    let mut expected: Vec<_> = (0..KEYS).map(|n| format!("key:{n}")).collect();
+    expected.sort_unstable();
+    assert_eq!(sorted(&[]), expected);
+    expected.retain(|key| key.starts_with("key:1") && key.ends_with('7'));
+    assert_eq!(sorted(&["--pattern", "key:1*7"]), expected);
+}
+
+#[test]
+fn pipe_takes_a_mass_insertion() {
+    const PAIRS: usize = 20_000;
+    let Some(daemon) = start() else { return };
+    let value = |n: usize| [&n.to_le_bytes()[..], b"\r\n\0"].concat();
+    let input: Vec<u8> =
+        (0..PAIRS).flat_map(|n| command(&[&b"SET"[..], format!("bulk:{n}").as_bytes(), &value(n)])).collect();
+    let output = piped(redis_cli(&daemon).arg("--pipe"), input);
+    assert!(output.ends_with(&format!("errors: 0, replies: {PAIRS}\n")), "{output}");
+    let mut wire = daemon.wire();
+    wire.ask(command(&["DBSIZE"]), format!(":{PAIRS}\r\n"));
+    let expected = [b"$11\r\n", &value(4711)[..], b"\r\n"].concat();
+    wire.ask(command(&["GET", "bulk:4711"]), expected);
+}
+
+#[test]
+fn pipe_counts_the_errors() {
+    let Some(daemon) = start() else { return };
+    let input = [command(&["SET", "k", "v"]), command(&["SET", "k"]), command(&["NOPE"])].concat();
+    let mut process = redis_cli(&daemon);
+    process.arg("--pipe").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = process.spawn().unwrap();
+    process.stdin.take().unwrap().write_all(&input).unwrap();
+    let output = process.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.ends_with("errors: 2, replies: 3\n"), "{output:?}");
+}
+
+#[test]
+fn an_interactive_session_is_served() {
+    let Some(daemon) = start() else { return };
+    let lines = "SET k \"two words\"\nGET k\nget missing\nHELLO 3\nGET missing\nDEL k\nNOPE\nPING\n";
+    let output = piped(redis_cli(&daemon).arg("--no-raw"), lines.into());
+    let output = output.split_once("1# ").map(|(first, rest)| (first, rest.split_once("(nil)\n").unwrap().1));
+    let (before, after) = output.expect("HELLO answers a map");
+    assert_eq!(before, "OK\n\"two words\"\n(nil)\n");
+    assert_eq!(after, "(integer) 1\n(error) ERR unknown command 'NOPE', with args beginning with: \nPONG\n");
+}
+
+#[test]
+fn redis_benchmark_runs() {
+    let Some(daemon) = start().filter(|_| need("redis-benchmark")) else { return };
+    let mut benchmark = Command::new("redis-benchmark");
+    benchmark.args(["-p", &daemon.addr().port().to_string(), "-t", "set,get", "-P", "16"]);
+    benchmark.args(["-n", "20000", "-c", "10", "-r", "1000", "--csv"]);
+    let output = stdout(benchmark.output().unwrap());
+    let rows: Vec<_> =
+        output.lines().filter(|line| line.starts_with("\"SET\"") || line.starts_with("\"GET\"")).collect();
+    assert_eq!(rows.len(), 2, "{output}");
+    let mut wire = daemon.wire();
+    assert_eq!(wire.info_number("total_errors"), 0);
+    assert!(wire.info_number("keys") > 900, "the keys are random");
+}
