@@ -1,0 +1,75 @@
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+
+use crate::server::Peer;
+
+const AFTER_HELP: &str = "\
+RUSTVAULT_SERVER_BIN and RUSTVAULT_CLI_BIN name executables to use instead of those of this workspace.
+Exit codes: 0 every row was measured or cannot be yet, 1 a row failed, 2 usage, 130 interrupted. A goal that is \
+missed is not a failure.";
+
+/// Compare RustVault with Redis: both in turn, on this machine, under the same load.
+#[derive(Debug, Parser)]
+#[command(name = "compare", after_help = AFTER_HELP, max_term_width = 110)]
+pub(crate) struct Args {
+    /// The whole table in under two minutes: fewer pairs, shorter loads, an eighth of the keys in rows 10 and 11
+    #[arg(long)]
+    pub(crate) quick: bool,
+
+    /// Only these rows, such as 1,2,5
+    #[arg(long, value_name = "ROWS", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=13))]
+    pub(crate) rows: Vec<u8>,
+
+    /// Pairs of measurements in each row [default: 5, with --quick 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) pairs: Option<u32>,
+
+    /// Redis on both sides: how far the ratios of equals stray from 1 on this machine
+    #[arg(long)]
+    noise: bool,
+
+    /// Where the table goes as Markdown [default: compare/compare.md in the target directory]
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+
+    /// Where the table goes as JSON, with every sample [default: compare/compare.json in the target directory]
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+impl Args {
+    /// Who is measured, and against whom.
+    pub(crate) fn peers(&self) -> [Peer; 2] {
+        [if self.noise { Peer::Redis } else { Peer::RustVault }, Peer::Redis]
+    }
+
+    pub(crate) fn markdown_path(&self, output: &Path) -> PathBuf {
+        self.markdown.clone().unwrap_or_else(|| output.join("compare.md"))
+    }
+
+    pub(crate) fn json_path(&self, output: &Path) -> PathBuf {
+        self.json.clone().unwrap_or_else(|| output.join("compare.json"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn declarations_are_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn rows_are_a_list_of_numbers_that_the_table_has() {
+        let rows = |list: &str| Args::try_parse_from(["compare", "--rows", list]).map(|args| args.rows);
+        assert_eq!(rows("1,13,5").unwrap(), [1, 13, 5]);
+        for bad in ["0", "14", "1,", "x"] {
+            assert!(rows(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Load on a server, and what it measured.
+
+mod redis_benchmark;
+mod rustvault_bench;
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::error::Error;
+use crate::programs::Programs;
+use crate::resp::Keys;
+use crate::server::Server;
+
+/// How long a load generator may take. (redis-benchmark, for one, never ends if its server has gone.)
+const LOAD_LIMIT: Duration = Duration::from_secs(300);
+
+/// What the connections do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    Set,
+    Get,
+    Ping,
+    /// `GET`s in this many of 100 requests, `SET`s otherwise.
+    Mixed {
+        reads_percent: u8,
+    },
+}
+
+/// A load, but for its length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) work: Work,
+    pub(crate) connections: u32,
+    /// Requests that a connection sends before it reads the answers.
+    pub(crate) pipeline: u32,
+    pub(crate) value_bytes: usize,
+    /// Number of different keys.
+    pub(crate) keys: u64,
+}
+
+/// What a load measured.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Measured {
+    pub(crate) ops_per_second: f64,
+    pub(crate) cpu_micros_per_op: f64,
+    pub(crate) latencies: Vec<Latency>,
+}
+
+/// How long the answers to one kind of command took.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Latency {
+    pub(crate) command: &'static str,
+    pub(crate) p50_millis: f64,
+    pub(crate) p99_millis: f64,
+}
+
+/// What a load generator tells.
+#[derive(Debug, Clone, PartialEq)]
+struct Told {
+    ops_per_second: f64,
+    latencies: Vec<Latency>,
+}
+
+impl Load {
+    /// The keys that must be there, so that no `GET` misses.
+    pub(crate) fn key_style(&self) -> Keys {
+        match self.work {
+            Work::Mixed { .. } => Keys::RustVaultBench,
+            Work::Set | Work::Get | Work::Ping => Keys::RedisBenchmark,
+        }
+    }
+
+    /// `wanted` requests or a few more: all connections send the same number of full pipelines.
+    pub(crate) fn whole_rounds(&self, wanted: u64) -> u64 {
+        wanted.max(1).next_multiple_of(u64::from(self.connections) * u64::from(self.pipeline))
+    }
+
+    /// Puts the load on a server.
+    pub(crate) async fn run(
+        &self,
+        programs: &Programs,
+        server: &Server,
+        requests: u64,
+    ) -> Result<Measured, Error> {
+        let cpu_before = server.cpu_time()?;
+        let told = match self.work {
+            Work::Set => redis_benchmark::run(self, "SET", server, requests).await?,
+            Work::Get => redis_benchmark::run(self, "GET", server, requests).await?,
+            Work::Ping => redis_benchmark::run(self, "PING_MBULK", server, requests).await?,
+            Work::Mixed { reads_percent } => {
+                rustvault_bench::run(self, reads_percent, programs, server, requests).await?
+            }
+        };
+        let cpu = server.cpu_time()? - cpu_before;
+        Ok(Measured {
+            ops_per_second: told.ops_per_second,
+            cpu_micros_per_op: cpu.as_secs_f64() * 1e6 / requests as f64,
+            latencies: told.latencies,
+        })
+    }
+}
+
+/// Runs a load generator to its end and returns what it printed.
+async fn output_of(program: &'static str, mut command: Command) -> Result<String, Error> {
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
+    let output = timeout(LOAD_LIMIT, output)
+        .await
+        .map_err(|_| Error::TimedOut { what: program.to_owned(), limit: LOAD_LIMIT })?
+        .map_err(Error::system(format!("run {program}")))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let message = said.lines().find(|line| !line.is_empty()).unwrap_or("it said nothing").to_owned();
+    Err(Error::ProgramFailed { program, status: output.status, message })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_connection_sends_the_same_number_of_full_pipelines() {
+        let load = Load { work: Work::Set, connections: 50, pipeline: 16, value_bytes: 64, keys: 1 };
+        assert_eq!([0, 800, 801].map(|wanted| load.whole_rounds(wanted)), [800, 800, 1600]);
+    }
+}

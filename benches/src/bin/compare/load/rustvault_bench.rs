@@ -1,0 +1,82 @@
+use serde::Deserialize;
+use tokio::process::Command;
+
+use super::{Latency, Load, Told, output_of};
+use crate::error::Error;
+use crate::programs::Programs;
+use crate::server::Server;
+
+const PROGRAM: &str = "rustvault-cli bench";
+
+/// The part of its `--json` that is of interest here.
+#[derive(Debug, Deserialize)]
+struct Output {
+    requests_per_second: f64,
+    commands: Vec<CommandOutput>,
+}
+
+#[derive(Debug, Deserialize)]
+struct CommandOutput {
+    command: String,
+    not_found: u64,
+    p50_microseconds: f64,
+    p99_microseconds: f64,
+}
+
+/// Runs the load generator of RustVault's command line, over RESP.
+pub(super) async fn run(
+    load: &Load,
+    reads_percent: u8,
+    programs: &Programs,
+    server: &Server,
+    requests: u64,
+) -> Result<Told, Error> {
+    let mut command = Command::new(&programs.rustvault_cli);
+    command.args(["bench", "--json", "--protocol", "resp", "--timeout", "60s"]);
+    command.args(["--addr", &server.addr().to_string(), "--reads", &reads_percent.to_string()]);
+    command.args(["--clients", &load.connections.to_string(), "--pipeline", &load.pipeline.to_string()]);
+    command.args(["--value-bytes", &load.value_bytes.to_string(), "--keys", &load.keys.to_string()]);
+    command.args(["--requests", &requests.to_string()]);
+    let json = output_of(PROGRAM, command).await?;
+    told(&json).ok_or(Error::NoResult { program: PROGRAM, text: json })
+}
+
+/// `None` also if a key was not found: the keys are all there before the load begins.
+fn told(json: &str) -> Option<Told> {
+    let output: Output = serde_json::from_str(json).ok()?;
+    let latencies = output.commands.iter().map(latency).collect::<Option<_>>()?;
+    Some(Told { ops_per_second: output.requests_per_second, latencies })
+}
+
+fn latency(output: &CommandOutput) -> Option<Latency> {
+    let command = ["GET", "SET"].into_iter().find(|name| *name == output.command)?;
+    let latency = Latency {
+        command,
+        p50_millis: output.p50_microseconds / 1000.0,
+        p99_millis: output.p99_microseconds / 1000.0,
+    };
+    (output.not_found == 0).then_some(latency)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JSON: &str = r#"{"clients":50,"requests_per_second":80000.0,"errors":0,"commands":[
+        {"command":"GET","requests":9,"not_found":0,"p50_microseconds":310.0,"p99_microseconds":700.0},
+        {"command":"SET","requests":1,"not_found":0,"p50_microseconds":500.0,"p99_microseconds":900.0}]}"#;
+
+    #[test]
+    fn latencies_are_told_by_kind_of_command_in_milliseconds() {
+        let told = told(JSON).unwrap();
+        assert_eq!(told.ops_per_second, 80_000.0);
+        let latencies = told.latencies.iter().map(|it| (it.command, it.p50_millis, it.p99_millis));
+        assert_eq!(latencies.collect::<Vec<_>>(), [("GET", 0.31, 0.7), ("SET", 0.5, 0.9)]);
+    }
+
+    #[test]
+    fn a_read_that_missed_makes_no_result() {
+        assert_eq!(told(&JSON.replacen("\"not_found\":0", "\"not_found\":1", 1)), None);
+        assert_eq!(told("error"), None);
+    }
+}

@@ -1,0 +1,243 @@
+//! The servers that are compared.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+
+use crate::error::Error;
+use crate::process;
+use crate::programs::Programs;
+use crate::resp::{Connection, Keys};
+
+/// How long a server may take to serve, the reading of its log included.
+const START_LIMIT: Duration = Duration::from_secs(300);
+
+/// Between two looks at a server that does not serve yet.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
+
+/// For the row with the most connections.
+const MAX_CONNECTIONS: &str = "11000";
+
+/// Whose server it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Peer {
+    RustVault,
+    Redis,
+}
+
+/// When writes are synced to disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Policy {
+    /// Before they are answered.
+    Always,
+    /// Once a second.
+    EverySecond,
+}
+
+/// A server and the folder that is its own; the folder goes away with it.
+#[derive(Debug)]
+pub(crate) struct Site {
+    peer: Peer,
+    policy: Policy,
+    folder: Rc<TempDir>,
+}
+
+/// A server that serves; it is killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    peer: Peer,
+    addr: SocketAddr,
+    process: Child,
+    start_time: Duration,
+    /// Outlives the process.
+    _folder: Rc<TempDir>,
+}
+
+impl Peer {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::RustVault => "rustvault-server",
+            Self::Redis => "redis-server",
+        }
+    }
+
+    /// As people call it.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::RustVault => "RustVault",
+            Self::Redis => "Redis",
+        }
+    }
+
+    fn command(self, programs: &Programs, policy: Policy, port: u16, folder: &Path) -> Command {
+        match self {
+            Self::RustVault => rustvault(programs, policy, port, folder),
+            Self::Redis => redis(policy, port, folder),
+        }
+    }
+}
+
+impl Site {
+    /// A fresh folder in `scratch`.
+    pub(crate) fn new(peer: Peer, policy: Policy, scratch: &Path) -> Result<Self, Error> {
+        let folder = tempfile::Builder::new().prefix("data-").tempdir_in(scratch);
+        let folder = folder.map_err(Error::system(format!("make a folder in {}", scratch.display())))?;
+        Ok(Self { peer, policy, folder: Rc::new(folder) })
+    }
+
+    /// Starts the server on what its folder holds, and waits until it answers.
+    pub(crate) async fn start(&self, programs: &Programs) -> Result<Server, Error> {
+        let port = free_port().map_err(Error::system("find a free port"))?;
+        let mut command = self.peer.command(programs, self.policy, port, self.folder.path());
+        let log = File::create(self.log_path());
+        let log = log.and_then(|log| Ok((log.try_clone()?, log)));
+        let (stdout, stderr) = log.map_err(Error::system("write the server's log"))?;
+        let start = Instant::now();
+        let process = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn();
+        let mut server = Server {
+            peer: self.peer,
+            addr: (Ipv4Addr::LOCALHOST, port).into(),
+            process: process.map_err(Error::system(format!("start {}", self.peer.name())))?,
+            start_time: Duration::ZERO,
+            _folder: Rc::clone(&self.folder),
+        };
+        let what = || format!("the start of {}", self.peer.name());
+        let ready = timeout(START_LIMIT, self.until_ready(&mut server)).await;
+        ready.map_err(|_| Error::TimedOut { what: what(), limit: START_LIMIT })??;
+        server.start_time = start.elapsed();
+        Ok(server)
+    }
+
+    async fn until_ready(&self, server: &mut Server) -> Result<(), Error> {
+        while !server.answers_ping().await? {
+            if let Ok(Some(status)) = server.process.try_wait() {
+                return Err(Error::ServerEnded { server: self.peer.name(), status, log: self.log_end() });
+            }
+            sleep(POLL_INTERVAL).await;
+        }
+        Ok(())
+    }
+
+    fn log_path(&self) -> std::path::PathBuf {
+        self.folder.path().join("server.log")
+    }
+
+    fn log_end(&self) -> String {
+        let log = fs::read_to_string(self.log_path()).unwrap_or_default();
+        log.lines().rev().find(|line| !line.is_empty()).unwrap_or("(nothing)").to_owned()
+    }
+}
+
+impl Server {
+    /// `HOST:PORT`.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// From the start of the process to the first answer.
+    pub(crate) fn start_time(&self) -> Duration {
+        self.start_time
+    }
+
+    /// As [`process::cpu_time`].
+    pub(crate) fn cpu_time(&self) -> Result<Duration, Error> {
+        process::cpu_time(self.process.id())
+    }
+
+    /// As [`process::resident_bytes`].
+    pub(crate) fn resident_bytes(&self) -> Result<u64, Error> {
+        process::resident_bytes(self.process.id())
+    }
+
+    /// A connection that has had one `PING` answered, and so has what memory the server gives to one.
+    pub(crate) async fn connect(&self) -> Result<Connection, Error> {
+        let mut connection = Connection::open(self.addr).await.map_err(self.lost())?;
+        let reply = connection.ask("PING").await.map_err(self.lost())?;
+        if reply == "+PONG" { Ok(connection) } else { Err(self.bad_reply("PING", reply)) }
+    }
+
+    /// Sets the keys of these numbers, and checks that the server then has `numbers.end` keys.
+    pub(crate) async fn fill(
+        &self,
+        keys: Keys,
+        numbers: std::ops::Range<u64>,
+        value_bytes: usize,
+    ) -> Result<(), Error> {
+        let expected = numbers.end;
+        let mut connection = self.connect().await?;
+        connection.fill(keys, numbers, value_bytes).await.map_err(self.lost())?;
+        self.check_keys(expected).await
+    }
+
+    /// Checks that the server has this many keys.
+    pub(crate) async fn check_keys(&self, expected: u64) -> Result<(), Error> {
+        let reply = self.connect().await?.ask("DBSIZE").await.map_err(self.lost())?;
+        match reply.strip_prefix(':').and_then(|count| count.parse().ok()) {
+            Some(found) if found == expected => Ok(()),
+            Some(found) => Err(Error::Keys { server: self.peer.name(), expected, found }),
+            None => Err(self.bad_reply("DBSIZE", reply)),
+        }
+    }
+
+    /// Whether it serves; `false` also means that it may never do.
+    async fn answers_ping(&self) -> Result<bool, Error> {
+        let Ok(mut connection) = Connection::open(self.addr).await else { return Ok(false) };
+        match connection.ask("PING").await {
+            Ok(reply) if reply == "+PONG" => Ok(true),
+            Ok(reply) if reply.starts_with("-LOADING") => Ok(false),
+            Ok(reply) => Err(self.bad_reply("PING", reply)),
+            Err(_) => Ok(false),
+        }
+    }
+
+    fn bad_reply(&self, command: &'static str, reply: String) -> Error {
+        Error::Reply { server: self.peer.name(), command, reply }
+    }
+
+    fn lost(&self) -> impl FnOnce(std::io::Error) -> Error {
+        Error::system(format!("talk to {}", self.peer.name()))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both fail only for a process that has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn rustvault(programs: &Programs, policy: Policy, port: u16, folder: &Path) -> Command {
+    let mut command = Command::new(&programs.rustvault_server);
+    command.arg("--bind").arg(format!("127.0.0.1:{port}"));
+    command.arg("--wal").arg(folder.join("vault.log"));
+    command.args(["--max-connections", MAX_CONNECTIONS]);
+    command.args(match policy {
+        Policy::Always => ["--fsync", "always"],
+        Policy::EverySecond => ["--fsync", "interval:1s"],
+    });
+    command
+}
+
+fn redis(policy: Policy, port: u16, folder: &Path) -> Command {
+    let mut command = Command::new("redis-server");
+    command.args(["--bind", "127.0.0.1", "--port", &port.to_string()]).arg("--dir").arg(folder);
+    command.args(["--save", "", "--appendonly", "yes", "--auto-aof-rewrite-percentage", "0"]);
+    command.args(["--daemonize", "no", "--maxclients", MAX_CONNECTIONS]);
+    command.args(match policy {
+        Policy::Always => ["--appendfsync", "always"],
+        Policy::EverySecond => ["--appendfsync", "everysec"],
+    });
+    command
+}
+
+/// A port that nobody listened on a moment ago: Redis, unlike RustVault, cannot be told to choose one.
+fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
