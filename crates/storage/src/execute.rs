@@ -44,6 +44,10 @@ impl RecordSink for NoLog {
     fn fill_stats(&self, _: &mut Stats) {}
 }
 
+/// `Get`s of a pipeline that are looked up together: enough to overlap their waits for memory, and few
+/// enough that the locks of their shards are held for a few microseconds only.
+const MAX_GETS_TOGETHER: usize = 32;
+
 /// Carries operations out against a keyspace, in order.
 pub(crate) struct Executor<'a, S> {
     pub(crate) keyspace: &'a Keyspace,
@@ -56,16 +60,27 @@ pub(crate) struct Executor<'a, S> {
 impl<S: RecordSink> Executor<'_, S> {
     /// Appends a reply for each operation of a prefix of `ops`: all, or until they hold `max_reply_bytes`.
     pub(crate) fn run(&mut self, ops: &[Op<'_>], max_reply_bytes: usize, replies: &mut Vec<Reply>) {
-        let mut reply_bytes = 0_usize;
-        for op in ops {
-            let reply = match self.execute(op) {
-                Ok((outcome, depends_on)) => Reply { depends_on, outcome: Ok(outcome) },
-                Err(error) => Reply { depends_on: Lsn::ZERO, outcome: Err(error) },
-            };
-            reply_bytes = reply_bytes.saturating_add(payload_bytes(&reply));
-            replies.push(reply);
-            if reply_bytes >= max_reply_bytes {
-                return;
+        let mut room_bytes = max_reply_bytes;
+        let mut rest = ops;
+        while !rest.is_empty() {
+            let (reads, after) = rest.split_at(leading_gets(rest));
+            if reads.len() > 1 {
+                for Seen { entry, lsn } in self.keyspace.get_many(reads.iter().filter_map(key_of_get)) {
+                    let outcome = Ok(Outcome::Value(entry.map(Value::of)));
+                    if !push(replies, Reply { depends_on: lsn, outcome }, &mut room_bytes) {
+                        return;
+                    }
+                }
+                rest = after;
+            } else if let Some((op, after)) = rest.split_first() {
+                let reply = match self.execute(op) {
+                    Ok((outcome, depends_on)) => Reply { depends_on, outcome: Ok(outcome) },
+                    Err(error) => Reply { depends_on: Lsn::ZERO, outcome: Err(error) },
+                };
+                if !push(replies, reply, &mut room_bytes) {
+                    return;
+                }
+                rest = after;
             }
         }
     }
@@ -83,12 +98,15 @@ impl<S: RecordSink> Executor<'_, S> {
             Op::Set { key, value } => self.set(key, value),
             Op::Delete { key } => self.delete(key),
             Op::GetMany { keys } => {
-                let (entries, lsn) = self.keyspace.get_many(keys);
-                Ok((Outcome::Values(entries.into_iter().map(|entry| entry.map(Value::of)).collect()), lsn))
+                let seen = self.keyspace.get_many(keys.iter().copied());
+                let depends_on = highest_lsn(&seen);
+                let values = seen.into_iter().map(|seen| seen.entry.map(Value::of)).collect();
+                Ok((Outcome::Values(values), depends_on))
             }
             Op::CountOf { keys } => {
-                let (entries, lsn) = self.keyspace.get_many(keys);
-                Ok((Outcome::Count(entries.iter().flatten().count() as u64), lsn))
+                let seen = self.keyspace.get_many(keys.iter().copied());
+                let keys_there = seen.iter().filter(|seen| seen.entry.is_some()).count();
+                Ok((Outcome::Count(keys_there as u64), highest_lsn(&seen)))
             }
             Op::SetMany { pairs } => self.set_many(pairs),
             Op::DeleteMany { keys } => self.delete_many(keys),
@@ -112,7 +130,7 @@ impl<S: RecordSink> Executor<'_, S> {
             }
             Op::Stats => {
                 let stats = self.stats();
-                Ok((Outcome::Stats(stats), self.sink.appended()))
+                Ok((Outcome::Stats(Box::new(stats)), self.sink.appended()))
             }
         }
     }
@@ -186,6 +204,31 @@ impl<S: RecordSink> Executor<'_, S> {
         self.sink.fill_stats(&mut stats);
         stats
     }
+}
+
+fn highest_lsn(seen: &[Seen]) -> Lsn {
+    seen.iter().map(|seen| seen.lsn).max().unwrap_or_default()
+}
+
+/// How many `Get`s stand in front, as far as they are looked up together.
+fn leading_gets(ops: &[Op<'_>]) -> usize {
+    ops.iter().take(MAX_GETS_TOGETHER).take_while(|op| key_of_get(op).is_some()).count()
+}
+
+fn key_of_get<'a>(op: &Op<'a>) -> Option<&'a [u8]> {
+    match *op {
+        Op::Get { key } => Some(key),
+        _ => None,
+    }
+}
+
+/// Adds a reply; `false` if there is no room for a further one.
+fn push(replies: &mut Vec<Reply>, reply: Reply, room_bytes: &mut usize) -> bool {
+    let bytes = payload_bytes(&reply);
+    replies.push(reply);
+    let has_room = bytes < *room_bytes;
+    *room_bytes = room_bytes.saturating_sub(bytes);
+    has_room
 }
 
 fn payload_bytes(reply: &Reply) -> usize {

@@ -136,8 +136,8 @@ pub enum Outcome {
     Count(u64),
     /// [`Op::Scan`]: the page.
     Page(ScanPage),
-    /// [`Op::Stats`]: the figures.
-    Stats(Stats),
+    /// [`Op::Stats`]: the figures; boxed, because every outcome is as large as the largest.
+    Stats(Box<Stats>),
 }
 
 /// One page of keys.
@@ -301,7 +301,7 @@ pub trait Store: Clone + Send + Sync + 'static {
     fn stats(&self) -> impl Future<Output = Result<Stats, Error>> + Send {
         async move {
             match run_one(self, Op::Stats).await? {
-                Outcome::Stats(stats) => Ok(stats),
+                Outcome::Stats(stats) => Ok(*stats),
                 _ => Err(Error::Internal("stats answered with another outcome")),
             }
         }

@@ -66,6 +66,11 @@ impl Entry {
         self.0.slice.split_at(self.key_len()).1
     }
 
+    /// Reads the entry's first and last byte.
+    pub(crate) fn touch(&self) -> u64 {
+        self.lsn().get() ^ u64::from(self.0.slice.last().copied().unwrap_or_default())
+    }
+
     /// Bytes of key and value.
     pub(crate) fn payload_bytes(&self) -> usize {
         self.0.slice.len()

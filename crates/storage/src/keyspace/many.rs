@@ -1,33 +1,58 @@
 //! Operations on several keys: they hold the locks of all shards concerned, so nobody sees a part of them.
 
 use std::collections::BTreeMap;
+use std::hint::black_box;
 
 use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
 
 use super::entry::Entry;
 use super::hash::KeyHash;
 use super::shard::Shard;
-use super::{Keyspace, SHARD_BITS};
+use super::{Keyspace, SHARD_BITS, Seen};
 use crate::Lsn;
 
 /// Locked shards by their index. Locks are always taken in ascending order, so two never wait for each other.
-type ReadShards<'k> = BTreeMap<usize, RwLockReadGuard<'k, Shard>>;
 type WriteShards<'k> = BTreeMap<usize, RwLockWriteGuard<'k, Shard>>;
 
+/// The shards of several keys, locked for reading, and which of them each key belongs to.
+struct ReadShards<'k> {
+    guards: Vec<RwLockReadGuard<'k, Shard>>,
+    /// For each key the index of its guard.
+    guard_of_key: Vec<usize>,
+}
+
 impl Keyspace {
-    /// The live entries of `keys`, in their order, and the highest LSN that this depends on.
-    pub(crate) fn get_many(&self, keys: &[&[u8]]) -> (Vec<Option<Entry>>, Lsn) {
-        let hashes: Vec<_> = keys.iter().map(|key| self.seed.hash(key)).collect();
-        let shards: ReadShards<'_> =
-            self.shard_indexes(&hashes).into_iter().map(|index| (index, self.shards[index].read())).collect();
-        let mut depends_on = Lsn::ZERO;
-        let look_up = |(key, &hash): (&&[u8], &KeyHash)| {
-            let (entry, lsn) = shards.get(&shard_index(hash))?.look_up(hash, key);
-            depends_on = depends_on.max(lsn);
-            entry.cloned()
+    /// What a look-up of each key sees, all at one moment.
+    pub(crate) fn get_many<'k>(&self, keys: impl Iterator<Item = &'k [u8]> + Clone) -> Vec<Seen> {
+        let hashes: Vec<_> = keys.clone().map(|key| self.seed.hash(key)).collect();
+        let shards = self.read_shards(&hashes);
+        let shard_of = |index: usize| &shards.guards[shards.guard_of_key[index]];
+        // The look-ups of a pipeline wait for memory one after the other, because locks and reference
+        // counts keep the processor from looking ahead. This pass has neither: its waits overlap.
+        let touched =
+            hashes.iter().enumerate().fold(0, |sum, (index, &hash)| sum ^ shard_of(index).touch(hash));
+        black_box(touched);
+        let look_up = |(index, (key, &hash)): (usize, (&[u8], &KeyHash))| {
+            let (entry, lsn) = shard_of(index).look_up(hash, key);
+            Seen { entry: entry.cloned(), lsn }
         };
-        let entries = keys.iter().zip(&hashes).map(look_up).collect();
-        (entries, depends_on)
+        keys.zip(&hashes).enumerate().map(look_up).collect()
+    }
+
+    fn read_shards(&self, hashes: &[KeyHash]) -> ReadShards<'_> {
+        let mut order: Vec<_> = hashes.iter().map(|&hash| shard_index(hash)).enumerate().collect();
+        order.sort_unstable_by_key(|&(_, shard)| shard);
+        let mut shards =
+            ReadShards { guards: Vec::with_capacity(order.len()), guard_of_key: vec![0; order.len()] };
+        let mut last = None;
+        for (key, shard) in order {
+            if last != Some(shard) {
+                shards.guards.push(self.shards[shard].read());
+                last = Some(shard);
+            }
+            shards.guard_of_key[key] = shards.guards.len() - 1;
+        }
+        shards
     }
 
     /// Stores all `entries` by consecutive records, of which `append` returns the first LSN; returns the last.

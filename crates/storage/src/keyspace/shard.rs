@@ -70,6 +70,12 @@ impl Shard {
         }
     }
 
+    /// Reads the memory that a look-up will read, and makes something of it that depends on all of it.
+    pub(super) fn touch(&self, hash: KeyHash) -> u64 {
+        let Some(table) = self.tables.get(self.table_index(hash.position())) else { return 0 };
+        table.entries.iter_hash(hash.0).fold(0, |sum, entry| sum ^ entry.touch())
+    }
+
     fn find(&self, hash: KeyHash, key: &[u8]) -> Option<&Entry> {
         let table = self.tables.get(self.table_index(hash.position()))?;
         table.entries.find(hash.0, |entry| entry.key() == key)
