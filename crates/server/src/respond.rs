@@ -4,14 +4,14 @@ use std::io;
 use std::iter::Peekable;
 use std::vec;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use rustvault_protocol::{RespValue, Response, Shape, glob_matches};
 use rustvault_storage::{Error, Lsn, Op, Reply, Store};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::batch::{Batch, Slot};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, ValueEncoder};
 use crate::execute::{self, Field};
 use crate::shared::Shared;
 
@@ -21,7 +21,8 @@ const MAX_REPLY_BYTES: usize = 1024 * 1024;
 /// Encoded answers are written once they reach this size, so that a slow reader costs no more.
 const FLUSH_BYTES: usize = 48 * 1024;
 
-/// Longer values are encoded in pieces of this size.
+/// Values from this size on are written from where they are stored, or, if they have to be quoted, are
+/// encoded in pieces of this size.
 const PIECE_BYTES: usize = 16 * 1024;
 
 /// Carries batches out and writes their answers, for one connection.
@@ -153,8 +154,8 @@ impl<S: Store> Responder<'_, S> {
 
     async fn put_value(&mut self, response: &Response<Field>) -> io::Result<()> {
         match response {
-            Response::Value(value) if value.as_ref().len() > PIECE_BYTES => {
-                self.put_in_pieces(value.as_ref()).await
+            Response::Value(value) if value.as_ref().len() >= PIECE_BYTES => {
+                self.put_large(value.as_ref()).await
             }
             response => {
                 self.dialect.encode(response, &Shape::Plain, self.output);
@@ -163,8 +164,16 @@ impl<S: Store> Responder<'_, S> {
         }
     }
 
-    async fn put_in_pieces(&mut self, value: &[u8]) -> io::Result<()> {
+    async fn put_large(&mut self, value: &[u8]) -> io::Result<()> {
         let encoder = self.dialect.begin_value(value, self.output);
+        if let ValueEncoder::Quoted = encoder {
+            return self.put_in_pieces(encoder, value).await;
+        }
+        let mut parts = self.output.chain(value).chain(ValueEncoder::LINE_END);
+        self.stream.write_all_buf(&mut parts).await
+    }
+
+    async fn put_in_pieces(&mut self, encoder: ValueEncoder, value: &[u8]) -> io::Result<()> {
         for piece in value.chunks(PIECE_BYTES) {
             encoder.piece(piece, self.output);
             self.flush_if_large().await?;

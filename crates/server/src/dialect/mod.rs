@@ -125,30 +125,27 @@ impl Dialect {
     }
 }
 
-/// Encodes a value piece by piece, so that nobody holds the whole of it encoded.
+/// How a large value stands on the wire.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum ValueEncoder {
-    /// The rest of a line.
-    Bare,
-    /// A quoted string.
+    /// As it is, with a line end after it.
+    AsItIs,
+    /// A quoted string, which is encoded piece by piece.
     Quoted,
-    /// A RESP bulk string.
-    Bulk,
 }
 
 impl ValueEncoder {
+    /// What stands after a value that is written as it is.
+    pub(crate) const LINE_END: &[u8] = b"\r\n";
+
     pub(crate) fn piece(self, piece: &[u8], out: &mut BytesMut) {
-        match self {
-            Self::Bare => encode_value_chunk(piece, false, out),
-            Self::Quoted => encode_value_chunk(piece, true, out),
-            Self::Bulk => out.put_slice(piece),
-        }
+        encode_value_chunk(piece, matches!(self, Self::Quoted), out);
     }
 
     pub(crate) fn end(self, out: &mut BytesMut) {
-        out.put_slice(match self {
-            Self::Bare | Self::Bulk => b"\r\n",
-            Self::Quoted => b"\"\r\n",
-        });
+        if let Self::Quoted = self {
+            out.put_u8(b'"');
+        }
+        out.put_slice(Self::LINE_END);
     }
 }

@@ -53,7 +53,7 @@ impl Resp {
 
     pub(super) fn begin_value(value: &[u8], out: &mut BytesMut) -> ValueEncoder {
         begin_resp_bulk(value.len(), out);
-        ValueEncoder::Bulk
+        ValueEncoder::AsItIs
     }
 
     /// Carries out a command on the connection and appends its answer; says whether that is an error.

@@ -42,6 +42,6 @@ impl Text {
     pub(super) fn begin_value(value: &[u8], out: &mut BytesMut) -> ValueEncoder {
         let is_quoted = needs_quotes(value, false);
         out.put_slice(if is_quoted { b"VALUE \"" } else { b"VALUE " });
-        if is_quoted { ValueEncoder::Quoted } else { ValueEncoder::Bare }
+        if is_quoted { ValueEncoder::Quoted } else { ValueEncoder::AsItIs }
     }
 }
