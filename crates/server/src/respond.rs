@@ -9,6 +9,7 @@ use rustvault_protocol::{RespValue, Response, Shape, glob_matches};
 use rustvault_storage::{Error, Lsn, Op, Reply, Store};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::task::yield_now;
 
 use crate::batch::{Batch, Slot};
 use crate::dialect::{Dialect, ValueEncoder};
@@ -24,6 +25,9 @@ const FLUSH_BYTES: usize = 48 * 1024;
 /// Values from this size on are written from where they are stored, or, if they have to be quoted, are
 /// encoded in pieces of this size.
 const PIECE_BYTES: usize = 16 * 1024;
+
+/// Bytes of keys that are held against a pattern before other connections have a turn.
+const MATCHED_BYTES_PER_TURN: usize = 64 * 1024;
 
 /// Carries batches out and writes their answers, for one connection.
 pub(crate) struct Responder<'c, S> {
@@ -54,6 +58,10 @@ impl<S: Store> Responder<'_, S> {
             replies.clear();
             ops = self.submit(ops, replies).await?;
             self.write_answers(&mut slots, replies).await?;
+            if !ops.is_empty() {
+                // What came first was long work or large answers: let the thread's other connections have a turn.
+                yield_now().await;
+            }
         }
         Ok(())
     }
@@ -123,9 +131,8 @@ impl<S: Store> Responder<'_, S> {
             (Response::Value(value), Shape::Plain) => self.put_value(&Response::Value(value)).await,
             (Response::List(items), Shape::Plain) => self.put_list(items).await,
             (Response::List(items), Shape::Matching { glob }) => {
-                let is_match =
-                    |item: &Option<Field>| item.as_ref().is_some_and(|key| glob_matches(glob, key.as_ref()));
-                self.put_list(items.into_iter().filter(is_match).collect()).await
+                let matching = matching(items, glob).await;
+                self.put_list(matching).await
             }
             (response, shape) => {
                 let is_error = matches!(response, Response::Error { .. });
@@ -191,4 +198,20 @@ impl<S: Store> Responder<'_, S> {
         self.output.clear();
         Ok(())
     }
+}
+
+/// Those keys that match; a pattern may make that long work, so others have their turn in between.
+async fn matching(keys: Vec<Option<Field>>, glob: &[u8]) -> Vec<Option<Field>> {
+    let (mut matching, mut unyielded_bytes) = (Vec::new(), 0);
+    for key in keys.into_iter().flatten() {
+        unyielded_bytes += key.as_ref().len();
+        if glob_matches(glob, key.as_ref()) {
+            matching.push(Some(key));
+        }
+        if unyielded_bytes >= MATCHED_BYTES_PER_TURN {
+            unyielded_bytes = 0;
+            yield_now().await;
+        }
+    }
+    matching
 }

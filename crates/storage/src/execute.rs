@@ -48,6 +48,10 @@ impl RecordSink for NoLog {
 /// enough that the locks of their shards are held for a few microseconds only.
 const MAX_GETS_TOGETHER: usize = 32;
 
+/// Most bytes of keys and values that one write of several keys may have: it is one batch, whose length
+/// has 32 bits in the log.
+const MAX_PAIRS_BYTES: usize = 2 * 1024 * 1024 * 1024;
+
 /// Carries operations out against a keyspace, in order.
 pub(crate) struct Executor<'a, S> {
     pub(crate) keyspace: &'a Keyspace,
@@ -58,7 +62,8 @@ pub(crate) struct Executor<'a, S> {
 }
 
 impl<S: RecordSink> Executor<'_, S> {
-    /// Appends a reply for each operation of a prefix of `ops`: all, or until they hold `max_reply_bytes`.
+    /// Appends a reply for each operation of a prefix of `ops`: all, or until they hold `max_reply_bytes`, or
+    /// until one that may take long, so that whoever has many of those lets others have a turn in between.
     pub(crate) fn run(&mut self, ops: &[Op<'_>], max_reply_bytes: usize, replies: &mut Vec<Reply>) {
         let mut room_bytes = max_reply_bytes;
         let mut rest = ops;
@@ -73,16 +78,31 @@ impl<S: RecordSink> Executor<'_, S> {
                 }
                 rest = after;
             } else if let Some((op, after)) = rest.split_first() {
-                let reply = match self.execute(op) {
-                    Ok((outcome, depends_on)) => Reply { depends_on, outcome: Ok(outcome) },
-                    Err(error) => Reply { depends_on: Lsn::ZERO, outcome: Err(error) },
+                let reply = match *op {
+                    Op::Keys { prefix, max_keys } => self.keys(prefix, max_keys),
+                    _ => self.reply(op),
                 };
-                if !push(replies, reply, &mut room_bytes) {
+                let is_long_work = matches!(op, Op::Keys { .. } | Op::Scan { .. } | Op::Clear | Op::Stats);
+                if !push(replies, reply, &mut room_bytes) || is_long_work {
                     return;
                 }
                 rest = after;
             }
         }
+    }
+
+    fn reply(&mut self, op: &Op<'_>) -> Reply {
+        match self.execute(op) {
+            Ok((outcome, depends_on)) => Reply { depends_on, outcome: Ok(outcome) },
+            Err(error) => Reply { depends_on: Lsn::ZERO, outcome: Err(error) },
+        }
+    }
+
+    /// That there are too many keys depends on all of them, too.
+    fn keys(&self, prefix: &[u8], max_keys: usize) -> Reply {
+        let keys = self.keyspace.keys(prefix, max_keys);
+        let outcome = keys.map(Outcome::Keys).ok_or(Error::TooManyKeys { max_keys });
+        Reply { depends_on: self.sink.appended(), outcome }
     }
 
     fn execute(&mut self, op: &Op<'_>) -> Result<(Outcome, Lsn), Error> {
@@ -116,14 +136,11 @@ impl<S: RecordSink> Executor<'_, S> {
                 let lsn = self.keyspace.clear(|| self.sink.append_prepared());
                 Ok((Outcome::Cleared, lsn))
             }
-            Op::Keys { prefix, max_keys } => {
-                let keys = self.keyspace.keys(prefix, max_keys).ok_or(Error::TooManyKeys { max_keys })?;
-                Ok((Outcome::Keys(keys), self.sink.appended()))
-            }
             Op::Count => {
                 let keys = self.keyspace.count();
                 Ok((Outcome::Count(keys), self.sink.appended()))
             }
+            Op::Keys { .. } => Err(Error::Internal("a list of keys is no ordinary operation")),
             Op::Scan { cursor, prefix, limit } => {
                 let page = self.keyspace.scan(cursor, prefix, limit);
                 Ok((Outcome::Page(page), self.sink.appended()))
@@ -149,10 +166,14 @@ impl<S: RecordSink> Executor<'_, S> {
         if pairs.is_empty() {
             return Ok((Outcome::Stored, Lsn::ZERO));
         }
+        let len_bytes = pairs.iter().map(|(key, value)| key.len() + value.len()).sum();
+        if len_bytes > MAX_PAIRS_BYTES {
+            return Err(Error::ValueTooLarge { len_bytes, max_bytes: MAX_PAIRS_BYTES });
+        }
         self.sink.check_admitted()?;
         self.sink.prepare(pairs.iter().map(|(key, value)| Change::Set { key, value }));
         let entries = pairs.iter().map(|(key, value)| Entry::live(key, value)).collect();
-        let lsn = self.keyspace.set_many(entries, || self.sink.append_prepared());
+        let lsn = self.keyspace.set_many(entries, self.watermark, || self.sink.append_prepared());
         Ok((Outcome::Stored, lsn))
     }
 

@@ -42,7 +42,9 @@ pub(crate) struct Recovered {
 pub(crate) fn recover(fs: &dyn FileSystem, path: &Path, policy: SyncPolicy) -> Result<Recovered, Error> {
     let began = Instant::now();
     let log = OpenLog::open(fs, path)?;
-    let header = log.header(fs)?;
+    let header = log.header()?;
+    // At every open: the process that made the file may have died before it came to this.
+    log.check("sync the directory of", fs.sync_parent(path))?;
     let keyspace = Keyspace::new(HashSeed(header.hash_seed));
     let reader = Reader::new(&*log.file, log.len()?, &header);
     let ending =
@@ -88,9 +90,9 @@ impl OpenLog {
     }
 
     /// The file header; a file without any content gets one.
-    fn header(&self, fs: &dyn FileSystem) -> Result<FileHeader, Error> {
+    fn header(&self) -> Result<FileHeader, Error> {
         if self.is_blank()? {
-            return self.create(fs);
+            return self.create();
         }
         let mut bytes = [0; FILE_HEADER_BYTES];
         let read = self.check("read", read_up_to(&*self.file, &mut bytes, 0))?;
@@ -113,7 +115,7 @@ impl OpenLog {
         }
     }
 
-    fn create(&self, fs: &dyn FileSystem) -> Result<FileHeader, Error> {
+    fn create(&self) -> Result<FileHeader, Error> {
         let created_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let header = FileHeader {
             log_id: crate::random::bytes()?,
@@ -122,7 +124,6 @@ impl OpenLog {
         };
         self.check("write to", write_all_at(&*self.file, &header.encode(), 0))?;
         self.check("sync", self.file.sync())?;
-        self.check("sync the directory of", fs.sync_parent(&self.path))?;
         Ok(header)
     }
 

@@ -56,7 +56,7 @@ impl Keyspace {
     }
 
     /// Stores all `entries` by consecutive records, of which `append` returns the first LSN; returns the last.
-    pub(crate) fn set_many(&self, entries: Vec<Entry>, append: impl FnOnce() -> Lsn) -> Lsn {
+    pub(crate) fn set_many(&self, entries: Vec<Entry>, watermark: Lsn, append: impl FnOnce() -> Lsn) -> Lsn {
         let hashes: Vec<_> = entries.iter().map(|entry| self.seed.hash(entry.key())).collect();
         let mut shards = self.write_shards(&hashes);
         let mut lsn = Lsn::ZERO;
@@ -64,8 +64,9 @@ impl Keyspace {
         for (number, (entry, &hash)) in (append().get()..).zip(entries.into_iter().zip(&hashes)) {
             lsn = Lsn::new(number);
             entry.set_lsn(lsn);
-            let shard = shards.get_mut(&shard_index(hash));
-            replaced.push(shard.and_then(|shard| shard.put(self.seed, hash, entry)));
+            let Some(shard) = shards.get_mut(&shard_index(hash)) else { continue };
+            replaced.push(shard.put(self.seed, hash, entry));
+            shard.clear_some_tombstones(watermark);
         }
         drop(shards);
         drop(replaced);
@@ -121,8 +122,12 @@ impl Keyspace {
             .map(|shard| std::mem::replace(&mut **shard, Shard::new(SHARD_BITS, lsn)))
             .collect();
         drop(shards);
-        // Freeing millions of entries takes a while: not under the locks.
-        drop(emptied);
+        // Freeing millions of entries takes a while: not under the locks, nor on a thread that serves others.
+        if let Err(error) =
+            std::thread::Builder::new().name("freeing".to_owned()).spawn(move || drop(emptied))
+        {
+            tracing::warn!(%error, "no thread to free the cleared entries on; freed them here");
+        }
         lsn
     }
 

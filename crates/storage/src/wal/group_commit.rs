@@ -58,6 +58,8 @@ pub(super) struct Shared {
     synced: AtomicU64,
     pub(super) waiters: Waiters,
     failure: SetOnce<Error>,
+    /// Held while a sync runs: after a failed one there is no other.
+    syncing: Mutex<()>,
     pub(super) counters: Counters,
 }
 
@@ -86,6 +88,7 @@ impl Log {
             synced: AtomicU64::new(last_lsn),
             waiters: Waiters::new(),
             failure: SetOnce::new(),
+            syncing: Mutex::new(()),
             counters: Counters { log_bytes: AtomicU64::new(start.offset), ..Counters::default() },
         });
         let syncer = match start.policy {
@@ -102,24 +105,29 @@ impl Log {
     /// # Errors
     /// [`Error::Poisoned`], [`Error::Closed`].
     pub(crate) async fn admit(&self, bytes: usize) -> Result<Admission<'_>, Error> {
-        let (in_flight, charge) = (InFlight::begin(&self.shared), charge(bytes));
-        let permit = self.shared.admission.acquire_many(charge).await;
-        permit.map(|permit| permit.forget()).map_err(|_| self.shared.refusal())?;
-        Ok(Admission { in_flight, charge, now_ms: now_ms() })
+        let charge = charge(bytes);
+        let permit = self.shared.admission.acquire_many(charge).await.map_err(|_| self.shared.refusal())?;
+        permit.forget();
+        self.admitted(charge)
     }
 
     /// As [`admit`](Self::admit), but `None` if that would have to wait.
     pub(crate) fn try_admit(&self, bytes: usize) -> Option<Result<Admission<'_>, Error>> {
         use tokio::sync::TryAcquireError;
-        let (in_flight, charge) = (InFlight::begin(&self.shared), charge(bytes));
+        let charge = charge(bytes);
         match self.shared.admission.try_acquire_many(charge) {
             Ok(permit) => {
                 permit.forget();
-                Some(Ok(Admission { in_flight, charge, now_ms: now_ms() }))
+                Some(self.admitted(charge))
             }
             Err(TryAcquireError::Closed) => Some(Err(self.shared.refusal())),
             Err(TryAcquireError::NoPermits) => None,
         }
+    }
+
+    fn admitted(&self, charge: u32) -> Result<Admission<'_>, Error> {
+        let admission = Admission { in_flight: InFlight::begin(&self.shared), charge, now_ms: now_ms() };
+        if self.shared.admission.is_closed() { Err(self.shared.refusal()) } else { Ok(admission) }
     }
 
     /// Waits until replies that depend on `lsn` may leave.
@@ -171,7 +179,7 @@ impl Log {
                 self.shared.fail(Error::Internal("the log writer panicked"));
             }
         }
-        self.shared.failure.get().map_or(Ok(()), |failure| Err(failure.clone()))
+        self.shared.check()
     }
 }
 
@@ -215,12 +223,26 @@ impl Shared {
     }
 
     /// Syncs the file; what was written before is durable then.
+    ///
+    /// The system tells of an error once: a sync after a failed one would succeed and prove nothing. So
+    /// syncs run one at a time, and the first failure is known before the next could begin.
     pub(super) fn sync(&self) -> Result<(), Error> {
+        let _one_at_a_time = self.syncing.lock();
+        self.check()?;
         let written = self.written.load(Ordering::Acquire);
-        self.file.sync().map_err(|error| self.io_error("sync", error))?;
+        if let Err(error) = self.file.sync() {
+            let error = self.io_error("sync", error);
+            self.fail(error.clone());
+            return Err(error);
+        }
         self.counters.syncs.fetch_add(1, Ordering::Relaxed);
         self.synced.fetch_max(written, Ordering::AcqRel);
         Ok(())
+    }
+
+    /// The failure, if the log has failed.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.failure.get().map_or(Ok(()), |failure| Err(failure.clone()))
     }
 
     pub(super) fn release(&self, charge: u32) {
@@ -233,15 +255,14 @@ impl Shared {
 
     /// Poisons the log: nobody is admitted any more, who waits gets the error.
     pub(super) fn fail(&self, error: Error) {
-        tracing::error!(%error, "the log has failed");
+        let message = error.to_string();
         // The first failure counts; a later one is a consequence.
-        let _ = self.failure.set(Error::Poisoned { cause: Arc::new(error) });
+        if self.failure.set(Error::Poisoned { cause: Arc::new(error) }).is_ok() {
+            tracing::error!(error = message, "the log has failed");
+        }
         self.admission.close();
         self.waiters.wake_all(u64::MAX);
-    }
-
-    pub(super) fn has_failed(&self) -> bool {
-        self.failure.get().is_some()
+        self.work.notify_one();
     }
 
     pub(super) fn io_error(&self, action: &'static str, source: std::io::Error) -> Error {
@@ -282,7 +303,7 @@ impl Drop for Admission<'_> {
     }
 }
 
-/// Somebody who is, or may get, admitted: a closing log waits for them.
+/// Somebody who is admitted and has not appended yet, which takes no waiting: a closing log waits for them.
 struct InFlight<'a> {
     shared: &'a Shared,
 }
@@ -330,6 +351,10 @@ impl Future for WaitFor<'_> {
             return Poll::Pending;
         }
         let shared = self.shared;
+        if let Some(called) = self.ticket.take() {
+            // Called for a sync that is not the one: others of the group may have waited for just that.
+            shared.waiters.wake_group(called, shared.watermark().get());
+        }
         self.ticket = shared.waiters.register(self.lsn, context.waker(), || self.result().is_some());
         match self.result() {
             Some(result) => Poll::Ready(result),

@@ -30,6 +30,8 @@ pub(crate) struct Reader<'a> {
     offset: u64,
     chain: Chain,
     unproven: Unproven,
+    /// Where the last batch began.
+    last_start: Option<u64>,
 }
 
 /// What the next batch must agree with.
@@ -118,6 +120,7 @@ impl<'a> Reader<'a> {
                 is_closed: true,
             },
             unproven: Unproven::default(),
+            last_start: None,
         }
     }
 
@@ -216,6 +219,7 @@ impl<'a> Reader<'a> {
             return Err(ReadError::Corrupted { offset, reason });
         }
         self.unproven.note(header, offset);
+        self.last_start = Some(offset);
         self.offset += header.total_bytes();
         self.chain = Chain {
             previous_crc: header_crc,
@@ -309,7 +313,8 @@ impl<'a> Reader<'a> {
 
     fn ending(self, torn_bytes: u64) -> Ending {
         let is_closed = self.chain.is_closed && torn_bytes == 0;
-        let unproven_from = if is_closed { None } else { self.unproven.from() };
+        // The seal of a clean stop proves all before it, but not itself.
+        let unproven_from = if is_closed { self.last_start } else { self.unproven.from() };
         Ending {
             offset: self.offset,
             torn_bytes,

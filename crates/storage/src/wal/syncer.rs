@@ -30,7 +30,14 @@ impl Syncer {
         let state = Arc::new(State { progress: Mutex::default(), changed: Condvar::new() });
         let thread = {
             let (state, log) = (Arc::clone(&state), Arc::clone(&log));
-            spawn("wal-syncer", &Arc::clone(&log), move || state.run(&log, interval))?
+            spawn("wal-syncer", &Arc::clone(&log), move || {
+                let running = std::panic::AssertUnwindSafe(|| state.run(&log, interval));
+                if std::panic::catch_unwind(running).is_err() {
+                    log.fail(Error::Internal("the syncing thread panicked"));
+                    state.progress.lock().sync_began = None;
+                    state.changed.notify_all();
+                }
+            })?
         };
         Ok(Self { state, interval, thread: Some(thread) })
     }
@@ -56,21 +63,26 @@ impl Drop for Syncer {
 
 impl State {
     fn run(&self, log: &Shared, interval: Duration) {
-        while self.rest(interval) {
-            if log.synced() < log.written() && !log.has_failed() {
-                self.progress.lock().sync_began = Some(Instant::now());
-                if let Err(error) = log.sync() {
-                    log.fail(error);
-                }
+        let mut next = Instant::now() + interval;
+        while self.rest_until(next) {
+            let began = Instant::now();
+            // Counted from when a sync begins: what it missed waits no longer than one further interval.
+            next = began + interval;
+            if log.synced() < log.written() {
+                self.progress.lock().sync_began = Some(began);
+                // A failure poisons the log, which is how everybody learns of it.
+                let is_over = log.sync().is_err();
                 self.progress.lock().sync_began = None;
                 self.changed.notify_all();
+                if is_over {
+                    return;
+                }
             }
         }
     }
 
-    /// Waits for an interval; `false`: it is time to stop.
-    fn rest(&self, interval: Duration) -> bool {
-        let until = Instant::now() + interval;
+    /// Waits; `false`: it is time to stop.
+    fn rest_until(&self, until: Instant) -> bool {
         let mut progress = self.progress.lock();
         while !progress.is_stopping {
             if self.changed.wait_until(&mut progress, until).timed_out() {

@@ -69,17 +69,18 @@ impl Writer {
 
     fn serve(&mut self) -> Result<(), Error> {
         loop {
-            match self.next_work() {
+            let work = self.next_work();
+            // Another thread's sync may have failed; nothing written after it may be acknowledged.
+            if self.shared.check().is_err() {
+                return Ok(());
+            }
+            match work {
                 Work::Write(batch) => self.write(batch)?,
                 Work::Seal => {
                     self.seal(false)?;
                     (self.on_idle)(self.shared.watermark());
                 }
                 Work::Close => return self.close(),
-            }
-            // Another thread's sync may have failed; nothing written after it may be acknowledged.
-            if self.shared.has_failed() {
-                return Ok(());
             }
         }
     }
@@ -88,7 +89,7 @@ impl Writer {
         let shared = Arc::clone(&self.shared);
         let mut tail = shared.tail.lock();
         loop {
-            if !tail.is_empty() {
+            if !tail.is_empty() || shared.check().is_err() {
                 return Work::Write(tail.take(std::mem::take(&mut self.spare)));
             }
             if tail.is_closing && !shared.has_in_flight() {
@@ -99,7 +100,8 @@ impl Writer {
             }
             match self.patience(tail.is_closing) {
                 Some(patience) => {
-                    if shared.work.wait_for(&mut tail, patience).timed_out() {
+                    shared.work.wait_for(&mut tail, patience);
+                    if self.last_write.elapsed() >= LEADER_GRACE {
                         shared.waiters.wake_all(shared.watermark().get());
                     }
                 }
@@ -132,6 +134,7 @@ impl Writer {
         self.is_sealed = false;
         self.last_write = Instant::now();
         self.count(&batch);
+        self.shared.check()?;
         self.shared.set_written(batch.last_lsn);
         if self.shared.syncs_every_batch() {
             self.shared.sync()?;
@@ -197,10 +200,10 @@ impl Writer {
     fn close(&mut self) -> Result<(), Error> {
         // Not beside the sync of the seal: its failure has to be known before the log counts as closed.
         self.syncer = None;
-        if self.shared.has_failed() {
-            return Ok(());
-        }
-        self.seal(true)
+        self.shared.check()?;
+        self.seal(true)?;
+        self.shared.waiters.wake_all(self.shared.watermark().get());
+        Ok(())
     }
 
     fn count(&self, batch: &Batch) {
