@@ -23,7 +23,10 @@ pub const DEFAULT_RESP_SCAN_COUNT: u32 = 10;
 pub const MAX_RESP_ARGUMENTS: usize = 1024 * 1024;
 
 /// Longest glob of a RESP command, in bytes. Matching takes up to the glob's length times the key's length.
-pub const MAX_GLOB_BYTES: usize = 1024;
+pub const MAX_GLOB_BYTES: usize = 256;
+
+/// Longest name of a RESP connection, in bytes; it is kept as long as the connection.
+pub const MAX_CONNECTION_NAME_BYTES: usize = 1024;
 
 /// Quoting makes a byte at most this many bytes long (`\xhh`).
 const MAX_ESCAPED_BYTES_PER_BYTE: usize = 4;

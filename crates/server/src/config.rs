@@ -16,8 +16,9 @@ pub const DEFAULT_MAX_CONNECTIONS: usize = 1000;
 /// The highest `max_connections` that is accepted.
 pub const MAX_CONNECTIONS_LIMIT: usize = 1_000_000;
 
-/// The highest `max_value_bytes` that is accepted: 1 GiB.
-pub const MAX_VALUE_BYTES_LIMIT: usize = 1 << 30;
+/// The highest `max_value_bytes` that is accepted: 512 MiB, so that one command, all of it escaped, stays below
+/// the 4 GiB that a batch of the log may have.
+pub const MAX_VALUE_BYTES_LIMIT: usize = 1 << 29;
 
 /// The highest number of threads that is accepted.
 pub const MAX_THREADS: usize = 1024;

@@ -135,11 +135,11 @@ mod tests {
 
     #[test]
     fn a_mount_is_read_with_and_without_tags() {
-        let mount = |tags| format!("36 35 98:0 / /work rw,noatime {tags}- ext4 /dev/vda rw,errors=continue");
+        let mount = |tags| format!("36 35 98:0 / /data rw,noatime {tags}- ext4 /dev/vda rw,errors=continue");
         for tags in ["", "shared:1 ", "shared:1 master:2 "] {
             let line = mount(tags);
             let parsed = Mount::parse(&line).unwrap();
-            assert_eq!((parsed.folder, parsed.options), ("/work", "rw,noatime"));
+            assert_eq!((parsed.folder, parsed.options), ("/data", "rw,noatime"));
             assert_eq!((parsed.file_system, parsed.device), ("ext4", "/dev/vda"));
         }
         assert_eq!(Mount::parse("36 35 98:0 /"), None);

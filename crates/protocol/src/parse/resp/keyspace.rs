@@ -245,7 +245,7 @@ mod tests {
             panic!("such a value is no longer than a key may be")
         };
         assert_eq!(error_of(command), "ERR value of 9 bytes is over the limit of 8");
-        let glob_error = "ERR pattern of 1025 bytes is over the limit of 1024";
+        let glob_error = "ERR pattern of 257 bytes is over the limit of 256";
         let long_glob = "?".repeat(MAX_GLOB_BYTES + 1);
         for command in ["KEYS", "SCAN 0 MATCH", "CONFIG GET save"] {
             assert_eq!(error(&format!("{command} {long_glob}")), glob_error);

@@ -4,7 +4,7 @@ use super::command::{ANY, COMMANDS, Parsed, Spec, parse_subcommand, spec};
 use super::fault::Refusal;
 use super::frame::Arguments;
 use super::number::integer;
-use crate::limits::MAX_GLOB_BYTES;
+use crate::limits::{MAX_CONNECTION_NAME_BYTES, MAX_GLOB_BYTES};
 use crate::{Command, Credentials, Limits, RespCommand, RespValue, RespVersion, SessionCommand, Shape};
 
 pub(super) fn ping<'a>(mut arguments: Arguments<'a>, _: &Limits) -> Parsed<'a> {
@@ -122,6 +122,9 @@ fn version(text: &[u8]) -> Result<RespVersion, Refusal> {
 }
 
 fn connection_name(name: &[u8]) -> Result<&[u8], Refusal> {
+    if name.len() > MAX_CONNECTION_NAME_BYTES {
+        return Err(Refusal::fixed("ERR Client names have at most 1024 bytes."));
+    }
     if name.iter().all(u8::is_ascii_graphic) {
         return Ok(name);
     }
