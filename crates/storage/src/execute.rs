@@ -78,10 +78,7 @@ impl<S: RecordSink> Executor<'_, S> {
                 }
                 rest = after;
             } else if let Some((op, after)) = rest.split_first() {
-                let reply = match *op {
-                    Op::Keys { prefix, max_keys } => self.keys(prefix, max_keys),
-                    _ => self.reply(op),
-                };
+                let reply = self.reply(op);
                 let is_long_work = matches!(op, Op::Keys { .. } | Op::Scan { .. } | Op::Clear | Op::Stats);
                 if !push(replies, reply, &mut room_bytes) || is_long_work {
                     return;
@@ -94,15 +91,13 @@ impl<S: RecordSink> Executor<'_, S> {
     fn reply(&mut self, op: &Op<'_>) -> Reply {
         match self.execute(op) {
             Ok((outcome, depends_on)) => Reply { depends_on, outcome: Ok(outcome) },
-            Err(error) => Reply { depends_on: Lsn::ZERO, outcome: Err(error) },
+            Err(error) => {
+                // That there are too many keys tells of all of them; other errors tell of the request alone.
+                let tells_of_keys = matches!(error, Error::TooManyKeys { .. });
+                let depends_on = if tells_of_keys { self.sink.appended() } else { Lsn::ZERO };
+                Reply { depends_on, outcome: Err(error) }
+            }
         }
-    }
-
-    /// That there are too many keys depends on all of them, too.
-    fn keys(&self, prefix: &[u8], max_keys: usize) -> Reply {
-        let keys = self.keyspace.keys(prefix, max_keys);
-        let outcome = keys.map(Outcome::Keys).ok_or(Error::TooManyKeys { max_keys });
-        Reply { depends_on: self.sink.appended(), outcome }
     }
 
     fn execute(&mut self, op: &Op<'_>) -> Result<(Outcome, Lsn), Error> {
@@ -140,7 +135,10 @@ impl<S: RecordSink> Executor<'_, S> {
                 let keys = self.keyspace.count();
                 Ok((Outcome::Count(keys), self.sink.appended()))
             }
-            Op::Keys { .. } => Err(Error::Internal("a list of keys is no ordinary operation")),
+            Op::Keys { prefix, max_keys } => {
+                let keys = self.keyspace.keys(prefix, max_keys).ok_or(Error::TooManyKeys { max_keys })?;
+                Ok((Outcome::Keys(keys), self.sink.appended()))
+            }
             Op::Scan { cursor, prefix, limit } => {
                 let page = self.keyspace.scan(cursor, prefix, limit);
                 Ok((Outcome::Page(page), self.sink.appended()))

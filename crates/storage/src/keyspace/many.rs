@@ -102,10 +102,9 @@ impl Keyspace {
         let first_lsn = append(&those_there).get();
         let mut removed = Vec::new();
         for (number, &(hash, key)) in (first_lsn..).zip(&keys) {
-            let shard = shards.get_mut(&shard_index(hash));
-            removed.push(
-                shard.and_then(|shard| shard.delete(self.seed, hash, key, Lsn::new(number), watermark)),
-            );
+            let Some(shard) = shards.get_mut(&shard_index(hash)) else { continue };
+            removed.push(shard.delete(self.seed, hash, key, Lsn::new(number), watermark));
+            shard.clear_some_tombstones(watermark);
         }
         drop(shards);
         drop(removed);
