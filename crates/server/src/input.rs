@@ -54,7 +54,7 @@ impl Input {
     }
 
     /// Reads once, with room for at least a few KiB; the memory never grows beyond `max_bytes` nor beyond
-    /// twice what it holds, small inputs aside.
+    /// three times what it holds, small inputs aside.
     pub(crate) fn poll_read<R: AsyncRead + Unpin>(
         &mut self,
         source: &mut R,
@@ -97,8 +97,10 @@ impl Input {
             (self.start, self.end) = (0, self.len());
             return Ok(());
         }
-        let doubled = self.len().saturating_mul(2).min(max_bytes);
-        self.reallocate(doubled.max(INPUT_BYTES))
+        let doubled = self.len().saturating_mul(2);
+        // A last step from just below the limit would hold nearly twice the limit while it copies.
+        let is_last = doubled >= max_bytes / 3 * 2;
+        self.reallocate(if is_last { max_bytes } else { doubled }.max(INPUT_BYTES))
     }
 
     fn reallocate(&mut self, bytes: usize) -> io::Result<()> {
