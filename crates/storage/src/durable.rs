@@ -39,18 +39,18 @@ impl DurableStore {
     /// [`Error::Corrupted`] if its content is not what this version wrote, the file is then untouched;
     /// [`Error::Io`]; [`Error::InvalidOptions`].
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
-        Self::open_on(&OsFileSystem, path, options)
+        Self::open_on(Arc::new(OsFileSystem), path, options)
     }
 
     /// As [`open`](Self::open), on a file system of your own: tests put faults into one.
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub fn open_on(fs: &dyn FileSystem, path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+    pub fn open_on(fs: Arc<dyn FileSystem>, path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
         if options.max_key_bytes.max(options.max_value_bytes) > MAX_LIMIT_BYTES {
             return Err(Error::InvalidOptions("keys and values may be limited to 1 GiB at most"));
         }
-        let recovered = recover(fs, path.as_ref(), options.sync_policy)?;
+        let recovered = recover(&*fs, path.as_ref(), options.sync_policy)?;
         let keyspace = Arc::new(recovered.keyspace);
         let tombstones = Arc::clone(&keyspace);
         let log = Log::start(recovered.start, move |watermark| tombstones.clear_tombstones(watermark))?;

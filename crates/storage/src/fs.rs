@@ -6,22 +6,54 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Opens files.
+use rustix::fs::FallocateFlags;
+
+/// Opens files and changes directories.
 pub trait FileSystem: Send + Sync {
+    /// The path that `path` leads to once symbolic links are followed; its file need not exist.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf>;
+
     /// Opens the file at `path` for reading and writing, making an empty one if there is none.
     ///
     /// # Errors
     /// What the system says; also when `path` names something else than a regular file.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>>;
 
-    /// Makes the directory entry of the file at `path` durable.
+    /// Makes an empty file at `path`, in the place of the regular file that may be there.
+    ///
+    /// # Errors
+    /// What the system says; also when `path` names something else than a regular file.
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>>;
+
+    /// Gives the file at `from` the name `to`, in the place of the file that has it.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes the file at `path`.
+    ///
+    /// # Errors
+    /// What the system says; [`io::ErrorKind::NotFound`] if there is none.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes what the directory of `path` says of it durable.
     ///
     /// # Errors
     /// What the system says.
     fn sync_parent(&self, path: &Path) -> io::Result<()>;
+
+    /// Bytes that are free where `path` lies.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn free_bytes(&self, path: &Path) -> io::Result<u64>;
 }
 
 /// An open file of a log.
@@ -61,6 +93,18 @@ pub trait LogFile: Send + Sync {
     /// # Errors
     /// What the system says.
     fn set_len(&self, len_bytes: u64) -> io::Result<()>;
+
+    /// Keeps room on the disk for bytes from `offset` on, also beyond the end, which stays where it is.
+    ///
+    /// # Errors
+    /// What the system says; [`io::ErrorKind::StorageFull`] if there is no such room.
+    fn reserve(&self, offset: u64, len_bytes: u64) -> io::Result<()>;
+
+    /// Whether `path` names this file, and not another one that has taken its place.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn is_at(&self, path: &Path) -> io::Result<bool>;
 }
 
 /// Whether a file could be locked.
@@ -80,21 +124,58 @@ pub enum Lock {
 pub struct OsFileSystem;
 
 impl FileSystem for OsFileSystem {
-    fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        match path.canonicalize() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => follow_dangling(path),
+            resolved => resolved,
         }
-        Ok(Arc::new(OsFile(file)))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
+        open_regular(path, false)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
+        open_regular(path, true)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
     }
 
     fn sync_parent(&self, path: &Path) -> io::Result<()> {
-        let parent = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        File::open(parent)?.sync_all()
+        File::open(parent_of(path))?.sync_all()
     }
+
+    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
+        let system = rustix::fs::statvfs(parent_of(path))?;
+        Ok(system.f_bavail.saturating_mul(system.f_frsize))
+    }
+}
+
+/// Where a link leads that leads to nothing yet, or where a file that does not exist would be.
+fn follow_dangling(path: &Path) -> io::Result<PathBuf> {
+    if let Ok(target) = std::fs::read_link(path) {
+        return OsFileSystem.resolve(&parent_of(path).join(target));
+    }
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(parent_of(path).canonicalize()?.join(name))
+}
+
+fn parent_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn open_regular(path: &Path, truncate: bool) -> io::Result<Arc<dyn LogFile>> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(truncate).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    Ok(Arc::new(OsFile(file)))
 }
 
 struct OsFile(File);
@@ -126,6 +207,15 @@ impl LogFile for OsFile {
 
     fn set_len(&self, len_bytes: u64) -> io::Result<()> {
         self.0.set_len(len_bytes)
+    }
+
+    fn reserve(&self, offset: u64, len_bytes: u64) -> io::Result<()> {
+        Ok(rustix::fs::fallocate(&self.0, FallocateFlags::KEEP_SIZE, offset, len_bytes)?)
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let (here, there) = (self.0.metadata()?, std::fs::metadata(path)?);
+        Ok((here.dev(), here.ino()) == (there.dev(), there.ino()))
     }
 }
 

@@ -18,7 +18,7 @@ fn open(path: &Path, sync_policy: SyncPolicy) -> (DurableStore, Arc<Faults>) {
     let fs = FaultyFileSystem::default();
     let mut options = Options::default();
     options.sync_policy = sync_policy;
-    let store = DurableStore::open_on(&fs, path, options).unwrap();
+    let store = DurableStore::open_on(Arc::new(fs.clone()), path, options).unwrap();
     (store, fs.faults)
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use rustvault_storage::fs::{FileSystem, Lock, LogFile};
@@ -31,6 +31,26 @@ impl FileSystem for MemoryFile {
 
     fn sync_parent(&self, _: &Path) -> io::Result<()> {
         Ok(())
+    }
+
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+
+    fn create(&self, _: &Path) -> io::Result<Arc<dyn LogFile>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn remove(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn free_bytes(&self, _: &Path) -> io::Result<u64> {
+        Ok(u64::MAX)
     }
 }
 
@@ -69,6 +89,14 @@ impl LogFile for MemoryFile {
         self.0.lock().unwrap().resize(len_bytes as usize, 0);
         Ok(())
     }
+
+    fn reserve(&self, _: u64, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn is_at(&self, _: &Path) -> io::Result<bool> {
+        Ok(true)
+    }
 }
 
 /// Remembers which bytes were written.
@@ -85,6 +113,26 @@ impl FileSystem for RecordingFile {
 
     fn sync_parent(&self, _: &Path) -> io::Result<()> {
         Ok(())
+    }
+
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+
+    fn create(&self, _: &Path) -> io::Result<Arc<dyn LogFile>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn remove(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn free_bytes(&self, _: &Path) -> io::Result<u64> {
+        Ok(u64::MAX)
     }
 }
 
@@ -113,6 +161,14 @@ impl LogFile for RecordingFile {
     fn set_len(&self, len_bytes: u64) -> io::Result<()> {
         self.file.set_len(len_bytes)
     }
+
+    fn reserve(&self, offset: u64, len_bytes: u64) -> io::Result<()> {
+        self.file.reserve(offset, len_bytes)
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.file.is_at(path)
+    }
 }
 
 type State = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -122,7 +178,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn open(file: &MemoryFile) -> Result<DurableStore, Error> {
-    DurableStore::open_on(file, "the.log", Options::default())
+    DurableStore::open_on(Arc::new(file.clone()), "the.log", Options::default())
 }
 
 async fn state(store: &DurableStore) -> State {
@@ -333,7 +389,7 @@ fn what_nothing_proves_to_be_synced_is_written_again() {
     let (bytes, _) = crashed_log(6);
     let last = batches(&bytes).last().unwrap().clone();
     let file = RecordingFile { file: MemoryFile::of(&bytes), written: Arc::default() };
-    DurableStore::open_on(&file, "the.log", Options::default()).unwrap();
+    DurableStore::open_on(Arc::new(file.clone()), "the.log", Options::default()).unwrap();
     let written = file.written.lock().unwrap();
     assert!(written.iter().any(|range| range.start <= last.start && range.end >= last.end), "{written:?}");
 }
@@ -471,7 +527,7 @@ fn write_the_golden_log() {
     run(async {
         let mut options = Options::default();
         options.sync_policy = SyncPolicy::Always;
-        let store = DurableStore::open_on(&file, "golden", options.clone()).unwrap();
+        let store = DurableStore::open_on(Arc::new(file.clone()), "golden", options.clone()).unwrap();
         store.set(b"user:1", b"jane").await.unwrap();
         store.set(b"user:1", b"john").await.unwrap();
         store.set(b"empty", b"").await.unwrap();
@@ -479,7 +535,7 @@ fn write_the_golden_log() {
         store.delete(b"gone").await.unwrap();
         store.set(&(0..=255).collect::<Vec<u8>>(), &(0..=255).rev().collect::<Vec<u8>>()).await.unwrap();
         let crashed = MemoryFile::of(&file.bytes());
-        let store = DurableStore::open_on(&crashed, "golden", options).unwrap();
+        let store = DurableStore::open_on(Arc::new(crashed.clone()), "golden", options).unwrap();
         store.set(b"after the crash", b"yes").await.unwrap();
         store.close().unwrap();
         std::fs::create_dir_all(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden")).unwrap();

@@ -4,7 +4,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -68,6 +68,26 @@ impl FileSystem for Gate {
     fn sync_parent(&self, path: &Path) -> io::Result<()> {
         OsFileSystem.sync_parent(path)
     }
+
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        OsFileSystem.resolve(path)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
+        Ok(Arc::new(GatedFile { file: OsFileSystem.create(path)?, gate: self.clone() }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        OsFileSystem.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        OsFileSystem.remove(path)
+    }
+
+    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
+        OsFileSystem.free_bytes(path)
+    }
 }
 
 struct GatedFile {
@@ -100,6 +120,14 @@ impl LogFile for GatedFile {
     fn set_len(&self, len_bytes: u64) -> io::Result<()> {
         self.file.set_len(len_bytes)
     }
+
+    fn reserve(&self, offset: u64, len_bytes: u64) -> io::Result<()> {
+        self.file.reserve(offset, len_bytes)
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.file.is_at(path)
+    }
 }
 
 /// A server whose syncs wait at a gate; `a` and `gone` have been written.
@@ -116,8 +144,12 @@ impl GatedServer {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let gate = Gate::default();
-        let store =
-            DurableStore::open_on(&gate, folder.path().join("vault.log"), Options::default()).unwrap();
+        let store = DurableStore::open_on(
+            Arc::new(gate.clone()),
+            folder.path().join("vault.log"),
+            Options::default(),
+        )
+        .unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let addr = listener.local_addr().unwrap();

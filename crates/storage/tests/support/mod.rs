@@ -1,7 +1,7 @@
 //! A file system that misbehaves on request, on top of the real one.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -82,6 +82,27 @@ impl FileSystem for FaultyFileSystem {
     fn sync_parent(&self, path: &Path) -> io::Result<()> {
         OsFileSystem.sync_parent(path)
     }
+
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        OsFileSystem.resolve(path)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
+        let file = OsFileSystem.create(path)?;
+        Ok(Arc::new(FaultyFile { file, faults: Arc::clone(&self.faults) }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        OsFileSystem.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        OsFileSystem.remove(path)
+    }
+
+    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
+        OsFileSystem.free_bytes(path)
+    }
 }
 
 struct FaultyFile {
@@ -135,5 +156,13 @@ impl LogFile for FaultyFile {
 
     fn set_len(&self, len_bytes: u64) -> io::Result<()> {
         self.file.set_len(len_bytes)
+    }
+
+    fn reserve(&self, offset: u64, len_bytes: u64) -> io::Result<()> {
+        self.file.reserve(offset, len_bytes)
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.file.is_at(path)
     }
 }
