@@ -38,6 +38,18 @@ pub enum Error {
         /// The limit.
         max_keys: usize,
     },
+    /// There is no room on the disk; nothing was written. Writes are taken again once there is.
+    #[error(
+        "disk full: the log has no room to grow; reads go on, writes are taken again once there is space"
+    )]
+    DiskFull,
+    /// The entries have reached [`Options::max_memory_bytes`](crate::Options::max_memory_bytes); nothing was
+    /// written. Deleting still works.
+    #[error("the memory limit of {max_bytes} bytes is reached; delete keys or raise the limit")]
+    OutOfMemory {
+        /// The limit.
+        max_bytes: u64,
+    },
     /// The options contradict what the store can do.
     #[error("{0}")]
     InvalidOptions(&'static str),

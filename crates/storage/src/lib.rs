@@ -17,7 +17,8 @@ pub use error::Error;
 pub use keyspace::{Key, Value};
 pub use memory::MemoryStore;
 pub use options::{
-    DEFAULT_MAX_KEY_BYTES, DEFAULT_MAX_VALUE_BYTES, Options, ParseSyncPolicyError, SyncPolicy,
+    DEFAULT_COMPACT_MIN_BYTES, DEFAULT_COMPACT_RATIO, DEFAULT_MAX_KEY_BYTES, DEFAULT_MAX_VALUE_BYTES,
+    LogFormat, Options, ParseSyncPolicyError, SyncPolicy,
 };
 pub use recovery::RecoveryReport;
 pub use store::{Lsn, Op, Outcome, Pair, Reply, ScanPage, Stats, Store};

@@ -8,6 +8,12 @@ pub const DEFAULT_MAX_KEY_BYTES: usize = 64 * 1024;
 /// Longest value, in bytes, unless [`Options`] says otherwise.
 pub const DEFAULT_MAX_VALUE_BYTES: usize = 16 * 1024 * 1024;
 
+/// How many times as large as its live data a log grows before it is compacted, unless [`Options`] says otherwise.
+pub const DEFAULT_COMPACT_RATIO: f64 = 2.0;
+
+/// Size below which a log is not compacted, in bytes, unless [`Options`] says otherwise.
+pub const DEFAULT_COMPACT_MIN_BYTES: u64 = 32 * 1024 * 1024;
+
 /// When a write counts as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -67,8 +73,19 @@ impl fmt::Display for SyncPolicy {
     }
 }
 
+/// How a log is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum LogFormat {
+    /// Checksummed batches of binary records.
+    #[default]
+    Binary,
+    /// A line of JSON for each record, without checksums.
+    Json,
+}
+
 /// How a store behaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Options {
     /// When a write counts as done; [`SyncPolicy::Always`] by default.
@@ -77,6 +94,14 @@ pub struct Options {
     pub max_key_bytes: usize,
     /// Longest value, in bytes; 16 MiB by default, at most 1 GiB.
     pub max_value_bytes: usize,
+    /// How a new log is encoded; a log that is there keeps its format until its next compaction.
+    pub log_format: LogFormat,
+    /// The log is compacted once it is this many times as large as the live data in it; 2 by default.
+    pub compact_ratio: f64,
+    /// The log is not compacted below this size, in bytes; 32 MiB by default.
+    pub compact_min_bytes: u64,
+    /// Most bytes of memory for entries and tables, beyond which writes are refused; no limit by default.
+    pub max_memory_bytes: Option<u64>,
 }
 
 impl Default for Options {
@@ -85,6 +110,10 @@ impl Default for Options {
             sync_policy: SyncPolicy::default(),
             max_key_bytes: DEFAULT_MAX_KEY_BYTES,
             max_value_bytes: DEFAULT_MAX_VALUE_BYTES,
+            log_format: LogFormat::default(),
+            compact_ratio: DEFAULT_COMPACT_RATIO,
+            compact_min_bytes: DEFAULT_COMPACT_MIN_BYTES,
+            max_memory_bytes: None,
         }
     }
 }
