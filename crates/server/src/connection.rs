@@ -17,6 +17,7 @@ use crate::input::INPUT_BYTES;
 use crate::linger;
 use crate::respond::Responder;
 use crate::shared::Shared;
+use crate::worker::ThreadLoad;
 
 /// An idle connection that has sent at most this much of a line keeps it apart and lends no buffers.
 const MAX_RESTING_BYTES: usize = 4 * 1024;
@@ -25,9 +26,10 @@ const MAX_RESTING_BYTES: usize = 4 * 1024;
 pub(crate) async fn serve<S: Store>(
     stream: TcpStream,
     shared: Arc<Shared<S>>,
+    thread: Arc<ThreadLoad>,
     stopping: CancellationToken,
 ) -> io::Result<()> {
-    let mut connection = Connection::new(stream, shared);
+    let mut connection = Connection::new(stream, shared, thread);
     match connection.run(&stopping).await? {
         Closer::Client => Ok(()),
         Closer::Server => linger::close(connection.stream).await,
@@ -45,6 +47,7 @@ struct Connection<S> {
     stream: TcpStream,
     dialect: Dialect,
     shared: Arc<Shared<S>>,
+    thread: Arc<ThreadLoad>,
     /// Held while there is something to do.
     buffers: Option<Box<Buffers>>,
     /// The beginning of a line, while there are no buffers.
@@ -52,9 +55,9 @@ struct Connection<S> {
 }
 
 impl<S: Store> Connection<S> {
-    fn new(stream: TcpStream, shared: Arc<Shared<S>>) -> Self {
+    fn new(stream: TcpStream, shared: Arc<Shared<S>>, thread: Arc<ThreadLoad>) -> Self {
         let dialect = Dialect::new(shared.limits);
-        Self { stream, dialect, shared, buffers: None, resting: Vec::new() }
+        Self { stream, dialect, shared, thread, buffers: None, resting: Vec::new() }
     }
 
     async fn run(&mut self, stopping: &CancellationToken) -> io::Result<Closer> {
@@ -113,8 +116,8 @@ impl<S: Store> Connection<S> {
             return Ok(Some(Closer::Client));
         };
         let Buffers { input, replies, output } = &mut *buffers;
-        let (stream, shared) = (&mut self.stream, &*self.shared);
-        let mut responder = Responder { stream, dialect: &mut self.dialect, output, shared };
+        let (stream, shared, thread) = (&mut self.stream, &*self.shared, &*self.thread);
+        let mut responder = Responder { stream, dialect: &mut self.dialect, output, shared, thread };
         loop {
             let batch = Batch::parse(responder.dialect, input.bytes(), shared);
             responder.answer(&batch, replies).await?;

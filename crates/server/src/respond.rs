@@ -6,7 +6,7 @@ use std::vec;
 
 use bytes::{Buf, BytesMut};
 use rustvault_protocol::{RespValue, Response, Shape, glob_matches};
-use rustvault_storage::{Error, Lsn, Op, Reply, Store};
+use rustvault_storage::{Error, Lsn, Op, Reply, Store, Submission};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
@@ -15,6 +15,7 @@ use crate::batch::{Batch, Slot};
 use crate::dialect::{Dialect, ValueEncoder};
 use crate::execute::{self, Field};
 use crate::shared::Shared;
+use crate::worker::ThreadLoad;
 
 /// The store carries out no further operation of a batch once its replies hold more than this.
 const MAX_REPLY_BYTES: usize = 1024 * 1024;
@@ -35,6 +36,7 @@ pub(crate) struct Responder<'c, S> {
     pub(crate) dialect: &'c mut Dialect,
     pub(crate) output: &'c mut BytesMut,
     pub(crate) shared: &'c Shared<S>,
+    pub(crate) thread: &'c ThreadLoad,
 }
 
 /// What may be revealed of the replies at hand.
@@ -47,7 +49,7 @@ struct Gate {
     failure: Option<Error>,
 }
 
-impl<S: Store> Responder<'_, S> {
+impl<'c, S: Store> Responder<'c, S> {
     /// Carries a batch out and writes its answers, in order; `replies` is working space.
     pub(crate) async fn answer(&mut self, batch: &Batch<'_>, replies: &mut Vec<Reply>) -> io::Result<()> {
         let (ops, slots) = batch.plan();
@@ -56,8 +58,9 @@ impl<S: Store> Responder<'_, S> {
         let mut slots = slots.into_iter().peekable();
         while slots.peek().is_some() {
             replies.clear();
-            ops = self.submit(ops, replies).await?;
-            self.write_answers(&mut slots, replies).await?;
+            let submission;
+            (ops, submission) = self.submit(ops, replies).await?;
+            self.write_answers(&mut slots, replies, submission).await?;
             if !ops.is_empty() {
                 // What came first was long work or large answers: let the thread's other connections have a turn.
                 yield_now().await;
@@ -67,13 +70,17 @@ impl<S: Store> Responder<'_, S> {
     }
 
     /// Has the store carry out as many operations as it wants to; returns those that remain.
-    async fn submit<'o>(&self, ops: &'o [Op<'o>], replies: &mut Vec<Reply>) -> io::Result<&'o [Op<'o>]> {
+    async fn submit<'o>(
+        &self,
+        ops: &'o [Op<'o>],
+        replies: &mut Vec<Reply>,
+    ) -> io::Result<(&'o [Op<'o>], Submission<'c>)> {
         if ops.is_empty() {
-            return Ok(ops);
+            return Ok((ops, Submission::done()));
         }
-        self.shared.store.submit(ops, MAX_REPLY_BYTES, replies).await;
+        let submission = self.shared.store.submit(ops, MAX_REPLY_BYTES, replies).await;
         match ops.get(replies.len()..) {
-            Some(rest) if rest.len() < ops.len() => Ok(rest),
+            Some(rest) if rest.len() < ops.len() => Ok((rest, submission)),
             _ => Err(io::Error::other("the store did not give one reply to each operation")),
         }
     }
@@ -83,12 +90,14 @@ impl<S: Store> Responder<'_, S> {
         &mut self,
         slots: &mut Peekable<vec::IntoIter<Slot<'_>>>,
         replies: &mut Vec<Reply>,
+        submission: Submission<'_>,
     ) -> io::Result<()> {
         let mut gate = Gate {
             highest: replies.iter().map(|reply| reply.depends_on).max().unwrap_or_default(),
             visible: self.shared.store.reply_watermark(),
             failure: None,
         };
+        self.commit(submission, replies.first().is_some_and(|first| first.depends_on > gate.visible)).await;
         let mut replies = replies.drain(..);
         while let Some(slot) =
             slots.next_if(|slot| !matches!(slot, Slot::Asked(_)) || !replies.as_slice().is_empty())
@@ -124,6 +133,18 @@ impl<S: Store> Responder<'_, S> {
             Some(failure) if reply.depends_on > gate.visible => execute::store_error(failure),
             _ => execute::response(reply.outcome, self.shared),
         })
+    }
+
+    /// Has the records of a submit committed; `nothing_precedes` the replies that have to wait for that.
+    async fn commit(&self, submission: Submission<'_>, nothing_precedes: bool) {
+        if !submission.is_pending() || !nothing_precedes {
+            return;
+        }
+        match self.thread.serve_nobody_else() {
+            Some(_blocked) => submission.commit_here(),
+            // The other connections of this thread that have something to do come first: one commit for all.
+            None => yield_now().await,
+        }
     }
 
     async fn put(&mut self, response: Response<Field>, shape: Shape<'_>) -> io::Result<()> {

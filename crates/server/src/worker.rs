@@ -1,6 +1,6 @@
 use std::net::{SocketAddr, TcpStream as StdTcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
 use rustvault_storage::Store;
@@ -24,6 +24,33 @@ pub(crate) struct Admitted {
     pub(crate) permit: OwnedSemaphorePermit,
 }
 
+/// What one thread has to serve.
+#[derive(Debug, Default)]
+pub(crate) struct ThreadLoad {
+    connections: AtomicUsize,
+    /// It waits for a disk, for its only connection.
+    is_blocked: AtomicBool,
+}
+
+impl ThreadLoad {
+    /// The right to block this thread, if it serves one connection only: new ones go to others meanwhile.
+    pub(crate) fn serve_nobody_else(&self) -> Option<Blocked<'_>> {
+        (self.connections.load(Ordering::Relaxed) == 1).then(|| {
+            self.is_blocked.store(true, Ordering::Relaxed);
+            Blocked(self)
+        })
+    }
+}
+
+/// While this lives its thread may be blocked.
+pub(crate) struct Blocked<'a>(&'a ThreadLoad);
+
+impl Drop for Blocked<'_> {
+    fn drop(&mut self) {
+        self.0.is_blocked.store(false, Ordering::Relaxed);
+    }
+}
+
 /// The threads that serve connections, each with a runtime of its own.
 ///
 /// They end once they are [stopped](Self::stop) and their connections have, or when this is dropped.
@@ -42,7 +69,7 @@ pub(crate) struct Workers {
 struct Worker {
     // Bounded by the permits that the connections hold.
     admitted: mpsc::UnboundedSender<Admitted>,
-    connections: Arc<AtomicUsize>,
+    load: Arc<ThreadLoad>,
     thread: JoinHandle<()>,
 }
 
@@ -71,12 +98,12 @@ impl Workers {
         alive: mpsc::Sender<()>,
     ) -> std::io::Result<Worker> {
         let (admitted, inbox) = mpsc::unbounded_channel();
-        let connections = Arc::new(AtomicUsize::new(0));
+        let load = Arc::new(ThreadLoad::default());
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let serving = Serving {
             inbox,
             shared: Arc::clone(shared),
-            connections: Arc::clone(&connections),
+            load: Arc::clone(&load),
             // A token of its own keeps the threads off each other's lock.
             stopping: self.stopping.child_token(),
             aborting: self.aborting.clone(),
@@ -85,14 +112,17 @@ impl Workers {
             let _alive = alive;
             serving.run(runtime);
         })?;
-        Ok(Worker { admitted, connections, thread })
+        Ok(Worker { admitted, load, thread })
     }
 
-    /// Gives a connection to the thread that has the fewest.
+    /// Gives a connection to the thread that has the fewest, and rather to one that is not blocked.
     pub(crate) fn deal(&self, admitted: Admitted) -> Result<(), Error> {
-        let load = |worker: &&Worker| worker.connections.load(Ordering::Relaxed);
+        let load = |worker: &&Worker| {
+            let ThreadLoad { connections, is_blocked } = &*worker.load;
+            (is_blocked.load(Ordering::Relaxed), connections.load(Ordering::Relaxed))
+        };
         let worker = self.workers.iter().min_by_key(load).ok_or(Error::ThreadDied)?;
-        worker.connections.fetch_add(1, Ordering::Relaxed);
+        worker.load.connections.fetch_add(1, Ordering::Relaxed);
         worker.admitted.send(admitted).map_err(|_| Error::ThreadDied)
     }
 
@@ -128,7 +158,7 @@ impl Drop for Workers {
 struct Serving<S> {
     inbox: mpsc::UnboundedReceiver<Admitted>,
     shared: Arc<Shared<S>>,
-    connections: Arc<AtomicUsize>,
+    load: Arc<ThreadLoad>,
     stopping: CancellationToken,
     aborting: CancellationToken,
 }
@@ -161,13 +191,14 @@ impl<S: Store> Serving<S> {
     fn connection(&self, admitted: Admitted) -> impl Future<Output = ()> + use<S> {
         let shared = Arc::clone(&self.shared);
         let stopping = self.stopping.clone();
-        let open = OpenConnection::new(&shared, &self.connections, admitted.permit);
+        let load = Arc::clone(&self.load);
+        let open = OpenConnection::new(&shared, &self.load, admitted.permit);
         async move {
             let _open = open;
             let peer = admitted.peer;
             debug!(%peer, "connection opened");
             let served = match TcpStream::from_std(admitted.stream) {
-                Ok(stream) => connection::serve(stream, shared, stopping).await,
+                Ok(stream) => connection::serve(stream, shared, load, stopping).await,
                 Err(error) => Err(error),
             };
             match served {
@@ -181,21 +212,21 @@ impl<S: Store> Serving<S> {
 /// Counts a connection as open, also when its task panics.
 struct OpenConnection<S> {
     shared: Arc<Shared<S>>,
-    of_thread: Arc<AtomicUsize>,
+    load: Arc<ThreadLoad>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl<S> OpenConnection<S> {
-    fn new(shared: &Arc<Shared<S>>, of_thread: &Arc<AtomicUsize>, permit: OwnedSemaphorePermit) -> Self {
+    fn new(shared: &Arc<Shared<S>>, load: &Arc<ThreadLoad>, permit: OwnedSemaphorePermit) -> Self {
         shared.counters.connections.add(1);
         shared.counters.total_connections.add(1);
-        Self { shared: Arc::clone(shared), of_thread: Arc::clone(of_thread), _permit: permit }
+        Self { shared: Arc::clone(shared), load: Arc::clone(load), _permit: permit }
     }
 }
 
 impl<S> Drop for OpenConnection<S> {
     fn drop(&mut self) {
         self.shared.counters.connections.decrement();
-        self.of_thread.fetch_sub(1, Ordering::Relaxed);
+        self.load.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustvault_storage::{Error, Lsn, MemoryStore, Op, Reply, Store};
+use rustvault_storage::{Error, Lsn, MemoryStore, Op, Reply, Store, Submission};
 use support::{Client, TestServer, config, memory_store};
 use tokio::sync::watch;
 
@@ -38,12 +38,18 @@ impl HeldStore {
 }
 
 impl Store for HeldStore {
-    async fn submit(&self, ops: &[Op<'_>], max_reply_bytes: usize, replies: &mut Vec<Reply>) {
-        self.memory.submit(ops, max_reply_bytes, replies).await;
+    async fn submit(
+        &self,
+        ops: &[Op<'_>],
+        max_reply_bytes: usize,
+        replies: &mut Vec<Reply>,
+    ) -> Submission<'_> {
+        let submission = self.memory.submit(ops, max_reply_bytes, replies).await;
         for (op, reply) in ops.iter().zip(replies) {
             let is_write = matches!(op, Op::Set { .. } | Op::Stats);
             reply.depends_on = if is_write { WRITE } else { Lsn::ZERO };
         }
+        submission
     }
 
     async fn wait(&self, lsn: Lsn) -> Result<(), Error> {
@@ -135,9 +141,14 @@ fn a_stop_answers_what_waits_and_what_the_socket_holds() {
 struct PanickingStore(MemoryStore);
 
 impl Store for PanickingStore {
-    async fn submit(&self, ops: &[Op<'_>], max_reply_bytes: usize, replies: &mut Vec<Reply>) {
+    async fn submit(
+        &self,
+        ops: &[Op<'_>],
+        max_reply_bytes: usize,
+        replies: &mut Vec<Reply>,
+    ) -> Submission<'_> {
         assert!(!ops.contains(&Op::Get { key: b"bang" }), "the test's defect");
-        self.0.submit(ops, max_reply_bytes, replies).await;
+        self.0.submit(ops, max_reply_bytes, replies).await
     }
 
     async fn wait(&self, lsn: Lsn) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use crate::fs::{FileSystem, OsFileSystem};
 use crate::keyspace::Keyspace;
 use crate::recovery::{RecoveryReport, recover};
 use crate::wal::{Admission, Change, Log};
-use crate::{Error, Lsn, Op, Options, Reply, Stats, Store};
+use crate::{Error, Lsn, Op, Options, Reply, Stats, Store, Submission};
 
 /// The largest limit that [`Options`] may set for keys and values: lengths in the log have 32 bits.
 const MAX_LIMIT_BYTES: usize = 1024 * 1024 * 1024;
@@ -79,7 +79,12 @@ impl DurableStore {
 }
 
 impl Store for DurableStore {
-    async fn submit(&self, ops: &[Op<'_>], max_reply_bytes: usize, replies: &mut Vec<Reply>) {
+    async fn submit(
+        &self,
+        ops: &[Op<'_>],
+        max_reply_bytes: usize,
+        replies: &mut Vec<Reply>,
+    ) -> Submission<'_> {
         let Inner { log, keyspace, options, recovery } = &*self.inner;
         let bytes: usize = ops.iter().map(record_bytes).sum();
         let (ops, admission) = match (bytes > 0).then(|| log.try_admit(bytes)) {
@@ -91,9 +96,11 @@ impl Store for DurableStore {
                 reads => (reads, Err(Error::Internal("a read wrote"))),
             },
         };
+        let submission = if admission.is_ok() { Submission::pending(log) } else { Submission::done() };
         let sink = LogSink { log, recovery, admission, records: Vec::new(), starts: Vec::new() };
         let watermark = log.watermark();
         Executor { keyspace, options, watermark, sink }.run(ops, max_reply_bytes, replies);
+        submission
     }
 
     async fn wait(&self, lsn: Lsn) -> Result<(), Error> {

@@ -21,4 +21,4 @@ pub use options::{
     LogFormat, Options, ParseSyncPolicyError, SyncPolicy,
 };
 pub use recovery::RecoveryReport;
-pub use store::{Lsn, Op, Outcome, Pair, Reply, ScanPage, Stats, Store};
+pub use store::{Commit, Lsn, Op, Outcome, Pair, Reply, ScanPage, Stats, Store, Submission};

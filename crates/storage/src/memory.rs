@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use crate::execute::{Executor, NoLog};
 use crate::keyspace::{HashSeed, Keyspace};
-use crate::{Error, Lsn, Op, Options, Reply, Store};
+use crate::{Error, Lsn, Op, Options, Reply, Store, Submission};
 
 /// A store without a log: a cache, or a stand-in for [`DurableStore`](crate::DurableStore) in tests.
 ///
@@ -26,10 +26,16 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    async fn submit(&self, ops: &[Op<'_>], max_reply_bytes: usize, replies: &mut Vec<Reply>) {
+    async fn submit(
+        &self,
+        ops: &[Op<'_>],
+        max_reply_bytes: usize,
+        replies: &mut Vec<Reply>,
+    ) -> Submission<'_> {
         let (keyspace, options) = (&*self.keyspace, &*self.options);
         let mut executor = Executor { keyspace, options, watermark: Lsn::ZERO, sink: NoLog };
         executor.run(ops, max_reply_bytes, replies);
+        Submission::done()
     }
 
     async fn wait(&self, _: Lsn) -> Result<(), Error> {

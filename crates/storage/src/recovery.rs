@@ -170,6 +170,7 @@ impl OpenLog {
             file: Arc::clone(&self.file),
             policy,
             offset: ending.offset + bytes.len() as u64,
+            file_bytes: self.len()?,
             epoch,
             crc_seed,
             previous_crc,

@@ -149,6 +149,63 @@ pub struct ScanPage {
     pub keys: Vec<Key>,
 }
 
+/// The records of a submit, on their way to being durable.
+///
+/// Dropping it has the engine commit them soon.
+pub struct Submission<'a> {
+    engine: Option<&'a dyn Commit>,
+}
+
+/// What commits records.
+pub trait Commit: Sync {
+    /// Has what was submitted committed soon, elsewhere.
+    fn commit_soon(&self);
+
+    /// Commits what was submitted on this thread, which blocks as long as that takes.
+    fn commit_here(&self);
+}
+
+impl<'a> Submission<'a> {
+    /// A submission without records, or whose records need nothing more.
+    pub const fn done() -> Self {
+        Self { engine: None }
+    }
+
+    /// A submission whose records `engine` has yet to commit.
+    pub const fn pending(engine: &'a dyn Commit) -> Self {
+        Self { engine: Some(engine) }
+    }
+
+    /// Whether anything is left to be committed.
+    pub const fn is_pending(&self) -> bool {
+        self.engine.is_some()
+    }
+
+    /// Commits the records on this thread, which blocks for a sync if the policy asks for one.
+    ///
+    /// It saves two hand-overs between threads, and is for a thread that has nobody else to serve.
+    /// [`Store::wait`] then has little or nothing left to wait for, and tells how it went.
+    pub fn commit_here(mut self) {
+        if let Some(engine) = self.engine.take() {
+            engine.commit_here();
+        }
+    }
+}
+
+impl Drop for Submission<'_> {
+    fn drop(&mut self) {
+        if let Some(engine) = self.engine {
+            engine.commit_soon();
+        }
+    }
+}
+
+impl fmt::Debug for Submission<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Submission").field("is_pending", &self.is_pending()).finish()
+    }
+}
+
 /// Figures of a store; those that an engine does not have are 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -194,7 +251,7 @@ pub trait Store: Clone + Send + Sync + 'static {
         ops: &[Op<'_>],
         max_reply_bytes: usize,
         replies: &mut Vec<Reply>,
-    ) -> impl Future<Output = ()> + Send;
+    ) -> impl Future<Output = Submission<'_>> + Send;
 
     /// Waits until replies that depend on `lsn` may be shown.
     ///

@@ -10,11 +10,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::{Semaphore, SetOnce};
 
+use super::appender::{AppendError, Appender};
 use super::syncer::Syncer;
-use super::tail::Tail;
+use super::tail::{Batch, Tail};
 use super::waiters::{Ticket, Waiters};
 use super::writer::Writer;
 use crate::fs::LogFile;
+use crate::store::Commit;
 use crate::{Error, Lsn, Stats, SyncPolicy};
 
 /// Most bytes of records that wait to be written; beyond, writers wait for admission. A single larger
@@ -34,6 +36,8 @@ pub(crate) struct LogStart {
     pub(crate) policy: SyncPolicy,
     /// Where the next batch goes, in bytes from the start of the file.
     pub(crate) offset: u64,
+    /// The file's size; from `offset` on it holds zeros.
+    pub(crate) file_bytes: u64,
     pub(crate) epoch: u32,
     pub(crate) crc_seed: u32,
     pub(crate) previous_crc: u32,
@@ -44,10 +48,11 @@ pub(crate) struct LogStart {
 /// What the writers, the waiters and the log's threads share.
 pub(super) struct Shared {
     pub(super) path: PathBuf,
-    pub(super) file: Arc<dyn LogFile>,
     policy: SyncPolicy,
     pub(super) tail: Mutex<Tail>,
-    /// Tells the writer thread that the tail has records, or is closing.
+    /// Taken before the tail, and held until what was taken out of it is written and synced.
+    appender: Mutex<Appender>,
+    /// Tells the writer thread that the tail has records to be committed, or is closing.
     pub(super) work: Condvar,
     /// A permit per byte that may wait.
     admission: Semaphore,
@@ -58,8 +63,8 @@ pub(super) struct Shared {
     synced: AtomicU64,
     pub(super) waiters: Waiters,
     failure: SetOnce<Error>,
-    /// Held while a sync runs: after a failed one there is no other.
-    syncing: Mutex<()>,
+    /// The file to sync; held while a sync runs: after a failed one there is no other.
+    syncing: Mutex<Arc<dyn LogFile>>,
     pub(super) counters: Counters,
 }
 
@@ -71,15 +76,22 @@ pub(super) struct Counters {
     pub(super) peak_batch_records: AtomicU64,
 }
 
+impl Counters {
+    fn count(&self, batch: &Batch) {
+        self.batches.fetch_add(1, Ordering::Relaxed);
+        self.peak_batch_records.fetch_max(u64::from(batch.records), Ordering::Relaxed);
+    }
+}
+
 impl Log {
     /// Starts the log's threads. `on_idle` is called with the reply watermark when writes have paused.
     pub(crate) fn start(start: LogStart, on_idle: impl Fn(Lsn) + Send + 'static) -> Result<Self, Error> {
         let last_lsn = start.next_lsn.get() - 1;
         let shared = Arc::new(Shared {
             path: start.path.clone(),
-            file: Arc::clone(&start.file),
             policy: start.policy,
             tail: Mutex::new(Tail::new(start.next_lsn, start.last_timestamp_ms)),
+            appender: Mutex::new(Appender::new(&start)),
             work: Condvar::new(),
             admission: Semaphore::new(MAX_WAITING_BYTES as usize),
             in_flight: AtomicUsize::new(0),
@@ -88,14 +100,14 @@ impl Log {
             synced: AtomicU64::new(last_lsn),
             waiters: Waiters::new(),
             failure: SetOnce::new(),
-            syncing: Mutex::new(()),
+            syncing: Mutex::new(Arc::clone(&start.file)),
             counters: Counters { log_bytes: AtomicU64::new(start.offset), ..Counters::default() },
         });
         let syncer = match start.policy {
             SyncPolicy::Interval(interval) => Some(Syncer::start(Arc::clone(&shared), interval)?),
             SyncPolicy::Always | SyncPolicy::Never => None,
         };
-        let writer = Writer::new(Arc::clone(&shared), &start, syncer, Box::new(on_idle));
+        let writer = Writer::new(Arc::clone(&shared), syncer, Box::new(on_idle));
         let thread = spawn("wal-writer", &shared, move || writer.run())?;
         Ok(Self { shared, threads: Mutex::new(vec![thread]) })
     }
@@ -127,7 +139,9 @@ impl Log {
 
     fn admitted(&self, charge: u32) -> Result<Admission<'_>, Error> {
         let admission = Admission { in_flight: InFlight::begin(&self.shared), charge, now_ms: now_ms() };
-        if self.shared.admission.is_closed() { Err(self.shared.refusal()) } else { Ok(admission) }
+        // A failure is known a moment before it ends admission.
+        let is_over = self.shared.admission.is_closed() || self.shared.check().is_err();
+        if is_over { Err(self.shared.refusal()) } else { Ok(admission) }
     }
 
     /// Waits until replies that depend on `lsn` may leave.
@@ -183,6 +197,26 @@ impl Log {
     }
 }
 
+impl Commit for Log {
+    fn commit_soon(&self) {
+        self.shared.announce();
+    }
+
+    fn commit_here(&self) {
+        // A sync may take longer than the interval: that is for the log's own threads.
+        if matches!(self.shared.policy, SyncPolicy::Interval(_)) {
+            return self.commit_soon();
+        }
+        if let Err(error) = self.shared.commit() {
+            self.shared.fail(error);
+        }
+        if !self.shared.waiters.is_empty() {
+            // The writer thread looks after waiters whose leader does not.
+            self.shared.work.notify_one();
+        }
+    }
+}
+
 impl Drop for Log {
     fn drop(&mut self) {
         if let Err(error) = self.close() {
@@ -206,10 +240,6 @@ impl Shared {
         Lsn::new(watermark.load(Ordering::Acquire))
     }
 
-    pub(super) const fn syncs_every_batch(&self) -> bool {
-        matches!(self.policy, SyncPolicy::Always)
-    }
-
     pub(super) fn written(&self) -> Lsn {
         Lsn::new(self.written.load(Ordering::Acquire))
     }
@@ -218,8 +248,78 @@ impl Shared {
         Lsn::new(self.synced.load(Ordering::Acquire))
     }
 
-    pub(super) fn set_written(&self, lsn: Lsn) {
-        self.written.store(lsn.get(), Ordering::Release);
+    /// Has the writer thread commit what the tail holds.
+    pub(super) fn announce(&self) {
+        if self.tail.lock().announce() {
+            self.work.notify_one();
+        }
+    }
+
+    /// Writes what the tail holds, as one batch, and syncs it if the policy says so. Blocks.
+    pub(super) fn commit(&self) -> Result<(), Error> {
+        let mut appender = self.appender.lock();
+        let (batch, was_sealed) = {
+            let mut tail = self.tail.lock();
+            if tail.is_empty() {
+                return Ok(());
+            }
+            let was_sealed = tail.idle().is_none();
+            (tail.take(std::mem::take(&mut appender.spare)), was_sealed)
+        };
+        if was_sealed {
+            // The writer thread sleeps for good while the log is sealed: it has to look after the next seal.
+            self.work.notify_one();
+        }
+        self.write(&mut appender, batch)
+    }
+
+    fn write(&self, appender: &mut Appender, mut batch: Batch) -> Result<(), Error> {
+        let written = appender.write(&mut batch, self.synced());
+        self.check_append(appender, written)?;
+        self.counters.count(&batch);
+        self.check()?;
+        self.written.store(batch.last_lsn.get(), Ordering::Release);
+        if matches!(self.policy, SyncPolicy::Always) {
+            self.sync()?;
+        }
+        self.waiters.wake_leaders(self.watermark().get());
+        self.release(batch.charge);
+        appender.spare = batch.into_spare();
+        Ok(())
+    }
+
+    /// Marks everything so far as complete and synced, which it makes it first, unless something new came.
+    pub(super) fn seal(&self) -> Result<(), Error> {
+        let mut appender = self.appender.lock();
+        if !self.tail.lock().is_empty() {
+            return Ok(());
+        }
+        self.write_seal(&mut appender, false)
+    }
+
+    /// Seals the log behind its last batch.
+    pub(super) fn seal_for_good(&self) -> Result<(), Error> {
+        let mut appender = self.appender.lock();
+        self.write_seal(&mut appender, true)?;
+        let trimmed = appender.trim();
+        self.check_append(&appender, trimmed)
+    }
+
+    fn write_seal(&self, appender: &mut Appender, closed: bool) -> Result<(), Error> {
+        let written = self.written();
+        if self.synced() < written {
+            self.sync()?;
+        }
+        let sealed = appender.write_seal(closed, written);
+        self.check_append(appender, sealed)?;
+        self.sync()?;
+        self.tail.lock().set_sealed();
+        Ok(())
+    }
+
+    fn check_append(&self, appender: &Appender, result: Result<(), AppendError>) -> Result<(), Error> {
+        self.counters.log_bytes.store(appender.offset(), Ordering::Relaxed);
+        result.map_err(|error| error.into_error(|error| self.io_error("write to", error)))
     }
 
     /// Syncs the file; what was written before is durable then.
@@ -227,10 +327,10 @@ impl Shared {
     /// The system tells of an error once: a sync after a failed one would succeed and prove nothing. So
     /// syncs run one at a time, and the first failure is known before the next could begin.
     pub(super) fn sync(&self) -> Result<(), Error> {
-        let _one_at_a_time = self.syncing.lock();
+        let file = self.syncing.lock();
         self.check()?;
         let written = self.written.load(Ordering::Acquire);
-        if let Err(error) = self.file.sync() {
+        if let Err(error) = file.sync() {
             let error = self.io_error("sync", error);
             self.fail(error.clone());
             return Err(error);
@@ -320,7 +420,6 @@ impl<'a> InFlight<'a> {
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.shared.in_flight.fetch_sub(1, Ordering::AcqRel);
-        self.shared.work.notify_one();
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows the keyspace: the log takes encoded changes and gives LSNs.
 
+mod appender;
 mod batch;
 mod format;
 mod group_commit;

@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use super::batch::BATCH_HEADER_BYTES;
 use super::record::set_timestamp;
 use crate::Lsn;
@@ -18,6 +20,10 @@ pub(super) struct Tail {
     charge: u32,
     next_lsn: u64,
     last_timestamp_ms: u64,
+    /// Somebody waits for what is here.
+    is_announced: bool,
+    /// When the last batch was taken; `None` once the log is sealed behind it.
+    unsealed_since: Option<Instant>,
     /// Nothing more will be admitted.
     pub(super) is_closing: bool,
 }
@@ -39,6 +45,8 @@ impl Tail {
             charge: 0,
             next_lsn: next_lsn.get(),
             last_timestamp_ms,
+            is_announced: false,
+            unsealed_since: None,
             is_closing: false,
         }
     }
@@ -80,8 +88,31 @@ impl Tail {
         self.records == 0
     }
 
+    /// Says that what is here is to be committed. `false`: there is nothing, or it was said already.
+    pub(super) fn announce(&mut self) -> bool {
+        let is_news = !self.is_announced && !self.is_empty();
+        self.is_announced |= is_news;
+        is_news
+    }
+
+    pub(super) const fn is_announced(&self) -> bool {
+        self.is_announced
+    }
+
+    /// How long ago the last batch was taken; `None` if the log is sealed behind it.
+    pub(super) fn idle(&self) -> Option<Duration> {
+        self.unsealed_since.map(|since| since.elapsed())
+    }
+
+    /// The log is sealed behind the last batch.
+    pub(super) fn set_sealed(&mut self) {
+        self.unsealed_since = None;
+    }
+
     /// Takes the batch out; `spare` becomes the buffer of the next one.
     pub(super) fn take(&mut self, spare: Vec<u8>) -> Batch {
+        self.is_announced = false;
+        self.unsealed_since = Some(Instant::now());
         let first_lsn = self.next_lsn - u64::from(self.records);
         Batch {
             chunks: std::mem::replace(&mut self.chunks, vec![empty_buffer(spare)]),

@@ -1,13 +1,8 @@
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
-use super::format::crc;
-use super::group_commit::{LogStart, Shared};
+use super::group_commit::Shared;
 use super::syncer::Syncer;
-use super::tail::Batch;
-use crate::fs::write_all_at;
 use crate::{Error, Lsn};
 
 /// A pause in the writes after which the log is sealed, so that its last batch becomes provable.
@@ -19,46 +14,22 @@ const LEADER_GRACE: Duration = Duration::from_millis(10);
 /// How often a closing log looks whether the last admitted writers are done: they never wait, so soon.
 const CLOSING_POLL: Duration = Duration::from_micros(100);
 
-/// The one thread that writes a log.
+/// The log's own thread. It commits what is announced, seals and closes.
 pub(super) struct Writer {
     shared: Arc<Shared>,
     syncer: Option<Syncer>,
     on_idle: Box<dyn Fn(Lsn) + Send>,
-    offset: u64,
-    epoch: u32,
-    crc_seed: u32,
-    previous_crc: u32,
-    is_sealed: bool,
-    last_write: Instant,
-    /// A buffer to be used again.
-    spare: Vec<u8>,
 }
 
 enum Work {
-    Write(Batch),
+    Commit,
     Seal,
     Close,
 }
 
 impl Writer {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        start: &LogStart,
-        syncer: Option<Syncer>,
-        on_idle: Box<dyn Fn(Lsn) + Send>,
-    ) -> Self {
-        Self {
-            shared,
-            syncer,
-            on_idle,
-            offset: start.offset,
-            epoch: start.epoch,
-            crc_seed: start.crc_seed,
-            previous_crc: start.previous_crc,
-            is_sealed: true,
-            last_write: Instant::now(),
-            spare: Vec::new(),
-        }
+    pub(super) fn new(shared: Arc<Shared>, syncer: Option<Syncer>, on_idle: Box<dyn Fn(Lsn) + Send>) -> Self {
+        Self { shared, syncer, on_idle }
     }
 
     pub(super) fn run(mut self) {
@@ -75,9 +46,14 @@ impl Writer {
                 return Ok(());
             }
             match work {
-                Work::Write(batch) => self.write(batch)?,
+                Work::Commit => {
+                    if let Some(syncer) = &self.syncer {
+                        syncer.wait_while_lagging();
+                    }
+                    self.shared.commit()?;
+                }
                 Work::Seal => {
-                    self.seal(false)?;
+                    self.shared.seal()?;
                     (self.on_idle)(self.shared.watermark());
                 }
                 Work::Close => return self.close(),
@@ -85,23 +61,24 @@ impl Writer {
         }
     }
 
-    fn next_work(&mut self) -> Work {
-        let shared = Arc::clone(&self.shared);
+    fn next_work(&self) -> Work {
+        let shared = &*self.shared;
         let mut tail = shared.tail.lock();
         loop {
-            if !tail.is_empty() || shared.check().is_err() {
-                return Work::Write(tail.take(std::mem::take(&mut self.spare)));
+            if tail.is_announced() || shared.check().is_err() {
+                return Work::Commit;
             }
             if tail.is_closing && !shared.has_in_flight() {
-                return Work::Close;
+                return if tail.is_empty() { Work::Close } else { Work::Commit };
             }
-            if !self.is_sealed && self.last_write.elapsed() >= IDLE_BEFORE_SEAL {
+            let idle = tail.idle();
+            if idle.is_some_and(|idle| idle >= IDLE_BEFORE_SEAL) {
                 return Work::Seal;
             }
-            match self.patience(tail.is_closing) {
+            match self.patience(tail.is_closing, idle) {
                 Some(patience) => {
                     shared.work.wait_for(&mut tail, patience);
-                    if self.last_write.elapsed() >= LEADER_GRACE {
+                    if tail.idle().is_none_or(|idle| idle >= LEADER_GRACE) {
                         shared.waiters.wake_all(shared.watermark().get());
                     }
                 }
@@ -111,105 +88,23 @@ impl Writer {
     }
 
     /// How long to wait for work before looking after something else; `None`: there is nothing else.
-    fn patience(&self, is_closing: bool) -> Option<Duration> {
+    fn patience(&self, is_closing: bool, idle: Option<Duration>) -> Option<Duration> {
         if is_closing {
             Some(CLOSING_POLL)
         } else if !self.shared.waiters.is_empty() {
             Some(LEADER_GRACE)
-        } else if !self.is_sealed {
-            Some(IDLE_BEFORE_SEAL.saturating_sub(self.last_write.elapsed()))
         } else {
-            None
+            idle.map(|idle| IDLE_BEFORE_SEAL.saturating_sub(idle))
         }
-    }
-
-    fn write(&mut self, mut batch: Batch) -> Result<(), Error> {
-        if let Some(syncer) = &self.syncer {
-            syncer.wait_while_lagging();
-        }
-        self.frame(&mut batch)?;
-        for chunk in &batch.chunks {
-            self.append(chunk)?;
-        }
-        self.is_sealed = false;
-        self.last_write = Instant::now();
-        self.count(&batch);
-        self.shared.check()?;
-        self.shared.set_written(batch.last_lsn);
-        if self.shared.syncs_every_batch() {
-            self.shared.sync()?;
-        }
-        self.shared.waiters.wake_leaders(self.shared.watermark().get());
-        self.shared.release(batch.charge);
-        self.spare = batch.into_spare();
-        Ok(())
-    }
-
-    /// Writes the batch header into the room before the batch's records.
-    fn frame(&mut self, batch: &mut Batch) -> Result<(), Error> {
-        let mut payload_crc = self.crc_seed;
-        let mut payload_bytes = 0;
-        for (index, chunk) in batch.chunks.iter().enumerate() {
-            let payload = chunk.split_at(if index == 0 { BATCH_HEADER_BYTES } else { 0 }).1;
-            payload_crc = crc(payload_crc, payload);
-            payload_bytes += payload.len();
-        }
-        let header = BatchHeader {
-            kind: BatchKind::Records,
-            jumps: false,
-            epoch: self.epoch,
-            payload_bytes: u32::try_from(payload_bytes)
-                .map_err(|_| Error::Internal("a batch passed 4 GiB"))?,
-            records: batch.records,
-            first_lsn: batch.first_lsn,
-            synced_lsn: self.shared.synced(),
-            previous_crc: self.previous_crc,
-            payload_crc,
-        };
-        let (bytes, header_crc) = header.encode(self.crc_seed);
-        if let Some(room) = batch.chunks.first_mut().and_then(|chunk| chunk.first_chunk_mut()) {
-            *room = bytes;
-        }
-        self.previous_crc = header_crc;
-        Ok(())
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let written = write_all_at(&*self.shared.file, bytes, self.offset);
-        written.map_err(|error| self.shared.io_error("write to", error))?;
-        self.offset += bytes.len() as u64;
-        self.shared.counters.log_bytes.store(self.offset, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Marks everything so far as complete and synced, which it makes it first.
-    fn seal(&mut self, closed: bool) -> Result<(), Error> {
-        let written = self.shared.written();
-        if self.shared.synced() < written {
-            self.shared.sync()?;
-        }
-        let header = BatchHeader::seal(closed, self.epoch, written, self.previous_crc, self.crc_seed);
-        let (bytes, header_crc) = header.encode(self.crc_seed);
-        self.append(&bytes)?;
-        self.shared.sync()?;
-        self.previous_crc = header_crc;
-        self.is_sealed = true;
-        Ok(())
     }
 
     fn close(&mut self) -> Result<(), Error> {
         // Not beside the sync of the seal: its failure has to be known before the log counts as closed.
         self.syncer = None;
         self.shared.check()?;
-        self.seal(true)?;
+        self.shared.seal_for_good()?;
         self.shared.waiters.wake_all(self.shared.watermark().get());
         Ok(())
-    }
-
-    fn count(&self, batch: &Batch) {
-        let counters = &self.shared.counters;
-        counters.batches.fetch_add(1, Ordering::Relaxed);
-        counters.peak_batch_records.fetch_max(u64::from(batch.records), Ordering::Relaxed);
     }
 }
 

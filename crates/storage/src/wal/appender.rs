@@ -1,0 +1,142 @@
+use std::io;
+use std::sync::Arc;
+
+use super::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
+use super::format::crc;
+use super::group_commit::LogStart;
+use super::tail::Batch;
+use crate::fs::{LogFile, write_all_at};
+use crate::{Error, Lsn};
+
+/// How far the file is filled with zeros ahead of the log at one go, at most and at least. A sync of bytes
+/// that overwrite such zeros is cheaper than one of a file that grows, whose size and blocks have to be
+/// written as well.
+const MAX_ZERO_STEP_BYTES: usize = 1024 * 1024;
+const MIN_ZERO_STEP_BYTES: usize = 64 * 1024;
+
+static ZEROS: [u8; MAX_ZERO_STEP_BYTES] = [0; MAX_ZERO_STEP_BYTES];
+
+/// The end of a log's file, where the next batch goes. Whoever holds it is the one that writes.
+pub(super) struct Appender {
+    file: Arc<dyn LogFile>,
+    offset: u64,
+    /// From `offset` to here the file holds zeros; nothing lies behind.
+    zeroed_end: u64,
+    epoch: u32,
+    crc_seed: u32,
+    previous_crc: u32,
+    /// A buffer to be used again.
+    pub(super) spare: Vec<u8>,
+}
+
+impl Appender {
+    pub(super) fn new(start: &LogStart) -> Self {
+        Self {
+            file: Arc::clone(&start.file),
+            offset: start.offset,
+            zeroed_end: start.file_bytes.max(start.offset),
+            epoch: start.epoch,
+            crc_seed: start.crc_seed,
+            previous_crc: start.previous_crc,
+            spare: Vec::new(),
+        }
+    }
+
+    /// Where the log ends, in bytes from the start of the file.
+    pub(super) const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Writes a batch; nothing is synced yet.
+    pub(super) fn write(&mut self, batch: &mut Batch, synced_lsn: Lsn) -> Result<(), AppendError> {
+        let header_crc = self.frame(batch, synced_lsn)?;
+        self.zero_ahead(batch.chunks.iter().map(Vec::len).sum())?;
+        for chunk in &batch.chunks {
+            self.append(chunk)?;
+        }
+        self.previous_crc = header_crc;
+        Ok(())
+    }
+
+    /// Writes a seal behind `last_lsn`, up to which everything is synced.
+    pub(super) fn write_seal(&mut self, closed: bool, last_lsn: Lsn) -> Result<(), AppendError> {
+        let header = BatchHeader::seal(closed, self.epoch, last_lsn, self.previous_crc, self.crc_seed);
+        let (bytes, header_crc) = header.encode(self.crc_seed);
+        self.append(&bytes)?;
+        self.previous_crc = header_crc;
+        Ok(())
+    }
+
+    /// Cuts the zeros off.
+    pub(super) fn trim(&mut self) -> Result<(), AppendError> {
+        self.zeroed_end = self.offset;
+        Ok(self.file.set_len(self.offset)?)
+    }
+
+    /// Writes the batch header into the room before the batch's records; returns its checksum.
+    fn frame(&self, batch: &mut Batch, synced_lsn: Lsn) -> Result<u32, AppendError> {
+        let mut payload_crc = self.crc_seed;
+        let mut payload_bytes = 0;
+        for (index, chunk) in batch.chunks.iter().enumerate() {
+            let payload = chunk.split_at(if index == 0 { BATCH_HEADER_BYTES } else { 0 }).1;
+            payload_crc = crc(payload_crc, payload);
+            payload_bytes += payload.len();
+        }
+        let header = BatchHeader {
+            kind: BatchKind::Records,
+            jumps: false,
+            epoch: self.epoch,
+            payload_bytes: u32::try_from(payload_bytes).map_err(|_| AppendError::BatchTooLarge)?,
+            records: batch.records,
+            first_lsn: batch.first_lsn,
+            synced_lsn,
+            previous_crc: self.previous_crc,
+            payload_crc,
+        };
+        let (bytes, header_crc) = header.encode(self.crc_seed);
+        if let Some(room) = batch.chunks.first_mut().and_then(|chunk| chunk.first_chunk_mut()) {
+            *room = bytes;
+        }
+        Ok(header_crc)
+    }
+
+    /// Makes room of zeros for `bytes`, unless they are so many that growing the file is the smaller cost.
+    fn zero_ahead(&mut self, bytes: usize) -> io::Result<()> {
+        // A small log keeps a small file.
+        let step = (self.offset as usize / 8).clamp(MIN_ZERO_STEP_BYTES, MAX_ZERO_STEP_BYTES);
+        if self.offset + bytes as u64 > self.zeroed_end && bytes < step {
+            write_all_at(&*self.file, ZEROS.split_at(step).0, self.zeroed_end)?;
+            self.zeroed_end += step as u64;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        write_all_at(&*self.file, bytes, self.offset)?;
+        self.offset += bytes.len() as u64;
+        self.zeroed_end = self.zeroed_end.max(self.offset);
+        Ok(())
+    }
+}
+
+/// Why something could not be written.
+pub(super) enum AppendError {
+    Io(io::Error),
+    BatchTooLarge,
+}
+
+impl From<io::Error> for AppendError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl AppendError {
+    /// The error of the log, given what its I/O errors are.
+    pub(super) fn into_error(self, of_io: impl FnOnce(io::Error) -> Error) -> Error {
+        match self {
+            Self::Io(error) => of_io(error),
+            Self::BatchTooLarge => Error::Internal("a batch passed 4 GiB"),
+        }
+    }
+}
