@@ -6,7 +6,7 @@ use crate::execute::{Executor, RecordSink};
 use crate::fs::{FileSystem, OsFileSystem};
 use crate::keyspace::Keyspace;
 use crate::recovery::{RecoveryReport, recover};
-use crate::wal::{Admission, Change, Log};
+use crate::wal::{Admission, Change, Demand, Growth, Log};
 use crate::{Error, Lsn, Op, Options, Reply, Stats, Store, Submission};
 
 /// The largest limit that [`Options`] may set for keys and values: lengths in the log have 32 bits.
@@ -86,18 +86,9 @@ impl Store for DurableStore {
         replies: &mut Vec<Reply>,
     ) -> Submission<'_> {
         let Inner { log, keyspace, options, recovery } = &*self.inner;
-        let bytes: usize = ops.iter().map(record_bytes).sum();
-        let (ops, admission) = match (bytes > 0).then(|| log.try_admit(bytes)) {
-            None => (ops, Err(Error::Internal("an operation wrote without admission"))),
-            Some(Some(admission)) => (ops, admission),
-            Some(None) => match leading_reads(ops) {
-                [] => (ops, log.admit(bytes).await),
-                // Readers never wait for admission.
-                reads => (reads, Err(Error::Internal("a read wrote"))),
-            },
-        };
+        let (ops, admission, refusal) = admit(log, ops).await;
         let submission = if admission.is_ok() { Submission::pending(log) } else { Submission::done() };
-        let sink = LogSink { log, recovery, admission, records: Vec::new(), starts: Vec::new() };
+        let sink = LogSink { log, recovery, admission, refusal, records: Vec::new(), starts: Vec::new() };
         let watermark = log.watermark();
         Executor { keyspace, options, watermark, sink }.run(ops, max_reply_bytes, replies);
         submission
@@ -116,6 +107,50 @@ impl fmt::Debug for DurableStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DurableStore").field("log", &self.inner.log).finish_non_exhaustive()
     }
+}
+
+/// Has the log admit what `ops` may write: all of them, or those in front that only read, since readers
+/// never wait for admission. On a full disk what makes room is admitted alone, beside why the rest is not.
+async fn admit<'o, 'a, 'l>(
+    log: &'l Log,
+    ops: &'o [Op<'a>],
+) -> (&'o [Op<'a>], Result<Admission<'l>, Error>, Option<Error>) {
+    let wanted = demand(ops, |_| true);
+    if wanted == Demand::default() {
+        return (ops, Err(Error::Internal("an operation wrote without admission")), None);
+    }
+    let admission = match log.try_admit(wanted, Growth::Grows) {
+        Some(admission) => admission,
+        None => match leading_reads(ops) {
+            [] => log.admit(wanted, Growth::Grows).await,
+            reads => return (reads, Err(Error::Internal("a read wrote")), None),
+        },
+    };
+    match admission {
+        Err(refusal @ Error::DiskFull) => {
+            let shrinking = demand(ops, |op| growth(op) == Growth::Shrinks);
+            let admission = log.try_admit(shrinking, Growth::Shrinks);
+            (ops, admission.unwrap_or(Err(Error::DiskFull)), Some(refusal))
+        }
+        admission => (ops, admission, None),
+    }
+}
+
+fn growth(op: &Op<'_>) -> Growth {
+    match op {
+        Op::Delete { .. } | Op::DeleteMany { .. } | Op::Clear => Growth::Shrinks,
+        _ => Growth::Grows,
+    }
+}
+
+/// What those operations write at most that `is_meant` picks.
+fn demand(ops: &[Op<'_>], is_meant: impl Fn(&Op<'_>) -> bool) -> Demand {
+    let mut demand = Demand::default();
+    for bytes in ops.iter().filter(|op| is_meant(op)).map(record_bytes).filter(|&bytes| bytes > 0) {
+        demand.record_bytes += bytes;
+        demand.appends += 1;
+    }
+    demand
 }
 
 /// What the operation's record takes in the log; 0 if it has none.
@@ -149,13 +184,18 @@ struct LogSink<'a> {
     log: &'a Log,
     recovery: &'a RecoveryReport,
     admission: Result<Admission<'a>, Error>,
+    /// Why changes that need room are not admitted, when others are.
+    refusal: Option<Error>,
     /// The prepared records, and where each of them begins.
     records: Vec<u8>,
     starts: Vec<usize>,
 }
 
 impl RecordSink for LogSink<'_> {
-    fn check_admitted(&self) -> Result<(), Error> {
+    fn check_admitted(&self, growth: Growth) -> Result<(), Error> {
+        if let (Growth::Grows, Some(refusal)) = (growth, &self.refusal) {
+            return Err(refusal.clone());
+        }
         self.admission.as_ref().map(|_| ()).map_err(Clone::clone)
     }
 

@@ -1,13 +1,13 @@
 use std::iter::once;
 
 use crate::keyspace::{Entry, Key, Keyspace, Seen, Value};
-use crate::wal::Change;
+use crate::wal::{Change, Growth};
 use crate::{Error, Lsn, Op, Options, Outcome, Pair, Reply, ScanPage, Stats};
 
 /// Where an [`Executor`] puts the records of its writes.
 pub(crate) trait RecordSink {
-    /// Whether records may be appended.
-    fn check_admitted(&self) -> Result<(), Error>;
+    /// Whether records of such a change may be appended.
+    fn check_admitted(&self, growth: Growth) -> Result<(), Error>;
 
     /// Encodes the records of changes that belong together.
     fn prepare<'c>(&mut self, changes: impl Iterator<Item = Change<'c>>);
@@ -27,7 +27,7 @@ pub(crate) trait RecordSink {
 pub(crate) struct NoLog;
 
 impl RecordSink for NoLog {
-    fn check_admitted(&self) -> Result<(), Error> {
+    fn check_admitted(&self, _: Growth) -> Result<(), Error> {
         Ok(())
     }
 
@@ -126,7 +126,7 @@ impl<S: RecordSink> Executor<'_, S> {
             Op::SetMany { pairs } => self.set_many(pairs),
             Op::DeleteMany { keys } => self.delete_many(keys),
             Op::Clear => {
-                self.sink.check_admitted()?;
+                self.sink.check_admitted(Growth::Shrinks)?;
                 self.sink.prepare(once(Change::Clear));
                 let lsn = self.keyspace.clear(|| self.sink.append_prepared());
                 Ok((Outcome::Cleared, lsn))
@@ -152,7 +152,7 @@ impl<S: RecordSink> Executor<'_, S> {
 
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(Outcome, Lsn), Error> {
         self.check_pair(key, value)?;
-        self.sink.check_admitted()?;
+        self.sink.check_admitted(Growth::Grows)?;
         self.sink.prepare(once(Change::Set { key, value }));
         let entry = Entry::live(key, value);
         let lsn = self.keyspace.set(entry, self.watermark, || self.sink.append_prepared());
@@ -168,7 +168,7 @@ impl<S: RecordSink> Executor<'_, S> {
         if len_bytes > MAX_PAIRS_BYTES {
             return Err(Error::ValueTooLarge { len_bytes, max_bytes: MAX_PAIRS_BYTES });
         }
-        self.sink.check_admitted()?;
+        self.sink.check_admitted(Growth::Grows)?;
         self.sink.prepare(pairs.iter().map(|(key, value)| Change::Set { key, value }));
         let entries = pairs.iter().map(|(key, value)| Entry::live(key, value)).collect();
         let lsn = self.keyspace.set_many(entries, self.watermark, || self.sink.append_prepared());
@@ -177,7 +177,7 @@ impl<S: RecordSink> Executor<'_, S> {
 
     fn delete(&mut self, key: &[u8]) -> Result<(Outcome, Lsn), Error> {
         self.check_key(key)?;
-        self.sink.check_admitted()?;
+        self.sink.check_admitted(Growth::Shrinks)?;
         self.sink.prepare(once(Change::Delete { key }));
         let (was_there, lsn) = self.keyspace.delete(key, self.watermark, || self.sink.append_prepared());
         Ok((Outcome::Deleted(was_there), lsn))
@@ -188,7 +188,7 @@ impl<S: RecordSink> Executor<'_, S> {
         if keys.is_empty() {
             return Ok((Outcome::Count(0), Lsn::ZERO));
         }
-        self.sink.check_admitted()?;
+        self.sink.check_admitted(Growth::Shrinks)?;
         let (deleted, lsn) = self.keyspace.delete_many(keys, self.watermark, |those_there| {
             self.sink.prepare(those_there.iter().map(|&key| Change::Delete { key }));
             self.sink.append_prepared()

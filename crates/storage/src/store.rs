@@ -230,6 +230,8 @@ pub struct Stats {
     pub records_recovered: u64,
     /// Bytes of a torn tail that recovery dropped at the start.
     pub torn_bytes_dropped: u64,
+    /// The disk is full: writes that need room are refused until there is some.
+    pub is_disk_full: bool,
 }
 
 /// A key-value store: what the server needs of an engine, and what an embedding program uses.

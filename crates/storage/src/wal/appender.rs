@@ -14,6 +14,13 @@ use crate::{Error, Lsn};
 const MAX_ZERO_STEP_BYTES: usize = 1024 * 1024;
 const MIN_ZERO_STEP_BYTES: usize = 64 * 1024;
 
+/// How much room is reserved beyond what is needed, at most and at least.
+const MAX_RESERVE_STEP_BYTES: u64 = 16 * 1024 * 1024;
+const MIN_RESERVE_STEP_BYTES: u64 = 256 * 1024;
+
+/// Less room than this is not worth asking for.
+const LEAST_ROOM_BYTES: u64 = 4096;
+
 static ZEROS: [u8; MAX_ZERO_STEP_BYTES] = [0; MAX_ZERO_STEP_BYTES];
 
 /// The end of a log's file, where the next batch goes. Whoever holds it is the one that writes.
@@ -22,6 +29,8 @@ pub(super) struct Appender {
     offset: u64,
     /// From `offset` to here the file holds zeros; nothing lies behind.
     zeroed_end: u64,
+    /// Up to here the file system keeps room for the file.
+    reserved_end: u64,
     epoch: u32,
     crc_seed: u32,
     previous_crc: u32,
@@ -35,6 +44,7 @@ impl Appender {
             file: Arc::clone(&start.file),
             offset: start.offset,
             zeroed_end: start.file_bytes.max(start.offset),
+            reserved_end: start.offset,
             epoch: start.epoch,
             crc_seed: start.crc_seed,
             previous_crc: start.previous_crc,
@@ -67,9 +77,35 @@ impl Appender {
         Ok(())
     }
 
-    /// Cuts the zeros off.
+    /// Whether so little is reserved beyond `least` that more should be.
+    pub(super) fn is_short_of(&self, least: u64) -> bool {
+        least + self.reserve_step_bytes() / 2 > self.reserved_end
+    }
+
+    /// Reserves room at least up to `least`, or as much as there is; returns where it ends.
+    pub(super) fn reserve(&mut self, least: u64) -> io::Result<u64> {
+        let mut more = (least + self.reserve_step_bytes()).saturating_sub(self.reserved_end);
+        while more >= LEAST_ROOM_BYTES {
+            match self.file.reserve(self.reserved_end, more) {
+                Ok(()) => {
+                    self.reserved_end += more;
+                    break;
+                }
+                Err(error) if is_full(&error) => more /= 2,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_unsupported(&error) => {
+                    self.reserve_by_zeros(self.reserved_end + more)?;
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.reserved_end)
+    }
+
+    /// Cuts the zeros off, and gives reserved room back.
     pub(super) fn trim(&mut self) -> Result<(), AppendError> {
-        self.zeroed_end = self.offset;
+        (self.zeroed_end, self.reserved_end) = (self.offset, self.offset);
         Ok(self.file.set_len(self.offset)?)
     }
 
@@ -105,9 +141,28 @@ impl Appender {
         // A small log keeps a small file.
         let step = (self.offset as usize / 8).clamp(MIN_ZERO_STEP_BYTES, MAX_ZERO_STEP_BYTES);
         if self.offset + bytes as u64 > self.zeroed_end && bytes < step {
-            write_all_at(&*self.file, ZEROS.split_at(step).0, self.zeroed_end)?;
-            self.zeroed_end += step as u64;
+            let room = self.reserved_end.saturating_sub(self.zeroed_end).min(step as u64) as usize;
+            write_all_at(&*self.file, ZEROS.split_at(room).0, self.zeroed_end)?;
+            self.zeroed_end += room as u64;
         }
+        Ok(())
+    }
+
+    fn reserve_step_bytes(&self) -> u64 {
+        (self.offset / 8).clamp(MIN_RESERVE_STEP_BYTES, MAX_RESERVE_STEP_BYTES)
+    }
+
+    /// Where the file system cannot reserve, zeros take the room.
+    fn reserve_by_zeros(&mut self, end: u64) -> io::Result<()> {
+        while self.zeroed_end < end {
+            let room = (end - self.zeroed_end).min(MAX_ZERO_STEP_BYTES as u64) as usize;
+            match write_all_at(&*self.file, ZEROS.split_at(room).0, self.zeroed_end) {
+                Ok(()) => self.zeroed_end += room as u64,
+                Err(error) if is_full(&error) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        self.reserved_end = self.reserved_end.max(self.zeroed_end);
         Ok(())
     }
 
@@ -117,6 +172,15 @@ impl Appender {
         self.zeroed_end = self.zeroed_end.max(self.offset);
         Ok(())
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported
 }
 
 /// Why something could not be written.

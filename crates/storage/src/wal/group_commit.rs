@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::{Semaphore, SetOnce};
 
+use super::admission::MAX_WAITING_BYTES;
 use super::appender::{AppendError, Appender};
+use super::space::Space;
 use super::syncer::Syncer;
 use super::tail::{Batch, Tail};
 use super::waiters::{Ticket, Waiters};
@@ -19,13 +20,9 @@ use crate::fs::LogFile;
 use crate::store::Commit;
 use crate::{Error, Lsn, Stats, SyncPolicy};
 
-/// Most bytes of records that wait to be written; beyond, writers wait for admission. A single larger
-/// record is admitted when nothing else waits.
-const MAX_WAITING_BYTES: u32 = 8 * 1024 * 1024;
-
 /// A log that takes records: shared by all writers, served by one thread.
 pub(crate) struct Log {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -55,9 +52,10 @@ pub(super) struct Shared {
     /// Tells the writer thread that the tail has records to be committed, or is closing.
     pub(super) work: Condvar,
     /// A permit per byte that may wait.
-    admission: Semaphore,
+    pub(super) admission: Semaphore,
+    pub(super) space: Space,
     /// Admissions that may still append.
-    in_flight: AtomicUsize,
+    pub(super) in_flight: AtomicUsize,
     appended: AtomicU64,
     written: AtomicU64,
     synced: AtomicU64,
@@ -70,7 +68,6 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 pub(super) struct Counters {
-    pub(super) log_bytes: AtomicU64,
     pub(super) syncs: AtomicU64,
     pub(super) batches: AtomicU64,
     pub(super) peak_batch_records: AtomicU64,
@@ -94,6 +91,7 @@ impl Log {
             appender: Mutex::new(Appender::new(&start)),
             work: Condvar::new(),
             admission: Semaphore::new(MAX_WAITING_BYTES as usize),
+            space: Space::new(start.offset),
             in_flight: AtomicUsize::new(0),
             appended: AtomicU64::new(last_lsn),
             written: AtomicU64::new(last_lsn),
@@ -101,8 +99,9 @@ impl Log {
             waiters: Waiters::new(),
             failure: SetOnce::new(),
             syncing: Mutex::new(Arc::clone(&start.file)),
-            counters: Counters { log_bytes: AtomicU64::new(start.offset), ..Counters::default() },
+            counters: Counters::default(),
         });
+        shared.make_room()?;
         let syncer = match start.policy {
             SyncPolicy::Interval(interval) => Some(Syncer::start(Arc::clone(&shared), interval)?),
             SyncPolicy::Always | SyncPolicy::Never => None,
@@ -110,38 +109,6 @@ impl Log {
         let writer = Writer::new(Arc::clone(&shared), syncer, Box::new(on_idle));
         let thread = spawn("wal-writer", &shared, move || writer.run())?;
         Ok(Self { shared, threads: Mutex::new(vec![thread]) })
-    }
-
-    /// Waits until `bytes` of records may be appended.
-    ///
-    /// # Errors
-    /// [`Error::Poisoned`], [`Error::Closed`].
-    pub(crate) async fn admit(&self, bytes: usize) -> Result<Admission<'_>, Error> {
-        let charge = charge(bytes);
-        let permit = self.shared.admission.acquire_many(charge).await.map_err(|_| self.shared.refusal())?;
-        permit.forget();
-        self.admitted(charge)
-    }
-
-    /// As [`admit`](Self::admit), but `None` if that would have to wait.
-    pub(crate) fn try_admit(&self, bytes: usize) -> Option<Result<Admission<'_>, Error>> {
-        use tokio::sync::TryAcquireError;
-        let charge = charge(bytes);
-        match self.shared.admission.try_acquire_many(charge) {
-            Ok(permit) => {
-                permit.forget();
-                Some(self.admitted(charge))
-            }
-            Err(TryAcquireError::Closed) => Some(Err(self.shared.refusal())),
-            Err(TryAcquireError::NoPermits) => None,
-        }
-    }
-
-    fn admitted(&self, charge: u32) -> Result<Admission<'_>, Error> {
-        let admission = Admission { in_flight: InFlight::begin(&self.shared), charge, now_ms: now_ms() };
-        // A failure is known a moment before it ends admission.
-        let is_over = self.shared.admission.is_closed() || self.shared.check().is_err();
-        if is_over { Err(self.shared.refusal()) } else { Ok(admission) }
     }
 
     /// Waits until replies that depend on `lsn` may leave.
@@ -172,7 +139,8 @@ impl Log {
 
     pub(crate) fn fill_stats(&self, stats: &mut Stats) {
         let counters = &self.shared.counters;
-        stats.log_bytes = counters.log_bytes.load(Ordering::Relaxed);
+        stats.log_bytes = self.shared.space.log_end();
+        stats.is_disk_full = self.shared.space.is_full();
         stats.syncs = counters.syncs.load(Ordering::Relaxed);
         stats.batches = counters.batches.load(Ordering::Relaxed);
         stats.peak_batch_records = counters.peak_batch_records.load(Ordering::Relaxed);
@@ -186,6 +154,7 @@ impl Log {
     pub(crate) fn close(&self) -> Result<(), Error> {
         self.shared.admission.close();
         fence(Ordering::SeqCst);
+        self.shared.space.wake_all();
         self.shared.tail.lock().is_closing = true;
         self.shared.work.notify_one();
         for thread in self.threads.lock().drain(..) {
@@ -248,6 +217,10 @@ impl Shared {
         Lsn::new(self.synced.load(Ordering::Acquire))
     }
 
+    pub(super) fn set_appended(&self, lsn: Lsn) {
+        self.appended.store(lsn.get(), Ordering::Release);
+    }
+
     /// Has the writer thread commit what the tail holds.
     pub(super) fn announce(&self) {
         if self.tail.lock().announce() {
@@ -275,7 +248,8 @@ impl Shared {
 
     fn write(&self, appender: &mut Appender, mut batch: Batch) -> Result<(), Error> {
         let written = appender.write(&mut batch, self.synced());
-        self.check_append(appender, written)?;
+        self.check_append(written)?;
+        self.space.used(appender.offset(), batch.claim);
         self.counters.count(&batch);
         self.check()?;
         self.written.store(batch.last_lsn.get(), Ordering::Release);
@@ -285,6 +259,30 @@ impl Shared {
         self.waiters.wake_leaders(self.watermark().get());
         self.release(batch.charge);
         appender.spare = batch.into_spare();
+        if !self.space.is_full() && appender.is_short_of(self.space.end_wanted(0)) {
+            self.reserve(appender, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Has the writer thread look for room for a claim of so many bytes.
+    pub(super) fn want_room(&self, bytes: u64) {
+        self.tail.lock().want_room(bytes);
+        self.work.notify_one();
+    }
+
+    /// Reserves the room that is wanted, as far as the disk has it.
+    pub(super) fn make_room(&self) -> Result<(), Error> {
+        let mut appender = self.appender.lock();
+        let wanted_bytes = self.tail.lock().take_wanted_room();
+        self.reserve(&mut appender, wanted_bytes)
+    }
+
+    fn reserve(&self, appender: &mut Appender, wanted_bytes: u64) -> Result<(), Error> {
+        let least = self.space.end_wanted(wanted_bytes);
+        let reserved = appender.reserve(least);
+        let end = reserved.map_err(|error| self.io_error("reserve room for", error))?;
+        self.space.set_reserved(end, end < least);
         Ok(())
     }
 
@@ -301,8 +299,7 @@ impl Shared {
     pub(super) fn seal_for_good(&self) -> Result<(), Error> {
         let mut appender = self.appender.lock();
         self.write_seal(&mut appender, true)?;
-        let trimmed = appender.trim();
-        self.check_append(&appender, trimmed)
+        self.check_append(appender.trim())
     }
 
     fn write_seal(&self, appender: &mut Appender, closed: bool) -> Result<(), Error> {
@@ -310,15 +307,14 @@ impl Shared {
         if self.synced() < written {
             self.sync()?;
         }
-        let sealed = appender.write_seal(closed, written);
-        self.check_append(appender, sealed)?;
+        self.check_append(appender.write_seal(closed, written))?;
+        self.space.used(appender.offset(), 0);
         self.sync()?;
         self.tail.lock().set_sealed();
         Ok(())
     }
 
-    fn check_append(&self, appender: &Appender, result: Result<(), AppendError>) -> Result<(), Error> {
-        self.counters.log_bytes.store(appender.offset(), Ordering::Relaxed);
+    fn check_append(&self, result: Result<(), AppendError>) -> Result<(), Error> {
         result.map_err(|error| error.into_error(|error| self.io_error("write to", error)))
     }
 
@@ -361,6 +357,7 @@ impl Shared {
             tracing::error!(error = message, "the log has failed");
         }
         self.admission.close();
+        self.space.wake_all();
         self.waiters.wake_all(u64::MAX);
         self.work.notify_one();
     }
@@ -369,57 +366,8 @@ impl Shared {
         Error::Io { action, path: self.path.clone(), source: Arc::new(source) }
     }
 
-    fn refusal(&self) -> Error {
+    pub(super) fn refusal(&self) -> Error {
         self.failure.get().cloned().unwrap_or(Error::Closed)
-    }
-}
-
-/// The right to append records of so many bytes.
-pub(crate) struct Admission<'a> {
-    in_flight: InFlight<'a>,
-    /// What goes back if nothing is appended.
-    charge: u32,
-    now_ms: u64,
-}
-
-impl Admission<'_> {
-    /// Appends encoded records, which begin at `starts` in `records`, as one piece; returns the LSN of the
-    /// first. Large ones are taken out of `records`.
-    pub(crate) fn append(&mut self, records: &mut Vec<u8>, starts: &[usize]) -> Lsn {
-        let charge = std::mem::take(&mut self.charge);
-        let shared = self.in_flight.shared;
-        let mut tail = shared.tail.lock();
-        let first_lsn = tail.append(records, starts, self.now_ms, charge);
-        shared.appended.store(tail.next_lsn() - 1, Ordering::Release);
-        first_lsn
-    }
-}
-
-impl Drop for Admission<'_> {
-    fn drop(&mut self) {
-        if self.charge > 0 {
-            self.in_flight.shared.release(self.charge);
-        }
-    }
-}
-
-/// Somebody who is admitted and has not appended yet, which takes no waiting: a closing log waits for them.
-struct InFlight<'a> {
-    shared: &'a Shared,
-}
-
-impl<'a> InFlight<'a> {
-    fn begin(shared: &'a Shared) -> Self {
-        shared.in_flight.fetch_add(1, Ordering::Relaxed);
-        // With the fence in `Log::close`: either we see that admission has ended, or the writer sees us.
-        fence(Ordering::SeqCst);
-        Self { shared }
-    }
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.shared.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -481,13 +429,4 @@ pub(super) fn spawn(
         .name(name.to_owned())
         .spawn(body)
         .map_err(|error| shared.io_error("start a thread for", error))
-}
-
-fn charge(bytes: usize) -> u32 {
-    u32::try_from(bytes).unwrap_or(MAX_WAITING_BYTES).clamp(1, MAX_WAITING_BYTES)
-}
-
-fn now_ms() -> u64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows the keyspace: the log takes encoded changes and gives LSNs.
 
+mod admission;
 mod appender;
 mod batch;
 mod format;
@@ -9,13 +10,16 @@ mod group_commit;
 mod header;
 mod reader;
 mod record;
+mod space;
 mod syncer;
 mod tail;
 mod waiters;
 mod writer;
 
+pub(crate) use admission::{Admission, Demand};
 pub(crate) use batch::{BatchHeader, LSN_STRIDE};
-pub(crate) use group_commit::{Admission, Log, LogStart};
+pub(crate) use group_commit::{Log, LogStart};
 pub(crate) use header::{FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError};
 pub(crate) use reader::{Ending, ReadError, Reader};
 pub(crate) use record::Change;
+pub(crate) use space::Growth;

@@ -18,6 +18,10 @@ pub(super) struct Tail {
     records: u32,
     /// Admitted bytes to give back once the batch is written.
     charge: u32,
+    /// Room in the file that the batch has a claim on.
+    claim: u64,
+    /// Room that somebody waits for, in bytes.
+    wanted_room: u64,
     next_lsn: u64,
     last_timestamp_ms: u64,
     /// Somebody waits for what is here.
@@ -33,6 +37,7 @@ pub(super) struct Batch {
     pub(super) chunks: Vec<Vec<u8>>,
     pub(super) records: u32,
     pub(super) charge: u32,
+    pub(super) claim: u64,
     pub(super) first_lsn: Lsn,
     pub(super) last_lsn: Lsn,
 }
@@ -43,6 +48,8 @@ impl Tail {
             chunks: vec![empty_buffer(Vec::new())],
             records: 0,
             charge: 0,
+            claim: 0,
+            wanted_room: 0,
             next_lsn: next_lsn.get(),
             last_timestamp_ms,
             is_announced: false,
@@ -60,6 +67,7 @@ impl Tail {
         starts: &[usize],
         now_ms: u64,
         charge: u32,
+        claim: u64,
     ) -> Lsn {
         self.last_timestamp_ms = self.last_timestamp_ms.max(now_ms);
         for &start in starts {
@@ -75,6 +83,7 @@ impl Tail {
             u32::try_from(starts.len()).unwrap_or_else(|_| unreachable!("a command has under 2^32 records"));
         self.records += count;
         self.charge += charge;
+        self.claim += claim;
         let first_lsn = Lsn::new(self.next_lsn);
         self.next_lsn += u64::from(count);
         first_lsn
@@ -99,6 +108,19 @@ impl Tail {
         self.is_announced
     }
 
+    /// Somebody waits for room for so many bytes.
+    pub(super) fn want_room(&mut self, bytes: u64) {
+        self.wanted_room = self.wanted_room.max(bytes);
+    }
+
+    pub(super) const fn is_room_wanted(&self) -> bool {
+        self.wanted_room > 0
+    }
+
+    pub(super) fn take_wanted_room(&mut self) -> u64 {
+        std::mem::take(&mut self.wanted_room)
+    }
+
     /// How long ago the last batch was taken; `None` if the log is sealed behind it.
     pub(super) fn idle(&self) -> Option<Duration> {
         self.unsealed_since.map(|since| since.elapsed())
@@ -118,6 +140,7 @@ impl Tail {
             chunks: std::mem::replace(&mut self.chunks, vec![empty_buffer(spare)]),
             records: std::mem::take(&mut self.records),
             charge: std::mem::take(&mut self.charge),
+            claim: std::mem::take(&mut self.claim),
             first_lsn: Lsn::new(first_lsn),
             last_lsn: Lsn::new(self.next_lsn - 1),
         }

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::group_commit::Shared;
 use super::syncer::Syncer;
@@ -19,17 +19,22 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     syncer: Option<Syncer>,
     on_idle: Box<dyn Fn(Lsn) + Send>,
+    room_tried: Instant,
 }
+
+/// How often a full disk is looked at for new room.
+const FULL_DISK_POLL: Duration = Duration::from_millis(250);
 
 enum Work {
     Commit,
+    MakeRoom,
     Seal,
     Close,
 }
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, syncer: Option<Syncer>, on_idle: Box<dyn Fn(Lsn) + Send>) -> Self {
-        Self { shared, syncer, on_idle }
+        Self { shared, syncer, on_idle, room_tried: Instant::now() }
     }
 
     pub(super) fn run(mut self) {
@@ -52,6 +57,10 @@ impl Writer {
                     }
                     self.shared.commit()?;
                 }
+                Work::MakeRoom => {
+                    self.room_tried = Instant::now();
+                    self.shared.make_room()?;
+                }
                 Work::Seal => {
                     self.shared.seal()?;
                     (self.on_idle)(self.shared.watermark());
@@ -70,6 +79,9 @@ impl Writer {
             }
             if tail.is_closing && !shared.has_in_flight() {
                 return if tail.is_empty() { Work::Close } else { Work::Commit };
+            }
+            if tail.is_room_wanted() || self.full_disk_rest().is_some_and(|rest| rest.is_zero()) {
+                return Work::MakeRoom;
             }
             let idle = tail.idle();
             if idle.is_some_and(|idle| idle >= IDLE_BEFORE_SEAL) {
@@ -90,12 +102,19 @@ impl Writer {
     /// How long to wait for work before looking after something else; `None`: there is nothing else.
     fn patience(&self, is_closing: bool, idle: Option<Duration>) -> Option<Duration> {
         if is_closing {
-            Some(CLOSING_POLL)
-        } else if !self.shared.waiters.is_empty() {
-            Some(LEADER_GRACE)
-        } else {
-            idle.map(|idle| IDLE_BEFORE_SEAL.saturating_sub(idle))
+            return Some(CLOSING_POLL);
         }
+        if !self.shared.waiters.is_empty() {
+            return Some(LEADER_GRACE);
+        }
+        let until_seal = idle.map(|idle| IDLE_BEFORE_SEAL.saturating_sub(idle));
+        [until_seal, self.full_disk_rest()].into_iter().flatten().min()
+    }
+
+    /// How long until a full disk is looked at again; `None` if it is not full.
+    fn full_disk_rest(&self) -> Option<Duration> {
+        let is_full = self.shared.space.is_full();
+        is_full.then(|| FULL_DISK_POLL.saturating_sub(self.room_tried.elapsed()))
     }
 
     fn close(&mut self) -> Result<(), Error> {

@@ -1,0 +1,142 @@
+use std::sync::atomic::{Ordering, fence};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{SemaphorePermit, TryAcquireError};
+
+use super::group_commit::{Log, Shared};
+use super::space::{Growth, claim_bytes};
+use crate::{Error, Lsn};
+
+/// Most bytes of records that wait to be written; beyond, writers wait for admission. A single larger
+/// record is admitted when nothing else waits.
+pub(super) const MAX_WAITING_BYTES: u32 = 8 * 1024 * 1024;
+
+/// What somebody wants to append, at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Demand {
+    pub(crate) record_bytes: usize,
+    /// Records that belong together are one append.
+    pub(crate) appends: usize,
+}
+
+/// The right to append records of so many bytes.
+pub(crate) struct Admission<'a> {
+    in_flight: InFlight<'a>,
+    /// What goes back if nothing is appended.
+    charge: u32,
+    /// Room in the file that nothing appended has taken yet.
+    claim: u64,
+    now_ms: u64,
+}
+
+impl Demand {
+    const fn claim_bytes(self) -> u64 {
+        claim_bytes(self.record_bytes, self.appends)
+    }
+
+    fn charge(self) -> u32 {
+        u32::try_from(self.record_bytes).unwrap_or(MAX_WAITING_BYTES).clamp(1, MAX_WAITING_BYTES)
+    }
+}
+
+impl Log {
+    /// Waits until so much may be appended.
+    ///
+    /// # Errors
+    /// [`Error::DiskFull`], [`Error::Poisoned`], [`Error::Closed`].
+    pub(crate) async fn admit(&self, demand: Demand, growth: Growth) -> Result<Admission<'_>, Error> {
+        let shared = &*self.shared;
+        let permit = shared.admission.acquire_many(demand.charge()).await.map_err(|_| shared.refusal())?;
+        let claim = demand.claim_bytes();
+        loop {
+            let changed = shared.space.changed();
+            if shared.space.claim(claim, growth) {
+                return self.admitted(permit, demand);
+            }
+            if shared.space.is_full() {
+                return Err(Error::DiskFull);
+            }
+            shared.want_room(claim);
+            if shared.admission.is_closed() {
+                return Err(shared.refusal());
+            }
+            changed.await;
+        }
+    }
+
+    /// As [`admit`](Self::admit), but `None` if that would have to wait.
+    pub(crate) fn try_admit(&self, demand: Demand, growth: Growth) -> Option<Result<Admission<'_>, Error>> {
+        let shared = &*self.shared;
+        match shared.admission.try_acquire_many(demand.charge()) {
+            Ok(permit) if shared.space.claim(demand.claim_bytes(), growth) => {
+                Some(self.admitted(permit, demand))
+            }
+            Ok(_) => shared.space.is_full().then_some(Err(Error::DiskFull)),
+            Err(TryAcquireError::Closed) => Some(Err(shared.refusal())),
+            Err(TryAcquireError::NoPermits) => None,
+        }
+    }
+
+    fn admitted(&self, permit: SemaphorePermit<'_>, demand: Demand) -> Result<Admission<'_>, Error> {
+        permit.forget();
+        let shared = &*self.shared;
+        let in_flight = InFlight::begin(shared);
+        let (charge, claim) = (demand.charge(), demand.claim_bytes());
+        let admission = Admission { in_flight, charge, claim, now_ms: now_ms() };
+        // A failure is known a moment before it ends admission.
+        let is_over = shared.admission.is_closed() || shared.check().is_err();
+        if is_over { Err(shared.refusal()) } else { Ok(admission) }
+    }
+}
+
+impl Admission<'_> {
+    /// Appends encoded records, which begin at `starts` in `records`, as one piece; returns the LSN of the
+    /// first. Large ones are taken out of `records`.
+    pub(crate) fn append(&mut self, records: &mut Vec<u8>, starts: &[usize]) -> Lsn {
+        let charge = std::mem::take(&mut self.charge);
+        let claim = claim_bytes(records.len(), 1).min(self.claim);
+        self.claim -= claim;
+        let shared = self.in_flight.shared;
+        let mut tail = shared.tail.lock();
+        let first_lsn = tail.append(records, starts, self.now_ms, charge, claim);
+        shared.set_appended(Lsn::new(tail.next_lsn() - 1));
+        first_lsn
+    }
+}
+
+impl Drop for Admission<'_> {
+    fn drop(&mut self) {
+        let shared = self.in_flight.shared;
+        if self.charge > 0 {
+            shared.release(self.charge);
+        }
+        if self.claim > 0 {
+            shared.space.release(self.claim);
+        }
+    }
+}
+
+/// Somebody who is admitted and has not appended yet, which takes no waiting: a closing log waits for them.
+struct InFlight<'a> {
+    shared: &'a Shared,
+}
+
+impl<'a> InFlight<'a> {
+    fn begin(shared: &'a Shared) -> Self {
+        shared.in_flight.fetch_add(1, Ordering::Relaxed);
+        // With the fence in `Log::close`: either we see that admission has ended, or the writer sees us.
+        fence(Ordering::SeqCst);
+        Self { shared }
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.shared.in_flight.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn now_ms() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}
