@@ -33,26 +33,36 @@ pub(crate) enum Change<'a> {
     Clear,
 }
 
-/// What the log keeps of a change. The type is the same for every encoding of the log.
+/// What the log keeps of a change, in every encoding. They differ in how they put the fields of a command:
+/// `S` those of `Set`, `D` those of `Delete`.
 #[derive(Serialize, Deserialize)]
-struct Record<'a> {
+#[serde(deny_unknown_fields)]
+pub(super) struct Record<S, D> {
     /// Milliseconds since the Unix epoch.
-    timestamp: u64,
-    #[serde(borrow)]
-    command: RecordCommand<'a>,
+    pub(super) timestamp: u64,
+    pub(super) command: Command<S, D>,
 }
 
 #[derive(Serialize, Deserialize)]
-enum RecordCommand<'a> {
-    Set {
-        #[serde(borrow)]
-        key: &'a Bytes,
-        value: &'a Bytes,
-    },
-    Delete {
-        key: &'a Bytes,
-    },
+pub(super) enum Command<S, D> {
+    Set(S),
+    Delete(D),
     Clear,
+}
+
+type BinaryRecord<'a> = Record<SetFields<'a>, DeleteFields<'a>>;
+
+#[derive(Serialize, Deserialize)]
+struct SetFields<'a> {
+    #[serde(borrow)]
+    key: &'a Bytes,
+    value: &'a Bytes,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DeleteFields<'a> {
+    #[serde(borrow)]
+    key: &'a Bytes,
 }
 
 /// Why bytes are no record.
@@ -81,10 +91,11 @@ impl<'a> Change<'a> {
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let (kind, command) = match *self {
             Self::Set { key, value } => {
-                (KIND_SET, RecordCommand::Set { key: Bytes::new(key), value: Bytes::new(value) })
+                let fields = SetFields { key: Bytes::new(key), value: Bytes::new(value) };
+                (KIND_SET, Command::Set(fields))
             }
-            Self::Delete { key } => (KIND_DELETE, RecordCommand::Delete { key: Bytes::new(key) }),
-            Self::Clear => (KIND_CLEAR, RecordCommand::Clear),
+            Self::Delete { key } => (KIND_DELETE, Command::Delete(DeleteFields { key: Bytes::new(key) })),
+            Self::Clear => (KIND_CLEAR, Command::Clear),
         };
         let body_bytes = self.encoded_bytes() - RECORD_HEADER_BYTES;
         let body_len =
@@ -92,7 +103,7 @@ impl<'a> Change<'a> {
         out.reserve(self.encoded_bytes());
         out.extend_from_slice(&[kind, 0]);
         out.extend_from_slice(&body_len.to_le_bytes());
-        let record = Record { timestamp: 0, command };
+        let record = BinaryRecord { timestamp: 0, command };
         if encoding(u64::MAX).serialize_into(out, &record).is_err() {
             unreachable!("writing to memory does not fail and the type has no unserialisable part");
         }
@@ -110,13 +121,13 @@ impl<'a> Change<'a> {
         let body_len = u32::from_le_bytes(body_len) as usize;
         let (body, rest) =
             rest.split_at_checked(body_len).ok_or(RecordError::Damaged("a record is cut short"))?;
-        let record: Record<'_> = encoding(body_len as u64)
+        let record: BinaryRecord<'_> = encoding(body_len as u64)
             .deserialize(body)
             .map_err(|_| RecordError::Damaged("the body of a record cannot be read"))?;
         let change = match (kind, record.command) {
-            (KIND_SET, RecordCommand::Set { key, value }) => Self::Set { key, value },
-            (KIND_DELETE, RecordCommand::Delete { key }) => Self::Delete { key },
-            (KIND_CLEAR, RecordCommand::Clear) => Self::Clear,
+            (KIND_SET, Command::Set(SetFields { key, value })) => Self::Set { key, value },
+            (KIND_DELETE, Command::Delete(DeleteFields { key })) => Self::Delete { key },
+            (KIND_CLEAR, Command::Clear) => Self::Clear,
             _ => return Err(RecordError::Damaged("a record's body is not of its kind")),
         };
         Ok((change, record.timestamp, rest))

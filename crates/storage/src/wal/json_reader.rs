@@ -1,0 +1,194 @@
+use std::io::{self, BufRead, BufReader, Read, Take};
+
+use super::json::{self, LineError, OPENING};
+use super::record::Change;
+use crate::Lsn;
+use crate::fs::{LogFile, read_up_to};
+
+/// How much is read at one go.
+const WINDOW_BYTES: usize = 1024 * 1024;
+
+/// Reads a log of JSON lines from front to back and judges what it finds. It changes nothing.
+///
+/// Such a log has no checksums and no marks: what is a torn tail and what is corruption is told from the
+/// lines alone.
+pub(crate) struct JsonReader<'a> {
+    lines: BufReader<Take<FileReader<'a>>>,
+    /// Where the zeros at the end of the file begin, or the end of the file.
+    end: u64,
+    max_line_bytes: usize,
+    /// Where the next line starts.
+    offset: u64,
+    /// The number of the current line, from 1.
+    line_number: u64,
+    records: u64,
+    last_timestamp_ms: u64,
+}
+
+/// How a log ends, when it is sound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct JsonEnding {
+    /// Where the sound part ends.
+    pub(crate) offset: u64,
+    /// Bytes of a torn tail after that, zeros at the end of the file not counted.
+    pub(crate) torn_bytes: u64,
+    /// The last line lacks its newline; one has to come before the next line.
+    pub(crate) lacks_newline: bool,
+    pub(crate) next_lsn: Lsn,
+    pub(crate) last_timestamp_ms: u64,
+    pub(crate) records: u64,
+}
+
+/// Why a log cannot be read.
+#[derive(Debug)]
+pub(crate) enum JsonReadError {
+    Io(io::Error),
+    /// It is some other program's file.
+    Foreign(&'static str),
+    Corrupted {
+        offset: u64,
+        reason: String,
+    },
+}
+
+impl From<io::Error> for JsonReadError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl<'a> JsonReader<'a> {
+    /// A reader of a file of `len` bytes, which holds no line longer than `max_line_bytes`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn new(file: &'a dyn LogFile, len: u64, max_line_bytes: usize) -> io::Result<Self> {
+        let end = end_of_data(file, len)?;
+        let lines = BufReader::with_capacity(WINDOW_BYTES, FileReader { file, offset: 0 }.take(end));
+        Ok(Self { lines, end, max_line_bytes, offset: 0, line_number: 0, records: 0, last_timestamp_ms: 0 })
+    }
+
+    /// Reads every record, in order, into `apply`, and tells how the log ends.
+    ///
+    /// # Errors
+    /// Damage that is not a torn tail, a file that is no log, and what the system says.
+    pub(crate) fn read(mut self, mut apply: impl FnMut(Change<'_>, Lsn)) -> Result<JsonEnding, JsonReadError> {
+        let mut line = Vec::new();
+        loop {
+            let start = self.offset;
+            let lacks_newline = line.last().is_some_and(|&last| last != b'\n');
+            if !self.next_line(&mut line)? {
+                return Ok(self.ending(start, lacks_newline));
+            }
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            match json::decode(&line) {
+                Ok(record) => {
+                    self.records += 1;
+                    self.last_timestamp_ms = self.last_timestamp_ms.max(record.timestamp_ms);
+                    apply(record.change(), Lsn::new(self.records));
+                }
+                Err(error) => return self.judge(start, line, &error),
+            }
+        }
+    }
+
+    /// Puts the next line into `line`, with its newline if it has one; `false`: there is none.
+    fn next_line(&mut self, line: &mut Vec<u8>) -> Result<bool, JsonReadError> {
+        line.clear();
+        self.line_number += 1;
+        let most = self.max_line_bytes as u64;
+        let read = (&mut self.lines).take(most + 1).read_until(b'\n', line)? as u64;
+        if read > most {
+            return Err(self.too_long());
+        }
+        self.offset += read;
+        if read == 0 && self.offset < self.end {
+            return Err(io::Error::other("the file became shorter while it was read").into());
+        }
+        Ok(read > 0)
+    }
+
+    fn too_long(&self) -> JsonReadError {
+        if self.records == 0 {
+            return JsonReadError::Foreign("its first line is too long for a record");
+        }
+        let reason = format!(
+            "line {} is over the {} bytes that the limits on keys and values allow for; raise them if it is sound",
+            self.line_number, self.max_line_bytes
+        );
+        JsonReadError::Corrupted { offset: self.offset, reason }
+    }
+
+    /// Decides whether a bad line is a torn tail, which ends the log, or corruption.
+    ///
+    /// A crash cuts the last line, or leaves sectors that read as zeros. Good lines may follow those, if the
+    /// crash kept later sectors; but as nothing tells what was synced, such a place may also have been sound
+    /// once, and is not dropped.
+    fn judge(mut self, start: u64, mut line: Vec<u8>, error: &LineError) -> Result<JsonEnding, JsonReadError> {
+        let reason = format!("line {} is no record ({error})", self.line_number);
+        let is_last = line.last().is_some_and(|&last| last != b'\n');
+        let has_hole = line.contains(&0);
+        if self.records == 0 && !(begins_as_ours(&line) && (has_hole || is_last && error.is_cut_short())) {
+            return Err(JsonReadError::Foreign("its first line is no record"));
+        }
+        if !is_last && !has_hole {
+            return Err(JsonReadError::Corrupted { offset: start, reason });
+        }
+        while self.next_line(&mut line)? {
+            if json::decode(&line).is_ok() {
+                let reason = format!("{reason}, and there are sound ones after it");
+                return Err(JsonReadError::Corrupted { offset: start, reason });
+            }
+        }
+        Ok(self.ending(start, false))
+    }
+
+    fn ending(self, offset: u64, lacks_newline: bool) -> JsonEnding {
+        JsonEnding {
+            offset,
+            torn_bytes: self.end - offset,
+            lacks_newline,
+            next_lsn: Lsn::new(self.records + 1),
+            last_timestamp_ms: self.last_timestamp_ms,
+            records: self.records,
+        }
+    }
+}
+
+/// Whether a damaged first line shows that it was to be one of ours, as far as the damage lets it.
+fn begins_as_ours(line: &[u8]) -> bool {
+    let sound = line.split(|&byte| byte == 0).next().unwrap_or_default();
+    sound.starts_with(OPENING) || OPENING.starts_with(sound)
+}
+
+/// Where the zeros at the end of the file begin: they are room, or what a crash left of a write.
+fn end_of_data(file: &dyn LogFile, len: u64) -> io::Result<u64> {
+    let mut window = vec![0; WINDOW_BYTES];
+    let mut end = len;
+    while end > 0 {
+        let start = end.saturating_sub(WINDOW_BYTES as u64);
+        let bytes = window.split_at_mut((end - start) as usize).0;
+        let read = read_up_to(file, bytes, start)?;
+        if let Some(last) = bytes.iter().take(read).rposition(|&byte| byte != 0) {
+            return Ok(start + last as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+/// A file as a stream.
+struct FileReader<'a> {
+    file: &'a dyn LogFile,
+    offset: u64,
+}
+
+impl Read for FileReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.offset)?;
+        self.offset += read as u64;
+        Ok(read)
+    }
+}
