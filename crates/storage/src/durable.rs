@@ -50,7 +50,7 @@ impl DurableStore {
         if options.max_key_bytes.max(options.max_value_bytes) > MAX_LIMIT_BYTES {
             return Err(Error::InvalidOptions("keys and values may be limited to 1 GiB at most"));
         }
-        let recovered = recover(&*fs, path.as_ref(), options.sync_policy)?;
+        let recovered = recover(&*fs, path.as_ref(), &options)?;
         let keyspace = Arc::new(recovered.keyspace);
         let tombstones = Arc::clone(&keyspace);
         let log = Log::start(recovered.start, move |watermark| tombstones.clear_tombstones(watermark))?;

@@ -1,5 +1,7 @@
 //! From a file to a keyspace and a log that goes on: open, read, mend, mark the new epoch.
 
+mod json;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -10,7 +12,7 @@ use crate::wal::{
     BatchHeader, Change, Ending, FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError, LSN_STRIDE,
     LogStart, ReadError, Reader,
 };
-use crate::{Error, Lsn, SyncPolicy};
+use crate::{Error, LogFormat, Lsn, Options, SyncPolicy};
 
 /// How much of an unproven tail is rewritten at one go.
 const REWRITE_BYTES: usize = 1024 * 1024;
@@ -39,9 +41,15 @@ pub(crate) struct Recovered {
 /// Opens the log at `path`, or makes one, and restores its keyspace.
 ///
 /// A file that is refused is left as it is. A crash at any step leaves a file that recovers to the same state.
-pub(crate) fn recover(fs: &dyn FileSystem, path: &Path, policy: SyncPolicy) -> Result<Recovered, Error> {
+pub(crate) fn recover(fs: &dyn FileSystem, path: &Path, options: &Options) -> Result<Recovered, Error> {
     let began = Instant::now();
     let log = OpenLog::open(fs, path)?;
+    if json::is_json(&log, options.log_format)? {
+        log.check("sync the directory of", fs.sync_parent(path))?;
+        let (keyspace, start, ending) = json::recover_json(&log, options)?;
+        let report = report(&keyspace, ending.records, ending.torn_bytes, began);
+        return Ok(Recovered { keyspace, start, report });
+    }
     let header = log.header()?;
     // At every open: the process that made the file may have died before it came to this.
     log.check("sync the directory of", fs.sync_parent(path))?;
@@ -50,14 +58,13 @@ pub(crate) fn recover(fs: &dyn FileSystem, path: &Path, policy: SyncPolicy) -> R
     let ending =
         reader.read(|change, lsn| apply(&keyspace, change, lsn)).map_err(|error| log.read_error(error))?;
     log.mend(&ending)?;
-    let start = log.begin_epoch(&header, &ending, policy)?;
-    let report = RecoveryReport {
-        keys: keyspace.count(),
-        records: ending.records,
-        torn_bytes_dropped: ending.torn_bytes,
-        elapsed: began.elapsed(),
-    };
+    let start = log.begin_epoch(&header, &ending, options.sync_policy)?;
+    let report = report(&keyspace, ending.records, ending.torn_bytes, began);
     Ok(Recovered { keyspace, start, report })
+}
+
+fn report(keyspace: &Keyspace, records: u64, torn_bytes_dropped: u64, began: Instant) -> RecoveryReport {
+    RecoveryReport { keys: keyspace.count(), records, torn_bytes_dropped, elapsed: began.elapsed() }
 }
 
 fn apply(keyspace: &Keyspace, change: Change<'_>, lsn: Lsn) {
@@ -169,6 +176,7 @@ impl OpenLog {
             path: self.path.clone(),
             file: Arc::clone(&self.file),
             policy,
+            format: LogFormat::Binary,
             offset: ending.offset + bytes.len() as u64,
             file_bytes: self.len()?,
             epoch,

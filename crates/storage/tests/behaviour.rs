@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use rustvault_storage::{DurableStore, Error, MemoryStore, Op, Options, Outcome, Store, SyncPolicy};
+use rustvault_storage::{
+    DurableStore, Error, LogFormat, MemoryStore, Op, Options, Outcome, Store, SyncPolicy,
+};
 
 fn small_limits() -> Options {
     let mut options = Options::default();
@@ -36,6 +38,17 @@ macro_rules! every_store {
                 async fn $claim() {
                     let folder = tempfile::tempdir().unwrap();
                     let options = super::with_policy(super::SyncPolicy::Always);
+                    super::$claim(super::DurableStore::open(folder.path().join("log"), options).unwrap()).await;
+                }
+            )*
+        }
+        mod durable_json {
+            $(
+                #[tokio::test]
+                async fn $claim() {
+                    let folder = tempfile::tempdir().unwrap();
+                    let mut options = super::with_policy(super::SyncPolicy::Always);
+                    options.log_format = super::LogFormat::Json;
                     super::$claim(super::DurableStore::open(folder.path().join("log"), options).unwrap()).await;
                 }
             )*
@@ -372,13 +385,15 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_durable_store_is_a_map_before_and_after_a_restart(steps in steps()) {
+    fn a_durable_store_is_a_map_before_and_after_a_restart(steps in steps(), is_json in any::<bool>()) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let mut model = BTreeMap::new();
+        let mut options = with_policy(SyncPolicy::Never);
+        options.log_format = if is_json { LogFormat::Json } else { LogFormat::Binary };
         runtime.block_on(async {
-            let store = DurableStore::open(&path, with_policy(SyncPolicy::Never)).unwrap();
+            let store = DurableStore::open(&path, options.clone()).unwrap();
             for step in steps {
                 match step {
                     Step::Set(key, value) => {
@@ -411,7 +426,7 @@ proptest! {
                 }
             }
             drop(store);
-            let store = DurableStore::open(&path, with_policy(SyncPolicy::Never)).unwrap();
+            let store = DurableStore::open(&path, options).unwrap();
             assert_eq!(store.count().await.unwrap(), model.len() as u64);
             for (key, value) in model {
                 assert_eq!(store.get(&[key]).await.unwrap().unwrap(), [value]);

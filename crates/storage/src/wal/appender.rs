@@ -1,12 +1,13 @@
 use std::io;
 use std::sync::Arc;
 
-use super::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
+use super::batch::{BatchHeader, BatchKind};
 use super::format::crc;
 use super::group_commit::LogStart;
+use super::json;
 use super::tail::Batch;
 use crate::fs::{LogFile, write_all_at};
-use crate::{Error, Lsn};
+use crate::{Error, LogFormat, Lsn};
 
 /// How far the file is filled with zeros ahead of the log at one go, at most and at least. A sync of bytes
 /// that overwrite such zeros is cheaper than one of a file that grows, whose size and blocks have to be
@@ -26,6 +27,7 @@ static ZEROS: [u8; MAX_ZERO_STEP_BYTES] = [0; MAX_ZERO_STEP_BYTES];
 /// The end of a log's file, where the next batch goes. Whoever holds it is the one that writes.
 pub(super) struct Appender {
     file: Arc<dyn LogFile>,
+    format: LogFormat,
     offset: u64,
     /// From `offset` to here the file holds zeros; nothing lies behind.
     zeroed_end: u64,
@@ -42,6 +44,7 @@ impl Appender {
     pub(super) fn new(start: &LogStart) -> Self {
         Self {
             file: Arc::clone(&start.file),
+            format: start.format,
             offset: start.offset,
             zeroed_end: start.file_bytes.max(start.offset),
             reserved_end: start.offset,
@@ -59,6 +62,13 @@ impl Appender {
 
     /// Writes a batch; nothing is synced yet.
     pub(super) fn write(&mut self, batch: &mut Batch, synced_lsn: Lsn) -> Result<(), AppendError> {
+        match self.format {
+            LogFormat::Binary => self.write_framed(batch, synced_lsn),
+            LogFormat::Json => self.write_lines(batch),
+        }
+    }
+
+    fn write_framed(&mut self, batch: &mut Batch, synced_lsn: Lsn) -> Result<(), AppendError> {
         let header_crc = self.frame(batch, synced_lsn)?;
         self.zero_ahead(batch.chunks.iter().map(Vec::len).sum())?;
         for chunk in &batch.chunks {
@@ -68,8 +78,22 @@ impl Appender {
         Ok(())
     }
 
-    /// Writes a seal behind `last_lsn`, up to which everything is synced.
+    /// The file of a JSON log holds lines alone: what reads it expects no zeros.
+    fn write_lines(&mut self, batch: &Batch) -> Result<(), AppendError> {
+        let mut lines = Vec::new();
+        for records in batch.payload() {
+            lines.clear();
+            json::transcode(records, &mut lines).map_err(|_| AppendError::BadRecord)?;
+            self.append(&lines)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a seal behind `last_lsn`, up to which everything is synced. JSON logs have none.
     pub(super) fn write_seal(&mut self, closed: bool, last_lsn: Lsn) -> Result<(), AppendError> {
+        if self.format == LogFormat::Json {
+            return Ok(());
+        }
         let header = BatchHeader::seal(closed, self.epoch, last_lsn, self.previous_crc, self.crc_seed);
         let (bytes, header_crc) = header.encode(self.crc_seed);
         self.append(&bytes)?;
@@ -113,8 +137,7 @@ impl Appender {
     fn frame(&self, batch: &mut Batch, synced_lsn: Lsn) -> Result<u32, AppendError> {
         let mut payload_crc = self.crc_seed;
         let mut payload_bytes = 0;
-        for (index, chunk) in batch.chunks.iter().enumerate() {
-            let payload = chunk.split_at(if index == 0 { BATCH_HEADER_BYTES } else { 0 }).1;
+        for payload in batch.payload() {
             payload_crc = crc(payload_crc, payload);
             payload_bytes += payload.len();
         }
@@ -187,6 +210,8 @@ fn is_unsupported(error: &io::Error) -> bool {
 pub(super) enum AppendError {
     Io(io::Error),
     BatchTooLarge,
+    /// What the tail holds is no record.
+    BadRecord,
 }
 
 impl From<io::Error> for AppendError {
@@ -201,6 +226,7 @@ impl AppendError {
         match self {
             Self::Io(error) => of_io(error),
             Self::BatchTooLarge => Error::Internal("a batch passed 4 GiB"),
+            Self::BadRecord => Error::Internal("a record that was to be written cannot be read"),
         }
     }
 }

@@ -18,7 +18,7 @@ use super::waiters::{Ticket, Waiters};
 use super::writer::Writer;
 use crate::fs::LogFile;
 use crate::store::Commit;
-use crate::{Error, Lsn, Stats, SyncPolicy};
+use crate::{Error, LogFormat, Lsn, Stats, SyncPolicy};
 
 /// A log that takes records: shared by all writers, served by one thread.
 pub(crate) struct Log {
@@ -31,6 +31,7 @@ pub(crate) struct LogStart {
     pub(crate) path: PathBuf,
     pub(crate) file: Arc<dyn LogFile>,
     pub(crate) policy: SyncPolicy,
+    pub(crate) format: LogFormat,
     /// Where the next batch goes, in bytes from the start of the file.
     pub(crate) offset: u64,
     /// The file's size; from `offset` on it holds zeros.

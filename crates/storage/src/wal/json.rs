@@ -265,7 +265,20 @@ mod tests {
             + "\"\\u0000\\n\\\"\\\\/ü€😀\u{7f}\u{2028}\"}}}\n";
         assert_eq!(line(bytes, 0), expected);
         let bytes = Change::Set { key: b"k", value: b"\xf0\x9f" };
-        assert_eq!(line(bytes, 0), "{\"timestamp\":0,\"command\":{\"Set\":{\"key\":\"k\",\"value_base64\":\"8J8=\"}}}\n");
+        assert_eq!(
+            line(bytes, 0),
+            "{\"timestamp\":0,\"command\":{\"Set\":{\"key\":\"k\",\"value_base64\":\"8J8=\"}}}\n"
+        );
+    }
+
+    #[test]
+    fn the_lines_of_the_golden_log_are_still_written_so() {
+        let golden = include_str!("../../tests/golden/format-json.log");
+        let (ours, _) = golden.split_once("\n\n").unwrap();
+        for golden in ours.lines() {
+            let read = decode(golden.as_bytes()).unwrap();
+            assert_eq!(line(read.change(), read.timestamp_ms).trim_end(), golden);
+        }
     }
 
     #[test]

@@ -72,7 +72,10 @@ impl<'a> JsonReader<'a> {
     ///
     /// # Errors
     /// Damage that is not a torn tail, a file that is no log, and what the system says.
-    pub(crate) fn read(mut self, mut apply: impl FnMut(Change<'_>, Lsn)) -> Result<JsonEnding, JsonReadError> {
+    pub(crate) fn read(
+        mut self,
+        mut apply: impl FnMut(Change<'_>, Lsn),
+    ) -> Result<JsonEnding, JsonReadError> {
         let mut line = Vec::new();
         loop {
             let start = self.offset;
@@ -126,11 +129,16 @@ impl<'a> JsonReader<'a> {
     /// A crash cuts the last line, or leaves sectors that read as zeros. Good lines may follow those, if the
     /// crash kept later sectors; but as nothing tells what was synced, such a place may also have been sound
     /// once, and is not dropped.
-    fn judge(mut self, start: u64, mut line: Vec<u8>, error: &LineError) -> Result<JsonEnding, JsonReadError> {
+    fn judge(
+        mut self,
+        start: u64,
+        mut line: Vec<u8>,
+        error: &LineError,
+    ) -> Result<JsonEnding, JsonReadError> {
         let reason = format!("line {} is no record ({error})", self.line_number);
         let is_last = line.last().is_some_and(|&last| last != b'\n');
         let has_hole = line.contains(&0);
-        if self.records == 0 && !(begins_as_ours(&line) && (has_hole || is_last && error.is_cut_short())) {
+        if self.records == 0 && !is_torn_first_line(&line, error) {
             return Err(JsonReadError::Foreign("its first line is no record"));
         }
         if !is_last && !has_hole {
@@ -157,10 +165,15 @@ impl<'a> JsonReader<'a> {
     }
 }
 
-/// Whether a damaged first line shows that it was to be one of ours, as far as the damage lets it.
-fn begins_as_ours(line: &[u8]) -> bool {
-    let sound = line.split(|&byte| byte == 0).next().unwrap_or_default();
-    sound.starts_with(OPENING) || OPENING.starts_with(sound)
+/// Whether a bad first line shows that a crash cut one of ours: any file may begin with a brace.
+fn is_torn_first_line(line: &[u8], error: &LineError) -> bool {
+    if line.contains(&0) {
+        line.starts_with(OPENING)
+    } else {
+        !line.ends_with(b"\n")
+            && error.is_cut_short()
+            && (line.starts_with(OPENING) || OPENING.starts_with(line))
+    }
 }
 
 /// Where the zeros at the end of the file begin: they are room, or what a crash left of a write.
@@ -190,5 +203,41 @@ impl Read for FileReader<'_> {
         let read = self.file.read_at(buffer, self.offset)?;
         self.offset += read as u64;
         Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::{FileSystem, OsFileSystem};
+
+    const CLEAR: &str = "{\"timestamp\":1,\"command\":\"Clear\"}\n";
+
+    fn read(content: &str, max_line_bytes: usize) -> Result<JsonEnding, JsonReadError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        std::fs::write(&path, content).unwrap();
+        let file = OsFileSystem.open(&path).unwrap();
+        JsonReader::new(&*file, content.len() as u64, max_line_bytes).unwrap().read(|_, _| {})
+    }
+
+    #[test]
+    fn a_line_over_the_limit_is_refused_and_names_the_place() {
+        let log = format!("{CLEAR} {CLEAR}{CLEAR}");
+        assert_eq!(read(&log, CLEAR.len() + 1).unwrap().records, 3);
+        match read(&log, CLEAR.len()) {
+            Err(JsonReadError::Corrupted { offset, reason }) => {
+                assert_eq!(offset, CLEAR.len() as u64);
+                assert!(reason.starts_with("line 2 is over"), "{reason}");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(matches!(read(&log, 10), Err(JsonReadError::Foreign(_))));
+    }
+
+    #[test]
+    fn lsns_count_the_records() {
+        let ending = read(&format!("{CLEAR}\n{CLEAR}"), 100).unwrap();
+        assert_eq!(ending.next_lsn, Lsn::new(3));
     }
 }

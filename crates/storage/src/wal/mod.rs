@@ -22,6 +22,7 @@ pub(crate) use admission::{Admission, Demand};
 pub(crate) use batch::{BatchHeader, LSN_STRIDE};
 pub(crate) use group_commit::{Log, LogStart};
 pub(crate) use header::{FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError};
+pub(crate) use json::max_line_bytes;
 pub(crate) use json_reader::{JsonEnding, JsonReadError, JsonReader};
 pub(crate) use reader::{Ending, ReadError, Reader};
 pub(crate) use record::Change;

@@ -148,6 +148,12 @@ impl Tail {
 }
 
 impl Batch {
+    /// The records, in pieces that hold whole ones.
+    pub(super) fn payload(&self) -> impl Iterator<Item = &[u8]> {
+        let header_bytes = std::iter::once(BATCH_HEADER_BYTES).chain(std::iter::repeat(0));
+        self.chunks.iter().zip(header_bytes).map(|(chunk, header_bytes)| chunk.split_at(header_bytes).1)
+    }
+
     /// Its first buffer, to be used again.
     pub(super) fn into_spare(self) -> Vec<u8> {
         self.chunks

@@ -1,0 +1,113 @@
+//! Recovery of a log of JSON lines.
+
+use std::io;
+use std::ops::Range;
+
+use super::{HashSeed, Keyspace, OpenLog, REWRITE_BYTES, apply};
+use crate::fs::{read_up_to, write_all_at};
+use crate::options::{DEFAULT_MAX_KEY_BYTES, DEFAULT_MAX_VALUE_BYTES};
+use crate::wal::{JsonEnding, JsonReadError, JsonReader, LogStart, max_line_bytes};
+use crate::{Error, LogFormat, Options};
+
+/// How much of the start of a file is looked at to tell what it is.
+const LOOK_BYTES: usize = 4096;
+
+/// How much of the end of a log is written again: more than the log's writer writes between two syncs,
+/// unless a single record is larger.
+const UNPROVEN_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Whether the log is one of JSON lines, or becomes one because nothing is there yet.
+pub(super) fn is_json(log: &OpenLog, format_of_new: LogFormat) -> Result<bool, Error> {
+    let mut start = [0; LOOK_BYTES];
+    let read = log.check("read", read_up_to(&*log.file, &mut start, 0))?;
+    match start.split_at(read).0.trim_ascii_start().first() {
+        Some(b'{') => Ok(true),
+        Some(0) | None => Ok(format_of_new == LogFormat::Json && log.is_blank()?),
+        Some(_) => Ok(false),
+    }
+}
+
+/// Restores the keyspace of a log of JSON lines and makes the file ready for more of them.
+///
+/// There is no header to keep the hash seed in, so `SCAN` cursors do not survive a restart.
+pub(super) fn recover_json(
+    log: &OpenLog,
+    options: &Options,
+) -> Result<(Keyspace, LogStart, JsonEnding), Error> {
+    let keyspace = Keyspace::new(HashSeed(crate::random::bytes()?));
+    // What was written under larger limits than today's stays readable, up to the usual ones.
+    let longest = max_line_bytes(
+        options.max_key_bytes.max(DEFAULT_MAX_KEY_BYTES),
+        options.max_value_bytes.max(DEFAULT_MAX_VALUE_BYTES),
+    );
+    let len = log.len()?;
+    let reader = log.check("read", JsonReader::new(&*log.file, len, longest))?;
+    let ending =
+        reader.read(|change, lsn| apply(&keyspace, change, lsn)).map_err(|error| read_error(log, error))?;
+    let offset = mend(log, &ending, len)?;
+    let start = LogStart {
+        path: log.path.clone(),
+        file: log.file.clone(),
+        policy: options.sync_policy,
+        format: LogFormat::Json,
+        offset,
+        file_bytes: offset,
+        epoch: 0,
+        crc_seed: 0,
+        previous_crc: 0,
+        next_lsn: ending.next_lsn,
+        last_timestamp_ms: ending.last_timestamp_ms,
+    };
+    Ok((keyspace, start, ending))
+}
+
+/// Cuts off a torn tail and zeros, ends the last line, and makes sure, as far as can be, that what was read
+/// is what the disk has; returns where the next line goes.
+fn mend(log: &OpenLog, ending: &JsonEnding, len: u64) -> Result<u64, Error> {
+    if ending.torn_bytes > 0 {
+        // First made zeros: should a crash undo the cut after more was written, then no torn bytes follow it.
+        overwrite(log, ending.offset..ending.offset + ending.torn_bytes, |piece, _| {
+            piece.fill(0);
+            Ok(())
+        })?;
+        log.check("sync", log.file.sync())?;
+    }
+    if len > ending.offset {
+        log.check("cut the end of", log.file.set_len(ending.offset))?;
+    }
+    // Nothing tells what was synced.
+    overwrite(log, ending.offset.saturating_sub(UNPROVEN_BYTES)..ending.offset, |piece, at| {
+        read_up_to(&*log.file, piece, at).map(drop)
+    })?;
+    let end: &[u8] = if ending.lacks_newline { b"\n" } else { b"" };
+    log.check("write to", write_all_at(&*log.file, end, ending.offset))?;
+    log.check("sync", log.file.sync())?;
+    Ok(ending.offset + end.len() as u64)
+}
+
+/// Writes what `fill` gives for each piece of a range.
+fn overwrite(
+    log: &OpenLog,
+    range: Range<u64>,
+    fill: impl Fn(&mut [u8], u64) -> io::Result<()>,
+) -> Result<(), Error> {
+    let mut buffer = vec![0; REWRITE_BYTES];
+    let mut at = range.start;
+    while at < range.end {
+        let want = (range.end - at).min(REWRITE_BYTES as u64) as usize;
+        let piece = buffer.split_at_mut(want).0;
+        log.check("read", fill(piece, at))?;
+        log.check("write to", write_all_at(&*log.file, piece, at))?;
+        at += want as u64;
+    }
+    Ok(())
+}
+
+fn read_error(log: &OpenLog, error: JsonReadError) -> Error {
+    let path = log.path.clone();
+    match error {
+        JsonReadError::Io(error) => super::io_error("read", &path, error),
+        JsonReadError::Foreign(reason) => Error::NotALog { path, reason },
+        JsonReadError::Corrupted { offset, reason } => Error::Corrupted { path, offset, reason },
+    }
+}
