@@ -80,7 +80,7 @@ pub enum LogFormat {
     /// Checksummed batches of binary records.
     #[default]
     Binary,
-    /// A line of JSON for each record, without checksums.
+    /// A line of JSON for each record: for standard tools. Without checksums, it promises less after a crash.
     Json,
 }
 

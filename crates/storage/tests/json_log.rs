@@ -10,6 +10,8 @@ use tempfile::TempDir;
 const SET: &str = r#"{"timestamp":1640995200000,"command":{"Set":{"key":"user:1","value":"john"}}}"#;
 const DELETE: &str = r#"{"timestamp":1640995201000,"command":{"Delete":{"key":"user:1"}}}"#;
 
+const OPENING: &str = "{\"timestamp\":";
+
 type State = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// A file that is a log, or is to become one.
@@ -174,6 +176,17 @@ fn a_log_cut_anywhere_gives_its_whole_lines_and_takes_more() {
         close(store);
         assert_eq!(commands(&log.text()).len(), whole + 1, "cut at {cut}");
         assert_eq!(log.state().len(), whole.min(2) + 1, "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_torn_first_line_leaves_a_new_log() {
+    for torn in ["{", "{\"timest", &SET[..40], &format!("\n \n{}", &SET[..40]), &format!("{OPENING}\0\n")] {
+        let log = LogFile::of(torn);
+        let store = log.open().unwrap();
+        assert_eq!(store.recovery().torn_bytes_dropped, torn.len() as u64);
+        close(store);
+        assert_eq!(log.text(), "");
     }
 }
 

@@ -150,7 +150,9 @@ impl<'a> JsonReader<'a> {
                 return Err(JsonReadError::Corrupted { offset: start, reason });
             }
         }
-        Ok(self.ending(start, false))
+        // Of a log without any record nothing stays, not even blank lines: those alone are no log.
+        let offset = if self.records == 0 { 0 } else { start };
+        Ok(self.ending(offset, false))
     }
 
     fn ending(self, offset: u64, lacks_newline: bool) -> JsonEnding {
