@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{SemaphorePermit, TryAcquireError};
 
 use super::group_commit::{Log, Shared};
-use super::space::{Growth, claim_bytes};
+use super::space::Growth;
 use crate::{Error, Lsn};
 
 /// Most bytes of records that wait to be written; beyond, writers wait for admission. A single larger
@@ -30,10 +30,6 @@ pub(crate) struct Admission<'a> {
 }
 
 impl Demand {
-    const fn claim_bytes(self) -> u64 {
-        claim_bytes(self.record_bytes, self.appends)
-    }
-
     fn charge(self) -> u32 {
         u32::try_from(self.record_bytes).unwrap_or(MAX_WAITING_BYTES).clamp(1, MAX_WAITING_BYTES)
     }
@@ -47,7 +43,7 @@ impl Log {
     pub(crate) async fn admit(&self, demand: Demand, growth: Growth) -> Result<Admission<'_>, Error> {
         let shared = &*self.shared;
         let permit = shared.admission.acquire_many(demand.charge()).await.map_err(|_| shared.refusal())?;
-        let claim = demand.claim_bytes();
+        let claim = shared.space.claim_bytes(demand.record_bytes, demand.appends);
         loop {
             let changed = shared.space.changed();
             if shared.space.claim(claim, growth) {
@@ -68,7 +64,11 @@ impl Log {
     pub(crate) fn try_admit(&self, demand: Demand, growth: Growth) -> Option<Result<Admission<'_>, Error>> {
         let shared = &*self.shared;
         match shared.admission.try_acquire_many(demand.charge()) {
-            Ok(permit) if shared.space.claim(demand.claim_bytes(), growth) => {
+            Ok(permit)
+                if shared
+                    .space
+                    .claim(shared.space.claim_bytes(demand.record_bytes, demand.appends), growth) =>
+            {
                 Some(self.admitted(permit, demand))
             }
             Ok(_) => shared.space.is_full().then_some(Err(Error::DiskFull)),
@@ -81,7 +81,8 @@ impl Log {
         permit.forget();
         let shared = &*self.shared;
         let in_flight = InFlight::begin(shared);
-        let (charge, claim) = (demand.charge(), demand.claim_bytes());
+        let (charge, claim) =
+            (demand.charge(), shared.space.claim_bytes(demand.record_bytes, demand.appends));
         let admission = Admission { in_flight, charge, claim, now_ms: now_ms() };
         // A failure is known a moment before it ends admission.
         let is_over = shared.admission.is_closed() || shared.check().is_err();
@@ -94,9 +95,9 @@ impl Admission<'_> {
     /// first. Large ones are taken out of `records`.
     pub(crate) fn append(&mut self, records: &mut Vec<u8>, starts: &[usize]) -> Lsn {
         let charge = std::mem::take(&mut self.charge);
-        let claim = claim_bytes(records.len(), 1).min(self.claim);
-        self.claim -= claim;
         let shared = self.in_flight.shared;
+        let claim = shared.space.claim_bytes(records.len(), 1).min(self.claim);
+        self.claim -= claim;
         let mut tail = shared.tail.lock();
         let first_lsn = tail.append(records, starts, self.now_ms, charge, claim);
         shared.set_appended(Lsn::new(tail.next_lsn() - 1));

@@ -92,7 +92,7 @@ impl Log {
             appender: Mutex::new(Appender::new(&start)),
             work: Condvar::new(),
             admission: Semaphore::new(MAX_WAITING_BYTES as usize),
-            space: Space::new(start.offset),
+            space: Space::new(start.format, start.offset),
             in_flight: AtomicUsize::new(0),
             appended: AtomicU64::new(last_lsn),
             written: AtomicU64::new(last_lsn),

@@ -4,6 +4,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use super::batch::BATCH_HEADER_BYTES;
+use crate::LogFormat;
 
 /// Room that is left for deletes when the disk is full.
 const DELETE_ROOM_BYTES: u64 = 64 * 1024;
@@ -11,12 +12,17 @@ const DELETE_ROOM_BYTES: u64 = 64 * 1024;
 /// Room that is left for seals when the disk is full.
 const SEAL_ROOM_BYTES: u64 = 4 * 1024;
 
+/// What a byte of a record may become in JSON: `\u0000`. The line around it takes less than six times what
+/// surrounds a key and a value in a record.
+const JSON_EXPANSION: usize = 6;
+
 /// The room that the log has on the disk, and who has a claim on it.
 ///
 /// A write is admitted once it has a claim, and a claim is only given on room that the file system has
 /// reserved: so a full disk refuses writes before anything has changed, and what was admitted finds room.
 #[derive(Debug)]
 pub(super) struct Space {
+    format: LogFormat,
     /// Where the log ends, in bytes from the start of the file.
     log_end: AtomicU64,
     /// Where the reserved room ends.
@@ -37,14 +43,24 @@ pub(crate) enum Growth {
 }
 
 impl Space {
-    pub(super) fn new(log_end: u64) -> Self {
+    pub(super) fn new(format: LogFormat, log_end: u64) -> Self {
         Self {
+            format,
             log_end: AtomicU64::new(log_end),
             reserved_end: AtomicU64::new(log_end),
             claimed: AtomicU64::new(0),
             is_full: AtomicBool::new(false),
             changed: Notify::new(),
         }
+    }
+
+    /// The most that `record_bytes` of records in up to `appends` batches take in the file.
+    pub(super) const fn claim_bytes(&self, record_bytes: usize, appends: usize) -> u64 {
+        let bytes = match self.format {
+            LogFormat::Binary => record_bytes + appends * BATCH_HEADER_BYTES,
+            LogFormat::Json => record_bytes * JSON_EXPANSION,
+        };
+        bytes as u64
     }
 
     /// Claims room for so many bytes; `false` if that much is not reserved.
@@ -111,18 +127,13 @@ impl Space {
     }
 }
 
-/// The most that `record_bytes` of records in up to `appends` batches take in the file.
-pub(super) const fn claim_bytes(record_bytes: usize, appends: usize) -> u64 {
-    (record_bytes + appends * BATCH_HEADER_BYTES) as u64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_claim_is_given_on_reserved_room_only() {
-        let space = Space::new(1000);
+        let space = Space::new(LogFormat::Binary, 1000);
         assert!(!space.claim(1, Growth::Shrinks));
         space.set_reserved(space.end_wanted(500), false);
         assert!(space.claim(500, Growth::Grows));
@@ -136,7 +147,7 @@ mod tests {
 
     #[test]
     fn when_nothing_can_grow_any_more_deletes_still_find_room() {
-        let space = Space::new(0);
+        let space = Space::new(LogFormat::Binary, 0);
         space.set_reserved(DELETE_ROOM_BYTES + SEAL_ROOM_BYTES, true);
         assert!(!space.claim(1, Growth::Grows));
         assert!(space.claim(DELETE_ROOM_BYTES, Growth::Shrinks));
