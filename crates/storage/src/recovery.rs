@@ -1,6 +1,7 @@
 //! From a file to a keyspace and a log that goes on: open, read, mend, mark the new epoch.
 
 mod json;
+mod replay;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,10 +10,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::fs::{FileSystem, Lock, LogFile, read_up_to, write_all_at};
 use crate::keyspace::{Entry, HashSeed, Keyspace};
 use crate::wal::{
-    BatchHeader, Change, Ending, FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError, LSN_STRIDE,
-    LogStart, ReadError, Reader,
+    BatchHeader, Change, Cores, Ending, FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError,
+    LSN_STRIDE, LogStart, ReadError, Reader,
 };
 use crate::{Error, LogFormat, Lsn, Options, SyncPolicy};
+use replay::Replay;
 
 /// How much of an unproven tail is rewritten at one go.
 const REWRITE_BYTES: usize = 1024 * 1024;
@@ -53,10 +55,11 @@ pub(crate) fn recover(fs: &dyn FileSystem, path: &Path, options: &Options) -> Re
     let header = log.header()?;
     // At every open: the process that made the file may have died before it came to this.
     log.check("sync the directory of", fs.sync_parent(path))?;
-    let keyspace = Keyspace::new(HashSeed(header.hash_seed));
-    let reader = Reader::new(&*log.file, log.len()?, &header);
-    let ending =
-        reader.read(|change, lsn| apply(&keyspace, change, lsn)).map_err(|error| log.read_error(error))?;
+    let len = log.len()?;
+    let replay = Replay::new(HashSeed(header.hash_seed));
+    let reader = Reader::new(&*log.file, len, &header, Cores::default());
+    let ending = reader.read(|records, _| replay.apply(records)).map_err(|error| log.read_error(error))?;
+    let keyspace = replay.finish()?;
     log.mend(&ending)?;
     let start = log.begin_epoch(&header, &ending, options.sync_policy)?;
     let report = report(&keyspace, ending.records, ending.torn_bytes, began);
@@ -210,6 +213,7 @@ impl OpenLog {
             ReadError::Corrupted { offset, reason } => {
                 Error::Corrupted { path: self.path.clone(), offset, reason }
             }
+            ReadError::Internal(error) => error,
         }
     }
 }

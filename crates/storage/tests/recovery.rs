@@ -465,6 +465,36 @@ fn lsns_are_not_given_again_after_a_crash() {
 }
 
 #[test]
+fn a_long_log_read_by_many_threads_gives_the_state_of_one_order() {
+    // Each of a few keys is set and deleted all over some 10 MiB, with clears in between.
+    let file = MemoryFile::default();
+    let mut expected = State::new();
+    run(async {
+        let store = open(&file).unwrap();
+        for n in 0..10_000_u32 {
+            let key = [b'k', (n.wrapping_mul(2_654_435_761) >> 27) as u8];
+            if n % 3333 == 3000 {
+                let mut replies = Vec::new();
+                store.submit(&[Op::Clear], usize::MAX, &mut replies).await;
+                store.wait(replies[0].depends_on).await.unwrap();
+                expected.clear();
+            } else if n % 7 == 0 {
+                store.delete(&key).await.unwrap();
+                expected.remove(key.as_slice());
+            } else {
+                let value = [&n.to_le_bytes()[..], &[1; 1000]].concat();
+                store.set(&key, &value).await.unwrap();
+                expected.insert(key.to_vec(), value);
+            }
+        }
+    });
+    for _ in 0..10 {
+        let store = open(&MemoryFile::of(&file.bytes())).unwrap();
+        assert!(run(state(&store)) == expected);
+    }
+}
+
+#[test]
 fn scan_cursors_survive_a_restart() {
     let file = MemoryFile::default();
     run(async {

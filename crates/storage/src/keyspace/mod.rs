@@ -3,6 +3,7 @@
 mod entry;
 mod hash;
 mod many;
+mod restore;
 mod scan;
 mod shard;
 
@@ -12,6 +13,7 @@ pub(crate) use entry::Entry;
 pub use entry::{Key, Value};
 pub(crate) use hash::HashSeed;
 use hash::Position;
+pub(crate) use restore::{Past, Restore};
 use scan::PageBuilder;
 use shard::Shard;
 

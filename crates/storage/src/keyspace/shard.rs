@@ -11,6 +11,9 @@ use crate::Lsn;
 /// many, and a scan page looks at few more keys than it returns. 7/8 of 2,048 slots: hashbrown's load.
 const MAX_TABLE_ENTRIES: usize = 1_792;
 
+/// Most entries of one table on average after a recovery: so much below the limit that hardly any splits.
+const RESTORED_TABLE_ENTRIES: usize = 1_600;
+
 /// Durable tombstones that one write clears away; two, so that they go faster than they come.
 const TOMBSTONES_CLEARED_PER_WRITE: usize = 2;
 
@@ -62,6 +65,28 @@ impl Shard {
         }
     }
 
+    /// A shard of these entries, no two of the same key, in tables of the right size from the start.
+    pub(super) fn restored(
+        prefix_bits: u32,
+        cleared: Lsn,
+        seed: HashSeed,
+        entries: Vec<(KeyHash, Entry)>,
+    ) -> Self {
+        let mut shard = Self::new(prefix_bits, cleared);
+        while entries.len() >> shard.depth > RESTORED_TABLE_ENTRIES {
+            shard.depth += 1;
+        }
+        let (depth, capacity) = (shard.depth, entries.len() >> shard.depth);
+        shard.directory = (0..1 << depth).collect();
+        let table = |_| Table { depth, entries: HashTable::with_capacity(capacity) };
+        shard.tables = (0..1 << depth).map(table).collect();
+        for (hash, entry) in entries {
+            shard.count_in(&entry);
+            shard.insert_new(seed, hash, entry);
+        }
+        shard
+    }
+
     /// The live entry of `key`, and the record that it, or its absence, depends on.
     pub(super) fn look_up(&self, hash: KeyHash, key: &[u8]) -> (Option<&Entry>, Lsn) {
         match self.find(hash, key) {
@@ -93,9 +118,14 @@ impl Shard {
             self.count_out(&old);
             return Some(old);
         }
-        let index = self.make_room(seed, hash.position(), index);
-        self.tables[index].entries.insert_unique(hash.0, entry, |entry| seed.hash(entry.key()).0);
+        self.insert_new(seed, hash, entry);
         None
+    }
+
+    /// Adds an entry whose key has none.
+    fn insert_new(&mut self, seed: HashSeed, hash: KeyHash, entry: Entry) {
+        let index = self.make_room(seed, hash.position(), self.table_index(hash.position()));
+        self.tables[index].entries.insert_unique(hash.0, entry, |entry| seed.hash(entry.key()).0);
     }
 
     /// Takes `key` out, by the record `lsn`, and returns what it had. While that record is beyond the reply

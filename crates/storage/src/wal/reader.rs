@@ -1,49 +1,44 @@
-use std::collections::VecDeque;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use memchr::memmem;
+use parking_lot::{Condvar, Mutex};
 
-use super::batch::{BATCH_HEADER_BYTES, BATCH_MAGIC, BatchError, BatchHeader, BatchKind};
-use super::format::crc;
-use super::header::{FILE_HEADER_BYTES, FileHeader};
-use super::record::{Change, RecordError};
-use crate::Lsn;
-use crate::fs::{LogFile, read_up_to};
+use super::header::FileHeader;
+use super::judge::{Window, judge};
+use super::place::Place;
+use super::unit::{Logged, Unit};
+use super::walk::{Stop, Walk};
+use crate::fs::LogFile;
+use crate::{Error, Lsn, cores};
 
-/// What disks write at one go, in bytes: a crash leaves such a piece whole, old or new.
-const SECTOR_BYTES: u64 = 512;
-
-/// How much is read at one go.
-const WINDOW_BYTES: usize = 1024 * 1024;
-
-/// How far apart the places are that [`Unproven`] remembers.
-const UNPROVEN_STEP_BYTES: u64 = 1024 * 1024;
-
-/// Reads a log from front to back and judges what it finds. It changes nothing.
+/// Reads a log on all cores and judges what it finds. It changes nothing.
+///
+/// One thread at a time walks on from batch header to batch header and reads a unit of whole batches; it
+/// checks and decodes that unit while others walk on. What a unit holds is applied once all units before it
+/// have been found sound, so nothing behind damage ever is. In memory are one unit for each thread, and of
+/// units much larger than usual, because of one large batch, one at a time.
 pub(crate) struct Reader<'a> {
     file: &'a dyn LogFile,
     len: u64,
+    created_ms: u64,
     crc_seed: u32,
-    window: Vec<u8>,
-    window_start: u64,
-    /// Where the next batch should start.
-    offset: u64,
-    chain: Chain,
-    unproven: Unproven,
-    /// Where the last batch began.
-    last_start: Option<u64>,
+    first: Place,
+    cores: Cores,
 }
 
-/// What the next batch must agree with.
+/// How reading is spread.
 #[derive(Debug, Clone, Copy)]
-struct Chain {
-    previous_crc: u32,
-    epoch: u32,
-    next_lsn: Lsn,
-    last_timestamp_ms: u64,
-    records: u64,
-    /// Nothing can have been lost: the last thing read was the seal of a clean stop.
-    is_closed: bool,
+pub(crate) struct Cores {
+    /// Most threads, that of the caller included.
+    pub(crate) threads: usize,
+    /// About how many bytes a thread reads and decodes at a time.
+    pub(crate) unit_bytes: usize,
+}
+
+impl Default for Cores {
+    fn default() -> Self {
+        Self { threads: cores::available(), unit_bytes: 1024 * 1024 }
+    }
 }
 
 /// How a log ends, when it is sound.
@@ -68,7 +63,12 @@ pub(crate) struct Ending {
 #[derive(Debug)]
 pub(crate) enum ReadError {
     Io(io::Error),
-    Corrupted { offset: u64, reason: String },
+    Corrupted {
+        offset: u64,
+        reason: String,
+    },
+    /// Not the log's fault.
+    Internal(Error),
 }
 
 impl From<io::Error> for ReadError {
@@ -77,305 +77,173 @@ impl From<io::Error> for ReadError {
     }
 }
 
-/// Where the part of a log begins that no later header claims to be synced.
-#[derive(Debug, Default)]
-pub(crate) struct Unproven {
-    /// First LSN and offset of batches, a step apart.
-    starts: VecDeque<(Lsn, u64)>,
-    /// The highest LSN that any header read so far claims to be synced.
-    synced: Lsn,
-}
-
-/// A batch that is not what it should be.
-struct Damage {
-    offset: u64,
-    /// How far the damaged batch goes, as far as its header can be trusted.
-    end: u64,
-    reason: String,
-}
-
-enum Next {
-    Batch(BatchHeader, u32),
-    End,
-    Damaged(Damage),
-}
-
 impl<'a> Reader<'a> {
-    /// A reader behind the file header of a file of `len` bytes.
-    pub(crate) fn new(file: &'a dyn LogFile, len: u64, header: &FileHeader) -> Self {
-        Self {
-            file,
-            len,
-            crc_seed: header.crc_seed(),
-            window: Vec::new(),
-            window_start: 0,
-            offset: FILE_HEADER_BYTES as u64,
-            chain: Chain {
-                previous_crc: header.chain_start(),
-                epoch: 0,
-                next_lsn: Lsn::new(1),
-                last_timestamp_ms: header.created_ms,
-                records: 0,
-                // No LSN was given before the first epoch.
-                is_closed: true,
-            },
-            unproven: Unproven::default(),
-            last_start: None,
-        }
+    /// A reader of a file of `len` bytes with this file header.
+    pub(crate) fn new(file: &'a dyn LogFile, len: u64, header: &FileHeader, cores: Cores) -> Self {
+        let (crc_seed, created_ms) = (header.crc_seed(), header.created_ms);
+        Self { file, len, created_ms, crc_seed, first: Place::first(header), cores }
     }
 
-    /// Reads every record, in order, into `apply`, and tells how the log ends.
+    /// Reads every record into `apply`, and tells how the log ends.
+    ///
+    /// `apply` gets the records of some batches at a time, in order, and the bytes that these batches take.
+    /// It is called from several threads at once, and for later batches maybe before earlier ones: the state
+    /// that it makes must depend on the LSNs alone.
     ///
     /// # Errors
-    /// Damage that is not a torn tail, and what the system says.
-    pub(crate) fn read(mut self, mut apply: impl FnMut(Change<'_>, Lsn)) -> Result<Ending, ReadError> {
-        loop {
-            match self.next_batch()? {
-                Next::Batch(header, header_crc) => self.take(&header, header_crc, &mut apply)?,
-                Next::End => return Ok(self.ending(0)),
-                Next::Damaged(damage) => return self.judge(damage),
-            }
-        }
-    }
-
-    fn next_batch(&mut self) -> Result<Next, ReadError> {
-        let (offset, left, crc_seed) = (self.offset, self.len - self.offset, self.crc_seed);
-        let head = self.bytes_at(offset, left.min(BATCH_HEADER_BYTES as u64) as usize)?;
-        if is_zero(head) && self.is_zero_from(offset)? {
-            return Ok(Next::End);
-        }
-        let head = self.bytes_at(offset, left.min(BATCH_HEADER_BYTES as u64) as usize)?;
-        let (header, header_crc) = match BatchHeader::decode(head, crc_seed) {
-            Ok(decoded) => decoded,
-            Err(BatchError::UnknownKind { kind, flags }) => {
-                let reason = format!(
-                    "a batch of unknown kind {kind} with flags {flags:#04x}: a newer RustVault may read it"
-                );
-                return Err(ReadError::Corrupted { offset, reason });
-            }
-            Err(BatchError::Damaged(reason)) => {
-                let end = offset + BATCH_HEADER_BYTES as u64;
-                return Ok(Next::Damaged(Damage { offset, end, reason: reason.to_owned() }));
-            }
+    /// Damage that is not a torn tail, what the system says, and [`ReadError::Internal`] if a thread panicked.
+    pub(crate) fn read(self, apply: impl Fn(&[Logged<'_>], u64) + Sync) -> Result<Ending, ReadError> {
+        let Self { file, len, crc_seed, first, .. } = self;
+        let unit_bytes = self.cores.unit_bytes;
+        let reading = Reading {
+            walk: Mutex::new(Walk::new(file, len, crc_seed, unit_bytes, first)),
+            large: Mutex::new(()),
+            turn: Turn::default(),
+            crc_seed,
+            last_timestamp_ms: AtomicU64::new(self.created_ms),
+            apply,
         };
-        let end = offset + header.total_bytes();
-        if let Err(reason) = self.check_chain(&header) {
-            return Ok(Next::Damaged(Damage { offset, end, reason: reason.to_owned() }));
+        // A small log is read before threads have started.
+        let mut buffer = Vec::new();
+        if reading.read_unit(&mut buffer) {
+            let units = (len / unit_bytes as u64).try_into().unwrap_or(usize::MAX);
+            let helpers = (self.cores.threads - 1).min(units);
+            cores::run(helpers, || reading.work()).map_err(ReadError::Internal)?;
         }
-        if end > self.len {
-            let reason = "a batch runs past the end of the file".to_owned();
-            return Ok(Next::Damaged(Damage { offset, end, reason }));
-        }
-        let payload = self.bytes_at(offset + BATCH_HEADER_BYTES as u64, header.payload_bytes as usize)?;
-        if crc(crc_seed, payload) != header.payload_crc {
-            let reason = "the checksum of a batch does not match".to_owned();
-            return Ok(Next::Damaged(Damage { offset, end, reason }));
-        }
-        Ok(Next::Batch(header, header_crc))
-    }
-
-    fn check_chain(&self, header: &BatchHeader) -> Result<(), &'static str> {
-        let chain = &self.chain;
-        if header.previous_crc != chain.previous_crc {
-            return Err("a batch does not continue the one before it");
-        }
-        if header.epoch < chain.epoch {
-            return Err("a batch is of an earlier epoch than the one before it");
-        }
-        let jumps = header.jumps && header.epoch > chain.epoch && header.first_lsn > chain.next_lsn;
-        if !jumps && (header.jumps || header.first_lsn != chain.next_lsn) {
-            return Err("a batch leaves a gap in the LSNs that nothing declares");
-        }
-        if header.synced_lsn >= header.first_lsn {
-            return Err("a batch claims that LSNs after it are synced");
-        }
-        if (header.kind == BatchKind::Records) == (header.records == 0) {
-            return Err("a batch has no records, or a seal has some");
-        }
-        Ok(())
-    }
-
-    /// Applies a sound batch, and expects the next one behind it.
-    fn take(
-        &mut self,
-        header: &BatchHeader,
-        header_crc: u32,
-        apply: &mut impl FnMut(Change<'_>, Lsn),
-    ) -> Result<(), ReadError> {
-        let offset = self.offset;
-        let mut last_timestamp_ms = self.chain.last_timestamp_ms;
-        let payload = self.bytes_at(offset + BATCH_HEADER_BYTES as u64, header.payload_bytes as usize)?;
-        let mut rest = payload;
-        for lsn in header.first_lsn.get()..header.next_lsn().get() {
-            let at = offset + header.total_bytes() - rest.len() as u64;
-            let (change, timestamp_ms, after) =
-                Change::decode(rest).map_err(|error| corrupted_record(at, error))?;
-            apply(change, Lsn::new(lsn));
-            last_timestamp_ms = last_timestamp_ms.max(timestamp_ms);
-            rest = after;
-        }
-        if !rest.is_empty() {
-            let reason = "a batch has bytes after its last record".to_owned();
-            return Err(ReadError::Corrupted { offset, reason });
-        }
-        self.unproven.note(header, offset);
-        self.last_start = Some(offset);
-        self.offset += header.total_bytes();
-        self.chain = Chain {
-            previous_crc: header_crc,
-            epoch: header.epoch,
-            next_lsn: header.next_lsn(),
-            last_timestamp_ms,
-            records: self.chain.records + u64::from(header.records),
-            is_closed: header.kind == BatchKind::Seal { closed: true },
+        let last_timestamp_ms = reading.last_timestamp_ms.into_inner();
+        let (place, stop) = reading.turn.into_end()?;
+        let torn_bytes = match stop {
+            Stop::End => 0,
+            Stop::Damaged(damage) => judge(&mut Window::new(file, len), crc_seed, &place, &damage)?,
+            Stop::Failed(error) => return Err(error),
         };
-        Ok(())
+        Ok(Ending::at(&place, torn_bytes, last_timestamp_ms))
     }
+}
 
-    /// Decides whether damage is a torn tail, which ends the log, or corruption.
-    ///
-    /// Bytes that some header claims to be synced were on the disk: no crash tears them. Of later bytes a
-    /// crash loses whole sectors, which then read as zeros, or lie beyond the end of the file.
-    fn judge(mut self, damage: Damage) -> Result<Ending, ReadError> {
-        let synced = self.unproven.synced.max(self.highest_claim_after(damage.offset)?);
-        let reason = if synced >= self.chain.next_lsn {
-            format!("{}, although LSN {} and all before it were synced", damage.reason, synced)
-        } else if damage.end > self.len || self.has_hole(damage.offset, damage.end)? {
-            let torn_bytes = self.end_of_data()?.saturating_sub(damage.offset);
-            return Ok(self.ending(torn_bytes));
-        } else {
-            format!("{}, and not in the way that a crash tears a write", damage.reason)
-        };
-        Err(ReadError::Corrupted { offset: damage.offset, reason })
-    }
-
-    /// The highest synced LSN that a sound header anywhere after `offset` claims.
-    fn highest_claim_after(&mut self, offset: u64) -> Result<Lsn, ReadError> {
-        let mut highest = Lsn::ZERO;
-        let mut at = offset;
-        while at < self.len {
-            let crc_seed = self.crc_seed;
-            let want = (self.len - at).min(WINDOW_BYTES as u64) as usize;
-            let bytes = self.bytes_at(at, want)?;
-            for found in memmem::find_iter(bytes, &BATCH_MAGIC) {
-                if let Ok((header, _)) = BatchHeader::decode(bytes.split_at(found).1, crc_seed) {
-                    highest = highest.max(header.synced_lsn);
-                }
-            }
-            if at + want as u64 == self.len {
-                break;
-            }
-            // A header may lie across the end of what was looked at: go on early enough to see it whole.
-            at += (want - BATCH_HEADER_BYTES) as u64;
-        }
-        Ok(highest)
-    }
-
-    /// Whether a sector, or the part of it between `start` and `end`, is all zeros.
-    fn has_hole(&mut self, start: u64, end: u64) -> Result<bool, ReadError> {
-        let mut at = start;
-        while at < end {
-            let sector_end = (at / SECTOR_BYTES + 1) * SECTOR_BYTES;
-            let part_end = sector_end.min(end);
-            if is_zero(self.bytes_at(at, (part_end - at) as usize)?) {
-                return Ok(true);
-            }
-            at = part_end;
-        }
-        Ok(false)
-    }
-
-    fn is_zero_from(&mut self, offset: u64) -> Result<bool, ReadError> {
-        let mut at = offset;
-        while at < self.len {
-            let want = (self.len - at).min(WINDOW_BYTES as u64) as usize;
-            if !is_zero(self.bytes_at(at, want)?) {
-                return Ok(false);
-            }
-            at += want as u64;
-        }
-        Ok(true)
-    }
-
-    /// The offset behind the last byte that is not zero.
-    fn end_of_data(&mut self) -> Result<u64, ReadError> {
-        let mut end = self.len;
-        while end > 0 {
-            let start = end.saturating_sub(WINDOW_BYTES as u64);
-            let bytes = self.bytes_at(start, (end - start) as usize)?;
-            if let Some(last) = bytes.iter().rposition(|&byte| byte != 0) {
-                return Ok(start + last as u64 + 1);
-            }
-            end = start;
-        }
-        Ok(0)
-    }
-
-    fn ending(self, torn_bytes: u64) -> Ending {
-        let is_closed = self.chain.is_closed && torn_bytes == 0;
+impl Ending {
+    fn at(place: &Place, torn_bytes: u64, last_timestamp_ms: u64) -> Self {
+        let chain = &place.chain;
+        let is_closed = chain.is_closed && torn_bytes == 0;
         // The seal of a clean stop proves all before it, but not itself.
-        let unproven_from = if is_closed { self.last_start } else { self.unproven.from() };
-        Ending {
-            offset: self.offset,
+        let unproven_from = if is_closed { place.last_start } else { place.unproven.from() };
+        Self {
+            offset: place.offset,
             torn_bytes,
-            previous_crc: self.chain.previous_crc,
-            epoch: self.chain.epoch,
-            next_lsn: self.chain.next_lsn,
-            last_timestamp_ms: self.chain.last_timestamp_ms,
-            records: self.chain.records,
+            previous_crc: chain.previous_crc,
+            epoch: chain.epoch,
+            next_lsn: chain.next_lsn,
+            last_timestamp_ms,
+            records: chain.records,
             is_closed,
-            unproven_from: unproven_from.unwrap_or(self.offset),
+            unproven_from: unproven_from.unwrap_or(place.offset),
         }
-    }
-
-    /// `len` bytes of the file, which must lie inside it.
-    fn bytes_at(&mut self, offset: u64, len: usize) -> Result<&[u8], ReadError> {
-        let window_end = self.window_start + self.window.len() as u64;
-        if offset < self.window_start || offset + len as u64 > window_end {
-            let want = (self.len - offset).min(len.max(WINDOW_BYTES) as u64) as usize;
-            self.window.resize(want, 0);
-            self.window_start = offset;
-            let read = read_up_to(self.file, &mut self.window, offset)?;
-            self.window.truncate(read);
-        }
-        let start = (offset - self.window_start) as usize;
-        let bytes = self.window.get(start..start + len);
-        bytes.ok_or_else(|| ReadError::Io(io::Error::other("the file became shorter while it was read")))
     }
 }
 
-impl Unproven {
-    fn note(&mut self, header: &BatchHeader, offset: u64) {
-        self.synced = self.synced.max(header.synced_lsn);
-        // The entry that holds the first unsynced LSN stays, and all after it.
-        while self
-            .starts
-            .get(1)
-            .is_some_and(|&(first_lsn, _)| first_lsn.get() <= self.synced.get().saturating_add(1))
-        {
-            self.starts.pop_front();
-        }
-        let is_a_step_on = self.starts.back().is_none_or(|&(_, last)| offset - last >= UNPROVEN_STEP_BYTES);
-        if is_a_step_on {
-            self.starts.push_back((header.first_lsn, offset));
-        }
+/// What the threads that read share.
+struct Reading<'a, F> {
+    walk: Mutex<Walk<'a>>,
+    /// Held by the one unit in memory that is much larger than the others.
+    large: Mutex<()>,
+    turn: Turn,
+    crc_seed: u32,
+    last_timestamp_ms: AtomicU64,
+    apply: F,
+}
+
+impl<F: Fn(&[Logged<'_>], u64) + Sync> Reading<'_, F> {
+    fn work(&self) {
+        let _watch = AbortOnPanic(&self.turn);
+        let mut buffer = Vec::new();
+        while self.read_unit(&mut buffer) {}
     }
 
-    fn from(&self) -> Option<u64> {
-        self.starts.front().map(|&(_, offset)| offset)
+    /// Reads, checks and applies one unit; returns whether there may be others.
+    fn read_unit(&self, buffer: &mut Vec<u8>) -> bool {
+        let mut large = None;
+        let take_large = || {
+            if large.is_none() {
+                large = Some(self.large.lock());
+            }
+        };
+        let Some(unit) = self.walk.lock().next_unit(buffer, take_large) else { return false };
+        let goes_on = self.check_and_apply(unit, buffer);
+        if large.is_some() {
+            *buffer = Vec::new();
+        }
+        goes_on
+    }
+
+    fn check_and_apply(&self, unit: Unit, bytes: &[u8]) -> bool {
+        let number = unit.number;
+        let decoded = unit.decode(bytes, self.crc_seed);
+        let is_last = decoded.stop.is_some();
+        if !self.turn.pass(number, decoded.stop) {
+            return false;
+        }
+        self.last_timestamp_ms.fetch_max(decoded.last_timestamp_ms, Ordering::Relaxed);
+        (self.apply)(&decoded.records, decoded.bytes);
+        !is_last
     }
 }
 
-fn corrupted_record(offset: u64, error: RecordError) -> ReadError {
-    let reason = match error {
-        RecordError::Damaged(reason) => reason.to_owned(),
-        RecordError::UnknownKind { kind, flags } => {
-            format!("a record of unknown kind {kind} with flags {flags:#04x}: a newer RustVault may read it")
-        }
-    };
-    ReadError::Corrupted { offset, reason }
+/// Lets units pass in the order of the file, up to the first that ends the log.
+#[derive(Default)]
+struct Turn {
+    state: Mutex<TurnState>,
+    changed: Condvar,
 }
 
-fn is_zero(bytes: &[u8]) -> bool {
-    bytes.iter().all(|&byte| byte == 0)
+#[derive(Default)]
+struct TurnState {
+    /// Units that passed, all sound.
+    passed: u64,
+    end: Option<(Place, Stop)>,
+    is_aborted: bool,
 }
+
+impl Turn {
+    /// Waits until all units before this one have passed. `false`: the log ended before it.
+    fn pass(&self, unit: u64, end: Option<(Place, Stop)>) -> bool {
+        let mut state = self.state.lock();
+        while state.passed < unit && !state.is_over() {
+            self.changed.wait(&mut state);
+        }
+        if state.is_over() {
+            return false;
+        }
+        state.passed += 1;
+        state.end = end;
+        self.changed.notify_all();
+        true
+    }
+
+    fn into_end(self) -> Result<(Place, Stop), ReadError> {
+        let no_end = ReadError::Internal(Error::Internal("the log was not read to its end"));
+        self.state.into_inner().end.ok_or(no_end)
+    }
+}
+
+impl TurnState {
+    const fn is_over(&self) -> bool {
+        self.end.is_some() || self.is_aborted
+    }
+}
+
+/// Ends the waiting of the other threads when this one panics.
+struct AbortOnPanic<'a>(&'a Turn);
+
+impl Drop for AbortOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.state.lock().is_aborted = true;
+            self.0.changed.notify_all();
+        }
+    }
+}
+
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,9 @@ const DELETE_OVERHEAD_BYTES: usize = RECORD_HEADER_BYTES + 20;
 /// Bytes of a `Clear` record.
 const CLEAR_BYTES: usize = RECORD_HEADER_BYTES + 12;
 
+/// No record is shorter, in bytes.
+pub(super) const MIN_RECORD_BYTES: usize = CLEAR_BYTES;
+
 const KIND_SET: u8 = 1;
 const KIND_DELETE: u8 = 2;
 const KIND_CLEAR: u8 = 3;

@@ -1,0 +1,50 @@
+//! Work that is spread over the machine's cores while the caller waits for it.
+
+use std::thread;
+
+use crate::Error;
+
+/// Threads that can run at the same time.
+pub(crate) fn available() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Runs `work` on this thread and, at the same time, on `helpers` others; ends when all have.
+///
+/// A system that refuses threads leaves more to the others: `work` takes its pieces from a common store.
+///
+/// # Errors
+/// [`Error::Internal`] if a helper panicked.
+pub(crate) fn run(helpers: usize, work: impl Fn() + Sync) -> Result<(), Error> {
+    thread::scope(|scope| {
+        let spawn = |_| thread::Builder::new().name("recovery".to_owned()).spawn_scoped(scope, &work).ok();
+        let helpers: Vec<_> = (0..helpers).map_while(spawn).collect();
+        work();
+        let panicked = helpers.into_iter().filter_map(|helper| helper.join().err()).count();
+        if panicked > 0 { Err(Error::Internal("a thread of the recovery panicked")) } else { Ok(()) }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn all_threads_run_at_the_same_time() {
+        let barrier = Barrier::new(3);
+        let meet = || {
+            barrier.wait();
+        };
+        assert!(run(2, meet).is_ok());
+    }
+
+    #[test]
+    fn a_panic_of_a_helper_is_an_error() {
+        let caller = thread::current().id();
+        let result = run(1, || assert_eq!(thread::current().id(), caller, "a panic that is asked for"));
+        assert!(matches!(result, Err(Error::Internal(_))));
+    }
+}

@@ -1,0 +1,36 @@
+use crate::Error;
+use crate::keyspace::{HashSeed, Keyspace, Past, Restore};
+use crate::wal::{Change, Logged};
+
+/// Makes a keyspace of the log's records, which may come in any order.
+pub(super) struct Replay {
+    restore: Restore,
+}
+
+impl Replay {
+    pub(super) fn new(seed: HashSeed) -> Self {
+        Self { restore: Restore::new(seed) }
+    }
+
+    /// Applies some records.
+    pub(super) fn apply(&self, records: &[Logged<'_>]) {
+        let clears = records.iter().filter(|logged| logged.change == Change::Clear);
+        if let Some(newest) = clears.map(|logged| logged.lsn).max() {
+            self.restore.clear(newest);
+        }
+        self.restore.put(records, past);
+    }
+
+    pub(super) fn finish(self) -> Result<Keyspace, Error> {
+        self.restore.finish()
+    }
+}
+
+fn past<'a>(logged: &'a Logged<'_>) -> Option<Past<'a>> {
+    let lsn = logged.lsn;
+    match logged.change {
+        Change::Set { key, value } => Some(Past { lsn, key, value: Some(value) }),
+        Change::Delete { key } => Some(Past { lsn, key, value: None }),
+        Change::Clear => None,
+    }
+}

@@ -1,0 +1,144 @@
+use std::io;
+
+use memchr::memmem;
+
+use super::batch::{BATCH_HEADER_BYTES, BATCH_MAGIC, BatchHeader};
+use super::place::Place;
+use super::reader::ReadError;
+use crate::Lsn;
+use crate::fs::{LogFile, read_up_to};
+
+/// What disks write at one go, in bytes: a crash leaves such a piece whole, old or new.
+const SECTOR_BYTES: u64 = 512;
+
+/// How much is read at one go.
+const WINDOW_BYTES: usize = 1024 * 1024;
+
+/// How much is looked at at one go for a byte that is not zero: without a branch for each.
+const ZERO_CHECK_BYTES: usize = 4096;
+
+/// A batch that is not what it should be.
+#[derive(Debug)]
+pub(super) struct Damage {
+    pub(super) offset: u64,
+    /// How far the damaged batch goes, as far as its header can be trusted.
+    pub(super) end: u64,
+    pub(super) reason: String,
+}
+
+/// A look at any bytes of a file.
+pub(super) struct Window<'a> {
+    file: &'a dyn LogFile,
+    len: u64,
+    bytes: Vec<u8>,
+    start: u64,
+}
+
+/// Decides whether damage behind `place` is a torn tail, which ends the log, or corruption; returns the torn
+/// bytes.
+///
+/// Bytes that some header claims to be synced were on the disk: no crash tears them. Of later bytes a
+/// crash loses whole sectors, which then read as zeros, or lie beyond the end of the file.
+pub(super) fn judge(
+    window: &mut Window<'_>,
+    crc_seed: u32,
+    place: &Place,
+    damage: &Damage,
+) -> Result<u64, ReadError> {
+    let synced = place.unproven.synced.max(window.highest_claim_after(damage.offset, crc_seed)?);
+    let reason = if synced >= place.chain.next_lsn {
+        format!("{}, although LSN {} and all before it were synced", damage.reason, synced)
+    } else if damage.end > window.len || window.has_hole(damage.offset, damage.end)? {
+        return Ok(window.end_of_data()?.saturating_sub(damage.offset));
+    } else {
+        format!("{}, and not in the way that a crash tears a write", damage.reason)
+    };
+    Err(ReadError::Corrupted { offset: damage.offset, reason })
+}
+
+impl<'a> Window<'a> {
+    /// On a file of `len` bytes.
+    pub(super) const fn new(file: &'a dyn LogFile, len: u64) -> Self {
+        Self { file, len, bytes: Vec::new(), start: 0 }
+    }
+
+    pub(super) fn is_zero_from(&mut self, offset: u64) -> Result<bool, ReadError> {
+        let mut at = offset;
+        while at < self.len {
+            let want = (self.len - at).min(WINDOW_BYTES as u64) as usize;
+            if !is_zero(self.bytes_at(at, want)?) {
+                return Ok(false);
+            }
+            at += want as u64;
+        }
+        Ok(true)
+    }
+
+    /// The highest synced LSN that a sound header anywhere after `offset` claims.
+    fn highest_claim_after(&mut self, offset: u64, crc_seed: u32) -> Result<Lsn, ReadError> {
+        let mut highest = Lsn::ZERO;
+        let mut at = offset;
+        while at < self.len {
+            let want = (self.len - at).min(WINDOW_BYTES as u64) as usize;
+            let bytes = self.bytes_at(at, want)?;
+            for found in memmem::find_iter(bytes, &BATCH_MAGIC) {
+                if let Ok((header, _)) = BatchHeader::decode(bytes.split_at(found).1, crc_seed) {
+                    highest = highest.max(header.synced_lsn);
+                }
+            }
+            if at + want as u64 == self.len {
+                break;
+            }
+            // A header may lie across the end of what was looked at: go on early enough to see it whole.
+            at += (want - BATCH_HEADER_BYTES) as u64;
+        }
+        Ok(highest)
+    }
+
+    /// Whether a sector, or the part of it between `start` and `end`, is all zeros.
+    fn has_hole(&mut self, start: u64, end: u64) -> Result<bool, ReadError> {
+        let mut at = start;
+        while at < end {
+            let sector_end = (at / SECTOR_BYTES + 1) * SECTOR_BYTES;
+            let part_end = sector_end.min(end);
+            if is_zero(self.bytes_at(at, (part_end - at) as usize)?) {
+                return Ok(true);
+            }
+            at = part_end;
+        }
+        Ok(false)
+    }
+
+    /// The offset behind the last byte that is not zero.
+    fn end_of_data(&mut self) -> Result<u64, ReadError> {
+        let mut end = self.len;
+        while end > 0 {
+            let start = end.saturating_sub(WINDOW_BYTES as u64);
+            let bytes = self.bytes_at(start, (end - start) as usize)?;
+            if let Some(last) = bytes.iter().rposition(|&byte| byte != 0) {
+                return Ok(start + last as u64 + 1);
+            }
+            end = start;
+        }
+        Ok(0)
+    }
+
+    /// `len` bytes of the file, which must lie inside it.
+    fn bytes_at(&mut self, offset: u64, len: usize) -> Result<&[u8], ReadError> {
+        let window_end = self.start + self.bytes.len() as u64;
+        if offset < self.start || offset + len as u64 > window_end {
+            let want = (self.len - offset).min(len.max(WINDOW_BYTES) as u64) as usize;
+            self.bytes.resize(want, 0);
+            self.start = offset;
+            let read = read_up_to(self.file, &mut self.bytes, offset)?;
+            self.bytes.truncate(read);
+        }
+        let start = (offset - self.start) as usize;
+        let bytes = self.bytes.get(start..start + len);
+        bytes.ok_or_else(|| ReadError::Io(io::Error::other("the file became shorter while it was read")))
+    }
+}
+
+pub(super) fn is_zero(bytes: &[u8]) -> bool {
+    bytes.chunks(ZERO_CHECK_BYTES).all(|chunk| chunk.iter().fold(0, |any, &byte| any | byte) == 0)
+}

@@ -1,0 +1,117 @@
+use std::collections::VecDeque;
+
+use super::batch::{BatchHeader, BatchKind};
+use super::header::{FILE_HEADER_BYTES, FileHeader};
+use crate::Lsn;
+
+/// How far apart the places are that [`Unproven`] remembers.
+const UNPROVEN_STEP_BYTES: u64 = 1024 * 1024;
+
+/// A place between two batches of a log, and what the batches before it say.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// Where the next batch should start.
+    pub(super) offset: u64,
+    pub(super) chain: Chain,
+    pub(super) unproven: Unproven,
+    /// Where the last batch began.
+    pub(super) last_start: Option<u64>,
+}
+
+/// What the next batch must agree with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chain {
+    pub(super) previous_crc: u32,
+    pub(super) epoch: u32,
+    pub(super) next_lsn: Lsn,
+    pub(super) records: u64,
+    /// Nothing can have been lost: the last thing read was the seal of a clean stop.
+    pub(super) is_closed: bool,
+}
+
+/// Where the part of a log begins that no later header claims to be synced.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Unproven {
+    /// First LSN and offset of batches, a step apart.
+    starts: VecDeque<(Lsn, u64)>,
+    /// The highest LSN that any header read so far claims to be synced.
+    pub(super) synced: Lsn,
+}
+
+impl Place {
+    /// Behind the file header.
+    pub(super) fn first(header: &FileHeader) -> Self {
+        Self {
+            offset: FILE_HEADER_BYTES as u64,
+            chain: Chain {
+                previous_crc: header.chain_start(),
+                epoch: 0,
+                next_lsn: Lsn::new(1),
+                records: 0,
+                // No LSN was given before the first epoch.
+                is_closed: true,
+            },
+            unproven: Unproven::default(),
+            last_start: None,
+        }
+    }
+
+    /// Goes on behind a batch.
+    pub(super) fn pass(&mut self, header: &BatchHeader, header_crc: u32) {
+        self.unproven.note(header, self.offset);
+        self.last_start = Some(self.offset);
+        self.offset += header.total_bytes();
+        self.chain = Chain {
+            previous_crc: header_crc,
+            epoch: header.epoch,
+            next_lsn: header.next_lsn(),
+            records: self.chain.records + u64::from(header.records),
+            is_closed: header.kind == BatchKind::Seal { closed: true },
+        };
+    }
+}
+
+impl Chain {
+    /// Whether a batch may come next.
+    pub(super) fn check(&self, header: &BatchHeader) -> Result<(), &'static str> {
+        if header.previous_crc != self.previous_crc {
+            return Err("a batch does not continue the one before it");
+        }
+        if header.epoch < self.epoch {
+            return Err("a batch is of an earlier epoch than the one before it");
+        }
+        let jumps = header.jumps && header.epoch > self.epoch && header.first_lsn > self.next_lsn;
+        if !jumps && (header.jumps || header.first_lsn != self.next_lsn) {
+            return Err("a batch leaves a gap in the LSNs that nothing declares");
+        }
+        if header.synced_lsn >= header.first_lsn {
+            return Err("a batch claims that LSNs after it are synced");
+        }
+        if (header.kind == BatchKind::Records) == (header.records == 0) {
+            return Err("a batch has no records, or a seal has some");
+        }
+        Ok(())
+    }
+}
+
+impl Unproven {
+    fn note(&mut self, header: &BatchHeader, offset: u64) {
+        self.synced = self.synced.max(header.synced_lsn);
+        // The entry that holds the first unsynced LSN stays, and all after it.
+        while self
+            .starts
+            .get(1)
+            .is_some_and(|&(first_lsn, _)| first_lsn.get() <= self.synced.get().saturating_add(1))
+        {
+            self.starts.pop_front();
+        }
+        let is_a_step_on = self.starts.back().is_none_or(|&(_, last)| offset - last >= UNPROVEN_STEP_BYTES);
+        if is_a_step_on {
+            self.starts.push_back((header.first_lsn, offset));
+        }
+    }
+
+    pub(super) fn from(&self) -> Option<u64> {
+        self.starts.front().map(|&(_, offset)| offset)
+    }
+}

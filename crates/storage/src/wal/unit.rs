@@ -1,0 +1,108 @@
+use super::batch::{BATCH_HEADER_BYTES, BatchHeader};
+use super::format::crc;
+use super::judge::Damage;
+use super::place::Place;
+use super::reader::ReadError;
+use super::record::{Change, MIN_RECORD_BYTES, RecordError};
+use super::walk::Stop;
+use crate::Lsn;
+
+/// A change that the log has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Logged<'a> {
+    pub(crate) lsn: Lsn,
+    pub(crate) change: Change<'a>,
+}
+
+/// Some whole batches, one after the other, whose headers are sound: what a core works on at a time.
+#[derive(Debug)]
+pub(super) struct Unit {
+    /// Counted from 0 in the order of the file.
+    pub(super) number: u64,
+    /// The place that it begins at.
+    pub(super) before: Place,
+    pub(super) batches: Vec<(BatchHeader, u32)>,
+    /// What comes after it, if that is not another unit.
+    pub(super) stop: Option<Stop>,
+}
+
+/// The content of a unit, up to the first fault in it.
+#[derive(Debug)]
+pub(super) struct Decoded<'a> {
+    pub(super) records: Vec<Logged<'a>>,
+    pub(super) bytes: u64,
+    pub(super) last_timestamp_ms: u64,
+    /// Why nothing follows, and where that is.
+    pub(super) stop: Option<(Place, Stop)>,
+}
+
+impl Unit {
+    pub(super) const fn new(number: u64, before: Place) -> Self {
+        Self { number, before, batches: Vec::new(), stop: None }
+    }
+
+    /// Checks and decodes the unit, whose bytes these are.
+    pub(super) fn decode(self, bytes: &[u8], crc_seed: u32) -> Decoded<'_> {
+        let count = self.batches.iter().map(|(header, _)| header.records as usize);
+        // No more than fit into the bytes, whatever a header says.
+        let capacity = count.sum::<usize>().min(bytes.len() / MIN_RECORD_BYTES);
+        let start = self.before.offset;
+        let mut decoded =
+            Decoded { records: Vec::with_capacity(capacity), bytes: 0, last_timestamp_ms: 0, stop: None };
+        let mut place = self.before;
+        let mut rest = bytes;
+        for (header, header_crc) in &self.batches {
+            let (batch, after) = rest.split_at(header.total_bytes() as usize);
+            if let Err(stop) = decoded.take(header, batch, place.offset, crc_seed) {
+                decoded.stop = Some((place, stop));
+                return decoded;
+            }
+            rest = after;
+            place.pass(header, *header_crc);
+            decoded.bytes = place.offset - start;
+        }
+        decoded.stop = self.stop.map(|stop| (place, stop));
+        decoded
+    }
+}
+
+impl<'a> Decoded<'a> {
+    fn take(
+        &mut self,
+        header: &BatchHeader,
+        batch: &'a [u8],
+        offset: u64,
+        crc_seed: u32,
+    ) -> Result<(), Stop> {
+        let end = offset + header.total_bytes();
+        let payload = batch.split_at(BATCH_HEADER_BYTES).1;
+        if crc(crc_seed, payload) != header.payload_crc {
+            let reason = "the checksum of a batch does not match".to_owned();
+            return Err(Stop::Damaged(Damage { offset, end, reason }));
+        }
+        let mut rest = payload;
+        for lsn in header.first_lsn.get()..header.next_lsn().get() {
+            let at = end - rest.len() as u64;
+            let (change, timestamp_ms, after) =
+                Change::decode(rest).map_err(|error| corrupted_record(at, error))?;
+            self.records.push(Logged { lsn: Lsn::new(lsn), change });
+            self.last_timestamp_ms = self.last_timestamp_ms.max(timestamp_ms);
+            rest = after;
+        }
+        if !rest.is_empty() {
+            let reason = "a batch has bytes after its last record".to_owned();
+            return Err(ReadError::Corrupted { offset, reason }.into());
+        }
+        Ok(())
+    }
+}
+
+fn corrupted_record(offset: u64, error: RecordError) -> ReadError {
+    let reason = match error {
+        RecordError::Damaged(reason) => reason.to_owned(),
+        RecordError::UnknownKind { kind, flags } => {
+            format!("a record of unknown kind {kind} with flags {flags:#04x}: a newer RustVault may read it")
+        }
+    };
+    ReadError::Corrupted { offset, reason }
+}
