@@ -1,6 +1,7 @@
 //! From a file to a keyspace and a log that goes on: open, read, mend, mark the new epoch.
 
 mod json;
+mod progress;
 mod replay;
 
 use std::path::{Path, PathBuf};
@@ -56,9 +57,10 @@ pub(crate) fn recover(fs: &dyn FileSystem, path: &Path, options: &Options) -> Re
     // At every open: the process that made the file may have died before it came to this.
     log.check("sync the directory of", fs.sync_parent(path))?;
     let len = log.len()?;
-    let replay = Replay::new(HashSeed(header.hash_seed));
+    let replay = Replay::new(HashSeed(header.hash_seed), len);
     let reader = Reader::new(&*log.file, len, &header, Cores::default());
-    let ending = reader.read(|records, _| replay.apply(records)).map_err(|error| log.read_error(error))?;
+    let ending =
+        reader.read(|records, bytes| replay.apply(records, bytes)).map_err(|error| log.read_error(error))?;
     let keyspace = replay.finish()?;
     log.mend(&ending)?;
     let start = log.begin_epoch(&header, &ending, options.sync_policy)?;

@@ -1,3 +1,6 @@
+use std::time::Instant;
+
+use super::progress::Progress;
 use crate::Error;
 use crate::keyspace::{HashSeed, Keyspace, Past, Restore};
 use crate::wal::{Change, Logged};
@@ -5,20 +8,23 @@ use crate::wal::{Change, Logged};
 /// Makes a keyspace of the log's records, which may come in any order.
 pub(super) struct Replay {
     restore: Restore,
+    progress: Progress,
 }
 
 impl Replay {
-    pub(super) fn new(seed: HashSeed) -> Self {
-        Self { restore: Restore::new(seed) }
+    /// For a log of `len_bytes`, of which nothing has been read yet.
+    pub(super) fn new(seed: HashSeed, len_bytes: u64) -> Self {
+        Self { restore: Restore::new(seed), progress: Progress::new(len_bytes, Instant::now()) }
     }
 
-    /// Applies some records.
-    pub(super) fn apply(&self, records: &[Logged<'_>]) {
+    /// Applies some records, which took `bytes` of the log.
+    pub(super) fn apply(&self, records: &[Logged<'_>], bytes: u64) {
         let clears = records.iter().filter(|logged| logged.change == Change::Clear);
         if let Some(newest) = clears.map(|logged| logged.lsn).max() {
             self.restore.clear(newest);
         }
         self.restore.put(records, past);
+        self.progress.advance(records.len() as u64, bytes);
     }
 
     pub(super) fn finish(self) -> Result<Keyspace, Error> {

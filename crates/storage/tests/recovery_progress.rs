@@ -1,0 +1,139 @@
+//! What a recovery that takes long tells meanwhile.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rustvault_storage::fs::{FileSystem, Lock, LogFile, OsFileSystem};
+use rustvault_storage::{DurableStore, Op, Options, Store, SyncPolicy};
+
+/// A file system whose disk once takes more than a second to read.
+struct SlowDisk;
+
+struct SlowFile {
+    file: Arc<dyn LogFile>,
+    was_slow: AtomicBool,
+}
+
+impl FileSystem for SlowDisk {
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        OsFileSystem.resolve(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
+        Ok(Arc::new(SlowFile { file: OsFileSystem.open(path)?, was_slow: AtomicBool::new(false) }))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
+        OsFileSystem.create(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        OsFileSystem.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        OsFileSystem.remove(path)
+    }
+
+    fn sync_parent(&self, path: &Path) -> io::Result<()> {
+        OsFileSystem.sync_parent(path)
+    }
+
+    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
+        OsFileSystem.free_bytes(path)
+    }
+}
+
+impl LogFile for SlowFile {
+    fn try_lock(&self) -> io::Result<Lock> {
+        self.file.try_lock()
+    }
+
+    fn len_bytes(&self) -> io::Result<u64> {
+        self.file.len_bytes()
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        if offset > 1024 * 1024 && !self.was_slow.swap(true, Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(1100));
+        }
+        self.file.read_at(buffer, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.file.write_at(bytes, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync()
+    }
+
+    fn set_len(&self, len_bytes: u64) -> io::Result<()> {
+        self.file.set_len(len_bytes)
+    }
+
+    fn reserve(&self, offset: u64, len_bytes: u64) -> io::Result<()> {
+        self.file.reserve(offset, len_bytes)
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.file.is_at(path)
+    }
+}
+
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_slow_recovery_tells_how_far_it_is_and_a_quick_one_does_not() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    // For all threads: those of the recovery, too. That is why this test has a process of its own.
+    tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).init();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vault.log");
+    let mut options = Options::default();
+    options.sync_policy = SyncPolicy::Never;
+
+    let store = DurableStore::open(&path, options.clone()).unwrap();
+    let value = [7; 1000];
+    let keys: Vec<_> = (0..5000_u32).map(u32::to_le_bytes).collect();
+    for keys in keys.chunks(100) {
+        let ops: Vec<_> = keys.iter().map(|key| Op::Set { key, value: &value }).collect();
+        let mut replies = Vec::new();
+        store.submit(&ops, usize::MAX, &mut replies).await;
+        store.wait(replies.last().unwrap().depends_on).await.unwrap();
+    }
+    store.close().unwrap();
+    drop(store);
+
+    let progress = |lines: &Lines| {
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        text.lines().filter(|line| line.contains("reading the log")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let store = DurableStore::open_on(Arc::new(SlowDisk), &path, options.clone()).unwrap();
+    let told = progress(&lines);
+    let [line] = &told[..] else { panic!("{told:?}") };
+    assert!(["records=", "percent=", "seconds_left="].iter().all(|field| line.contains(field)), "{line}");
+    assert_eq!(store.count().await.unwrap(), 5000);
+    drop(store);
+
+    DurableStore::open(&path, options).unwrap();
+    assert_eq!(progress(&lines).len(), 1, "a quick recovery has nothing to tell");
+}
