@@ -11,6 +11,9 @@ use std::sync::Arc;
 
 use rustix::fs::FallocateFlags;
 
+/// What disks write at one go, in bytes: a crash leaves such a piece whole, old or new.
+pub(crate) const SECTOR_BYTES: u64 = 512;
+
 /// Opens files and changes directories.
 pub trait FileSystem: Send + Sync {
     /// The path that `path` leads to once symbolic links are followed; its file need not exist.
@@ -245,6 +248,42 @@ pub(crate) fn write_all_at(file: &dyn LogFile, mut bytes: &[u8], mut offset: u64
         }
     }
     Ok(())
+}
+
+/// Writes chunks one behind the other from `offset` on, so that no write but the last ends inside a sector.
+///
+/// A crash leaves a sector as it was after one of the writes to it. One that two writes share could be left
+/// half written, which is not how a torn write looks.
+pub(crate) fn write_chunks_at(file: &dyn LogFile, chunks: &[Vec<u8>], mut offset: u64) -> io::Result<()> {
+    let mut carried = Vec::new();
+    for (index, chunk) in chunks.iter().enumerate() {
+        let mut rest = &chunk[..];
+        if !carried.is_empty() {
+            let missing = bytes_to_sector_end(offset + carried.len() as u64);
+            let (filling, after) = rest.split_at(missing.min(rest.len()));
+            carried.extend_from_slice(filling);
+            if filling.len() < missing {
+                continue;
+            }
+            write_all_at(file, &carried, offset)?;
+            offset += carried.len() as u64;
+            carried.clear();
+            rest = after;
+        }
+        let is_last = index + 1 == chunks.len();
+        let past_sector = (offset + rest.len() as u64) % SECTOR_BYTES;
+        let carry = if is_last { 0 } else { rest.len().min(past_sector as usize) };
+        let (whole, part) = rest.split_at(rest.len() - carry);
+        write_all_at(file, whole, offset)?;
+        offset += whole.len() as u64;
+        carried.extend_from_slice(part);
+    }
+    write_all_at(file, &carried, offset)
+}
+
+/// How far `offset` is from the end of its sector.
+const fn bytes_to_sector_end(offset: u64) -> usize {
+    (SECTOR_BYTES - offset % SECTOR_BYTES) as usize
 }
 
 /// Fills `buffer` from `offset` on, or as much of it as the file has; returns how much that was.

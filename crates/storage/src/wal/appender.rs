@@ -6,7 +6,7 @@ use super::format::crc;
 use super::group_commit::LogStart;
 use super::json;
 use super::tail::Batch;
-use crate::fs::{LogFile, write_all_at};
+use crate::fs::{LogFile, write_all_at, write_chunks_at};
 use crate::{Error, LogFormat, Lsn};
 
 /// How far the file is filled with zeros ahead of the log at one go, at most and at least. A sync of bytes
@@ -70,10 +70,10 @@ impl Appender {
 
     fn write_framed(&mut self, batch: &mut Batch, synced_lsn: Lsn) -> Result<(), AppendError> {
         let header_crc = self.frame(batch, synced_lsn)?;
-        self.zero_ahead(batch.chunks.iter().map(Vec::len).sum())?;
-        for chunk in &batch.chunks {
-            self.append(chunk)?;
-        }
+        let bytes = batch.chunks.iter().map(Vec::len).sum();
+        self.zero_ahead(bytes)?;
+        write_chunks_at(&*self.file, &batch.chunks, self.offset)?;
+        self.advance(bytes);
         self.previous_crc = header_crc;
         Ok(())
     }
@@ -191,9 +191,13 @@ impl Appender {
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         write_all_at(&*self.file, bytes, self.offset)?;
-        self.offset += bytes.len() as u64;
-        self.zeroed_end = self.zeroed_end.max(self.offset);
+        self.advance(bytes.len());
         Ok(())
+    }
+
+    fn advance(&mut self, bytes: usize) {
+        self.offset += bytes as u64;
+        self.zeroed_end = self.zeroed_end.max(self.offset);
     }
 }
 

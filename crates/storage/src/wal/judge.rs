@@ -6,10 +6,7 @@ use super::batch::{BATCH_HEADER_BYTES, BATCH_MAGIC, BatchHeader};
 use super::place::Place;
 use super::reader::ReadError;
 use crate::Lsn;
-use crate::fs::{LogFile, read_up_to};
-
-/// What disks write at one go, in bytes: a crash leaves such a piece whole, old or new.
-const SECTOR_BYTES: u64 = 512;
+use crate::fs::{LogFile, SECTOR_BYTES, read_up_to};
 
 /// How much is read at one go.
 const WINDOW_BYTES: usize = 1024 * 1024;
