@@ -1,0 +1,265 @@
+//! What a store is made to do, and what may be found of it afterwards.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
+use std::sync::Arc;
+
+use fastrand::Rng;
+use rustvault_storage::{DurableStore, Lsn, Op, Options, Store, Submission, SyncPolicy};
+
+use crate::content::Image;
+use crate::sim::{Operation, Recorded, SimFileSystem};
+
+/// The log's name.
+pub(crate) const LOG: &str = "vault.log";
+
+/// What a store holds.
+pub(crate) type State = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// A write.
+pub(crate) enum Command {
+    Set(Vec<u8>, Vec<u8>),
+    Delete(Vec<u8>),
+    SetMany(Vec<(Vec<u8>, Vec<u8>)>),
+    DeleteMany(Vec<Vec<u8>>),
+    Clear,
+}
+
+/// A stretch of work on one opened store, up to a crash or a clean stop, and all that may be found of it.
+pub(crate) struct Session {
+    /// The disk that the store was opened on.
+    pub(crate) base: Image,
+    pub(crate) recorded: Vec<Recorded>,
+    /// What the store held when it was opened, and after each command.
+    states: Vec<State>,
+    digests: Vec<u64>,
+    /// The last LSN of each command; 0 for the state at the start.
+    lsns: Vec<Lsn>,
+    /// How many operations there were when each command was given to the store.
+    given_after: Vec<usize>,
+    /// After how many operations a wait for a command ended.
+    waited: Vec<(usize, Lsn)>,
+    /// Replies up to here could have left in the end.
+    acknowledged: Lsn,
+    /// The highest LSN that was ever given before this session.
+    highest_before: Lsn,
+    policy: SyncPolicy,
+}
+
+/// How a session ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Crash,
+    Close,
+}
+
+impl Session {
+    /// Opens a store on `base`, which holds `state` or will after recovery, and runs commands on it.
+    pub(crate) async fn run(
+        base: Image,
+        state: State,
+        highest_before: Lsn,
+        policy: SyncPolicy,
+        ending: Ending,
+        rng: &mut Rng,
+    ) -> Self {
+        let fs = SimFileSystem::of(&base);
+        let store = DurableStore::open_on(Arc::new(fs.clone()), LOG, options(policy)).unwrap();
+        fs.watch(&store);
+        let mut session = Self {
+            base,
+            recorded: Vec::new(),
+            digests: vec![digest(&state)],
+            states: vec![state],
+            lsns: vec![Lsn::ZERO],
+            given_after: vec![0],
+            waited: Vec::new(),
+            acknowledged: Lsn::ZERO,
+            highest_before,
+            policy,
+        };
+        for _ in 0..rng.usize(8..14) {
+            // Some groups are not waited for: the next ones overtake their acknowledgement.
+            session.run_group(&store, &fs, rng.usize(1..5), rng.u8(..3) > 0, rng).await;
+        }
+        if ending == Ending::Close {
+            store.close().unwrap();
+        }
+        session.acknowledged = store.reply_watermark();
+        session.recorded = fs.take_recorded();
+        fs.unwatch();
+        session
+    }
+
+    async fn run_group(
+        &mut self,
+        store: &DurableStore,
+        fs: &SimFileSystem,
+        commands: usize,
+        waits: bool,
+        rng: &mut Rng,
+    ) {
+        // Held back, so that the commands of a group become one batch.
+        let mut submissions = Vec::new();
+        for _ in 0..commands {
+            let state = &self.states[self.states.len() - 1];
+            let command = Command::random(state, self.states.len(), rng);
+            let mut after = state.clone();
+            command.apply(&mut after);
+            self.given_after.push(fs.operations());
+            let (lsn, submission) = command.submit(store).await;
+            submissions.push(submission);
+            let highest = self.highest_before.max(self.lsns[self.lsns.len() - 1]);
+            assert!(lsn > highest, "LSN {lsn} was given, although {highest} was given before");
+            self.lsns.push(lsn);
+            self.digests.push(digest(&after));
+            self.states.push(after);
+        }
+        // By the log's thread, or by this one; there an unfinished batch may meet the next group.
+        if rng.bool() {
+            submissions.drain(..).for_each(Submission::commit_here);
+        }
+        drop(submissions);
+        if waits {
+            let lsn = self.lsns[self.lsns.len() - 1];
+            store.wait(lsn).await.unwrap();
+            self.waited.push((fs.operations(), lsn));
+        }
+    }
+
+    /// The states, by number, that a power loss after the first `operations` may leave, given that replies
+    /// up to `synced` may have left that promise to survive it.
+    pub(crate) fn allowed(&self, operations: usize, promised: Lsn) -> Range<usize> {
+        let first = self.lsns.partition_point(|&lsn| lsn <= promised) - 1;
+        first..self.given_after.partition_point(|&given| given < operations.max(1))
+    }
+
+    /// Replies up to here may have left when a crash comes after the first `operations`.
+    pub(crate) fn acknowledged(&self, operations: usize) -> Lsn {
+        let next = self.recorded.get(operations).map_or(self.acknowledged, |next| next.acknowledged);
+        let waited = self.waited.iter().filter(|&&(after, _)| after <= operations);
+        waited.map(|&(_, lsn)| lsn).fold(next, Lsn::max)
+    }
+
+    /// Whether every reply promises that its write survives a power loss.
+    pub(crate) fn promises_power_loss(&self) -> bool {
+        self.policy == SyncPolicy::Always
+    }
+
+    /// The highest LSN that may have been given before a crash after the first `operations`.
+    pub(crate) fn highest_lsn(&self, operations: usize) -> Lsn {
+        self.lsns[self.allowed(operations, Lsn::ZERO).end - 1].max(self.highest_before)
+    }
+
+    /// The states, by number, that end a batch.
+    pub(crate) fn batch_ends(&self) -> BTreeSet<usize> {
+        let ends: BTreeSet<_> = self.recorded.iter().filter_map(end_of_batch).collect();
+        (0..self.lsns.len()).filter(|&number| number == 0 || ends.contains(&self.lsns[number])).collect()
+    }
+
+    pub(crate) fn digest(&self, number: usize) -> u64 {
+        self.digests[number]
+    }
+
+    pub(crate) fn state(&self, number: usize) -> &State {
+        &self.states[number]
+    }
+
+    pub(crate) fn states(&self) -> usize {
+        self.states.len()
+    }
+}
+
+/// The last LSN of the batch that was written, if that is what the operation did (docs/wal-format.md).
+fn end_of_batch(recorded: &Recorded) -> Option<Lsn> {
+    let Operation::Change { head, .. } = &recorded.operation else { return None };
+    let is_batch = head.starts_with(b"RVB\xf1\x01");
+    let records = u32::from_le_bytes(head.get(16..20)?.try_into().unwrap());
+    let first_lsn = u64::from_le_bytes(head.get(20..28)?.try_into().unwrap());
+    is_batch.then(|| Lsn::new(first_lsn + u64::from(records) - 1))
+}
+
+impl Command {
+    /// The `number`th command, on a store with this state. It always changes something.
+    fn random(state: &State, number: usize, rng: &mut Rng) -> Self {
+        let some_key = |rng: &mut Rng| state.keys().nth(rng.usize(..state.len())).unwrap().clone();
+        match rng.u8(..100) {
+            0..15 if !state.is_empty() => Self::Delete(some_key(rng)),
+            15..20 if !state.is_empty() => {
+                Self::DeleteMany((0..3).map(|_| some_key(rng)).collect::<BTreeSet<_>>().into_iter().collect())
+            }
+            20..22 if !state.is_empty() => Self::Clear,
+            22..40 => Self::SetMany((0..rng.usize(2..6)).map(|_| (key(rng), value(number, rng))).collect()),
+            _ => Self::Set(key(rng), value(number, rng)),
+        }
+    }
+
+    fn apply(&self, state: &mut State) {
+        match self {
+            Self::Set(key, value) => drop(state.insert(key.clone(), value.clone())),
+            Self::Delete(key) => drop(state.remove(key)),
+            Self::SetMany(pairs) => state.extend(pairs.iter().cloned()),
+            Self::DeleteMany(keys) => state.retain(|key, _| !keys.contains(key)),
+            Self::Clear => state.clear(),
+        }
+    }
+
+    /// Gives the command to the store; returns the LSN of its last record.
+    async fn submit<'s>(&self, store: &'s DurableStore) -> (Lsn, Submission<'s>) {
+        match self {
+            Self::Set(key, value) => submit(store, Op::Set { key, value }).await,
+            Self::Delete(key) => submit(store, Op::Delete { key }).await,
+            Self::SetMany(pairs) => {
+                let pairs: Vec<_> = pairs.iter().map(|(key, value)| (&key[..], &value[..])).collect();
+                submit(store, Op::SetMany { pairs: &pairs }).await
+            }
+            Self::DeleteMany(keys) => {
+                let keys: Vec<_> = keys.iter().map(Vec::as_slice).collect();
+                submit(store, Op::DeleteMany { keys: &keys }).await
+            }
+            Self::Clear => submit(store, Op::Clear).await,
+        }
+    }
+}
+
+pub(crate) async fn submit<'s>(store: &'s DurableStore, op: Op<'_>) -> (Lsn, Submission<'s>) {
+    let mut replies = Vec::new();
+    let submission = store.submit(&[op], usize::MAX, &mut replies).await;
+    let reply = replies.pop().unwrap();
+    reply.outcome.unwrap();
+    (reply.depends_on, submission)
+}
+
+fn key(rng: &mut Rng) -> Vec<u8> {
+    format!("key:{}", rng.u8(..20)).into_bytes()
+}
+
+/// A value that no other command has, a part of a sector to several sectors long.
+fn value(number: usize, rng: &mut Rng) -> Vec<u8> {
+    let len = match rng.u8(..20) {
+        0..12 => rng.usize(..200),
+        12..18 => rng.usize(200..1500),
+        18 => rng.usize(1500..5000),
+        // Large enough to go into the file by a write of its own.
+        _ if rng.u8(..16) == 0 => rng.usize(64 * 1024..66 * 1024),
+        _ => rng.usize(1500..5000),
+    };
+    // All zeros look like what a crash leaves of a sector that was never written.
+    let fill = if rng.u8(..8) == 0 { 0 } else { rng.u8(..) };
+    let mut value = format!("{number}:").into_bytes();
+    value.resize(value.len() + len, fill);
+    value
+}
+
+pub(crate) fn options(policy: SyncPolicy) -> Options {
+    let mut options = Options::default();
+    options.sync_policy = policy;
+    options
+}
+
+pub(crate) fn digest(state: &State) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    state.hash(&mut hasher);
+    hasher.finish()
+}
