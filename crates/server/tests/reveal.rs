@@ -62,6 +62,10 @@ impl Store for HeldStore {
     fn reply_watermark(&self) -> Lsn {
         if *self.state.borrow() == State::Durable { WRITE } else { Lsn::ZERO }
     }
+
+    async fn compact(&self) -> Result<(), Error> {
+        self.memory.compact().await
+    }
 }
 
 fn nothing_comes(client: &mut Client) -> bool {
@@ -157,6 +161,10 @@ impl Store for PanickingStore {
 
     fn reply_watermark(&self) -> Lsn {
         self.0.reply_watermark()
+    }
+
+    async fn compact(&self) -> Result<(), Error> {
+        self.0.compact().await
     }
 }
 

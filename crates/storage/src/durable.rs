@@ -101,6 +101,10 @@ impl Store for DurableStore {
     fn reply_watermark(&self) -> Lsn {
         self.inner.log.watermark()
     }
+
+    async fn compact(&self) -> Result<(), Error> {
+        Err(Error::Internal("compaction comes with a later commit"))
+    }
 }
 
 impl fmt::Debug for DurableStore {

@@ -45,6 +45,10 @@ impl Store for MemoryStore {
     fn reply_watermark(&self) -> Lsn {
         Lsn::new(u64::MAX)
     }
+
+    async fn compact(&self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 impl fmt::Debug for MemoryStore {

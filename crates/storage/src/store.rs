@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
 use crate::{Error, Key, Value};
 
@@ -207,7 +208,7 @@ impl fmt::Debug for Submission<'_> {
 }
 
 /// Figures of a store; those that an engine does not have are 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
     /// Live keys.
@@ -216,7 +217,7 @@ pub struct Stats {
     pub used_bytes: u64,
     /// The log's size in bytes.
     pub log_bytes: u64,
-    /// What the live entries alone would take in a log, in bytes.
+    /// What the live entries alone would take in a compacted log, in bytes.
     pub live_bytes: u64,
     /// The highest LSN that survives a power loss.
     pub durable_lsn: u64,
@@ -232,6 +233,16 @@ pub struct Stats {
     pub torn_bytes_dropped: u64,
     /// The disk is full: writes that need room are refused until there is some.
     pub is_disk_full: bool,
+    /// Compactions that succeeded since the start.
+    pub compactions: u64,
+    /// Whether a compaction is running.
+    pub compaction_running: bool,
+    /// How long the last compaction that succeeded took, in milliseconds.
+    pub last_compaction_ms: u64,
+    /// When the last compaction that succeeded ended, in milliseconds since the Unix epoch; 0 if none has.
+    pub last_compaction_unix_ms: u64,
+    /// Why the last compaction failed; `None` once one has succeeded after it.
+    pub last_compaction_error: Option<Arc<str>>,
 }
 
 /// A key-value store: what the server needs of an engine, and what an embedding program uses.
@@ -263,6 +274,16 @@ pub trait Store: Clone + Send + Sync + 'static {
 
     /// The highest LSN for which [`wait`](Self::wait) would return at once.
     fn reply_watermark(&self) -> Lsn;
+
+    /// Rewrites the log as the live data and what comes meanwhile; everybody is served all along.
+    ///
+    /// Returns when a compaction that began after this call has ended. All calls that wait share one. It does
+    /// not depend on the future, and goes on when that is dropped. A store without a log has nothing to do.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::DiskFull`]: it was abandoned, and the log is as it was. [`Error::Poisoned`],
+    /// [`Error::Closed`].
+    fn compact(&self) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Reads the value of `key`.
     ///
