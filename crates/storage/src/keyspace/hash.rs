@@ -54,6 +54,11 @@ impl Position {
         (self.0 >> (POSITION_BITS - bits)) as usize
     }
 
+    /// Whether no position before it begins with the same `bits` bits.
+    pub(crate) const fn starts_prefix(self, bits: u32) -> bool {
+        self.0 << (u64::BITS - POSITION_BITS + bits) == 0
+    }
+
     /// The first position after all those that begin with the same `bits` bits; `None` at the end.
     pub(crate) fn after_prefix(self, bits: u32) -> Option<Self> {
         let next = (self.prefix(bits) as u64 + 1) << (POSITION_BITS - bits);
@@ -85,6 +90,8 @@ mod tests {
         assert_eq!(last.prefix(8), 255);
         assert_eq!(last.after_prefix(8), None);
         let first = KeyHash(0).position();
-        assert_eq!(first.after_prefix(8).map(|next| next.prefix(8)), Some(1));
+        let second = first.after_prefix(8).unwrap();
+        assert_eq!(second.prefix(8), 1);
+        assert!(second.starts_prefix(8) && !second.starts_prefix(7) && !last.starts_prefix(8));
     }
 }

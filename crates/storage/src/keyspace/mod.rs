@@ -6,6 +6,7 @@ mod many;
 mod restore;
 mod scan;
 mod shard;
+mod walk;
 
 use parking_lot::RwLock;
 
@@ -15,6 +16,7 @@ pub(crate) use hash::HashSeed;
 use hash::Position;
 pub(crate) use restore::{Past, Restore};
 use scan::PageBuilder;
+pub(crate) use walk::Walk;
 use shard::Shard;
 
 use crate::{Lsn, ScanPage};

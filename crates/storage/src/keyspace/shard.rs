@@ -5,6 +5,7 @@ use hashbrown::HashTable;
 use super::entry::Entry;
 use super::hash::{HashSeed, KeyHash, Position};
 use super::scan::PageBuilder;
+use super::walk::WalkPage;
 use crate::Lsn;
 
 /// Most entries of one table. A full table splits in two, so no insert ever rehashes more than this
@@ -200,6 +201,16 @@ impl Shard {
             (position >= from && entry.is_live()).then_some((position, entry))
         });
         page.add(table.entries.len(), keys).or_else(|| from.after_prefix(self.prefix_bits + table.depth))
+    }
+
+    /// Adds the entries of one table, the one that holds `from`, to a walk's page.
+    ///
+    /// Returns where the walk goes on: inside this table if the page filled up, else after it.
+    pub(super) fn walk_table(&self, seed: HashSeed, from: Position, page: &mut WalkPage<'_>) -> Option<Position> {
+        let table = &self.tables[self.table_index(from)];
+        let bits = self.prefix_bits + table.depth;
+        let start = (!from.starts_prefix(bits)).then_some(from);
+        page.add(seed, start, table.entries.iter()).or_else(|| from.after_prefix(bits))
     }
 
     fn table_index(&self, position: Position) -> usize {
