@@ -133,6 +133,7 @@ impl OpenLog {
             log_id: crate::random::bytes()?,
             hash_seed: crate::random::bytes()?,
             created_ms: u64::try_from(created_ms).unwrap_or(u64::MAX),
+            is_compacted: false,
         };
         self.check("write to", write_all_at(&*self.file, &header.encode(), 0))?;
         self.check("sync", self.file.sync())?;

@@ -24,6 +24,8 @@ pub(crate) enum BatchKind {
         /// The log was closed after it; nothing of this epoch follows.
         closed: bool,
     },
+    /// Live entries, each with its own LSN: what a compaction found.
+    Entries,
 }
 
 /// What stands before the records that one write put into the log. docs/wal-format.md has the byte table.
@@ -36,7 +38,7 @@ pub(crate) struct BatchHeader {
     pub(crate) epoch: u32,
     pub(crate) payload_bytes: u32,
     pub(crate) records: u32,
-    /// The LSN of the first record; of a seal, the next LSN.
+    /// The LSN of the first record; of a seal, the next LSN; of entries, one above all of theirs.
     pub(crate) first_lsn: Lsn,
     /// What was synced when this was written.
     pub(crate) synced_lsn: Lsn,
@@ -66,6 +68,7 @@ impl BatchHeader {
         let (kind, closed) = match self.kind {
             BatchKind::Records => (1, 0),
             BatchKind::Seal { closed } => (2, if closed { FLAG_CLOSED } else { 0 }),
+            BatchKind::Entries => (3, 0),
         };
         let mut bytes = [0; BATCH_HEADER_BYTES];
         put(&mut bytes, 0, &BATCH_MAGIC);
@@ -98,6 +101,7 @@ impl BatchHeader {
         let kind = match (kind, flags & !FLAG_LSN_JUMP, reserved) {
             (1, 0, [0, 0]) => BatchKind::Records,
             (2, 0 | FLAG_CLOSED, [0, 0]) => BatchKind::Seal { closed: flags & FLAG_CLOSED != 0 },
+            (3, 0, [0, 0]) => BatchKind::Entries,
             _ => return Err(BatchError::UnknownKind { kind, flags }),
         };
         let header = Self {
@@ -121,7 +125,10 @@ impl BatchHeader {
 
     /// The LSN after the last record.
     pub(crate) const fn next_lsn(&self) -> Lsn {
-        Lsn::new(self.first_lsn.get().saturating_add(self.records as u64))
+        match self.kind {
+            BatchKind::Entries => self.first_lsn,
+            _ => Lsn::new(self.first_lsn.get().saturating_add(self.records as u64)),
+        }
     }
 }
 
@@ -154,8 +161,8 @@ mod tests {
 
     #[test]
     fn headers_read_back_as_they_were_written() {
-        for kind in [BatchKind::Records, BatchKind::Seal { closed: false }, BatchKind::Seal { closed: true }]
-        {
+        let seals = [false, true].map(|closed| BatchKind::Seal { closed });
+        for kind in [BatchKind::Records, BatchKind::Entries].into_iter().chain(seals) {
             for jumps in [false, true] {
                 let header = BatchHeader { kind, jumps, ..header() };
                 let (bytes, crc) = header.encode(5);

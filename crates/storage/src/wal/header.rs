@@ -9,6 +9,8 @@ pub(crate) const FORMAT_VERSION: u32 = 1;
 /// Bytes of the file header.
 pub(crate) const FILE_HEADER_BYTES: usize = 64;
 
+const FLAG_COMPACTED: u32 = 1;
+
 /// What a log says of itself at its start. docs/wal-format.md has the byte table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileHeader {
@@ -18,6 +20,8 @@ pub(crate) struct FileHeader {
     pub(crate) hash_seed: [u8; 16],
     /// Milliseconds since the Unix epoch.
     pub(crate) created_ms: u64,
+    /// A compaction wrote the log: up to its first seal every byte was synced before the log was one.
+    pub(crate) is_compacted: bool,
 }
 
 /// Why bytes are no file header.
@@ -40,6 +44,7 @@ impl FileHeader {
         put(&mut bytes, 16, &self.log_id);
         put(&mut bytes, 32, &self.hash_seed);
         put(&mut bytes, 48, &self.created_ms.to_le_bytes());
+        put(&mut bytes, 56, &(if self.is_compacted { FLAG_COMPACTED } else { 0 }).to_le_bytes());
         let crc = crc32fast::hash(bytes.split_at(60).0);
         put(&mut bytes, 60, &crc.to_le_bytes());
         bytes
@@ -62,10 +67,15 @@ impl FileHeader {
         if crc32fast::hash(bytes.split_at(60).0) != u32::from_le_bytes(field(bytes, 60)) {
             return Err(HeaderError::Damaged("the checksum of the file header does not match"));
         }
+        let flags = u32::from_le_bytes(field(bytes, 56));
+        if flags & !FLAG_COMPACTED != 0 {
+            return Err(HeaderError::Damaged("the file header has unknown flags: a newer RustVault may read it"));
+        }
         Ok(Self {
             log_id: field(bytes, 16),
             hash_seed: field(bytes, 32),
             created_ms: u64::from_le_bytes(field(bytes, 48)),
+            is_compacted: flags & FLAG_COMPACTED != 0,
         })
     }
 
@@ -93,12 +103,15 @@ mod tests {
     use super::*;
 
     fn header() -> FileHeader {
-        FileHeader { log_id: [1; 16], hash_seed: [2; 16], created_ms: 3 }
+        FileHeader { log_id: [1; 16], hash_seed: [2; 16], created_ms: 3, is_compacted: false }
     }
 
     #[test]
     fn a_header_reads_back_as_it_was_written() {
-        assert_eq!(FileHeader::decode(&header().encode()), Ok(header()));
+        for is_compacted in [false, true] {
+            let header = FileHeader { is_compacted, ..header() };
+            assert_eq!(FileHeader::decode(&header.encode()), Ok(header));
+        }
     }
 
     #[test]
@@ -112,6 +125,15 @@ mod tests {
         for len in 0..good.len() {
             assert!(FileHeader::decode(&good[..len]).is_err(), "cut at {len}");
         }
+    }
+
+    #[test]
+    fn unknown_flags_are_refused() {
+        let mut newer = header().encode();
+        newer[56] = 2;
+        let crc = crc32fast::hash(&newer[..60]);
+        newer[60..].copy_from_slice(&crc.to_le_bytes());
+        assert!(matches!(FileHeader::decode(&newer), Err(HeaderError::Damaged(_))));
     }
 
     #[test]

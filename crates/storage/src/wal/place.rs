@@ -18,9 +18,23 @@ pub(super) struct Place {
     pub(super) last_start: Option<u64>,
 }
 
+/// The parts of a log, in order. One that no compaction wrote has the last alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Before the first batch of a compacted log.
+    Start,
+    /// Behind live entries.
+    Entries,
+    /// Behind batches that were written during the compaction.
+    Copied,
+    /// Behind the first seal. All before was synced before the file became the log: no crash tears that.
+    Appended,
+}
+
 /// What the next batch must agree with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Chain {
+    pub(super) part: Part,
     pub(super) previous_crc: u32,
     pub(super) epoch: u32,
     pub(super) next_lsn: Lsn,
@@ -44,6 +58,7 @@ impl Place {
         Self {
             offset: FILE_HEADER_BYTES as u64,
             chain: Chain {
+                part: if header.is_compacted { Part::Start } else { Part::Appended },
                 previous_crc: header.chain_start(),
                 epoch: 0,
                 next_lsn: Lsn::new(1),
@@ -62,12 +77,23 @@ impl Place {
         self.last_start = Some(self.offset);
         self.offset += header.total_bytes();
         self.chain = Chain {
+            part: self.chain.part.after(header.kind),
             previous_crc: header_crc,
             epoch: header.epoch,
             next_lsn: header.next_lsn(),
             records: self.chain.records + u64::from(header.records),
             is_closed: header.kind == BatchKind::Seal { closed: true },
         };
+    }
+}
+
+impl Part {
+    const fn after(self, kind: BatchKind) -> Self {
+        match (self, kind) {
+            (Self::Start | Self::Entries, BatchKind::Entries) => Self::Entries,
+            (Self::Start | Self::Entries | Self::Copied, BatchKind::Records) => Self::Copied,
+            _ => Self::Appended,
+        }
     }
 }
 
@@ -81,14 +107,19 @@ impl Chain {
             return Err("a batch is of an earlier epoch than the one before it");
         }
         let jumps = header.jumps && header.epoch > self.epoch && header.first_lsn > self.next_lsn;
-        if !jumps && (header.jumps || header.first_lsn != self.next_lsn) {
+        // What was before the first batch of a compacted log is in the entries.
+        let starts = !header.jumps && self.part == Part::Start;
+        if !jumps && !starts && (header.jumps || header.first_lsn != self.next_lsn) {
             return Err("a batch leaves a gap in the LSNs that nothing declares");
         }
         if header.synced_lsn >= header.first_lsn {
             return Err("a batch claims that LSNs after it are synced");
         }
-        if (header.kind == BatchKind::Records) == (header.records == 0) {
+        if matches!(header.kind, BatchKind::Seal { .. }) != (header.records == 0) {
             return Err("a batch has no records, or a seal has some");
+        }
+        if header.kind == BatchKind::Entries && !matches!(self.part, Part::Start | Part::Entries) {
+            return Err("entries stand behind records");
         }
         Ok(())
     }

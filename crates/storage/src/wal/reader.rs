@@ -5,7 +5,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::header::FileHeader;
 use super::judge::{Window, judge};
-use super::place::Place;
+use super::place::{Part, Place};
 use super::unit::{Logged, Unit};
 use super::walk::{Stop, Walk};
 use crate::fs::LogFile;
@@ -112,7 +112,12 @@ impl<'a> Reader<'a> {
         }
         let last_timestamp_ms = reading.last_timestamp_ms.into_inner();
         let (place, stop) = reading.turn.into_end()?;
+        let is_compacted_part = place.chain.part != Part::Appended;
         let torn_bytes = match stop {
+            Stop::End if is_compacted_part => return Err(in_compacted_part(place.offset, "the log ends")),
+            Stop::Damaged(damage) if is_compacted_part => {
+                return Err(in_compacted_part(damage.offset, &damage.reason));
+            }
             Stop::End => 0,
             Stop::Damaged(damage) => judge(&mut Window::new(file, len), crc_seed, &place, &damage)?,
             Stop::Failed(error) => return Err(error),
@@ -139,6 +144,11 @@ impl Ending {
             unproven_from: unproven_from.unwrap_or(place.offset),
         }
     }
+}
+
+fn in_compacted_part(offset: u64, what: &str) -> ReadError {
+    let reason = format!("{what}, in the part that a compaction had synced");
+    ReadError::Corrupted { offset, reason }
 }
 
 /// What the threads that read share.

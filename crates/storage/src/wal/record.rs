@@ -2,12 +2,17 @@ use bincode::Options as _;
 use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
 
+use crate::Lsn;
+
 /// Bytes before a record's body: kind, flags, body length.
 pub(crate) const RECORD_HEADER_BYTES: usize = 6;
 
 /// Bytes of a `Set` record beside its key and value: the header, 8 of timestamp, 4 of variant, 8 of key
 /// length, 8 of value length.
 const SET_OVERHEAD_BYTES: usize = RECORD_HEADER_BYTES + 28;
+
+/// Bytes before the record of an entry.
+const ENTRY_LSN_BYTES: usize = 8;
 
 /// Bytes of a `Delete` record beside its key.
 const DELETE_OVERHEAD_BYTES: usize = RECORD_HEADER_BYTES + 20;
@@ -85,9 +90,9 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// What `Set` records of this many keys would take in the log.
+    /// What the entries of this many keys take in a compacted log.
     pub(crate) const fn live_bytes(keys: u64, payload_bytes: u64) -> u64 {
-        keys * SET_OVERHEAD_BYTES as u64 + payload_bytes
+        keys * (ENTRY_LSN_BYTES + SET_OVERHEAD_BYTES) as u64 + payload_bytes
     }
 
     /// Appends the change's record. Its time is 0 until [`set_timestamp`] is called on these bytes.
@@ -134,6 +139,42 @@ impl<'a> Change<'a> {
             _ => return Err(RecordError::Damaged("a record's body is not of its kind")),
         };
         Ok((change, record.timestamp, rest))
+    }
+}
+
+/// A live key as a compaction writes it: the LSN of the record that made it, and a `Set` record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LoggedEntry<'a> {
+    pub(crate) lsn: Lsn,
+    pub(crate) key: &'a [u8],
+    pub(crate) value: &'a [u8],
+}
+
+impl<'a> LoggedEntry<'a> {
+    /// What the entry takes in the log.
+    pub(crate) const fn encoded_bytes(&self) -> usize {
+        ENTRY_LSN_BYTES + SET_OVERHEAD_BYTES + self.key.len() + self.value.len()
+    }
+
+    /// Appends the entry.
+    pub(crate) fn encode(&self, timestamp_ms: u64, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.lsn.get().to_le_bytes());
+        let start = out.len();
+        Change::Set { key: self.key, value: self.value }.encode(out);
+        set_timestamp(out.split_at_mut(start).1, timestamp_ms);
+    }
+
+    /// Reads the entry at the front of `bytes`: the entry, its timestamp, the bytes after it.
+    pub(crate) fn decode(bytes: &'a [u8]) -> Result<(Self, u64, &'a [u8]), RecordError> {
+        let (lsn, record) = bytes
+            .split_first_chunk::<ENTRY_LSN_BYTES>()
+            .ok_or(RecordError::Damaged("an entry is cut short"))?;
+        match Change::decode(record)? {
+            (Change::Set { key, value }, timestamp_ms, rest) => {
+                Ok((Self { lsn: Lsn::new(u64::from_le_bytes(*lsn)), key, value }, timestamp_ms, rest))
+            }
+            _ => Err(RecordError::Damaged("an entry is no Set record")),
+        }
     }
 }
 
@@ -202,6 +243,24 @@ mod tests {
             bytes[len_at..len_at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
             assert!(matches!(Change::decode(&bytes), Err(RecordError::Damaged(_))), "length at {len_at}");
         }
+    }
+
+    #[test]
+    fn entries_read_back_as_they_were_written() {
+        let entry = LoggedEntry { lsn: Lsn::new(77), key: b"user:1", value: b"john" };
+        let mut bytes = Vec::new();
+        entry.encode(1_640_995_200_000, &mut bytes);
+        assert_eq!(bytes.len(), entry.encoded_bytes());
+        assert_eq!(bytes.len() as u64, Change::live_bytes(1, 10));
+        bytes.extend_from_slice(b"rest");
+        assert_eq!(LoggedEntry::decode(&bytes), Ok((entry, 1_640_995_200_000, &b"rest"[..])));
+    }
+
+    #[test]
+    fn an_entry_that_deletes_is_damage() {
+        let mut bytes = 5_u64.to_le_bytes().to_vec();
+        bytes.extend(encode(DELETE));
+        assert!(matches!(LoggedEntry::decode(&bytes), Err(RecordError::Damaged(_))));
     }
 
     #[test]

@@ -1,9 +1,9 @@
-use super::batch::{BATCH_HEADER_BYTES, BatchHeader};
+use super::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
 use super::format::crc;
 use super::judge::Damage;
 use super::place::Place;
 use super::reader::ReadError;
-use super::record::{Change, MIN_RECORD_BYTES, RecordError};
+use super::record::{Change, LoggedEntry, MIN_RECORD_BYTES, RecordError};
 use super::walk::Stop;
 use crate::Lsn;
 
@@ -81,11 +81,11 @@ impl<'a> Decoded<'a> {
             return Err(Stop::Damaged(Damage { offset, end, reason }));
         }
         let mut rest = payload;
-        for lsn in header.first_lsn.get()..header.next_lsn().get() {
+        for number in 0..u64::from(header.records) {
             let at = end - rest.len() as u64;
-            let (change, timestamp_ms, after) =
-                Change::decode(rest).map_err(|error| corrupted_record(at, error))?;
-            self.records.push(Logged { lsn: Lsn::new(lsn), change });
+            let (logged, timestamp_ms, after) =
+                decode(header, number, rest).map_err(|error| corrupted_record(at, error))?;
+            self.records.push(logged);
             self.last_timestamp_ms = self.last_timestamp_ms.max(timestamp_ms);
             rest = after;
         }
@@ -95,6 +95,24 @@ impl<'a> Decoded<'a> {
         }
         Ok(())
     }
+}
+
+/// Reads the record at the front of `bytes`, the batch's one of this number: the record, its timestamp, the
+/// bytes after it.
+fn decode<'a>(
+    header: &BatchHeader,
+    number: u64,
+    bytes: &'a [u8],
+) -> Result<(Logged<'a>, u64, &'a [u8]), RecordError> {
+    if header.kind == BatchKind::Entries {
+        let (LoggedEntry { lsn, key, value }, timestamp_ms, rest) = LoggedEntry::decode(bytes)?;
+        if lsn >= header.first_lsn {
+            return Err(RecordError::Damaged("an entry has the LSN of a later record"));
+        }
+        return Ok((Logged { lsn, change: Change::Set { key, value } }, timestamp_ms, rest));
+    }
+    let (change, timestamp_ms, rest) = Change::decode(bytes)?;
+    Ok((Logged { lsn: Lsn::new(header.first_lsn.get().saturating_add(number)), change }, timestamp_ms, rest))
 }
 
 fn corrupted_record(offset: u64, error: RecordError) -> ReadError {
