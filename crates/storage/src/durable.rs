@@ -2,6 +2,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::compaction::{Compactor, Rule};
 use crate::execute::{Executor, RecordSink};
 use crate::fs::{FileSystem, OsFileSystem};
 use crate::keyspace::Keyspace;
@@ -22,6 +23,8 @@ pub struct DurableStore {
 }
 
 struct Inner {
+    // Dropped before the log that it works on.
+    compactor: Compactor,
     // Dropped before the keyspace, because closing may still clear tombstones.
     log: Log,
     keyspace: Arc<Keyspace>,
@@ -50,11 +53,19 @@ impl DurableStore {
         if options.max_key_bytes.max(options.max_value_bytes) > MAX_LIMIT_BYTES {
             return Err(Error::InvalidOptions("keys and values may be limited to 1 GiB at most"));
         }
-        let recovered = recover(&*fs, path.as_ref(), &options)?;
+        let rule = Rule::new(&options)?;
+        let recovered = recover(&fs, path.as_ref(), &options)?;
         let keyspace = Arc::new(recovered.keyspace);
         let tombstones = Arc::clone(&keyspace);
-        let log = Log::start(recovered.start, move |watermark| tombstones.clear_tombstones(watermark))?;
-        Ok(Self { inner: Arc::new(Inner { log, keyspace, options, recovery: recovered.report }) })
+        let compactor = Compactor::new();
+        let log = Log::start(
+            recovered.start,
+            move |watermark| tombstones.clear_tombstones(watermark),
+            compactor.alarm(),
+        )?;
+        compactor.start(Arc::clone(&keyspace), log.handle(), recovered.location, rule)?;
+        let recovery = recovered.report;
+        Ok(Self { inner: Arc::new(Inner { compactor, log, keyspace, options, recovery }) })
     }
 
     /// What recovery found.
@@ -74,6 +85,7 @@ impl DurableStore {
     /// # Errors
     /// [`Error::Poisoned`] if the log has failed, now or before.
     pub fn close(&self) -> Result<(), Error> {
+        self.inner.compactor.stop();
         self.inner.log.close()
     }
 }
@@ -85,10 +97,11 @@ impl Store for DurableStore {
         max_reply_bytes: usize,
         replies: &mut Vec<Reply>,
     ) -> Submission<'_> {
-        let Inner { log, keyspace, options, recovery } = &*self.inner;
+        let Inner { log, keyspace, options, recovery, compactor } = &*self.inner;
         let (ops, admission, refusal) = admit(log, ops).await;
         let submission = if admission.is_ok() { Submission::pending(log) } else { Submission::done() };
-        let sink = LogSink { log, recovery, admission, refusal, records: Vec::new(), starts: Vec::new() };
+        let (records, starts) = (Vec::new(), Vec::new());
+        let sink = LogSink { log, recovery, compactor, admission, refusal, records, starts };
         let watermark = log.watermark();
         Executor { keyspace, options, watermark, sink }.run(ops, max_reply_bytes, replies);
         submission
@@ -103,7 +116,7 @@ impl Store for DurableStore {
     }
 
     async fn compact(&self) -> Result<(), Error> {
-        Err(Error::Internal("compaction comes with a later commit"))
+        self.inner.compactor.compact().await
     }
 }
 
@@ -187,6 +200,7 @@ fn leading_reads<'o, 'a>(ops: &'o [Op<'a>]) -> &'o [Op<'a>] {
 struct LogSink<'a> {
     log: &'a Log,
     recovery: &'a RecoveryReport,
+    compactor: &'a Compactor,
     admission: Result<Admission<'a>, Error>,
     /// Why changes that need room are not admitted, when others are.
     refusal: Option<Error>,
@@ -225,6 +239,7 @@ impl RecordSink for LogSink<'_> {
 
     fn fill_stats(&self, stats: &mut Stats) {
         self.log.fill_stats(stats);
+        self.compactor.fill_stats(stats);
         stats.records_recovered = self.recovery.records;
         stats.torn_bytes_dropped = self.recovery.torn_bytes_dropped;
     }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod compaction;
 mod cores;
 mod durable;
 mod error;

@@ -12,7 +12,7 @@ use crate::fs::{FileSystem, Lock, LogFile, read_up_to, write_all_at};
 use crate::keyspace::{Entry, HashSeed, Keyspace};
 use crate::wal::{
     BatchHeader, Change, Cores, Ending, FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError,
-    LSN_STRIDE, LogStart, ReadError, Reader,
+    LSN_STRIDE, Location, LogStart, ReadError, Reader,
 };
 use crate::{Error, LogFormat, Lsn, Options, SyncPolicy};
 use replay::Replay;
@@ -38,24 +38,27 @@ pub struct RecoveryReport {
 pub(crate) struct Recovered {
     pub(crate) keyspace: Keyspace,
     pub(crate) start: LogStart,
+    pub(crate) location: Location,
     pub(crate) report: RecoveryReport,
 }
 
 /// Opens the log at `path`, or makes one, and restores its keyspace.
 ///
 /// A file that is refused is left as it is. A crash at any step leaves a file that recovers to the same state.
-pub(crate) fn recover(fs: &dyn FileSystem, path: &Path, options: &Options) -> Result<Recovered, Error> {
+pub(crate) fn recover(fs: &Arc<dyn FileSystem>, path: &Path, options: &Options) -> Result<Recovered, Error> {
     let began = Instant::now();
-    let log = OpenLog::open(fs, path)?;
+    let log = OpenLog::open(&**fs, path)?;
+    let location = Location::new(Arc::clone(fs), log.target.clone());
+    location.remove_leftover();
     if json::is_json(&log, options.log_format)? {
-        log.check("sync the directory of", fs.sync_parent(path))?;
+        log.check("sync the directory of", fs.sync_parent(&log.target))?;
         let (keyspace, start, ending) = json::recover_json(&log, options)?;
         let report = report(&keyspace, ending.records, ending.torn_bytes, began);
-        return Ok(Recovered { keyspace, start, report });
+        return Ok(Recovered { keyspace, start, location, report });
     }
     let header = log.header()?;
     // At every open: the process that made the file may have died before it came to this.
-    log.check("sync the directory of", fs.sync_parent(path))?;
+    log.check("sync the directory of", fs.sync_parent(&log.target))?;
     let len = log.len()?;
     let replay = Replay::new(HashSeed(header.hash_seed), len);
     let reader = Reader::new(&*log.file, len, &header, Cores::default());
@@ -65,7 +68,7 @@ pub(crate) fn recover(fs: &dyn FileSystem, path: &Path, options: &Options) -> Re
     log.mend(&ending)?;
     let start = log.begin_epoch(&header, &ending, options.sync_policy)?;
     let report = report(&keyspace, ending.records, ending.torn_bytes, began);
-    Ok(Recovered { keyspace, start, report })
+    Ok(Recovered { keyspace, start, location, report })
 }
 
 fn report(keyspace: &Keyspace, records: u64, torn_bytes_dropped: u64, began: Instant) -> RecoveryReport {
@@ -88,16 +91,29 @@ fn apply(keyspace: &Keyspace, change: Change<'_>, lsn: Lsn) {
 
 /// A log's file, locked.
 struct OpenLog {
+    /// As it was given.
     path: PathBuf,
+    /// Where that leads.
+    target: PathBuf,
     file: Arc<dyn LogFile>,
 }
 
 impl OpenLog {
     fn open(fs: &dyn FileSystem, path: &Path) -> Result<Self, Error> {
-        let file = fs.open(path).map_err(|error| io_error("open", path, error))?;
-        match file.try_lock().map_err(|error| io_error("lock", path, error))? {
-            Lock::Taken => Ok(Self { path: path.to_owned(), file }),
-            Lock::HeldBy { pid } => Err(Error::Locked { path: path.to_owned(), holder_pid: pid }),
+        let target = fs.resolve(path).map_err(|error| io_error("open", path, error))?;
+        loop {
+            let file = fs.open(&target).map_err(|error| io_error("open", path, error))?;
+            match file.try_lock().map_err(|error| io_error("lock", path, error))? {
+                Lock::Taken => {}
+                Lock::HeldBy { pid } => return Err(Error::Locked { path: path.to_owned(), holder_pid: pid }),
+            }
+            match file.is_at(&target) {
+                Ok(true) => return Ok(Self { path: path.to_owned(), target, file }),
+                // Whoever had the log has compacted it between the opening and the locking.
+                Ok(false) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(io_error("find", path, error)),
+            }
         }
     }
 

@@ -71,6 +71,11 @@ impl Entry {
         self.lsn().get() ^ u64::from(self.0.slice.last().copied().unwrap_or_default())
     }
 
+    /// Memory that is given back when the last handle goes, in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        Self::OVERHEAD_BYTES + self.payload_bytes()
+    }
+
     /// Bytes of key and value.
     pub(crate) fn payload_bytes(&self) -> usize {
         self.0.slice.len()

@@ -16,8 +16,8 @@ pub(crate) use hash::HashSeed;
 use hash::Position;
 pub(crate) use restore::{Past, Restore};
 use scan::PageBuilder;
-pub(crate) use walk::Walk;
 use shard::Shard;
+pub(crate) use walk::Walk;
 
 use crate::{Lsn, ScanPage};
 
@@ -50,6 +50,11 @@ impl Keyspace {
     pub(crate) fn new(seed: HashSeed) -> Self {
         let shards = (0..1 << SHARD_BITS).map(|_| RwLock::new(Shard::new(SHARD_BITS, Lsn::ZERO))).collect();
         Self { seed, shards }
+    }
+
+    /// The key of the hash.
+    pub(crate) const fn seed(&self) -> HashSeed {
+        self.seed
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Seen {

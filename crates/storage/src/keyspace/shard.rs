@@ -206,7 +206,12 @@ impl Shard {
     /// Adds the entries of one table, the one that holds `from`, to a walk's page.
     ///
     /// Returns where the walk goes on: inside this table if the page filled up, else after it.
-    pub(super) fn walk_table(&self, seed: HashSeed, from: Position, page: &mut WalkPage<'_>) -> Option<Position> {
+    pub(super) fn walk_table(
+        &self,
+        seed: HashSeed,
+        from: Position,
+        page: &mut WalkPage<'_>,
+    ) -> Option<Position> {
         let table = &self.tables[self.table_index(from)];
         let bits = self.prefix_bits + table.depth;
         let start = (!from.starts_prefix(bits)).then_some(from);

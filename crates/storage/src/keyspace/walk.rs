@@ -49,7 +49,7 @@ impl WalkPage<'_> {
     ) -> Option<Position> {
         let up_to = self.up_to;
         let wanted = table.filter(move |entry| entry.is_live() && entry.lsn() <= up_to);
-        let bytes: usize = wanted.clone().map(held_bytes).sum();
+        let bytes: usize = wanted.clone().map(Entry::memory_bytes).sum();
         if start.is_none() && bytes <= self.max_bytes {
             self.entries.extend(wanted.cloned());
             return None;
@@ -65,7 +65,7 @@ impl WalkPage<'_> {
         let mut bytes = 0;
         let mut last = None;
         for &(position, entry) in in_order {
-            bytes += held_bytes(entry);
+            bytes += entry.memory_bytes();
             // The next page cannot start between entries of one position.
             if bytes > self.max_bytes && last.is_some_and(|last| last != position) {
                 return Some(position);
@@ -75,11 +75,6 @@ impl WalkPage<'_> {
         }
         None
     }
-}
-
-/// Memory that is not given back while somebody holds the entry.
-fn held_bytes(entry: &Entry) -> usize {
-    Entry::OVERHEAD_BYTES + entry.payload_bytes()
 }
 
 #[cfg(test)]
@@ -140,7 +135,7 @@ mod tests {
         let mut walk = Walk::new(&keyspace, Lsn::new(1), 1000);
         let (mut count, mut entries) = (0, Vec::new());
         while walk.next_page(&mut entries) {
-            let bytes: usize = entries.iter().map(held_bytes).sum();
+            let bytes: usize = entries.iter().map(Entry::memory_bytes).sum();
             assert!(bytes <= 1000 || entries.len() == 1, "{} entries of {bytes} bytes", entries.len());
             count += entries.drain(..).count();
         }

@@ -1,10 +1,13 @@
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::batch::{BatchHeader, BatchKind};
 use super::format::crc;
 use super::group_commit::LogStart;
 use super::json;
+use super::source::BatchSource;
+use super::successor::{LogEnd, Mark};
 use super::tail::Batch;
 use crate::fs::{LogFile, write_all_at, write_chunks_at};
 use crate::{Error, LogFormat, Lsn};
@@ -36,6 +39,7 @@ pub(super) struct Appender {
     epoch: u32,
     crc_seed: u32,
     previous_crc: u32,
+    last_timestamp_ms: u64,
     /// A buffer to be used again.
     pub(super) spare: Vec<u8>,
 }
@@ -51,6 +55,7 @@ impl Appender {
             epoch: start.epoch,
             crc_seed: start.crc_seed,
             previous_crc: start.previous_crc,
+            last_timestamp_ms: start.last_timestamp_ms,
             spare: Vec::new(),
         }
     }
@@ -75,6 +80,7 @@ impl Appender {
         write_chunks_at(&*self.file, &batch.chunks, self.offset)?;
         self.advance(bytes);
         self.previous_crc = header_crc;
+        self.last_timestamp_ms = batch.last_timestamp_ms;
         Ok(())
     }
 
@@ -127,6 +133,34 @@ impl Appender {
         Ok(self.reserved_end)
     }
 
+    /// Where the reserved room ends, in bytes from the start of the file.
+    pub(super) const fn reserved_end(&self) -> u64 {
+        self.reserved_end
+    }
+
+    /// Room that is reserved behind the log's end, in bytes.
+    pub(super) const fn reserved_bytes(&self) -> u64 {
+        self.reserved_end.saturating_sub(self.offset)
+    }
+
+    /// Where the log is, at the record `last_lsn`.
+    pub(super) const fn mark(&self, last_lsn: Lsn) -> Mark {
+        Mark { last_lsn, last_timestamp_ms: self.last_timestamp_ms, epoch: self.epoch }
+    }
+
+    /// The batches from here on, to be read back from the file at `path`.
+    pub(super) fn source(&self, path: PathBuf) -> BatchSource {
+        BatchSource::new(Arc::clone(&self.file), path, self.crc_seed, self.offset)
+    }
+
+    /// Goes on at the end of another file; returns the one so far.
+    pub(super) fn switch_to(&mut self, end: LogEnd) -> Arc<dyn LogFile> {
+        let LogEnd { file, offset, zeroed_end, reserved_end, crc_seed, previous_crc } = end;
+        (self.offset, self.zeroed_end, self.reserved_end) = (offset, zeroed_end, reserved_end);
+        (self.crc_seed, self.previous_crc) = (crc_seed, previous_crc);
+        std::mem::replace(&mut self.file, file)
+    }
+
     /// Cuts the zeros off, and gives reserved room back.
     pub(super) fn trim(&mut self) -> Result<(), AppendError> {
         (self.zeroed_end, self.reserved_end) = (self.offset, self.offset);
@@ -161,11 +195,10 @@ impl Appender {
 
     /// Makes room of zeros for `bytes`, unless they are so many that growing the file is the smaller cost.
     fn zero_ahead(&mut self, bytes: usize) -> io::Result<()> {
-        // A small log keeps a small file.
-        let step = (self.offset as usize / 8).clamp(MIN_ZERO_STEP_BYTES, MAX_ZERO_STEP_BYTES);
-        if self.offset + bytes as u64 > self.zeroed_end && bytes < step {
-            let room = self.reserved_end.saturating_sub(self.zeroed_end).min(step as u64) as usize;
-            write_all_at(&*self.file, ZEROS.split_at(room).0, self.zeroed_end)?;
+        let zeros = zeros_ahead(self.offset);
+        if self.offset + bytes as u64 > self.zeroed_end && bytes < zeros.len() {
+            let room = self.reserved_end.saturating_sub(self.zeroed_end).min(zeros.len() as u64) as usize;
+            write_all_at(&*self.file, zeros.split_at(room).0, self.zeroed_end)?;
             self.zeroed_end += room as u64;
         }
         Ok(())
@@ -199,6 +232,12 @@ impl Appender {
         self.offset += bytes as u64;
         self.zeroed_end = self.zeroed_end.max(self.offset);
     }
+}
+
+/// The zeros that a log of this size is filled with ahead, at one go. A small log keeps a small file.
+pub(super) fn zeros_ahead(log_bytes: u64) -> &'static [u8] {
+    let step = (log_bytes as usize / 8).clamp(MIN_ZERO_STEP_BYTES, MAX_ZERO_STEP_BYTES);
+    ZEROS.split_at(step).0
 }
 
 fn is_full(error: &io::Error) -> bool {

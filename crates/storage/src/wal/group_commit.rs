@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::{Semaphore, SetOnce};
 
 use super::admission::MAX_WAITING_BYTES;
 use super::appender::{AppendError, Appender};
+use super::rewrite::LogHandle;
 use super::space::Space;
 use super::syncer::Syncer;
 use super::tail::{Batch, Tail};
@@ -49,7 +51,7 @@ pub(super) struct Shared {
     policy: SyncPolicy,
     pub(super) tail: Mutex<Tail>,
     /// Taken before the tail, and held until what was taken out of it is written and synced.
-    appender: Mutex<Appender>,
+    pub(super) appender: Mutex<Appender>,
     /// Tells the writer thread that the tail has records to be committed, or is closing.
     pub(super) work: Condvar,
     /// A permit per byte that may wait.
@@ -59,11 +61,14 @@ pub(super) struct Shared {
     pub(super) in_flight: AtomicUsize,
     appended: AtomicU64,
     written: AtomicU64,
-    synced: AtomicU64,
+    pub(super) synced: AtomicU64,
     pub(super) waiters: Waiters,
     failure: SetOnce<Error>,
     /// The file to sync; held while a sync runs: after a failed one there is no other.
-    syncing: Mutex<Arc<dyn LogFile>>,
+    pub(super) syncing: Mutex<Arc<dyn LogFile>>,
+    pub(super) size_alarm: SizeAlarm,
+    /// How long every batch waits before the next may be written: a compaction has to catch up.
+    pub(super) pause_us: AtomicU64,
     pub(super) counters: Counters,
 }
 
@@ -74,6 +79,22 @@ pub(super) struct Counters {
     pub(super) peak_batch_records: AtomicU64,
 }
 
+/// Calls somebody when the log has grown.
+pub(super) struct SizeAlarm {
+    /// The size at which it does so, once, in bytes.
+    pub(super) at_bytes: AtomicU64,
+    pub(super) ring: Box<dyn Fn() + Send + Sync>,
+}
+
+impl SizeAlarm {
+    fn check(&self, log_bytes: u64) {
+        if log_bytes >= self.at_bytes.load(Ordering::Relaxed) {
+            self.at_bytes.store(u64::MAX, Ordering::Relaxed);
+            (self.ring)();
+        }
+    }
+}
+
 impl Counters {
     fn count(&self, batch: &Batch) {
         self.batches.fetch_add(1, Ordering::Relaxed);
@@ -82,8 +103,13 @@ impl Counters {
 }
 
 impl Log {
-    /// Starts the log's threads. `on_idle` is called with the reply watermark when writes have paused.
-    pub(crate) fn start(start: LogStart, on_idle: impl Fn(Lsn) + Send + 'static) -> Result<Self, Error> {
+    /// Starts the log's threads. `on_idle` is called with the reply watermark when writes have paused,
+    /// `on_size` when the log has the size that [`LogHandle::set_alarm`] says.
+    pub(crate) fn start(
+        start: LogStart,
+        on_idle: impl Fn(Lsn) + Send + 'static,
+        on_size: impl Fn() + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
         let last_lsn = start.next_lsn.get() - 1;
         let shared = Arc::new(Shared {
             path: start.path.clone(),
@@ -100,6 +126,8 @@ impl Log {
             waiters: Waiters::new(),
             failure: SetOnce::new(),
             syncing: Mutex::new(Arc::clone(&start.file)),
+            size_alarm: SizeAlarm { at_bytes: AtomicU64::new(u64::MAX), ring: Box::new(on_size) },
+            pause_us: AtomicU64::new(0),
             counters: Counters::default(),
         });
         shared.make_room()?;
@@ -126,6 +154,11 @@ impl Log {
     /// How far replies may leave under the sync policy.
     pub(crate) fn watermark(&self) -> Lsn {
         self.shared.watermark()
+    }
+
+    /// What a compaction needs of the log.
+    pub(crate) fn handle(&self) -> LogHandle {
+        LogHandle::new(Arc::clone(&self.shared))
     }
 
     /// The LSN of the newest record.
@@ -262,6 +295,11 @@ impl Shared {
         appender.spare = batch.into_spare();
         if !self.space.is_full() && appender.is_short_of(self.space.end_wanted(0)) {
             self.reserve(appender, 0)?;
+        }
+        self.size_alarm.check(appender.offset());
+        match self.pause_us.load(Ordering::Relaxed) {
+            0 => {}
+            pause_us => std::thread::sleep(Duration::from_micros(pause_us)),
         }
         Ok(())
     }

@@ -69,7 +69,9 @@ impl FileHeader {
         }
         let flags = u32::from_le_bytes(field(bytes, 56));
         if flags & !FLAG_COMPACTED != 0 {
-            return Err(HeaderError::Damaged("the file header has unknown flags: a newer RustVault may read it"));
+            return Err(HeaderError::Damaged(
+                "the file header has unknown flags: a newer RustVault may read it",
+            ));
         }
         Ok(Self {
             log_id: field(bytes, 16),

@@ -54,6 +54,10 @@ impl Space {
         }
     }
 
+    pub(super) const fn format(&self) -> LogFormat {
+        self.format
+    }
+
     /// The most that `record_bytes` of records in up to `appends` batches take in the file.
     pub(super) const fn claim_bytes(&self, record_bytes: usize, appends: usize) -> u64 {
         let bytes = match self.format {
@@ -109,6 +113,15 @@ impl Space {
                 tracing::info!("there is space on the disk again: writes are taken");
             }
         }
+        self.changed.notify_waiters();
+    }
+
+    /// The log ends elsewhere now, in another file with at least as much room behind it.
+    pub(super) fn moved(&self, log_end: u64, reserved_end: u64) {
+        // In between nothing is given: whoever asks then waits until the room is looked at again.
+        self.reserved_end.store(0, Ordering::Release);
+        self.log_end.store(log_end, Ordering::Release);
+        self.reserved_end.store(reserved_end, Ordering::Release);
         self.changed.notify_waiters();
     }
 

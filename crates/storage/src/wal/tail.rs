@@ -40,6 +40,7 @@ pub(super) struct Batch {
     pub(super) claim: u64,
     pub(super) first_lsn: Lsn,
     pub(super) last_lsn: Lsn,
+    pub(super) last_timestamp_ms: u64,
 }
 
 impl Tail {
@@ -143,6 +144,7 @@ impl Tail {
             claim: std::mem::take(&mut self.claim),
             first_lsn: Lsn::new(first_lsn),
             last_lsn: Lsn::new(self.next_lsn - 1),
+            last_timestamp_ms: self.last_timestamp_ms,
         }
     }
 }

@@ -12,7 +12,8 @@ use super::super::record::{Change, set_timestamp};
 use super::*;
 use crate::fs::Lock;
 
-const HEADER: FileHeader = FileHeader { log_id: [3; 16], hash_seed: [5; 16], created_ms: 1000, is_compacted: false };
+const HEADER: FileHeader =
+    FileHeader { log_id: [3; 16], hash_seed: [5; 16], created_ms: 1000, is_compacted: false };
 
 /// A file in memory that is read, up to the offset that an error comes from.
 struct ReadOnly {

@@ -1,0 +1,122 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::oneshot;
+
+use crate::{Error, Stats};
+
+/// Who waits for a compaction.
+pub(super) type Waiting = Vec<oneshot::Sender<Result<(), Error>>>;
+
+/// What the compacting thread and the others tell each other.
+#[derive(Default)]
+pub(super) struct Control {
+    requests: Mutex<Requests>,
+    changed: Condvar,
+    is_stopping: AtomicBool,
+    pub(super) figures: Mutex<Figures>,
+}
+
+#[derive(Default)]
+struct Requests {
+    /// Those who wait for a compaction that has not begun.
+    waiting: Waiting,
+    /// The log has grown.
+    is_alarmed: bool,
+    is_stopping: bool,
+}
+
+/// What the store's figures tell of compactions.
+#[derive(Default)]
+pub(super) struct Figures {
+    pub(super) compactions: u64,
+    pub(super) is_running: bool,
+    pub(super) last_ms: u64,
+    pub(super) last_unix_ms: u64,
+    pub(super) last_error: Option<std::sync::Arc<str>>,
+}
+
+/// Why the compacting thread woke up.
+pub(super) enum Call {
+    /// To look whether a compaction is due.
+    Look,
+    /// Somebody wants one.
+    Asked(Waiting),
+    Stop,
+}
+
+impl Control {
+    /// Asks for a compaction and waits until it has ended.
+    pub(super) async fn compact(&self) -> Result<(), Error> {
+        let (sender, receiver) = oneshot::channel();
+        {
+            let mut requests = self.requests.lock();
+            if requests.is_stopping {
+                return Err(Error::Closed);
+            }
+            requests.waiting.push(sender);
+        }
+        self.changed.notify_one();
+        receiver.await.unwrap_or(Err(Error::Closed))
+    }
+
+    /// Says that the log has grown.
+    pub(super) fn alarm(&self) {
+        self.requests.lock().is_alarmed = true;
+        self.changed.notify_one();
+    }
+
+    /// Has the running compaction abandoned, and the thread end.
+    pub(super) fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Release);
+        let mut requests = self.requests.lock();
+        requests.is_stopping = true;
+        requests.waiting.clear();
+        drop(requests);
+        self.changed.notify_one();
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Acquire)
+    }
+
+    /// Waits for a call, at most until `look_at` if there is such a time.
+    pub(super) fn next_call(&self, look_at: Option<Instant>) -> Call {
+        let mut requests = self.requests.lock();
+        loop {
+            if requests.is_stopping {
+                return Call::Stop;
+            }
+            if !requests.waiting.is_empty() {
+                return Call::Asked(std::mem::take(&mut requests.waiting));
+            }
+            if std::mem::take(&mut requests.is_alarmed) {
+                return Call::Look;
+            }
+            match look_at {
+                Some(look_at) if self.changed.wait_until(&mut requests, look_at).timed_out() => {
+                    return Call::Look;
+                }
+                Some(_) => {}
+                None => self.changed.wait(&mut requests),
+            }
+        }
+    }
+
+    /// Rests, but not when it is time to stop.
+    pub(super) fn rest(&self, rest: Duration) {
+        let until = Instant::now() + rest;
+        let mut requests = self.requests.lock();
+        while !requests.is_stopping && !self.changed.wait_until(&mut requests, until).timed_out() {}
+    }
+
+    pub(super) fn fill_stats(&self, stats: &mut Stats) {
+        let figures = self.figures.lock();
+        stats.compactions = figures.compactions;
+        stats.compaction_running = figures.is_running;
+        stats.last_compaction_ms = figures.last_ms;
+        stats.last_compaction_unix_ms = figures.last_unix_ms;
+        stats.last_compaction_error.clone_from(&figures.last_error);
+    }
+}

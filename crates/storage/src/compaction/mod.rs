@@ -1,0 +1,206 @@
+//! Rewriting the log as the live entries and what came meanwhile, beside everything else.
+
+mod control;
+mod pace;
+mod rule;
+mod run;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use control::{Call, Control};
+pub(crate) use rule::Rule;
+use rule::Sizes;
+use run::{Run, Summary};
+
+use crate::keyspace::Keyspace;
+use crate::wal::{Change, Location, LogHandle, now_ms};
+use crate::{Error, Stats};
+
+/// How often it is looked whether a compaction is due, while something is written.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long after a failed compaction the next is tried; twice as long after each further one.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// Longest time between two tries.
+const LAST_RETRY: Duration = Duration::from_secs(300);
+
+/// Compacts a log when it is due, or when somebody asks for it, on a thread of its own.
+pub(crate) struct Compactor {
+    control: Arc<Control>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Compactor {
+    pub(crate) fn new() -> Self {
+        Self { control: Arc::default(), thread: Mutex::new(None) }
+    }
+
+    /// What the log calls when it has reached a size.
+    pub(crate) fn alarm(&self) -> impl Fn() + Send + Sync + 'static {
+        let control = Arc::clone(&self.control);
+        move || control.alarm()
+    }
+
+    /// Starts the thread.
+    pub(crate) fn start(
+        &self,
+        keyspace: Arc<Keyspace>,
+        log: LogHandle,
+        location: Location,
+        rule: Rule,
+    ) -> Result<(), Error> {
+        let control = Arc::clone(&self.control);
+        let worker =
+            Worker { control, keyspace, log, location, rule, after_last: 0, failures: 0, retry_at: None };
+        let spawn_error = worker.location.spawn_error();
+        let thread = std::thread::Builder::new().name("compactor".to_owned()).spawn(move || worker.run());
+        *self.thread.lock() = Some(thread.map_err(spawn_error)?);
+        Ok(())
+    }
+
+    /// Compacts the log; returns when a compaction that began after this call has ended.
+    pub(crate) async fn compact(&self) -> Result<(), Error> {
+        self.control.compact().await
+    }
+
+    /// Abandons what is running; nothing is compacted any more.
+    pub(crate) fn stop(&self) {
+        self.control.stop();
+        if self.thread.lock().take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the compacting thread panicked");
+        }
+    }
+
+    pub(crate) fn fill_stats(&self, stats: &mut Stats) {
+        self.control.fill_stats(stats);
+    }
+}
+
+impl Drop for Compactor {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The compacting thread.
+struct Worker {
+    control: Arc<Control>,
+    keyspace: Arc<Keyspace>,
+    log: LogHandle,
+    location: Location,
+    rule: Rule,
+    /// The log's size after the last compaction.
+    after_last: u64,
+    /// Since the last compaction that succeeded.
+    failures: u32,
+    retry_at: Option<Instant>,
+}
+
+impl Worker {
+    fn run(mut self) {
+        let mut look_at = Some(Instant::now());
+        let mut last_log_bytes = 0;
+        loop {
+            let waiting = match self.control.next_call(look_at) {
+                Call::Stop => return,
+                Call::Asked(waiting) => waiting,
+                Call::Look if self.is_due() => Vec::new(),
+                Call::Look => {
+                    let log_bytes = self.log.len_bytes();
+                    look_at = self.plan(log_bytes, log_bytes == last_log_bytes);
+                    last_log_bytes = log_bytes;
+                    continue;
+                }
+            };
+            let result = self.compact();
+            waiting.into_iter().for_each(|waiting| drop(waiting.send(result.clone())));
+            look_at = Some(Instant::now());
+        }
+    }
+
+    /// When to look again. A log that does not grow is looked at when it does.
+    fn plan(&self, log_bytes: u64, is_quiet: bool) -> Option<Instant> {
+        let now = Instant::now();
+        if is_quiet {
+            self.log.set_alarm(log_bytes + 1);
+            if self.log.len_bytes() == log_bytes {
+                return self.retry_at.filter(|&retry_at| retry_at > now);
+            }
+        }
+        let due_bytes = self.sizes().map_or(u64::MAX, |sizes| self.rule.due_bytes(&sizes));
+        self.log.set_alarm(due_bytes);
+        Some(now + LOOK_EVERY)
+    }
+
+    fn is_due(&self) -> bool {
+        let may_try = self.retry_at.is_none_or(|retry_at| retry_at <= Instant::now());
+        may_try && self.log.can_be_rewritten() && self.sizes().is_ok_and(|sizes| self.rule.is_due(&sizes))
+    }
+
+    fn sizes(&self) -> Result<Sizes, Error> {
+        Ok(Sizes {
+            log: self.log.len_bytes(),
+            live: self.live_bytes(),
+            after_last: self.after_last,
+            free: self.location.free_bytes()?,
+        })
+    }
+
+    fn live_bytes(&self) -> u64 {
+        let figures = self.keyspace.figures();
+        Change::live_bytes(figures.live_keys, figures.live_payload_bytes)
+    }
+
+    fn compact(&mut self) -> Result<(), Error> {
+        let began = Instant::now();
+        let (log_bytes, live_bytes) = (self.log.len_bytes(), self.live_bytes());
+        tracing::info!(log_bytes, live_bytes, "compaction begins");
+        self.control.figures.lock().is_running = true;
+        let Self { control, keyspace, log, location, .. } = &*self;
+        let run = Run { keyspace, log, location, control };
+        let result = catch_unwind(AssertUnwindSafe(|| run.run(live_bytes))).unwrap_or_else(|_| {
+            let error = Error::Internal("the compacting thread panicked");
+            self.log.fail(error.clone());
+            Err(error)
+        });
+        match &result {
+            Ok(summary) => self.succeeded(*summary, log_bytes, began.elapsed()),
+            Err(error) => self.failed(error),
+        }
+        result.map(|_| ())
+    }
+
+    fn succeeded(&mut self, summary: Summary, before_bytes: u64, elapsed: Duration) {
+        self.after_last = self.log.len_bytes();
+        (self.failures, self.retry_at) = (0, None);
+        let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        let Summary { entries, peak_memory_bytes } = summary;
+        let after_bytes = self.after_last;
+        tracing::info!(before_bytes, after_bytes, entries, peak_memory_bytes, elapsed_ms, "compaction done");
+        let mut figures = self.control.figures.lock();
+        figures.is_running = false;
+        figures.compactions += 1;
+        figures.last_ms = elapsed_ms;
+        figures.last_unix_ms = now_ms();
+        figures.last_error = None;
+    }
+
+    fn failed(&mut self, error: &Error) {
+        let mut figures = self.control.figures.lock();
+        figures.is_running = false;
+        if self.control.is_stopping() {
+            return;
+        }
+        let delay = FIRST_RETRY.saturating_mul(1 << self.failures.min(16)).min(LAST_RETRY);
+        self.failures += 1;
+        self.retry_at = Some(Instant::now() + delay);
+        tracing::warn!(%error, ?delay, "compaction abandoned, the log stays as it is; tried again when due");
+        figures.last_error = Some(error.to_string().into());
+    }
+}

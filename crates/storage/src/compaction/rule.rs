@@ -1,0 +1,116 @@
+use crate::wal::compacted_overhead_bytes;
+use crate::{Error, Options};
+
+/// Room on the disk that a compaction leaves free, in bytes: the log goes on growing beside it.
+const SPARE_DISK_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Zeros and batches that a successor has beside its entries, in bytes.
+const SUCCESSOR_SPARE_BYTES: u64 = 2 * 1024 * 1024;
+
+/// Garbage below which a compaction for want of space is not worth it, in bytes.
+const MIN_GARBAGE_BYTES: u64 = 1024 * 1024;
+
+/// When a log is compacted by itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rule {
+    ratio: f64,
+    min_bytes: u64,
+}
+
+/// What the rule goes by, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sizes {
+    pub(super) log: u64,
+    /// What the live entries would take in a compacted log.
+    pub(super) live: u64,
+    /// The log's size after the last compaction; 0 before the first.
+    pub(super) after_last: u64,
+    /// Free on the disk.
+    pub(super) free: u64,
+}
+
+impl Rule {
+    /// The rule of these options.
+    pub(crate) fn new(options: &Options) -> Result<Self, Error> {
+        if options.compact_ratio.is_finite() && options.compact_ratio > 1.0 {
+            Ok(Self { ratio: options.compact_ratio, min_bytes: options.compact_min_bytes })
+        } else {
+            Err(Error::InvalidOptions("the compaction ratio must be above 1"))
+        }
+    }
+
+    pub(super) fn is_due(&self, sizes: &Sizes) -> bool {
+        sizes.log >= self.due_bytes(sizes) || Self::is_due_for_space(sizes)
+    }
+
+    /// The size at which a log with these live data is compacted.
+    pub(super) fn due_bytes(&self, sizes: &Sizes) -> u64 {
+        let live = sizes.live as f64;
+        // Beside the ratio: what a compaction cannot get rid of must not make it run again and again.
+        let grown = sizes.after_last.saturating_add((live * (self.ratio - 1.0) / 2.0) as u64);
+        self.min_bytes.max((live * self.ratio) as u64).max(grown).max(1)
+    }
+
+    /// Whether the disk would soon have no room for a compaction that would give some back.
+    fn is_due_for_space(sizes: &Sizes) -> bool {
+        let garbage = sizes.log.saturating_sub(sizes.live.max(sizes.after_last));
+        let is_tight = sizes.free < room_bytes(sizes.live).saturating_mul(2);
+        is_tight && garbage >= MIN_GARBAGE_BYTES.max(sizes.live / 4)
+    }
+}
+
+/// Free room that a compaction of so many live bytes begins with.
+pub(super) fn room_bytes(live: u64) -> u64 {
+    live + compacted_overhead_bytes(live) + SUCCESSOR_SPARE_BYTES + SPARE_DISK_BYTES
+}
+
+/// Whether so little room is free that a running compaction makes way for the log.
+pub(super) const fn is_too_tight(free_bytes: u64) -> bool {
+    free_bytes < SPARE_DISK_BYTES / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1024 * 1024;
+    const PLENTY: Sizes = Sizes { log: 0, live: 0, after_last: 0, free: 1 << 40 };
+
+    fn rule() -> Rule {
+        Rule::new(&Options::default()).unwrap()
+    }
+
+    #[test]
+    fn a_log_is_compacted_at_twice_its_live_data_and_from_32_mib_on() {
+        let due = |log, live| rule().is_due(&Sizes { log, live, ..PLENTY });
+        assert!(!due(31 * MIB, 0) && due(32 * MIB, 0));
+        assert!(!due(199 * MIB, 100 * MIB) && due(200 * MIB, 100 * MIB));
+    }
+
+    #[test]
+    fn a_log_that_a_compaction_left_too_large_has_to_grow_first() {
+        let tight = Rule { ratio: 1.01, min_bytes: 0 };
+        let sizes = Sizes { log: 102 * MIB, live: 100 * MIB, after_last: 102 * MIB, ..PLENTY };
+        assert!(!tight.is_due(&sizes));
+        assert!(tight.is_due(&Sizes { log: 103 * MIB, ..sizes }));
+        // An emptied store has nothing of its log.
+        assert!(tight.is_due(&Sizes { live: 0, ..sizes }));
+    }
+
+    #[test]
+    fn a_log_is_compacted_earlier_while_the_disk_still_has_room_for_it() {
+        let sizes = Sizes { log: 150 * MIB, live: 100 * MIB, after_last: 0, free: 220 * MIB };
+        assert!(!rule().is_due(&sizes));
+        assert!(rule().is_due(&Sizes { free: 200 * MIB, ..sizes }));
+        assert!(!rule().is_due(&Sizes { free: 200 * MIB, log: 110 * MIB, ..sizes }), "little to gain");
+        assert!(!rule().is_due(&Sizes { free: 0, live: 0, log: MIB / 2, after_last: 0 }), "little to gain");
+    }
+
+    #[test]
+    fn ratios_that_no_log_could_keep_are_refused() {
+        for compact_ratio in [1.0, 0.0, -2.0, f64::NAN, f64::INFINITY] {
+            let options = Options { compact_ratio, ..Options::default() };
+            assert!(matches!(Rule::new(&options), Err(Error::InvalidOptions(_))), "{compact_ratio}");
+        }
+    }
+}

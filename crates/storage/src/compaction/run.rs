@@ -1,0 +1,124 @@
+use std::time::Duration;
+
+use super::control::Control;
+use super::pace::Pace;
+use super::rule::room_bytes;
+use crate::Error;
+use crate::keyspace::{Keyspace, Walk};
+use crate::wal::{Location, LogHandle, LoggedEntry, Rewrite};
+
+/// Bytes of entries that a compaction holds at one time, or one larger entry.
+const MAX_HELD_BYTES: usize = 1024 * 1024;
+
+/// Bytes of batches that are copied between two rests.
+const COPY_STEP_BYTES: u64 = 1024 * 1024;
+
+/// What may be left for the moment in which nothing is written.
+const LITTLE_BYTES: u64 = 128 * 1024;
+
+/// How often the copy may catch up with a log that goes on growing, before writers are slowed down.
+const PATIENT_ROUNDS: u32 = 2;
+
+/// How often it may in all, before the rest is copied while nothing is written.
+const MAX_ROUNDS: u32 = 10;
+
+/// By how much writers are slowed down at first; twice as much in each further round.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+
+/// What a compaction came to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Summary {
+    pub(super) entries: u64,
+    /// Most bytes of memory that it held: entries, of which the keys may have got other values, and buffers.
+    pub(super) peak_memory_bytes: usize,
+}
+
+/// One compaction.
+pub(super) struct Run<'c> {
+    pub(super) keyspace: &'c Keyspace,
+    pub(super) log: &'c LogHandle,
+    pub(super) location: &'c Location,
+    pub(super) control: &'c Control,
+}
+
+impl Run<'_> {
+    /// Makes a successor of the log and has it take over.
+    pub(super) fn run(&self, live_bytes: u64) -> Result<Summary, Error> {
+        if !self.log.can_be_rewritten() {
+            return Err(Error::InvalidOptions("a log of JSON lines is not compacted"));
+        }
+        let mut pace = Pace::new(self.control, self.log, self.location);
+        pace.check()?;
+        if self.location.free_bytes()? < room_bytes(live_bytes) {
+            return Err(self.location.no_room());
+        }
+        let mut rewrite = Rewrite::begin(self.log, self.location, self.keyspace.seed().0)?;
+        let summary = self.write_entries(&mut rewrite, &mut pace)?;
+        // The walk has skipped what was written after it began, and missed what was deleted: the records of
+        // all that have to be in the successor too.
+        self.log.commit()?;
+        {
+            let _at_full_speed_again = FullSpeed(self.log);
+            self.catch_up(&mut rewrite, |done_bytes| pace.rest(done_bytes))?;
+            rewrite.zero_ahead()?;
+            self.catch_up(&mut rewrite, |_| pace.check())?;
+            // Closing the old file frees its blocks, which may take long: here nobody waits for it.
+            drop(rewrite.take_over()?);
+        }
+        Ok(summary)
+    }
+
+    fn write_entries(&self, rewrite: &mut Rewrite, pace: &mut Pace<'_>) -> Result<Summary, Error> {
+        let mut summary = Summary::default();
+        let mut walk = Walk::new(self.keyspace, rewrite.last_lsn(), MAX_HELD_BYTES);
+        let mut entries = Vec::new();
+        while walk.next_page(&mut entries) {
+            let held_bytes: usize =
+                entries.iter().map(|entry| entry.memory_bytes() + size_of_val(entry)).sum();
+            summary.entries += entries.len() as u64;
+            for entry in entries.drain(..) {
+                let (lsn, key, value) = (entry.lsn(), entry.key(), entry.value());
+                rewrite.push_entry(&LoggedEntry { lsn, key, value })?;
+            }
+            summary.peak_memory_bytes = summary.peak_memory_bytes.max(held_bytes + rewrite.memory_bytes());
+            pace.rest(rewrite.len_bytes())?;
+        }
+        rewrite.end_entries()?;
+        Ok(summary)
+    }
+
+    /// Copies what was written since the entries, until little is left of it.
+    fn catch_up(
+        &self,
+        rewrite: &mut Rewrite,
+        mut rest: impl FnMut(u64) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for round in 0..MAX_ROUNDS {
+            let mut behind = rewrite.bytes_behind();
+            if behind <= LITTLE_BYTES {
+                break;
+            }
+            if round > 0 {
+                rewrite.hurry();
+            }
+            if round >= PATIENT_ROUNDS {
+                self.log.set_pause(FIRST_PAUSE * (1 << (round - PATIENT_ROUNDS)));
+            }
+            while behind > 0 {
+                rewrite.copy(COPY_STEP_BYTES)?;
+                behind = behind.saturating_sub(COPY_STEP_BYTES);
+                rest(rewrite.len_bytes())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Ends the slowing down of writers.
+struct FullSpeed<'c>(&'c LogHandle);
+
+impl Drop for FullSpeed<'_> {
+    fn drop(&mut self) {
+        self.0.set_pause(Duration::ZERO);
+    }
+}

@@ -1,0 +1,266 @@
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::admission::now_ms;
+use super::group_commit::Shared;
+use super::header::FileHeader;
+use super::record::LoggedEntry;
+use super::source::BatchSource;
+use super::successor::Successor;
+use crate::fs::{FileSystem, Lock, LogFile};
+use crate::{Error, LogFormat, Lsn};
+
+/// What a compaction needs of the log in use.
+#[derive(Clone)]
+pub(crate) struct LogHandle {
+    shared: Arc<Shared>,
+}
+
+/// Where a log is.
+#[derive(Clone)]
+pub(crate) struct Location {
+    fs: Arc<dyn FileSystem>,
+    /// The log's file itself, whatever links lead to it.
+    log: PathBuf,
+    /// Its successor's, until that takes over.
+    successor: PathBuf,
+}
+
+/// A log that is being written anew beside the one in use, to take its location.
+///
+/// Dropped before that, it removes what it has written.
+pub(crate) struct Rewrite {
+    shared: Arc<Shared>,
+    location: Location,
+    source: BatchSource,
+    successor: Successor,
+    last_lsn: Lsn,
+    has_taken_over: bool,
+}
+
+impl LogHandle {
+    pub(super) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Whether the log has a format that can be written anew.
+    pub(crate) fn can_be_rewritten(&self) -> bool {
+        self.shared.space.format() == LogFormat::Binary
+    }
+
+    /// The log's size in bytes.
+    pub(crate) fn len_bytes(&self) -> u64 {
+        self.shared.space.log_end()
+    }
+
+    /// Has the log's `on_size` called once, when the log has this size after a write.
+    pub(crate) fn set_alarm(&self, at_bytes: u64) {
+        self.shared.size_alarm.at_bytes.store(at_bytes, Ordering::Relaxed);
+    }
+
+    /// Has every batch wait before the next may be written.
+    pub(crate) fn set_pause(&self, pause: Duration) {
+        let pause_us = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
+        self.shared.pause_us.store(pause_us, Ordering::Relaxed);
+    }
+
+    /// The failure, if the log has failed.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.shared.check()
+    }
+
+    /// Writes everything that was appended so far.
+    pub(crate) fn commit(&self) -> Result<(), Error> {
+        self.shared.commit().inspect_err(|error| self.shared.fail(error.clone()))
+    }
+
+    /// Fails the log.
+    pub(crate) fn fail(&self, error: Error) {
+        self.shared.fail(error);
+    }
+}
+
+impl Location {
+    /// The location of the log whose file is at `log`, which is not a link.
+    pub(crate) fn new(fs: Arc<dyn FileSystem>, log: PathBuf) -> Self {
+        let mut successor = log.clone().into_os_string();
+        successor.push(".compacting");
+        Self { fs, log, successor: successor.into() }
+    }
+
+    /// Removes what a compaction left that a crash ended. Only who holds the log's lock may do that.
+    pub(crate) fn remove_leftover(&self) {
+        match self.fs.remove(&self.successor) {
+            Ok(()) => tracing::info!(path = %self.successor.display(), "removed an unfinished compaction"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                tracing::warn!(path = %self.successor.display(), %error, "cannot remove an unfinished compaction");
+            }
+        }
+    }
+
+    /// Bytes that are free where the log is.
+    pub(crate) fn free_bytes(&self) -> Result<u64, Error> {
+        let free = self.fs.free_bytes(&self.log);
+        free.map_err(|error| io_error("ask for the free space at", &self.log, error))
+    }
+
+    /// The error of a thread that cannot be started.
+    pub(crate) fn spawn_error(&self) -> impl Fn(io::Error) -> Error + use<> {
+        let log = self.log.clone();
+        move |error| io_error("start a thread for", &log, error)
+    }
+
+    /// The error of a compaction that the disk has no room for.
+    pub(crate) fn no_room(&self) -> Error {
+        io_error("make room for", &self.successor, io::ErrorKind::StorageFull.into())
+    }
+
+    fn create(&self) -> Result<Arc<dyn LogFile>, Error> {
+        let file = self.fs.create(&self.successor);
+        let file = file.map_err(|error| io_error("create", &self.successor, error))?;
+        // Whoever opens the log after it was renamed must find it locked.
+        match file.try_lock().map_err(|error| io_error("lock", &self.successor, error))? {
+            Lock::Taken => Ok(file),
+            Lock::HeldBy { pid } => Err(Error::Locked { path: self.successor.clone(), holder_pid: pid }),
+        }
+    }
+}
+
+impl Rewrite {
+    /// Begins a successor whose entries are as of now.
+    pub(crate) fn begin(log: &LogHandle, location: &Location, hash_seed: [u8; 16]) -> Result<Self, Error> {
+        let shared = Arc::clone(&log.shared);
+        let (mark, source) = {
+            let appender = shared.appender.lock();
+            (appender.mark(shared.written()), appender.source(location.log.clone()))
+        };
+        let header = FileHeader {
+            log_id: crate::random::bytes()?,
+            hash_seed,
+            created_ms: now_ms().max(mark.last_timestamp_ms),
+            is_compacted: true,
+        };
+        let successor = Successor::new(location.create()?, location.successor.clone(), &header, mark);
+        let location = location.clone();
+        Ok(Self { shared, location, source, successor, last_lsn: mark.last_lsn, has_taken_over: false })
+    }
+
+    /// The record up to which entries are wanted: later ones follow as they were logged.
+    pub(crate) const fn last_lsn(&self) -> Lsn {
+        self.last_lsn
+    }
+
+    /// Adds an entry.
+    pub(crate) fn push_entry(&mut self, entry: &LoggedEntry<'_>) -> Result<(), Error> {
+        self.successor.push_entry(entry)
+    }
+
+    /// Ends the entries: batches come next.
+    pub(crate) fn end_entries(&mut self) -> Result<(), Error> {
+        self.successor.end_entries()
+    }
+
+    /// What the log in use has that was not copied yet, in bytes.
+    pub(crate) fn bytes_behind(&self) -> u64 {
+        self.source.bytes_to(self.shared.appender.lock().offset())
+    }
+
+    /// Copies about `max_bytes` of the batches that were written since the entries.
+    pub(crate) fn copy(&mut self, max_bytes: u64) -> Result<(), Error> {
+        let end = self.shared.appender.lock().offset();
+        self.source.copy(end, max_bytes, &mut self.successor)
+    }
+
+    /// Cares for the speed of copying more than for the log's own syncs from now on.
+    pub(crate) const fn hurry(&mut self) {
+        self.successor.hurry();
+    }
+
+    /// Prepares the place behind the copy, so that what is added last is synced fast.
+    pub(crate) fn zero_ahead(&mut self) -> Result<(), Error> {
+        self.successor.zero_ahead()
+    }
+
+    /// The successor's size so far, in bytes.
+    pub(crate) fn len_bytes(&self) -> u64 {
+        self.successor.len_bytes()
+    }
+
+    /// Memory that it takes, in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.source.memory_bytes() + self.successor.memory_bytes()
+    }
+
+    /// Copies what is left, and makes the successor the log. Nothing is written or synced meanwhile.
+    ///
+    /// Returns the old file, which still has to be closed. An error leaves the log as it is, unless it is not
+    /// known which file a crash would leave: then the log has failed.
+    pub(crate) fn take_over(mut self) -> Result<Arc<dyn LogFile>, Error> {
+        let shared = Arc::clone(&self.shared);
+        let mut appender = shared.appender.lock();
+        let mut syncing = shared.syncing.lock();
+        shared.check()?;
+        let written = shared.written();
+        self.source.copy(appender.offset(), u64::MAX, &mut self.successor)?;
+        // What was admitted has claims on room that the old file has.
+        self.successor.reserve(appender.reserved_bytes())?;
+        self.successor.seal(written)?;
+        self.rename(&**syncing)?;
+        self.has_taken_over = true;
+        // Until this a crash may leave either file: what went into one only would be in doubt.
+        if let Err(error) = self.location.fs.sync_parent(&self.location.log) {
+            return Err(self.fail("sync the directory of", error));
+        }
+        *syncing = Arc::clone(self.successor.file());
+        let old_file = appender.switch_to(self.successor.end());
+        shared.synced.fetch_max(written.get(), Ordering::AcqRel);
+        shared.space.moved(appender.offset(), appender.reserved_end());
+        drop((syncing, appender));
+        shared.waiters.wake_leaders(shared.watermark().get());
+        Ok(old_file)
+    }
+
+    fn rename(&self, old_file: &dyn LogFile) -> Result<(), Error> {
+        let Location { fs, log, successor } = &self.location;
+        match old_file.is_at(log) {
+            Ok(true) => {}
+            Ok(false) => {
+                let error = io::Error::other("another file has taken the log's place");
+                return Err(io_error("replace", log, error));
+            }
+            Err(error) => return Err(io_error("find", log, error)),
+        }
+        let Err(error) = fs.rename(successor, log) else { return Ok(()) };
+        // It may have been renamed all the same.
+        match self.successor.file().is_at(log) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(io_error("replace", log, error)),
+            Err(_) => Err(self.fail("replace", error)),
+        }
+    }
+
+    fn fail(&self, action: &'static str, error: io::Error) -> Error {
+        let error = io_error(action, &self.location.log, error);
+        self.shared.fail(error.clone());
+        error
+    }
+}
+
+impl Drop for Rewrite {
+    fn drop(&mut self) {
+        if self.has_taken_over {
+            return;
+        }
+        if let Err(error) = self.location.fs.remove(&self.location.successor) {
+            tracing::warn!(path = %self.location.successor.display(), %error, "cannot remove an unfinished compaction");
+        }
+    }
+}
+
+fn io_error(action: &'static str, path: &Path, source: io::Error) -> Error {
+    Error::Io { action, path: path.to_owned(), source: Arc::new(source) }
+}
