@@ -1,4 +1,4 @@
-use std::{borrow::Cow, io};
+use std::{borrow::Cow, io, ops::Range};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
@@ -85,15 +85,13 @@ impl ClientCodec {
         Self { limits, lines: LineReader::new(&limits), list: None }
     }
 
-    /// The response that ends with the line `frame`, if one does.
-    fn take_line(&mut self, frame: &Bytes) -> io::Result<Option<Response>> {
-        let reply = parse_reply(frame, &self.limits)
-            .map_err(|error| invalid_data(format!("the server sent no valid answer: {error}")))?;
-        let list = match (self.list.take(), reply) {
+    /// The response that ends with this line, if one does.
+    fn take_line(&mut self, line: Reply<Bytes>) -> io::Result<Option<Response>> {
+        let list = match (self.list.take(), line) {
             (None, Reply::Ok) => return Ok(Some(Response::Ok)),
             (None, Reply::Pong) => return Ok(Some(Response::Pong)),
             (None, Reply::NotFound) => return Ok(Some(Response::NotFound)),
-            (None, Reply::Value(value)) => return Ok(Some(Response::Value(share(value, frame)))),
+            (None, Reply::Value(value)) => return Ok(Some(Response::Value(value))),
             (None, Reply::Error { code, message }) => return Ok(Some(Response::Error { code, message })),
             (None, Reply::List(items)) if items > MAX_LIST_ITEMS => {
                 return Err(invalid_data(format!(
@@ -103,7 +101,7 @@ impl ClientCodec {
             (None, Reply::List(items)) => PartialList { missing: items, items: Vec::new() },
             (Some(PartialList { missing, mut items }), item) => {
                 items.push(match item {
-                    Reply::Value(value) => Some(share(value, frame)),
+                    Reply::Value(value) => Some(value),
                     Reply::NotFound => None,
                     _ => return Err(invalid_data("a list holds something other than VALUE and NOT_FOUND")),
                 });
@@ -126,8 +124,8 @@ impl Decoder for ClientCodec {
         loop {
             match self.lines.next(src) {
                 Frame::Whole { consumed_bytes } => {
-                    let frame = src.split_to(consumed_bytes).freeze();
-                    if let Some(response) = self.take_line(&frame)? {
+                    let line = parse_line(src, consumed_bytes, &self.limits)?;
+                    if let Some(response) = self.take_line(line)? {
                         return Ok(Some(response));
                     }
                 }
@@ -160,6 +158,46 @@ impl<B: AsRef<[u8]>> Encoder<Command<B>> for ClientCodec {
     fn encode(&mut self, item: Command<B>, dst: &mut BytesMut) -> Result<(), Self::Error> {
         crate::encode_command(&item, dst);
         Ok(())
+    }
+}
+
+/// Parses the line at the front of `src` and takes it out. Only what the answer keeps is split off, and once:
+/// each handle on the buffer costs two atomic operations.
+fn parse_line(src: &mut BytesMut, line_bytes: usize, limits: &Limits) -> io::Result<Reply<Bytes>> {
+    let (line, _) = src.split_at(line_bytes);
+    let reply = parse_reply(line, limits)
+        .map_err(|error| invalid_data(format!("the server sent no valid answer: {error}")))?
+        .map(|value| Part::of(value, line));
+    let mut left_bytes = line_bytes;
+    let reply = reply.map(|value| match value {
+        Part::Slice(place) => {
+            src.advance(place.start);
+            left_bytes -= place.end;
+            src.split_to(place.len()).freeze()
+        }
+        Part::Unescaped(value) => value.into(),
+    });
+    src.advance(left_bytes);
+    Ok(reply)
+}
+
+/// Where the bytes of a value are.
+enum Part {
+    /// Here in its line.
+    Slice(Range<usize>),
+    /// Not in the line, because escapes had to be resolved.
+    Unescaped(Vec<u8>),
+}
+
+impl Part {
+    fn of(value: Cow<'_, [u8]>, line: &[u8]) -> Self {
+        match value {
+            Cow::Borrowed(slice) => {
+                let start = slice.as_ptr().addr() - line.as_ptr().addr();
+                Self::Slice(start..start + slice.len())
+            }
+            Cow::Owned(unescaped) => Self::Unescaped(unescaped),
+        }
     }
 }
 

@@ -4,17 +4,17 @@ use std::borrow::Cow;
 
 use nom::{Finish, Parser, character::complete::usize};
 
-use super::field::{Fault, Parsed, argument, expect, syntax, value, word};
+use super::field::{Fault, Parsed, expect, syntax, value, word};
 use super::line;
 use crate::{ErrorCode, Limits, ProtocolError};
 
-/// One line of an answer.
+/// One line of an answer, generic over how its value is held.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Reply<'a> {
+pub(crate) enum Reply<B> {
     Ok,
     Pong,
     NotFound,
-    Value(Cow<'a, [u8]>),
+    Value(B),
     /// So many `Value` lines follow.
     List(usize),
     Error {
@@ -23,19 +23,37 @@ pub(crate) enum Reply<'a> {
     },
 }
 
+impl<B> Reply<B> {
+    /// The same line with its value held another way.
+    #[inline]
+    pub(crate) fn map<C>(self, hold: impl FnOnce(B) -> C) -> Reply<C> {
+        match self {
+            Self::Ok => Reply::Ok,
+            Self::Pong => Reply::Pong,
+            Self::NotFound => Reply::NotFound,
+            Self::Value(value) => Reply::Value(hold(value)),
+            Self::List(items) => Reply::List(items),
+            Self::Error { code, message } => Reply::Error { code, message },
+        }
+    }
+}
+
+/// A [`Reply`] that borrows from its line; only a value with escapes is owned.
+type BorrowedReply<'a> = Reply<Cow<'a, [u8]>>;
+
 /// What `frame`, a whole line, answers.
-pub(crate) fn parse_reply<'a>(frame: &'a [u8], limits: &Limits) -> Result<Reply<'a>, ProtocolError> {
+#[inline]
+pub(crate) fn parse_reply<'a>(frame: &'a [u8], limits: &Limits) -> Result<BorrowedReply<'a>, ProtocolError> {
     const USAGE: &str = "expected OK, PONG, NOT_FOUND, VALUE <value>, LIST <n> or ERROR <CODE> <message>";
-    let (rest, kind) = word(line::content(frame));
     // The items of a list may be keys.
     let max_bytes = limits.max_value_bytes.max(limits.max_key_bytes);
-    let parsed = match kind {
-        b"OK" => Ok((rest, Reply::Ok)),
-        b"PONG" => Ok((rest, Reply::Pong)),
-        b"NOT_FOUND" => Ok((rest, Reply::NotFound)),
-        b"VALUE" => argument(value(max_bytes), USAGE).map(Reply::Value).parse(rest),
-        b"LIST" => argument(expect(usize, USAGE), USAGE).map(Reply::List).parse(rest),
-        b"ERROR" => argument(error, USAGE).parse(rest),
+    let parsed = match line::content(frame) {
+        b"OK" => return Ok(Reply::Ok),
+        b"PONG" => return Ok(Reply::Pong),
+        b"NOT_FOUND" => return Ok(Reply::NotFound),
+        [b'V', b'A', b'L', b'U', b'E', b' ', rest @ ..] => return value(rest, max_bytes).map(Reply::Value),
+        [b'L', b'I', b'S', b'T', b' ', rest @ ..] => expect(usize, USAGE).map(Reply::List).parse(rest),
+        [b'E', b'R', b'R', b'O', b'R', b' ', rest @ ..] => error(rest),
         _ => return Err(ProtocolError::Syntax(USAGE)),
     };
     match parsed.finish() {
@@ -46,7 +64,7 @@ pub(crate) fn parse_reply<'a>(frame: &'a [u8], limits: &Limits) -> Result<Reply<
 }
 
 /// A code that this version does not know must not cost the connection: the message keeps its name.
-fn error(input: &[u8]) -> Parsed<'_, Reply<'_>> {
+fn error(input: &[u8]) -> Parsed<'_, BorrowedReply<'_>> {
     let (rest, name) = word(input);
     if name.is_empty() {
         return Err(syntax("an ERROR answer has no code"));
@@ -62,7 +80,7 @@ fn error(input: &[u8]) -> Parsed<'_, Reply<'_>> {
 mod tests {
     use super::*;
 
-    fn parse(line: &str) -> Result<Reply<'_>, ProtocolError> {
+    fn parse(line: &str) -> Result<BorrowedReply<'_>, ProtocolError> {
         parse_reply(line.as_bytes(), &Limits::default())
     }
 

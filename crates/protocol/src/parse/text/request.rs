@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use nom::{Finish, Parser, character::complete::u32, character::complete::u64};
+use nom::character::complete::{char, u32, u64};
+use nom::{Finish, Parser, sequence::terminated};
 
-use super::field::{Fault, Parsed, argument, expect, key, syntax, value, word};
+use super::field::{Fault, Parsed, argument, expect, key, refuse, syntax, value, word};
 use super::line;
 use crate::limits::{DEFAULT_SCAN_LIMIT, MAX_SCAN_LIMIT};
 use crate::{Command, Limits, ProtocolError, Request};
@@ -55,8 +56,9 @@ const SCAN_USAGE: &str = "usage: SCAN <cursor> [PREFIX <prefix>] [LIMIT <n>]";
 
 fn set<'a>(rest: &'a [u8], limits: &Limits) -> Parsed<'a, Request<'a>> {
     let key = argument(key(limits.max_key_bytes), SET_USAGE);
-    let value = argument(value(limits.max_value_bytes), SET_USAGE);
-    (key, value).map(|(key, value)| Command::Set { key, value }).parse(rest)
+    let (rest, key) = terminated(key, expect(char(' '), SET_USAGE)).parse(rest)?;
+    let value = value(rest, limits.max_value_bytes).map_err(refuse)?;
+    Ok((&[], Command::Set { key, value }))
 }
 
 fn scan<'a>(rest: &'a [u8], limits: &Limits) -> Parsed<'a, Request<'a>> {
