@@ -84,6 +84,15 @@ pub enum LogFormat {
     Json,
 }
 
+impl fmt::Display for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Binary => "binary",
+            Self::Json => "json",
+        })
+    }
+}
+
 /// How a store behaves.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::{Error, Key, Value};
+use crate::{Error, Key, LogFormat, Value};
 
 /// A log sequence number: the place of a record in the history of a store.
 ///
@@ -215,6 +215,8 @@ pub struct Stats {
     pub keys: u64,
     /// Memory that entries and tables take, counted, in bytes.
     pub used_bytes: u64,
+    /// How the log is encoded at present.
+    pub log_format: LogFormat,
     /// The log's size in bytes.
     pub log_bytes: u64,
     /// What the live entries alone would take in a compacted log, in bytes.

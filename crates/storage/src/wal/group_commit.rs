@@ -173,6 +173,7 @@ impl Log {
 
     pub(crate) fn fill_stats(&self, stats: &mut Stats) {
         let counters = &self.shared.counters;
+        stats.log_format = self.shared.space.format();
         stats.log_bytes = self.shared.space.log_end();
         stats.is_disk_full = self.shared.space.is_full();
         stats.syncs = counters.syncs.load(Ordering::Relaxed);

@@ -54,6 +54,7 @@ impl Space {
         }
     }
 
+    /// How the log is encoded.
     pub(super) const fn format(&self) -> LogFormat {
         self.format
     }
