@@ -46,6 +46,8 @@ pub enum Command<B = Bytes> {
     Ping,
     /// Ask for the server's state, as `name=value` lines.
     Info,
+    /// Rewrite the log as the live data, and answer once that has ended.
+    Compact,
     /// Answer what came before, then close the connection.
     Quit,
 }
@@ -69,6 +71,7 @@ impl<B> Command<B> {
             Self::Scan { cursor, prefix, limit } => Command::Scan { cursor, prefix: hold(prefix), limit },
             Self::Ping => Command::Ping,
             Self::Info => Command::Info,
+            Self::Compact => Command::Compact,
             Self::Quit => Command::Quit,
         }
     }

@@ -40,6 +40,7 @@ pub fn encode_command<B: AsRef<[u8]>>(command: &Command<B>, out: &mut BytesMut) 
         Command::Scan { cursor, prefix, limit } => put_scan(*cursor, prefix.as_ref(), *limit, out),
         Command::Ping => out.put_slice(b"PING"),
         Command::Info => out.put_slice(b"INFO"),
+        Command::Compact => out.put_slice(b"COMPACT"),
         Command::Quit => out.put_slice(b"QUIT"),
     }
     out.put_slice(CRLF);

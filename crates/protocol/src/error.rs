@@ -91,7 +91,7 @@ pub enum ProtocolError {
     #[error("{0}")]
     Syntax(&'static str),
     /// The first word is no command; it is shown shortened and escaped.
-    #[error("unknown command '{0}'; commands are SET GET DELETE EXISTS COUNT SCAN PING INFO QUIT")]
+    #[error("unknown command '{0}'; commands are SET GET DELETE EXISTS COUNT SCAN PING INFO COMPACT QUIT")]
     UnknownCommand(String),
     /// The key is over its limit.
     #[error("key of {len_bytes} bytes is over the limit of {max_bytes}")]

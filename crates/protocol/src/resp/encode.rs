@@ -26,6 +26,7 @@ pub fn encode_resp<B: AsRef<[u8]>>(
         (Shape::Length, Response::Value(value)) => put_header(b':', value.as_ref().len(), out),
         (Shape::Type, Response::Ok) => put_status("string", out),
         (Shape::Type, Response::NotFound) => put_status("none", out),
+        (Shape::Started, Response::Ok) => put_status("Background append only file rewriting started", out),
         (Shape::Page { glob }, Response::List(items)) => put_page(items, *glob, version, out),
         (Shape::Matching { glob }, Response::List(items)) => put_matching(items, Some(glob), version, out),
         (Shape::Info, Response::List(lines)) => put_info(lines, version, out),
@@ -203,6 +204,8 @@ mod tests {
         assert_eq!(resp2(Response::Value("abc"), Shape::Length), ":3\r\n");
         assert_eq!(resp2(Response::NotFound, Shape::Length), ":0\r\n");
         assert_eq!(resp2(Response::Ok, Shape::Type), "+string\r\n");
+        let started = "+Background append only file rewriting started\r\n";
+        assert_eq!(resp2(Response::Ok, Shape::Started), started);
         assert_eq!(resp2(Response::NotFound, Shape::Type), "+none\r\n");
     }
 
@@ -228,7 +231,9 @@ mod tests {
     #[test]
     fn errors_are_errors_in_every_shape() {
         let matching = Shape::Matching { glob: b"*" };
-        for shape in [Shape::Plain, Shape::Integer, Shape::Length, Shape::Type, matching, Shape::Info] {
+        for shape in
+            [Shape::Plain, Shape::Integer, Shape::Length, Shape::Type, Shape::Started, matching, Shape::Info]
+        {
             let error = Response::Error { code: ErrorCode::OutOfMemory, message: "a\r\n+OK".into() };
             assert_eq!(resp2(error, shape), "-OOM a  +OK\r\n");
         }

@@ -23,6 +23,8 @@ pub enum Shape<'a> {
         /// The glob.
         glob: &'a [u8],
     },
+    /// `Ok` as Redis's word that a rewrite of the log has begun; the answer does not wait for its end.
+    Started,
     /// `List` of `name=value` as one text of lines `name:value`.
     Info,
 }

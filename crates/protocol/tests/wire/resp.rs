@@ -148,6 +148,7 @@ fn any_shape() -> impl Strategy<Value = Shape<'static>> {
         Shape::Integer,
         Shape::Length,
         Shape::Type,
+        Shape::Started,
         Shape::Page { glob: None },
         Shape::Page { glob: Some(b"*a*") },
         Shape::Matching { glob: b"[^b]*" },

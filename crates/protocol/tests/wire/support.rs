@@ -37,6 +37,7 @@ pub(crate) fn any_command() -> impl Strategy<Value = Command<Vec<u8>>> {
         }),
         Just(Command::Ping),
         Just(Command::Info),
+        Just(Command::Compact),
         Just(Command::Quit),
     ]
 }
@@ -55,8 +56,9 @@ pub(crate) fn any_response() -> impl Strategy<Value = Response<Vec<u8>>> {
 
 /// A line as it comes in from anybody: well-formed, nearly so, rubbish, or far too long.
 pub(crate) fn any_line() -> impl Strategy<Value = Vec<u8>> {
-    let verb =
-        select(&["SET", "get", "DELETE", "Exists", "COUNT", "SCAN", "PING", "INFO", "QUIT", "PUT", ""][..]);
+    let verb = select(
+        &["SET", "get", "DELETE", "Exists", "COUNT", "SCAN", "PING", "INFO", "COMPACT", "QUIT", "PUT", ""][..],
+    );
     let argument = prop_oneof![
         "[a-c]{0,7}".prop_map(String::into_bytes),
         r#""([a-c ]|\\[rnt"\\x]|\\x[0-9a-fA-F]{2}){0,6}"?"#.prop_map(String::into_bytes),

@@ -28,7 +28,7 @@ pub(super) const fn spec(name: &'static str, arguments: RangeInclusive<usize>, p
 }
 
 /// Looked through from the front, so the frequent ones come first.
-pub(super) static COMMANDS: [Spec; 24] = [
+pub(super) static COMMANDS: [Spec; 25] = [
     spec("get", 1..=1, keyspace::get),
     spec("set", 2..=ANY, keyspace::set),
     spec("mget", 1..=ANY, keyspace::mget),
@@ -43,6 +43,7 @@ pub(super) static COMMANDS: [Spec; 24] = [
     spec("flushall", 0..=ANY, keyspace::flush),
     spec("flushdb", 0..=ANY, keyspace::flush),
     spec("info", 0..=ANY, keyspace::info),
+    spec("bgrewriteaof", 0..=0, keyspace::rewrite),
     spec("ping", 0..=1, session::ping),
     spec("echo", 1..=1, session::echo),
     spec("hello", 0..=ANY, session::hello),

@@ -77,6 +77,10 @@ pub(super) fn info<'a>(_: Arguments<'a>, _: &Limits) -> Parsed<'a> {
     Ok(RespCommand::One { request: Command::Info, shape: Shape::Info })
 }
 
+pub(super) fn rewrite<'a>(_: Arguments<'a>, _: &Limits) -> Parsed<'a> {
+    Ok(RespCommand::One { request: Command::Compact, shape: Shape::Started })
+}
+
 pub(super) fn scan<'a>(mut arguments: Arguments<'a>, _: &Limits) -> Parsed<'a> {
     let cursor = cursor(arguments.next().unwrap_or_default()).ok_or(Refusal::fixed("ERR invalid cursor"))?;
     let (mut matching, mut limit) = (None, DEFAULT_RESP_SCAN_COUNT);
@@ -182,6 +186,7 @@ mod tests {
         assert_eq!(parse("SET k v"), one(Command::Set { key: key(), value: b"v".into() }, Shape::Plain));
         assert_eq!(parse("DBSIZE"), one(Command::Count, Shape::Integer));
         assert_eq!(parse("INFO server all"), one(Command::Info, Shape::Info));
+        assert_eq!(parse("BGREWRITEAOF"), one(Command::Compact, Shape::Started));
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub(crate) fn parse_request<'a>(frame: &'a [u8], limits: &Limits) -> Result<Requ
         b"COUNT" => ("COUNT takes no arguments", Ok((rest, Command::Count))),
         b"PING" => ("PING takes no arguments", Ok((rest, Command::Ping))),
         b"INFO" => ("INFO takes no arguments", Ok((rest, Command::Info))),
+        b"COMPACT" => ("COMPACT takes no arguments", Ok((rest, Command::Compact))),
         b"QUIT" => ("QUIT takes no arguments", Ok((rest, Command::Quit))),
         b"" => return Err(ProtocolError::Syntax("a line must start with a command, such as PING")),
         _ => return Err(unknown(verb)),
@@ -123,6 +124,7 @@ mod tests {
             assert_eq!(parse(&format!("scan 0{end}")), scan(0, "", DEFAULT_SCAN_LIMIT));
             assert_eq!(parse(&format!("ping{end}")), Ok(Command::Ping));
             assert_eq!(parse(&format!("info{end}")), Ok(Command::Info));
+            assert_eq!(parse(&format!("Compact{end}")), Ok(Command::Compact));
             assert_eq!(parse(&format!("quit{end}")), Ok(Command::Quit));
         }
     }
@@ -202,6 +204,7 @@ mod tests {
             "PING x",
             "COUNT 1",
             "INFO all",
+            "COMPACT now",
             "QUIT now",
             "GET",
             "GET ",
