@@ -161,6 +161,25 @@ impl Client {
         self.one(&[Kind::Ping], &Command::Ping).await.map(drop)
     }
 
+    /// Has the server rewrite its log as the live data, and returns once that has ended.
+    ///
+    /// That may take minutes, so the request timeout does not apply: put a timeout around it if you want one.
+    /// It has a connection of its own, and the client's other requests go on meanwhile. Dropping the future
+    /// ends the wait, not the compaction.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect_with`](Self::connect_with); the connection may break before the answer comes. If the
+    /// server answers with an error, the compaction was abandoned and the log is as it was.
+    pub async fn compact(&self) -> Result<(), Error> {
+        let mut wire = dial(&self.shared.target).await?;
+        let response = wire.ask(&Command::Compact).await.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => ErrorKind::Protocol { source: error.into() },
+            _ => ErrorKind::Lost { is_write: Kind::Compact.is_write(), source: error.into() },
+        })?;
+        Kind::Compact.read(response).map_err(|error| ErrorKind::Protocol { source: error.into() })?.map(drop)
+    }
+
     /// An empty pipeline: add commands, then [`send`](Pipeline::send) them in one piece.
     pub fn pipeline(&self) -> Pipeline {
         Pipeline::new(self.clone())

@@ -26,6 +26,28 @@ pub(crate) struct Wire {
     pub(crate) received: BytesMut,
 }
 
+impl Wire {
+    /// Sends one command and reads its answer, however long that takes.
+    pub(crate) async fn ask(&mut self, command: &Command<&[u8]>) -> io::Result<Response> {
+        let mut frame = BytesMut::new();
+        encode_command(command, &mut frame);
+        let sent = self.stream.write_all(&frame).await;
+        loop {
+            // Looked for even if it could not be sent: a server that closed at once may have said why.
+            if let Some(response) = self.codec.decode(&mut self.received)? {
+                return Ok(response);
+            }
+            if self.stream.read_buf(&mut self.received).await? == 0 {
+                sent?;
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the server closed the connection without an answer",
+                ));
+            }
+        }
+    }
+}
+
 /// Connects once, within the connect timeout.
 ///
 /// A `PING` goes first: so a server that turns the connection away, or is none of ours, is found out
@@ -50,7 +72,7 @@ impl Target {
 async fn open(target: &Target) -> Result<Wire, Error> {
     let stream = connect(&target.addr).await.map_err(|error| target.connect_error(error))?;
     let mut wire = Wire { stream, codec: ClientCodec::new(target.options.limits), received: BytesMut::new() };
-    let response = greet(&mut wire).await.map_err(|error| match error.kind() {
+    let response = wire.ask(&Command::Ping).await.map_err(|error| match error.kind() {
         io::ErrorKind::InvalidData => ErrorKind::Protocol { source: error.into() }.into(),
         _ => target.connect_error(error),
     })?;
@@ -62,23 +84,4 @@ async fn connect(addr: &str) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(addr).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
-}
-
-async fn greet(wire: &mut Wire) -> io::Result<Response> {
-    let mut ping = BytesMut::new();
-    encode_command(&Command::<&[u8]>::Ping, &mut ping);
-    let sent = wire.stream.write_all(&ping).await;
-    loop {
-        // Looked for even if the PING could not be sent: a server that closed at once may have said why.
-        if let Some(response) = wire.codec.decode(&mut wire.received)? {
-            return Ok(response);
-        }
-        if wire.stream.read_buf(&mut wire.received).await? == 0 {
-            sent?;
-            return Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the server closed the connection at once",
-            ));
-        }
-    }
 }

@@ -47,6 +47,7 @@ pub(crate) enum Kind {
     Scan,
     Ping,
     Info,
+    Compact,
 }
 
 impl Kind {
@@ -60,7 +61,7 @@ impl Kind {
             (_, Response::Error { code, message }) => {
                 return Ok(Err(ErrorKind::Server { code, message, is_write: self.is_write() }.into()));
             }
-            (Self::Set, Response::Ok) | (Self::Ping, Response::Pong) => Reply::Done,
+            (Self::Set | Self::Compact, Response::Ok) | (Self::Ping, Response::Pong) => Reply::Done,
             (Self::Get, Response::Value(value)) => Reply::Value(Some(detach(value))),
             (Self::Get, Response::NotFound) => Reply::Value(None),
             (Self::Delete | Self::Exists, Response::Ok) => Reply::Existed(true),
@@ -142,6 +143,7 @@ mod tests {
             (Kind::Scan, Response::List(vec![])),
             (Kind::Scan, Response::List(vec![Some(Bytes::from_static(b"0")), None])),
             (Kind::Info, Response::List(vec![Some(Bytes::from_static(b"no equals sign"))])),
+            (Kind::Compact, Response::NotFound),
         ] {
             assert!(kind.read(response).is_err(), "{kind:?}");
         }

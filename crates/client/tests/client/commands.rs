@@ -1,5 +1,7 @@
 //! Every command, what goes on the wire for it, and what its answers become.
 
+use std::time::Duration;
+
 use crate::support::{FakeServer, get, patient, set, value};
 use bytes::Bytes;
 use rustvault_client::{ErrorCode, MAX_PIPELINE_COMMANDS, Pool, Reply, ScanPage};
@@ -37,6 +39,31 @@ async fn reads_become_their_commands_and_typed_answers() {
     let info = info.unwrap();
     let info: Vec<_> = info.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(info, [("version", "1.2"), ("note", "a=b"), ("empty", "")]);
+}
+
+#[tokio::test]
+async fn a_compaction_has_its_own_connection_and_outlasts_the_request_timeout() {
+    let server = FakeServer::start().await;
+    let options = patient().request_timeout(Duration::from_millis(1));
+    let (client, _reads) = server.client(options).await;
+    let script = async {
+        let mut own = server.accept().await;
+        own.expect(Command::Compact).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        own.send(Response::Ok).await;
+        let mut own = server.accept().await;
+        let message = "disk full".to_owned();
+        own.answer(Command::Compact, Response::Error { code: ErrorCode::ReadOnly, message }).await;
+        server.accept().await.expect(Command::Compact).await;
+    };
+    let calls = async {
+        client.compact().await.unwrap();
+        let error = client.compact().await.unwrap_err();
+        assert_eq!((error.code(), error.is_retryable()), (Some(ErrorCode::ReadOnly), true));
+        let error = client.compact().await.unwrap_err();
+        assert!(error.is_not_connected(), "{error}");
+    };
+    join!(script, calls);
 }
 
 #[tokio::test]
