@@ -21,7 +21,8 @@ Exit codes:
   4  no connection, or no answer within --timeout
 
 With --json, results are one JSON object per line on standard output:
-  set, delete, exists, ping  {\"status\":\"ok\"}
+  set, delete, exists, ping,
+  compact                    {\"status\":\"ok\"}
   get                        {\"status\":\"ok\",\"value\":\"john\"}
   count                      {\"status\":\"ok\",\"count\":3}
   scan                       {\"key\":\"user:1\"}, a line for each key
@@ -46,7 +47,7 @@ pub(crate) struct Args {
     #[arg(value_name = "HOST:PORT", value_parser = parse_addr)]
     pub(crate) addr: String,
 
-    /// How long to wait for a connection, and then for each answer, such as 500ms, 5s or 1m
+    /// How long to wait for a connection, and then for each answer (but that of compact), such as 500ms, 5s or 1m
     #[arg(long, global = true, help_heading = COMMON, default_value = "10s", value_name = "DURATION", value_parser = parse_timeout)]
     pub(crate) timeout: Duration,
 
@@ -118,6 +119,11 @@ pub(crate) enum CliCommand {
     Ping,
     /// Print the server's state as name=value lines
     Info,
+    /// Have the server rewrite its log as the live data; prints OK once that has ended
+    ///
+    /// This may take minutes, so --timeout limits only connecting. Interrupting ends the wait, not the
+    /// compaction; 'info' tells how it goes. The server also compacts by itself when the log has grown.
+    Compact,
     /// Generate load, then print throughput and latencies
     ///
     /// Keys are bench:0000000000 onwards, chosen at random but alike in every run; they stay. A value is

@@ -30,6 +30,7 @@ pub(crate) enum Action {
     Scan { prefix: Bytes, limit: Option<u64> },
     Ping,
     Info,
+    Compact,
 }
 
 /// What a command that was carried out found.
@@ -95,6 +96,11 @@ impl<W: Write> Session<W> {
             Action::Ping => {
                 client.ping().await?;
                 self.printer.done("PONG")?;
+                Outcome::Done
+            }
+            Action::Compact => {
+                client.compact().await?;
+                self.printer.done("OK")?;
                 Outcome::Done
             }
             Action::Count => {

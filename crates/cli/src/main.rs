@@ -51,6 +51,7 @@ fn run(args: &Args) -> Result<Outcome, CliError> {
         Some(CliCommand::Scan { prefix, limit }) => Action::Scan { prefix, limit },
         Some(CliCommand::Ping) => Action::Ping,
         Some(CliCommand::Info) => Action::Info,
+        Some(CliCommand::Compact) => Action::Compact,
     };
     commands::run_once(args, action)
 }

@@ -7,8 +7,8 @@ use crate::commands::{Action, LIMITS};
 use crate::error::CliError;
 
 /// The words that a line may begin with, for completion.
-pub(super) const VERBS: [&str; 11] =
-    ["count", "delete", "exists", "exit", "get", "help", "info", "ping", "quit", "scan", "set"];
+pub(super) const VERBS: [&str; 12] =
+    ["compact", "count", "delete", "exists", "exit", "get", "help", "info", "ping", "quit", "scan", "set"];
 
 const SCAN_USAGE: &str = "usage: scan [--prefix P] [--limit N]";
 
@@ -73,6 +73,7 @@ fn action_of(request: Request<'_>) -> Result<Action, CliError> {
         Command::Count => Action::Count,
         Command::Ping => Action::Ping,
         Command::Info => Action::Info,
+        Command::Compact => Action::Compact,
         _ => return Err(usage("not a command of this program".to_owned())),
     })
 }
@@ -167,6 +168,7 @@ mod tests {
     #[test]
     fn commands_are_case_insensitive_and_spaces_around_them_do_not_matter() {
         assert_eq!(action("  Count  "), Action::Count);
+        assert_eq!(action("COMPACT"), Action::Compact);
         assert_eq!(action("get k \r\n"), Action::Get { key: "k".into(), raw: false });
         assert_eq!(parse(b"QUIT").ok(), Some(Line::Quit));
         assert_eq!(parse(b"exit\n").ok(), Some(Line::Quit));

@@ -22,6 +22,7 @@ count                            print the number of keys
 scan [--prefix P] [--limit N]    print keys, one a line
 ping                             PONG
 info                             print the server's state
+compact                          rewrite the server's log as the live data; OK once that has ended
 help                             print this
 quit, exit, Ctrl-D               end the session
 A key or value in double quotes takes the escapes \\\" \\\\ \\r \\n \\t \\xHH; keys with spaces need the quotes.

@@ -40,6 +40,14 @@ fn count_ping_and_info_are_plain_lines() {
 }
 
 #[test]
+fn compact_prints_ok_or_why_not() {
+    let server = FakeServer::start();
+    server.cli().arg("compact").assert().code(0).stdout("OK\n").stderr("");
+    server.put(BROKEN_KEY, "");
+    server.cli().arg("compact").assert().code(1).stdout("").stderr("error: disk full (READ_ONLY)\n");
+}
+
+#[test]
 fn scan_follows_the_cursor_and_prints_a_key_a_line() {
     let server = FakeServer::start();
     for key in ["a:1", "a:2", "a:3", "a:4", "b\n5", "b 6", "c7"] {
@@ -103,6 +111,7 @@ fn json_has_one_shape_per_command() {
     check(&["delete", "n"], 3, r#"{"status":"not_found"}"#);
     check(&["exists", "n"], 3, r#"{"status":"not_found"}"#);
     check(&["ping"], 0, r#"{"status":"ok"}"#);
+    check(&["compact"], 0, r#"{"status":"ok"}"#);
     check(&["info"], 0, r#"{"info":{"fsync":"always","version":"9.9.9"},"status":"ok"}"#);
 }
 

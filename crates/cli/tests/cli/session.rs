@@ -7,8 +7,8 @@ use bytes::Bytes;
 fn lines_run_without_a_prompt() {
     let server = FakeServer::start();
     let lines = "set mykey myvalue\nGET mykey\r\nget nobody\n\n# a comment\nexists mykey\ncount\n\
-        scan --prefix my --limit 1\nping\ninfo\ndelete mykey";
-    let expected = "OK\nmyvalue\n(nil)\nOK\n1\nmykey\nPONG\nversion=9.9.9\nfsync=always\nOK\n";
+        scan --prefix my --limit 1\nping\ncompact\ninfo\ndelete mykey";
+    let expected = "OK\nmyvalue\n(nil)\nOK\n1\nmykey\nPONG\nOK\nversion=9.9.9\nfsync=always\nOK\n";
     server.cli().write_stdin(lines).assert().code(0).stdout(expected).stderr("");
 }
 
@@ -35,7 +35,7 @@ fn help_names_every_command() {
     let server = FakeServer::start();
     let output = server.cli().write_stdin("help\n").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
-    for command in ["set", "get", "delete", "exists", "count", "scan", "ping", "info", "quit"] {
+    for command in ["set", "get", "delete", "exists", "count", "scan", "ping", "info", "compact", "quit"] {
         assert!(help.lines().any(|line| line.starts_with(command)), "{command} is missing in:\n{help}");
     }
 }

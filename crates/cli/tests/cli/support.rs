@@ -187,6 +187,10 @@ fn reply(keys: &mut BTreeMap<Vec<u8>, Bytes>, request: Request) -> Response {
         Request::Count => Response::Value(keys.len().to_string().into()),
         Request::Scan { cursor, prefix, .. } => scan_page(keys, cursor, &prefix),
         Request::Ping => Response::Pong,
+        Request::Compact if keys.contains_key(BROKEN_KEY.as_bytes()) => {
+            Response::Error { code: ErrorCode::ReadOnly, message: "disk full".to_owned() }
+        }
+        Request::Compact => Response::Ok,
         Request::Info => {
             Response::List(["version=9.9.9", "fsync=always"].map(|line| Some(line.into())).into())
         }
