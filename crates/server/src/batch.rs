@@ -24,7 +24,7 @@ pub(crate) struct Batch<'a> {
 pub(crate) enum Ending {
     /// The input holds no further complete request.
     InputUsedUp,
-    /// The batch is full; the input may hold more.
+    /// The batch takes no more; the input may hold more.
     Full,
     /// The client said `QUIT`, or nothing more can be understood; what follows is not carried out.
     Last,
@@ -39,10 +39,11 @@ impl<'a> Batch<'a> {
                 Next::Skip { consumed_bytes } => batch.consumed_bytes += consumed_bytes,
                 Next::Incoming { incoming, consumed_bytes } => {
                     batch.consumed_bytes += consumed_bytes;
-                    let is_last = matches!(incoming, Incoming::One(Command::Quit, _) | Incoming::Fatal(_));
+                    let ending = ending_with(&incoming);
                     batch.incoming.push(incoming);
-                    if is_last || batch.incoming.len() == MAX_BATCH_COMMANDS {
-                        batch.ending = if is_last { Ending::Last } else { Ending::Full };
+                    let is_full = batch.incoming.len() == MAX_BATCH_COMMANDS;
+                    if let Some(ending) = ending.or(is_full.then_some(Ending::Full)) {
+                        batch.ending = ending;
                         return batch;
                     }
                 }
@@ -61,6 +62,7 @@ impl<'a> Batch<'a> {
             Plan::Answer(response) => Slot::Answered(response),
         };
         let slots = self.incoming.iter().map(|incoming| match incoming {
+            Incoming::One(Command::Compact, shape) => Slot::Compact(*shape),
             Incoming::One(request, shape) => slot(execute::plan(request), *shape),
             Incoming::Many(request, shape) => slot(execute::plan_many(request), *shape),
             Incoming::Session(command) => Slot::Session(command),
@@ -69,6 +71,16 @@ impl<'a> Batch<'a> {
         });
         let slots = slots.collect();
         (ops, slots)
+    }
+}
+
+/// How a batch ends that this request must be the last of.
+const fn ending_with(incoming: &Incoming<'_>) -> Option<Ending> {
+    match incoming {
+        Incoming::One(Command::Quit, _) | Incoming::Fatal(_) => Some(Ending::Last),
+        // What comes after it is carried out after it.
+        Incoming::One(Command::Compact, _) => Some(Ending::Full),
+        _ => None,
     }
 }
 
@@ -81,6 +93,8 @@ pub(crate) enum Slot<'b> {
     Answered(Response<Field>),
     /// The answer is known, and only the client's protocol has its like.
     Own(&'b RespValue<'b>),
+    /// A compaction, which is no operation of a batch: it may take minutes.
+    Compact(Shape<'b>),
     /// The connection itself has the answer.
     Session(&'b SessionCommand<'b>),
 }

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use rustvault_protocol::Limits;
-use rustvault_storage::{Options, SyncPolicy};
+use rustvault_storage::{DEFAULT_COMPACT_MIN_BYTES, DEFAULT_COMPACT_RATIO, LogFormat, Options, SyncPolicy};
 
 /// Address that is bound unless the configuration says otherwise.
 pub const DEFAULT_BIND_ADDR: &str = "127.0.0.1:8080";
@@ -32,7 +32,7 @@ pub const MAX_THREADS: usize = 1024;
 /// config.validate()?;
 /// # Ok::<(), rustvault_server::ConfigError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ServerConfig {
     /// `host:port` to listen on; port 0 lets the system choose one. [`DEFAULT_BIND_ADDR`] by default.
@@ -45,6 +45,14 @@ pub struct ServerConfig {
     pub sync_policy: SyncPolicy,
     /// Longest value in bytes, 1 to [`MAX_VALUE_BYTES_LIMIT`]; 16 MiB by default.
     pub max_value_bytes: usize,
+    /// How a new log is encoded, and an existing one from its next compaction on; [`LogFormat::Binary`] by default.
+    pub wal_format: LogFormat,
+    /// The log is compacted once it is this many times as large as the live data in it: more than 1; 2 by default.
+    pub compact_ratio: f64,
+    /// The log is not compacted by itself below this size, in bytes; 32 MiB by default.
+    pub compact_min_bytes: u64,
+    /// Most bytes of memory for entries and tables, beyond which writes are refused; no limit by default.
+    pub max_memory_bytes: Option<u64>,
     /// Threads that serve connections, 1 to [`MAX_THREADS`]; one per core by default.
     pub threads: usize,
 }
@@ -57,6 +65,10 @@ impl Default for ServerConfig {
             max_connections: DEFAULT_MAX_CONNECTIONS,
             sync_policy: SyncPolicy::default(),
             max_value_bytes: Options::default().max_value_bytes,
+            wal_format: LogFormat::default(),
+            compact_ratio: DEFAULT_COMPACT_RATIO,
+            compact_min_bytes: DEFAULT_COMPACT_MIN_BYTES,
+            max_memory_bytes: None,
             threads: default_threads(),
         }
     }
@@ -71,7 +83,9 @@ impl ServerConfig {
         check_bind_addr(&self.bind_addr)?;
         check_range("max_connections", self.max_connections, MAX_CONNECTIONS_LIMIT)?;
         check_range("max_value_bytes", self.max_value_bytes, MAX_VALUE_BYTES_LIMIT)?;
-        check_range("threads", self.threads, MAX_THREADS)
+        check_range("threads", self.threads, MAX_THREADS)?;
+        check_compact_ratio(self.compact_ratio)?;
+        check_max_memory(self.max_memory_bytes)
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -83,12 +97,16 @@ impl ServerConfig {
         options.sync_policy = self.sync_policy;
         options.max_key_bytes = self.limits().max_key_bytes;
         options.max_value_bytes = self.max_value_bytes;
+        options.log_format = self.wal_format;
+        options.compact_ratio = self.compact_ratio;
+        options.compact_min_bytes = self.compact_min_bytes;
+        options.max_memory_bytes = self.max_memory_bytes;
         options
     }
 }
 
 /// A field of a [`ServerConfig`] that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// The address is not `host:port`.
@@ -107,6 +125,15 @@ pub enum ConfigError {
         /// The highest value that is accepted.
         max: usize,
     },
+    /// With a ratio of 1 or less the log would be compacted all the time.
+    #[error("compact_ratio is {ratio}, it must be a number above 1")]
+    CompactRatio {
+        /// What was given.
+        ratio: f64,
+    },
+    /// With no memory nothing could ever be stored.
+    #[error("max_memory_bytes is 0; leave it out for no limit")]
+    NoMemory,
 }
 
 fn check_bind_addr(addr: &str) -> Result<(), ConfigError> {
@@ -117,6 +144,14 @@ fn check_bind_addr(addr: &str) -> Result<(), ConfigError> {
 
 fn check_range(field: &'static str, value: usize, max: usize) -> Result<(), ConfigError> {
     if (1..=max).contains(&value) { Ok(()) } else { Err(ConfigError::OutOfRange { field, value, max }) }
+}
+
+fn check_compact_ratio(ratio: f64) -> Result<(), ConfigError> {
+    if ratio.is_finite() && ratio > 1.0 { Ok(()) } else { Err(ConfigError::CompactRatio { ratio }) }
+}
+
+fn check_max_memory(max_memory_bytes: Option<u64>) -> Result<(), ConfigError> {
+    if max_memory_bytes == Some(0) { Err(ConfigError::NoMemory) } else { Ok(()) }
 }
 
 fn default_threads() -> usize {
@@ -140,6 +175,39 @@ mod tests {
         for addr in ["localhost:8080", "0.0.0.0:0", "[::1]:8080"] {
             assert_eq!(check_bind_addr(addr), Ok(()), "{addr}");
         }
+    }
+
+    #[test]
+    fn a_compact_ratio_must_be_a_number_above_1() {
+        for compact_ratio in [1.0, 0.0, -2.0, f64::NAN, f64::INFINITY] {
+            let config = ServerConfig { compact_ratio, ..ServerConfig::default() };
+            assert!(matches!(config.validate(), Err(ConfigError::CompactRatio { .. })), "{compact_ratio}");
+        }
+        assert_eq!(ServerConfig { compact_ratio: 1.01, ..ServerConfig::default() }.validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_memory_limit_of_nothing_is_refused() {
+        let config = ServerConfig { max_memory_bytes: Some(0), ..ServerConfig::default() };
+        assert_eq!(config.validate(), Err(ConfigError::NoMemory));
+    }
+
+    #[test]
+    fn every_setting_of_the_store_reaches_it() {
+        let config = ServerConfig {
+            sync_policy: SyncPolicy::Never,
+            max_value_bytes: 7,
+            wal_format: LogFormat::Json,
+            compact_ratio: 3.5,
+            compact_min_bytes: 5,
+            max_memory_bytes: Some(9),
+            ..ServerConfig::default()
+        };
+        let options = config.store_options();
+        assert_eq!((options.sync_policy, options.max_value_bytes), (SyncPolicy::Never, 7));
+        assert_eq!(options.log_format, LogFormat::Json);
+        assert_eq!((options.compact_ratio, options.compact_min_bytes), (3.5, 5));
+        assert_eq!(options.max_memory_bytes, Some(9));
     }
 
     #[test]

@@ -105,6 +105,8 @@ pub(crate) fn store_error(failure: &Error) -> Response<Field> {
             ErrorCode::TooLarge
         }
         Error::Closed => ErrorCode::ShuttingDown,
+        Error::DiskFull => ErrorCode::ReadOnly,
+        Error::OutOfMemory { .. } => ErrorCode::OutOfMemory,
         _ => ErrorCode::Storage,
     };
     error(code, failure)
@@ -122,6 +124,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_full_disk_is_told_first_and_its_code_says_that_reads_go_on() {
+        match store_error(&Error::DiskFull) {
+            Response::Error { code: ErrorCode::ReadOnly, message } => {
+                assert!(message.starts_with("disk full"), "{message}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
     fn store_errors_have_the_code_that_says_whether_the_outcome_is_known() {
         let code = |failure: Error| match store_error(&failure) {
             Response::Error { code, .. } => code,
@@ -129,6 +141,7 @@ mod tests {
         };
         assert_eq!(code(Error::ValueTooLarge { len_bytes: 2, max_bytes: 1 }), ErrorCode::TooLarge);
         assert_eq!(code(Error::Closed), ErrorCode::ShuttingDown);
+        assert_eq!(code(Error::OutOfMemory { max_bytes: 1 }), ErrorCode::OutOfMemory);
         assert_eq!(code(Error::Poisoned { cause: Arc::new(Error::Closed) }), ErrorCode::Storage);
     }
 }

@@ -9,17 +9,26 @@ use crate::shared::Shared;
 pub(crate) fn lines<S>(shared: &Shared<S>, stats: &Stats) -> Vec<String> {
     let counters = &shared.counters;
     let wal_path = shared.wal_path.display();
-    let figures: [(&str, &dyn Display); 21] = [
+    let compaction_error = one_line(stats.last_compaction_error.as_deref().unwrap_or_default());
+    let figures: [(&str, &dyn Display); 29] = [
         ("version", &env!("CARGO_PKG_VERSION")),
         ("pid", &process::id()),
         ("uptime_seconds", &shared.started.elapsed().as_secs()),
         ("threads", &shared.threads),
         ("fsync", &shared.sync_policy),
         ("wal_path", &wal_path),
+        ("wal_format", &stats.log_format),
+        ("read_only", &u8::from(stats.is_disk_full)),
         ("keys", &stats.keys),
         ("used_bytes", &stats.used_bytes),
+        ("max_memory_bytes", &shared.max_memory_bytes.unwrap_or(0)),
         ("log_bytes", &stats.log_bytes),
         ("live_bytes", &stats.live_bytes),
+        ("compactions", &stats.compactions),
+        ("compaction_running", &u8::from(stats.compaction_running)),
+        ("last_compaction_ms", &stats.last_compaction_ms),
+        ("last_compaction_unix_ms", &stats.last_compaction_unix_ms),
+        ("last_compaction_error", &compaction_error),
         ("durable_lsn", &stats.durable_lsn),
         ("syncs", &stats.syncs),
         ("batches", &stats.batches),
@@ -33,6 +42,11 @@ pub(crate) fn lines<S>(shared: &Shared<S>, stats: &Stats) -> Vec<String> {
         ("total_errors", &counters.total_errors.get()),
     ];
     figures.iter().map(|(name, value)| format!("{name}={value}")).collect()
+}
+
+/// RESP's `INFO` is one text of lines, so a line break in a value would begin another.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }
 
 #[cfg(test)]
@@ -49,6 +63,19 @@ mod tests {
                 lines.iter().filter(|line| line.split_once('=').is_some_and(|(left, _)| left == name));
             assert_eq!(found.count(), 1, "{name}");
         }
-        assert!(lines.contains(&"fsync=always".to_owned()));
+        for line in ["fsync=always", "wal_format=binary", "read_only=0", "max_memory_bytes=0"] {
+            assert!(lines.contains(&line.to_owned()), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_failed_compaction_is_told_on_one_line() {
+        let shared = Shared::new((), &ServerConfig::default());
+        let mut stats = Stats::default();
+        stats.compaction_running = true;
+        stats.last_compaction_error = Some("cannot\r\nwrite".into());
+        let lines = lines(&shared, &stats);
+        assert!(lines.contains(&"compaction_running=1".to_owned()));
+        assert!(lines.contains(&"last_compaction_error=cannot  write".to_owned()));
     }
 }

@@ -2,10 +2,11 @@
 
 use std::io;
 use std::iter::Peekable;
+use std::sync::Arc;
 use std::vec;
 
 use bytes::{Buf, BytesMut};
-use rustvault_protocol::{RespValue, Response, Shape, glob_matches};
+use rustvault_protocol::{ErrorCode, RespValue, Response, Shape, glob_matches};
 use rustvault_storage::{Error, Lsn, Op, Reply, Store, Submission};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -110,6 +111,16 @@ impl<'c, S: Store> Responder<'c, S> {
                 }
                 Slot::Answered(response) => self.put(response, Shape::Plain).await?,
                 Slot::Own(answer) => self.put_own(answer),
+                Slot::Compact(Shape::Started) => {
+                    let response = self.start_compaction();
+                    self.put(response, Shape::Started).await?;
+                }
+                Slot::Compact(shape) => {
+                    self.flush().await?;
+                    let ended = self.shared.store.compact().await;
+                    let response = ended.map_or_else(|error| execute::store_error(&error), |()| Response::Ok);
+                    self.put(response, shape).await?;
+                }
                 Slot::Session(command) => {
                     let is_error = self.dialect.answer_session(command, self.shared, self.output);
                     self.shared.counters.total_errors.add(u64::from(is_error));
@@ -145,6 +156,21 @@ impl<'c, S: Store> Responder<'c, S> {
             // The other connections of this thread that have something to do come first: one commit for all.
             None => yield_now().await,
         }
+    }
+
+    /// Begins a compaction whose end nobody is told; the log and `INFO` tell how it went.
+    fn start_compaction(&self) -> Response<Field> {
+        let Ok(only_one) = Arc::clone(&self.shared.background_compaction).try_acquire_owned() else {
+            let text = "Background append only file rewriting already in progress";
+            return execute::error(ErrorCode::Other, text);
+        };
+        let store = self.shared.store.clone();
+        tokio::spawn(async move {
+            // The store logs what it was that went wrong.
+            let _ = store.compact().await;
+            drop(only_one);
+        });
+        Response::Ok
     }
 
     async fn put(&mut self, response: Response<Field>, shape: Shape<'_>) -> io::Result<()> {

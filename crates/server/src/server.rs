@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustvault_storage::{DurableStore, Store};
+use rustvault_storage::{DurableStore, LogFormat, Store};
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -64,7 +64,7 @@ impl Server {
     /// # Errors
     /// [`Error::Store`] once the log has failed; the server takes no more writes then and has stopped.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
-        self.log_start();
+        self.log_start(self.store.stats().await?.log_format);
         let stop = async {
             tokio::select! {
                 () = shutdown => Stop { failure: None, drain_limit: DRAIN_LIMIT },
@@ -83,7 +83,7 @@ impl Server {
         Ok(())
     }
 
-    fn log_start(&self) {
+    fn log_start(&self, wal_format: LogFormat) {
         let recovery = self.store.recovery();
         if recovery.torn_bytes_dropped > 0 {
             let bytes = recovery.torn_bytes_dropped;
@@ -96,6 +96,7 @@ impl Server {
             version = env!("CARGO_PKG_VERSION"),
             address = %self.local_addr,
             wal = %self.config.wal_path.display(),
+            wal_format = (wal_format != LogFormat::Binary).then(|| wal_format.to_string()),
             fsync = %self.config.sync_policy,
             keys_recovered = recovery.keys,
             recovery_ms = recovery.elapsed.as_millis() as u64,

@@ -1,9 +1,11 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use rustvault_protocol::Limits;
 use rustvault_storage::SyncPolicy;
+use tokio::sync::Semaphore;
 
 use crate::ServerConfig;
 
@@ -18,6 +20,9 @@ pub(crate) struct Shared<S> {
     pub(crate) wal_path: PathBuf,
     pub(crate) threads: usize,
     pub(crate) max_connections: usize,
+    pub(crate) max_memory_bytes: Option<u64>,
+    /// Permits one compaction that was begun without waiting for its end.
+    pub(crate) background_compaction: Arc<Semaphore>,
 }
 
 impl<S> Shared<S> {
@@ -31,6 +36,8 @@ impl<S> Shared<S> {
             wal_path: config.wal_path.clone(),
             threads: config.threads,
             max_connections: config.max_connections,
+            max_memory_bytes: config.max_memory_bytes,
+            background_compaction: Arc::new(Semaphore::new(1)),
         }
     }
 }

@@ -7,7 +7,7 @@ use rustvault_server::{
     DEFAULT_BIND_ADDR, DEFAULT_MAX_CONNECTIONS, DEFAULT_WAL_PATH, MAX_CONNECTIONS_LIMIT, MAX_THREADS,
     MAX_VALUE_BYTES_LIMIT, ServerConfig,
 };
-use rustvault_storage::SyncPolicy;
+use rustvault_storage::{DEFAULT_COMPACT_RATIO, LogFormat as WalFormat, SyncPolicy};
 use tracing::level_filters::LevelFilter;
 
 const EXIT_CODES: &str = "\
@@ -42,6 +42,26 @@ pub(super) struct Args {
     #[arg(value_parser = value_bytes, default_value = "16MiB")]
     max_value_bytes: usize,
 
+    /// How a new log is encoded: binary, or json (lines, without checksums); another format than the log has takes
+    /// effect when it is compacted
+    #[arg(long, env = "RUSTVAULT_WAL_FORMAT", value_name = "FORMAT", value_parser = wal_format())]
+    #[arg(default_value_t = WalFormat::Binary)]
+    wal_format: WalFormat,
+
+    /// The log is compacted once it is this many times as large as the live data in it; more than 1
+    #[arg(long, env = "RUSTVAULT_COMPACT_RATIO", value_name = "RATIO")]
+    #[arg(value_parser = compact_ratio, default_value_t = DEFAULT_COMPACT_RATIO)]
+    compact_ratio: f64,
+
+    /// The log is not compacted by itself below this size
+    #[arg(long, env = "RUSTVAULT_COMPACT_MIN_BYTES", value_name = "SIZE")]
+    #[arg(value_parser = size, default_value = "32MiB")]
+    compact_min_bytes: u64,
+
+    /// Most memory for keys, values and tables; beyond it writes are refused [default: no limit]
+    #[arg(long, env = "RUSTVAULT_MAX_MEMORY", value_name = "SIZE", value_parser = max_memory)]
+    max_memory: Option<u64>,
+
     /// Threads that serve connections; by default one per core
     #[arg(long, env = "RUSTVAULT_THREADS", value_name = "N")]
     #[arg(value_parser = count::<MAX_THREADS>, default_value_t = ServerConfig::default().threads)]
@@ -73,6 +93,10 @@ impl Args {
         config.max_connections = self.max_connections;
         config.sync_policy = self.fsync;
         config.max_value_bytes = self.max_value_bytes;
+        config.wal_format = self.wal_format;
+        config.compact_ratio = self.compact_ratio;
+        config.compact_min_bytes = self.compact_min_bytes;
+        config.max_memory_bytes = self.max_memory;
         config.threads = self.threads;
         config
     }
@@ -106,6 +130,30 @@ fn value_bytes(text: &str) -> Result<usize, String> {
     })
 }
 
+fn wal_format() -> impl TypedValueParser<Value = WalFormat> {
+    PossibleValuesParser::new(["binary", "json"])
+        .map(|name| if name == "json" { WalFormat::Json } else { WalFormat::Binary })
+}
+
+fn compact_ratio(text: &str) -> Result<f64, String> {
+    let mut config = ServerConfig::default();
+    config.compact_ratio = text.parse().map_err(|_| "it must be a number above 1".to_owned())?;
+    config.validate().map_err(|_| "it must be a number above 1".to_owned())?;
+    Ok(config.compact_ratio)
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let size = text.parse::<ByteSize>().map_err(|_| "it must be a size such as 4096 or 32MiB".to_owned())?;
+    Ok(size.as_u64())
+}
+
+fn max_memory(text: &str) -> Result<u64, String> {
+    match size(text)? {
+        0 => Err("it must be more than 0; leave it out for no limit".to_owned()),
+        bytes => Ok(bytes),
+    }
+}
+
 fn log_level() -> impl TypedValueParser<Value = LevelFilter> {
     PossibleValuesParser::new(["off", "error", "warn", "info", "debug", "trace"])
         .try_map(|name| name.parse::<LevelFilter>())
@@ -135,6 +183,10 @@ mod tests {
             "--max-connections=7",
             "--fsync=interval:1s",
             "--max-value-bytes=1MiB",
+            "--wal-format=json",
+            "--compact-ratio=1.5",
+            "--compact-min-bytes=1MiB",
+            "--max-memory=2GiB",
             "--threads=3",
         ]);
         let config = config.unwrap().into_config();
@@ -143,6 +195,8 @@ mod tests {
             ("localhost:1", 7, 3)
         );
         assert_eq!((config.wal_path, config.max_value_bytes), (PathBuf::from("x.log"), 1024 * 1024));
+        assert_eq!((config.wal_format, config.compact_ratio), (WalFormat::Json, 1.5));
+        assert_eq!((config.compact_min_bytes, config.max_memory_bytes), (1 << 20, Some(2 << 30)));
         assert_eq!(config.sync_policy, SyncPolicy::Interval(std::time::Duration::from_secs(1)));
     }
 
@@ -164,6 +218,12 @@ mod tests {
             ["--max-connections", "many"],
             ["--fsync", "sometimes"],
             ["--max-value-bytes", "2GiB"],
+            ["--wal-format", "text"],
+            ["--compact-ratio", "1"],
+            ["--compact-ratio", "half"],
+            ["--compact-min-bytes", "much"],
+            ["--max-memory", "0"],
+            ["--max-memory", "all"],
             ["--threads", "0"],
             ["--log-format", "xml"],
             ["--log-level", "loud"],
@@ -183,7 +243,7 @@ mod tests {
         let help = Args::command().render_long_help().to_string();
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         let options = Args::command().get_arguments().filter(|option| option.get_env().is_some()).count();
-        assert_eq!(options, 8);
+        assert_eq!(options, 12);
         assert_eq!(help.matches("[env: RUSTVAULT_").count(), options, "{help}");
         assert_eq!(help.matches("[default: ").count(), options, "{help}");
     }
