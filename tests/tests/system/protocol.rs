@@ -57,6 +57,7 @@ fn info_has_every_figure_that_is_promised() {
         |name: &str| figure(name).parse::<u64>().unwrap_or_else(|_| panic!("{name}={}", figure(name)));
     assert_eq!(figure("version"), env!("CARGO_PKG_VERSION"));
     assert_eq!(figure("fsync"), "always");
+    assert_eq!((figure("wal_format"), figure("last_compaction_error")), ("binary", ""));
     for (name, expected) in [
         ("keys", 1),
         ("connections", 1),
@@ -66,6 +67,12 @@ fn info_has_every_figure_that_is_promised() {
         ("peak_batch_records", 1),
         ("records_recovered", 0),
         ("torn_bytes_dropped", 0),
+        ("compactions", 0),
+        ("compaction_running", 0),
+        ("last_compaction_ms", 0),
+        ("last_compaction_unix_ms", 0),
+        ("read_only", 0),
+        ("max_memory_bytes", 0),
     ] {
         assert_eq!(number(name), expected, "{name}");
     }
@@ -143,6 +150,7 @@ fn what_is_no_command_is_an_error_and_the_connection_lives_on() {
         "PING ",
         "COUNT x",
         "INFO x",
+        "COMPACT x",
         "QUIT x",
         r#"GET "a"#,
         r#"GET "a"b"#,

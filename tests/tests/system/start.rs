@@ -34,6 +34,21 @@ fn the_log_can_be_json() {
     }
 }
 
+#[test]
+fn a_log_of_json_lines_is_told_at_the_start_whatever_format_is_asked_for() {
+    const LINE: &str = r#"{"timestamp":1640995200000,"command":{"Set":{"key":"a","value":"1"}}}"#;
+    for args in ["--wal-format json", "--wal-format binary"] {
+        let launch = Launch::new().with_args(args);
+        std::fs::write(launch.wal(), format!("{LINE}\n")).unwrap();
+        let daemon = launch.start();
+        assert!(daemon.ready_line().contains("wal_format=\"json\""), "{}", daemon.ready_line());
+        let mut wire = daemon.wire();
+        wire.ask("GET a\r\n", "VALUE 1\r\n");
+        wire.send("INFO\r\n");
+        assert!(wire.list().contains(&"wal_format=json".to_owned()), "{args}");
+    }
+}
+
 fn stop_and_take_lines(mut daemon: Daemon) -> Vec<String> {
     daemon.signal(rustix::process::Signal::TERM);
     daemon.wait(rustvault_tests::PATIENCE);
@@ -53,6 +68,11 @@ fn a_bad_option_is_told_in_one_line_with_exit_code_2() {
         "--fsync interval:soon",
         "--max-value-bytes 2TiB",
         "--max-value-bytes=-1",
+        "--wal-format text",
+        "--compact-ratio 1",
+        "--compact-ratio nan",
+        "--compact-min-bytes much",
+        "--max-memory 0",
         "--threads 0",
         "--log-format xml",
         "--log-level loud",
@@ -92,6 +112,10 @@ fn every_option_may_come_from_the_environment() {
         ("RUSTVAULT_MAX_CONNECTIONS", "none"),
         ("RUSTVAULT_FSYNC", "none"),
         ("RUSTVAULT_MAX_VALUE_BYTES", "none"),
+        ("RUSTVAULT_WAL_FORMAT", "none"),
+        ("RUSTVAULT_COMPACT_RATIO", "none"),
+        ("RUSTVAULT_COMPACT_MIN_BYTES", "none"),
+        ("RUSTVAULT_MAX_MEMORY", "none"),
         ("RUSTVAULT_THREADS", "none"),
     ] {
         let output = launch.command().env(name, value).output().unwrap();
