@@ -10,6 +10,7 @@ use tokio::select;
 use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 
+use crate::balance::Seat;
 use crate::batch::{Batch, Ending};
 use crate::buffers::Buffers;
 use crate::dialect::Dialect;
@@ -17,37 +18,52 @@ use crate::input::INPUT_BYTES;
 use crate::linger;
 use crate::respond::Responder;
 use crate::shared::Shared;
-use crate::worker::ThreadLoad;
+use crate::worker::Admitted;
 
 /// An idle connection that has sent at most this much of a line keeps it apart and lends no buffers.
 const MAX_RESTING_BYTES: usize = 4 * 1024;
 
-/// Serves one client until it leaves, says `QUIT`, or `stopping` asks to finish what was received.
+/// Serves one client until it leaves, says `QUIT`, moves to another thread, or `stopping` asks to finish
+/// what was received.
 pub(crate) async fn serve<S: Store>(
-    stream: TcpStream,
+    mut admitted: Admitted,
     shared: Arc<Shared<S>>,
-    thread: Arc<ThreadLoad>,
+    seat: &Seat,
     stopping: CancellationToken,
 ) -> io::Result<()> {
-    let mut connection = Connection::new(stream, shared, thread);
-    match connection.run(&stopping).await? {
-        Closer::Client => Ok(()),
-        Closer::Server => linger::close(connection.stream).await,
+    loop {
+        let Admitted { stream, peer, open, dialect } = admitted;
+        let stream = TcpStream::from_std(stream)?;
+        let mut connection = Connection::new(stream, dialect, Arc::clone(&shared), seat.clone());
+        match connection.run(&stopping).await? {
+            Leave::ByClient => return Ok(()),
+            Leave::ByServer => return linger::close(connection.stream).await,
+            Leave::ForOtherThread => {
+                let Connection { stream, dialect, .. } = connection;
+                let moving = Admitted { stream: stream.into_std()?, peer, open, dialect: Some(dialect) };
+                match seat.move_away(moving) {
+                    Ok(()) => return Ok(()),
+                    Err(back) => admitted = back,
+                }
+            }
+        }
     }
 }
 
-/// Who ends a connection.
+/// How a connection leaves its thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Closer {
-    Client,
-    Server,
+enum Leave {
+    ByClient,
+    ByServer,
+    /// It goes on elsewhere.
+    ForOtherThread,
 }
 
 struct Connection<S> {
     stream: TcpStream,
     dialect: Dialect,
     shared: Arc<Shared<S>>,
-    thread: Arc<ThreadLoad>,
+    seat: Seat,
     /// Held while there is something to do.
     buffers: Option<Box<Buffers>>,
     /// The beginning of a line, while there are no buffers.
@@ -55,12 +71,12 @@ struct Connection<S> {
 }
 
 impl<S: Store> Connection<S> {
-    fn new(stream: TcpStream, shared: Arc<Shared<S>>, thread: Arc<ThreadLoad>) -> Self {
-        let dialect = Dialect::new(shared.limits);
-        Self { stream, dialect, shared, thread, buffers: None, resting: Vec::new() }
+    fn new(stream: TcpStream, dialect: Option<Dialect>, shared: Arc<Shared<S>>, seat: Seat) -> Self {
+        let dialect = dialect.unwrap_or_else(|| Dialect::new(shared.limits));
+        Self { stream, dialect, shared, seat, buffers: None, resting: Vec::new() }
     }
 
-    async fn run(&mut self, stopping: &CancellationToken) -> io::Result<Closer> {
+    async fn run(&mut self, stopping: &CancellationToken) -> io::Result<Leave> {
         let mut stop = pin!(stopping.cancelled());
         while !stopping.is_cancelled() {
             let read_bytes = select! {
@@ -68,24 +84,27 @@ impl<S: Store> Connection<S> {
                 read = poll_fn(|context| self.poll_read(context)) => read?,
                 () = &mut stop => break,
             };
-            if let Some(closer) = self.answer_input(read_bytes).await? {
-                return Ok(closer);
+            if let Some(leave) = self.answer_input(read_bytes).await? {
+                return Ok(leave);
+            }
+            if self.seat.note_batch() && self.hand_back() {
+                return Ok(Leave::ForOtherThread);
             }
         }
         self.finish_received().await
     }
 
     /// Answers what the socket holds at this moment, and no more, however fast the client goes on.
-    async fn finish_received(&mut self) -> io::Result<Closer> {
+    async fn finish_received(&mut self) -> io::Result<Leave> {
         let mut received_bytes = rustix::io::ioctl_fionread(&self.stream)?;
         while received_bytes > 0 {
             let read_bytes = poll_fn(|context| self.poll_read(context)).await?;
-            if let Some(closer) = self.answer_input(read_bytes).await? {
-                return Ok(closer);
+            if let Some(leave) = self.answer_input(read_bytes).await? {
+                return Ok(leave);
             }
             received_bytes = received_bytes.saturating_sub(read_bytes as u64);
         }
-        Ok(Closer::Server)
+        Ok(Leave::ByServer)
     }
 
     /// Reads what the socket has; while it has nothing, the buffers are somebody else's.
@@ -110,14 +129,20 @@ impl<S: Store> Connection<S> {
         }
     }
 
+    /// Gives the buffers back for a move, unless they still hold something.
+    fn hand_back(&mut self) -> bool {
+        let buffers = self.buffers.take_if(|buffers| buffers.input.len() == 0);
+        buffers.map(Buffers::give_back).is_some()
+    }
+
     /// Answers all complete commands of the input; says who ends the connection if it ends here.
-    async fn answer_input(&mut self, read_bytes: usize) -> io::Result<Option<Closer>> {
+    async fn answer_input(&mut self, read_bytes: usize) -> io::Result<Option<Leave>> {
         let Some(buffers) = self.buffers.as_deref_mut().filter(|_| read_bytes > 0) else {
-            return Ok(Some(Closer::Client));
+            return Ok(Some(Leave::ByClient));
         };
         let Buffers { input, replies, output } = &mut *buffers;
-        let (stream, shared, thread) = (&mut self.stream, &*self.shared, &*self.thread);
-        let mut responder = Responder { stream, dialect: &mut self.dialect, output, shared, thread };
+        let (stream, shared, seat) = (&mut self.stream, &*self.shared, &self.seat);
+        let mut responder = Responder { stream, dialect: &mut self.dialect, output, shared, seat };
         loop {
             let batch = Batch::parse(responder.dialect, input.bytes(), shared);
             responder.answer(&batch, replies).await?;
@@ -126,7 +151,7 @@ impl<S: Store> Connection<S> {
             match ending {
                 Ending::InputUsedUp => break,
                 Ending::Full => yield_now().await,
-                Ending::Last => return Ok(Some(Closer::Server)),
+                Ending::Last => return Ok(Some(Leave::ByServer)),
             }
         }
         buffers.trim()?;

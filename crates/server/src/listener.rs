@@ -19,7 +19,7 @@ use crate::Error;
 use crate::dialect::Dialect;
 use crate::execute;
 use crate::linger;
-use crate::shared::Shared;
+use crate::shared::{OpenConnection, Shared};
 use crate::worker::{Admitted, Workers};
 
 /// Refused connections that are closed with care at a time. Others are told as well, but if they have
@@ -86,7 +86,11 @@ impl<'a, S: Store> Acceptor<'a, S> {
         };
         // Answers are written whole, so there is nothing to gather; holding them back only costs time.
         match stream.set_nodelay(true).and_then(|()| stream.into_std()) {
-            Ok(stream) => self.workers.deal(Admitted { stream, peer, permit })?,
+            Ok(stream) => {
+                debug!(%peer, "connection opened");
+                let open = OpenConnection::new(&self.shared.counters, permit);
+                self.workers.deal(Admitted { stream, peer, open, dialect: None })?;
+            }
             Err(error) => debug!(%peer, %error, "connection lost"),
         }
         Ok(())

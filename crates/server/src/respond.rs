@@ -12,11 +12,11 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
 
+use crate::balance::Seat;
 use crate::batch::{Batch, Slot};
 use crate::dialect::{Dialect, ValueEncoder};
 use crate::execute::{self, Field};
 use crate::shared::Shared;
-use crate::worker::ThreadLoad;
 
 /// The store carries out no further operation of a batch once its replies hold more than this.
 const MAX_REPLY_BYTES: usize = 1024 * 1024;
@@ -37,7 +37,7 @@ pub(crate) struct Responder<'c, S> {
     pub(crate) dialect: &'c mut Dialect,
     pub(crate) output: &'c mut BytesMut,
     pub(crate) shared: &'c Shared<S>,
-    pub(crate) thread: &'c ThreadLoad,
+    pub(crate) seat: &'c Seat,
 }
 
 /// What may be revealed of the replies at hand.
@@ -148,10 +148,13 @@ impl<'c, S: Store> Responder<'c, S> {
 
     /// Has the records of a submit committed; `nothing_precedes` the replies that have to wait for that.
     async fn commit(&self, submission: Submission<'_>, nothing_precedes: bool) {
+        if submission.is_pending() {
+            self.seat.note_commit();
+        }
         if !submission.is_pending() || !nothing_precedes {
             return;
         }
-        match self.thread.serve_nobody_else() {
+        match self.seat.alone() {
             Some(_blocked) => submission.commit_here(),
             // The other connections of this thread that have something to do come first: one commit for all.
             None => yield_now().await,

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use rustvault_protocol::Limits;
 use rustvault_storage::SyncPolicy;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
 use crate::ServerConfig;
@@ -14,7 +15,7 @@ use crate::ServerConfig;
 pub(crate) struct Shared<S> {
     pub(crate) store: S,
     pub(crate) limits: Limits,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) started: Instant,
     pub(crate) sync_policy: SyncPolicy,
     pub(crate) wal_path: PathBuf,
@@ -30,7 +31,7 @@ impl<S> Shared<S> {
         Self {
             store,
             limits: config.limits(),
-            counters: Counters::default(),
+            counters: Arc::default(),
             started: Instant::now(),
             sync_policy: config.sync_policy,
             wal_path: config.wal_path.clone(),
@@ -52,6 +53,27 @@ pub(crate) struct Counters {
     pub(crate) total_errors: Counter,
     /// Numbers that RESP clients know their connections by.
     pub(crate) connection_ids: Counter,
+}
+
+/// Counts a connection as open, also when its task panics.
+#[derive(Debug)]
+pub(crate) struct OpenConnection {
+    counters: Arc<Counters>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl OpenConnection {
+    pub(crate) fn new(counters: &Arc<Counters>, permit: OwnedSemaphorePermit) -> Self {
+        counters.connections.add(1);
+        counters.total_connections.add(1);
+        Self { counters: Arc::clone(counters), _permit: permit }
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.counters.connections.decrement();
+    }
 }
 
 /// A figure for people; it orders nothing, so relaxed is enough.

@@ -1,54 +1,29 @@
 use std::net::{SocketAddr, TcpStream as StdTcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
 use rustvault_storage::Store;
-use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::select;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use crate::Error;
+use crate::balance::{Balance, Seat};
 use crate::connection;
-use crate::shared::Shared;
+use crate::dialect::Dialect;
+use crate::shared::{OpenConnection, Shared};
 
 /// A connection on its way to the thread that serves it.
 #[derive(Debug)]
 pub(crate) struct Admitted {
     pub(crate) stream: StdTcpStream,
     pub(crate) peer: SocketAddr,
-    pub(crate) permit: OwnedSemaphorePermit,
-}
-
-/// What one thread has to serve.
-#[derive(Debug, Default)]
-pub(crate) struct ThreadLoad {
-    connections: AtomicUsize,
-    /// It waits for a disk, for its only connection.
-    is_blocked: AtomicBool,
-}
-
-impl ThreadLoad {
-    /// The right to block this thread, if it serves one connection only: new ones go to others meanwhile.
-    pub(crate) fn serve_nobody_else(&self) -> Option<Blocked<'_>> {
-        (self.connections.load(Ordering::Relaxed) == 1).then(|| {
-            self.is_blocked.store(true, Ordering::Relaxed);
-            Blocked(self)
-        })
-    }
-}
-
-/// While this lives its thread may be blocked.
-pub(crate) struct Blocked<'a>(&'a ThreadLoad);
-
-impl Drop for Blocked<'_> {
-    fn drop(&mut self) {
-        self.0.is_blocked.store(false, Ordering::Relaxed);
-    }
+    pub(crate) open: OpenConnection,
+    /// What its connection has come to on another thread; `None` for a new one.
+    pub(crate) dialect: Option<Dialect>,
 }
 
 /// The threads that serve connections, each with a runtime of its own.
@@ -56,7 +31,8 @@ impl Drop for Blocked<'_> {
 /// They end once they are [stopped](Self::stop) and their connections have, or when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Workers {
-    workers: Vec<Worker>,
+    threads: Vec<JoinHandle<()>>,
+    balance: Arc<Balance>,
     /// Connections finish what they have received, then end.
     stopping: CancellationToken,
     /// Connections end now.
@@ -65,28 +41,23 @@ pub(crate) struct Workers {
     ended: mpsc::Receiver<()>,
 }
 
-#[derive(Debug)]
-struct Worker {
-    // Bounded by the permits that the connections hold.
-    admitted: mpsc::UnboundedSender<Admitted>,
-    load: Arc<ThreadLoad>,
-    thread: JoinHandle<()>,
-}
-
 impl Workers {
     pub(crate) fn start<S: Store>(shared: &Arc<Shared<S>>) -> Result<Self, Error> {
         let (alive, ended) = mpsc::channel(1);
+        let (outboxes, inboxes): (Vec<_>, Vec<_>) =
+            (0..shared.threads).map(|_| mpsc::unbounded_channel()).unzip();
         let mut workers = Self {
-            workers: Vec::new(),
+            threads: Vec::new(),
+            balance: Balance::new(outboxes.into_iter()),
             stopping: CancellationToken::new(),
             aborting: CancellationToken::new(),
             ended,
         };
-        for number in 0..shared.threads {
-            let worker = workers.start_one(number, shared, alive.clone());
+        for (number, inbox) in inboxes.into_iter().enumerate() {
+            let thread = workers.start_one(number, inbox, shared, alive.clone());
             workers
-                .workers
-                .push(worker.map_err(|source| Error::System { action: "start a thread", source })?);
+                .threads
+                .push(thread.map_err(|source| Error::System { action: "start a thread", source })?);
         }
         Ok(workers)
     }
@@ -94,36 +65,28 @@ impl Workers {
     fn start_one<S: Store>(
         &self,
         number: usize,
+        inbox: mpsc::UnboundedReceiver<Admitted>,
         shared: &Arc<Shared<S>>,
         alive: mpsc::Sender<()>,
-    ) -> std::io::Result<Worker> {
-        let (admitted, inbox) = mpsc::unbounded_channel();
-        let load = Arc::new(ThreadLoad::default());
+    ) -> std::io::Result<JoinHandle<()>> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let serving = Serving {
             inbox,
             shared: Arc::clone(shared),
-            load: Arc::clone(&load),
+            seat: Seat::new(&self.balance, number),
             // A token of its own keeps the threads off each other's lock.
             stopping: self.stopping.child_token(),
             aborting: self.aborting.clone(),
         };
-        let thread = thread::Builder::new().name(format!("serve-{number}")).spawn(move || {
+        thread::Builder::new().name(format!("serve-{number}")).spawn(move || {
             let _alive = alive;
             serving.run(runtime);
-        })?;
-        Ok(Worker { admitted, load, thread })
+        })
     }
 
-    /// Gives a connection to the thread that has the fewest, and rather to one that is not blocked.
+    /// Gives a new connection to a thread.
     pub(crate) fn deal(&self, admitted: Admitted) -> Result<(), Error> {
-        let load = |worker: &&Worker| {
-            let ThreadLoad { connections, is_blocked } = &*worker.load;
-            (is_blocked.load(Ordering::Relaxed), connections.load(Ordering::Relaxed))
-        };
-        let worker = self.workers.iter().min_by_key(load).ok_or(Error::ThreadDied)?;
-        worker.load.connections.fetch_add(1, Ordering::Relaxed);
-        worker.admitted.send(admitted).map_err(|_| Error::ThreadDied)
+        self.balance.deal(admitted)
     }
 
     /// Lets connections finish what they have received.
@@ -143,7 +106,7 @@ impl Workers {
 
     /// Collects the threads, which must have [ended](Self::ended).
     pub(crate) fn join(mut self) -> Result<(), Error> {
-        let mut threads = self.workers.drain(..).map(|worker| worker.thread.join());
+        let mut threads = self.threads.drain(..).map(JoinHandle::join);
         threads.try_for_each(|thread| thread.map_err(|_| Error::ThreadDied))
     }
 }
@@ -158,7 +121,7 @@ impl Drop for Workers {
 struct Serving<S> {
     inbox: mpsc::UnboundedReceiver<Admitted>,
     shared: Arc<Shared<S>>,
-    load: Arc<ThreadLoad>,
+    seat: Seat,
     stopping: CancellationToken,
     aborting: CancellationToken,
 }
@@ -184,6 +147,11 @@ impl<S: Store> Serving<S> {
                 () = self.stopping.cancelled() => break,
             }
         }
+        // What was on its way here when the stop began is finished here; what comes later stays where it is.
+        self.inbox.close();
+        while let Some(admitted) = self.inbox.recv().await {
+            tracker.spawn(self.connection(admitted));
+        }
         tracker.close();
         tracker.wait().await;
     }
@@ -191,17 +159,10 @@ impl<S: Store> Serving<S> {
     fn connection(&self, admitted: Admitted) -> impl Future<Output = ()> + use<S> {
         let shared = Arc::clone(&self.shared);
         let stopping = self.stopping.clone();
-        let load = Arc::clone(&self.load);
-        let open = OpenConnection::new(&shared, &self.load, admitted.permit);
+        let seat = Taken(self.seat.clone());
         async move {
-            let _open = open;
             let peer = admitted.peer;
-            debug!(%peer, "connection opened");
-            let served = match TcpStream::from_std(admitted.stream) {
-                Ok(stream) => connection::serve(stream, shared, load, stopping).await,
-                Err(error) => Err(error),
-            };
-            match served {
+            match connection::serve(admitted, shared, &seat.0, stopping).await {
                 Ok(()) => debug!(%peer, "connection closed"),
                 Err(error) => debug!(%peer, %error, "connection lost"),
             }
@@ -209,24 +170,11 @@ impl<S: Store> Serving<S> {
     }
 }
 
-/// Counts a connection as open, also when its task panics.
-struct OpenConnection<S> {
-    shared: Arc<Shared<S>>,
-    load: Arc<ThreadLoad>,
-    _permit: OwnedSemaphorePermit,
-}
+/// A seat that is left when the connection ends or moves, also when its task panics.
+struct Taken(Seat);
 
-impl<S> OpenConnection<S> {
-    fn new(shared: &Arc<Shared<S>>, load: &Arc<ThreadLoad>, permit: OwnedSemaphorePermit) -> Self {
-        shared.counters.connections.add(1);
-        shared.counters.total_connections.add(1);
-        Self { shared: Arc::clone(shared), load: Arc::clone(load), _permit: permit }
-    }
-}
-
-impl<S> Drop for OpenConnection<S> {
+impl Drop for Taken {
     fn drop(&mut self) {
-        self.shared.counters.connections.decrement();
-        self.load.connections.fetch_sub(1, Ordering::Relaxed);
+        self.0.leave();
     }
 }
