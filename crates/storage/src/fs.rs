@@ -213,7 +213,8 @@ impl LogFile for OsFile {
     }
 
     fn reserve(&self, offset: u64, len_bytes: u64) -> io::Result<()> {
-        Ok(rustix::fs::fallocate(&self.0, FallocateFlags::KEEP_SIZE, offset, len_bytes)?)
+        let reserve = || rustix::fs::fallocate(&self.0, FallocateFlags::KEEP_SIZE, offset, len_bytes);
+        Ok(rustix::io::retry_on_intr(reserve)?)
     }
 
     fn is_at(&self, path: &Path) -> io::Result<bool> {

@@ -2,7 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[expect(dead_code, reason = "other tests need more of it")]
-mod support;
+mod support {
+    pub(crate) mod faults;
+    pub(crate) mod hooked;
+}
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustvault_storage::{DurableStore, Error, Op, Options, Store, SyncPolicy};
-use support::FaultyFileSystem;
+use support::faults::Faults;
 
 type State = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -170,20 +173,20 @@ async fn lsns_go_on_growing_over_a_compaction_and_a_restart() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_written_while_the_successor_is_synced_comes_along() {
     let folder = Folder::new();
-    let fs = FaultyFileSystem::default();
+    let faults = Arc::new(Faults::default());
     let mut options = by_hand();
     options.sync_policy = SyncPolicy::Never;
-    let store = DurableStore::open_on(Arc::new(fs.clone()), folder.log(), options).unwrap();
+    let store = DurableStore::open_on(Arc::new(faults.file_system()), folder.log(), options).unwrap();
     for (key, value) in [("user:1", "john"), ("both", "older"), ("gone", "soon")] {
         store.set(key.as_bytes(), value.as_bytes()).await.unwrap();
     }
-    let gate = fs.faults.hold_syncs();
-    let begun = fs.faults.syncs_begun();
+    let gate = faults.hold_syncs();
+    let begun = faults.syncs_begun();
     let compaction = tokio::spawn({
         let store = store.clone();
         async move { store.compact().await }
     });
-    fs.faults.sync_begun_after(begun).await;
+    faults.sync_begun_after(begun).await;
     // Nobody waits for the compaction's syncs.
     store.set(b"both", b"newer").await.unwrap();
     assert!(store.delete(b"gone").await.unwrap());
@@ -334,11 +337,11 @@ async fn a_compacted_log_is_locked_and_a_link_to_it_stays_a_link() {
 #[tokio::test]
 async fn a_failed_compaction_is_told_and_leaves_the_log_serving() {
     let folder = Folder::new();
-    let fs = FaultyFileSystem::default();
-    let store = DurableStore::open_on(Arc::new(fs.clone()), folder.log(), by_hand()).unwrap();
+    let faults = Arc::new(Faults::default());
+    let store = DurableStore::open_on(Arc::new(faults.file_system()), folder.log(), by_hand()).unwrap();
     fill(&store, 10, b"v").await;
-    for fail in [support::Faults::fail_next_write, support::Faults::fail_next_sync] {
-        fail(&fs.faults);
+    for fail in [Faults::fail_next_write, Faults::fail_next_sync] {
+        fail(&faults);
         let error = store.compact().await.unwrap_err();
         assert!(matches!(error, Error::Io { .. }), "{error}");
         assert!(store.stats().await.unwrap().last_compaction_error.is_some());
@@ -369,16 +372,16 @@ async fn a_log_that_was_moved_away_is_not_replaced() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closing_abandons_a_compaction() {
     let folder = Folder::new();
-    let fs = FaultyFileSystem::default();
-    let store = DurableStore::open_on(Arc::new(fs.clone()), folder.log(), by_hand()).unwrap();
+    let faults = Arc::new(Faults::default());
+    let store = DurableStore::open_on(Arc::new(faults.file_system()), folder.log(), by_hand()).unwrap();
     fill(&store, 1000, &[b'v'; 5000]).await;
-    let gate = fs.faults.hold_syncs();
-    let begun = fs.faults.syncs_begun();
+    let gate = faults.hold_syncs();
+    let begun = faults.syncs_begun();
     let compaction = tokio::spawn({
         let store = store.clone();
         async move { store.compact().await }
     });
-    fs.faults.sync_begun_after(begun).await;
+    faults.sync_begun_after(begun).await;
     let closing = tokio::task::spawn_blocking({
         let store = store.clone();
         move || store.close()

@@ -1,7 +1,10 @@
 //! Nothing that anybody can see depends on a record that the sync policy has not made durable yet.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-mod support;
+mod support {
+    pub(crate) mod faults;
+    pub(crate) mod hooked;
+}
 
 use std::future::Future;
 use std::path::Path;
@@ -9,17 +12,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustvault_storage::{DurableStore, Error, Lsn, Op, Options, Reply, Store, SyncPolicy};
-use support::{Faults, FaultyFileSystem};
+use support::faults::Faults;
 
 /// A bound for what should happen at once; only a failing test waits this long.
 const SOON: Duration = Duration::from_secs(10);
 
 fn open(path: &Path, sync_policy: SyncPolicy) -> (DurableStore, Arc<Faults>) {
-    let fs = FaultyFileSystem::default();
+    let faults = Arc::new(Faults::default());
     let mut options = Options::default();
     options.sync_policy = sync_policy;
-    let store = DurableStore::open_on(Arc::new(fs.clone()), path, options).unwrap();
-    (store, fs.faults)
+    let store = DurableStore::open_on(Arc::new(faults.file_system()), path, options).unwrap();
+    (store, faults)
 }
 
 async fn soon<T>(future: impl Future<Output = T>) -> T {

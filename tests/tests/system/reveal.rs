@@ -2,25 +2,28 @@
 //!
 //! The server runs in this process, because only there can its store be given a file system of ours.
 
-use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use rustvault_server::{ServerConfig, serve};
-use rustvault_storage::fs::{FileSystem, Lock, LogFile, OsFileSystem};
+use rustvault_storage::fs::OsFileSystem;
 use rustvault_storage::{DurableStore, Options};
 use rustvault_tests::Wire;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use hooked::{Call, Hooked, WHOLE};
+
+#[path = "../../../crates/storage/tests/support/hooked.rs"]
+mod hooked;
+
 /// Round trips of others within which an answer that need not wait would have come.
 const ROUND_TRIPS: usize = 200;
 
-/// The system's files, whose syncs wait while the gate is closed.
+/// Where syncs wait while it is closed.
 #[derive(Clone, Default)]
 struct Gate(Arc<(Mutex<GateState>, Condvar)>);
 
@@ -51,82 +54,23 @@ impl Gate {
         assert!(!timeout.timed_out(), "no sync has begun");
     }
 
+    /// The system's files, whose syncs pass the gate.
+    fn file_system(&self) -> Hooked<OsFileSystem> {
+        let gate = self.clone();
+        Hooked::new(OsFileSystem, move |operation| {
+            if operation.call == Call::Sync {
+                gate.pass();
+            }
+            Ok(WHOLE)
+        })
+    }
+
     fn pass(&self) {
         let (state, changed) = &*self.0;
         let mut state = state.lock().unwrap();
         state.waiting += 1;
         changed.notify_all();
         changed.wait_while(state, |state| state.is_closed).unwrap().waiting -= 1;
-    }
-}
-
-impl FileSystem for Gate {
-    fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
-        Ok(Arc::new(GatedFile { file: OsFileSystem.open(path)?, gate: self.clone() }))
-    }
-
-    fn sync_parent(&self, path: &Path) -> io::Result<()> {
-        OsFileSystem.sync_parent(path)
-    }
-
-    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
-        OsFileSystem.resolve(path)
-    }
-
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
-        Ok(Arc::new(GatedFile { file: OsFileSystem.create(path)?, gate: self.clone() }))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        OsFileSystem.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        OsFileSystem.remove(path)
-    }
-
-    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
-        OsFileSystem.free_bytes(path)
-    }
-}
-
-struct GatedFile {
-    file: Arc<dyn LogFile>,
-    gate: Gate,
-}
-
-impl LogFile for GatedFile {
-    fn try_lock(&self) -> io::Result<Lock> {
-        self.file.try_lock()
-    }
-
-    fn len_bytes(&self) -> io::Result<u64> {
-        self.file.len_bytes()
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.file.read_at(buffer, offset)
-    }
-
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        self.file.write_at(bytes, offset)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.gate.pass();
-        self.file.sync()
-    }
-
-    fn set_len(&self, len_bytes: u64) -> io::Result<()> {
-        self.file.set_len(len_bytes)
-    }
-
-    fn reserve(&self, offset: u64, len_bytes: u64) -> io::Result<()> {
-        self.file.reserve(offset, len_bytes)
-    }
-
-    fn is_at(&self, path: &Path) -> io::Result<bool> {
-        self.file.is_at(path)
     }
 }
 
@@ -145,7 +89,7 @@ impl GatedServer {
         let folder = tempfile::tempdir().unwrap();
         let gate = Gate::default();
         let store = DurableStore::open_on(
-            Arc::new(gate.clone()),
+            Arc::new(gate.file_system()),
             folder.path().join("vault.log"),
             Options::default(),
         )

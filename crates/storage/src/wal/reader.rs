@@ -141,7 +141,8 @@ impl Ending {
             last_timestamp_ms,
             records: chain.records,
             is_closed,
-            unproven_from: unproven_from.unwrap_or(place.offset),
+            // Without any batch nothing proves the file header either.
+            unproven_from: unproven_from.unwrap_or(0),
         }
     }
 }

@@ -138,7 +138,7 @@ impl<'a> Oracle<'a> {
         // The first batch that holds, or is followed by, an LSN that is not known to be synced. The logs of
         // these tests are shorter than the step in which a reader remembers batches: it names the first.
         let unproven = if is_closed { self.starts.last() } else { self.starts.first() };
-        self.ending.unproven_from = unproven.map_or(self.ending.offset, |&(_, offset)| offset);
+        self.ending.unproven_from = unproven.map_or(0, |&(_, offset)| offset);
         self.ending.is_closed = is_closed;
         self.ending
     }

@@ -1,0 +1,208 @@
+//! Bugs put into a copy of the sources, one at a time: the tests must catch every one.
+//!
+//! `cargo test -p rustvault-storage --test seeded_bugs -- --ignored --nocapture`
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Instant;
+
+/// A bug, and the tests that must catch it.
+struct Bug {
+    name: &'static str,
+    /// In `crates/storage/src`.
+    file: &'static str,
+    /// Stands in the file exactly once.
+    code: &'static str,
+    instead: &'static str,
+    suite: &'static str,
+    /// Which tests of the suite run.
+    filter: &'static str,
+}
+
+const BUGS: &[Bug] = &[
+    Bug {
+        name: "acknowledge before the sync",
+        file: "wal/group_commit.rs",
+        code: "SyncPolicy::Always => &self.synced,",
+        instead: "SyncPolicy::Always => &self.written,",
+        suite: "recovery",
+        filter: "every_fault",
+    },
+    Bug {
+        name: "try a failed sync again",
+        file: "wal/group_commit.rs",
+        code: "if let Err(error) = file.sync() {",
+        instead: "if let Err(error) = file.sync().or_else(|_| file.sync()) {",
+        suite: "recovery",
+        filter: "every_fault",
+    },
+    Bug {
+        name: "skip the sync of the directory",
+        file: "recovery.rs",
+        code: "log.check(\"sync the directory of\", fs.sync_parent(&log.target))?;\n    let len = log.len()?;",
+        instead: "let len = log.len()?;",
+        suite: "recovery",
+        filter: "every_fault",
+    },
+    Bug {
+        name: "ignore the checksum of a batch",
+        file: "wal/unit.rs",
+        code: "if crc(crc_seed, payload) != header.payload_crc {",
+        instead: "if crc(crc_seed, payload) != header.payload_crc && payload.is_empty() {",
+        suite: "recovery",
+        filter: "flipped_bit",
+    },
+    Bug {
+        name: "take every damage for a torn tail",
+        file: "wal/judge.rs",
+        code: "let reason = if synced >= place.chain.next_lsn {",
+        instead: "let reason = if synced >= place.chain.next_lsn && synced == Lsn::ZERO {",
+        suite: "recovery",
+        filter: "zeroed",
+    },
+    Bug {
+        name: "lose deletes in a replay",
+        file: "wal/record.rs",
+        code: "(KIND_DELETE, Command::Delete(DeleteFields { key })) => Self::Delete { key },",
+        instead: "(KIND_DELETE, Command::Delete(_)) => Self::Delete { key: b\"\" },",
+        suite: "recovery",
+        filter: "reopen",
+    },
+    Bug {
+        name: "forget the tombstone before the delete is durable",
+        file: "keyspace/shard.rs",
+        code: "if lsn <= watermark {",
+        instead: "if lsn <= watermark || watermark < lsn {",
+        suite: "log_before_reveal",
+        filter: "",
+    },
+    Bug {
+        name: "let a reply leave before what it depends on",
+        file: "execute.rs",
+        code: "Ok((Outcome::Value(entry.map(Value::of)), lsn))",
+        instead: "Ok((Outcome::Value(entry.map(Value::of)), lsn.min(Lsn::ZERO)))",
+        suite: "log_before_reveal",
+        filter: "",
+    },
+    Bug {
+        name: "use LSNs again after a crash",
+        file: "recovery.rs",
+        code: "let stride = if ending.is_closed { 0 } else { LSN_STRIDE };",
+        instead: "let stride = if ending.is_closed { 0 } else { LSN_STRIDE * 0 };",
+        suite: "recovery",
+        filter: "lsns",
+    },
+    Bug {
+        name: "leave the torn tail in the file",
+        file: "recovery.rs",
+        code: "if ending.torn_bytes > 0 {",
+        instead: "if ending.torn_bytes > u64::MAX - 1 {",
+        suite: "recovery",
+        filter: "every_fault",
+    },
+    Bug {
+        name: "serve what the disk may not have",
+        file: "recovery.rs",
+        code: "while at < ending.offset {",
+        instead: "while at < ending.offset && at == u64::MAX {",
+        suite: "recovery",
+        filter: "every_fault",
+    },
+    Bug {
+        name: "trust a file header that nothing proves",
+        file: "wal/reader.rs",
+        code: "unproven_from.unwrap_or(0)",
+        instead: "unproven_from.unwrap_or(place.offset)",
+        suite: "recovery",
+        filter: "every_fault",
+    },
+    Bug {
+        name: "take a short write for a whole one",
+        file: "fs.rs",
+        code: "bytes = bytes.get(written..).unwrap_or_default();",
+        instead: "bytes = &[];",
+        suite: "recovery",
+        filter: "every_fault",
+    },
+];
+
+/// A copy of the workspace, built beside the real one.
+struct Copy {
+    root: tempfile::TempDir,
+    target: PathBuf,
+}
+
+impl Copy {
+    fn make() -> Self {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let root = tempfile::tempdir().unwrap();
+        for part in ["Cargo.toml", "Cargo.lock", "crates", "benches", "tests"] {
+            copy(&workspace.join(part), &root.path().join(part));
+        }
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("seeded-bugs");
+        Self { root, target }
+    }
+
+    fn source(&self, file: &str) -> PathBuf {
+        self.root.path().join("crates/storage/src").join(file)
+    }
+
+    fn cargo_test(&self, suite: &str, filter: &str) -> Output {
+        Command::new(env!("CARGO"))
+            .current_dir(self.root.path())
+            .env("CARGO_TARGET_DIR", &self.target)
+            .env("RUST_BACKTRACE", "0")
+            .args(["test", "--locked", "--quiet", "--package", "rustvault-storage"])
+            .args(["--test", suite, "--", filter])
+            .output()
+            .unwrap()
+    }
+
+    /// Whether the bug's tests fail, and do not merely fail to build.
+    fn catches(&self, bug: &Bug) -> bool {
+        let path = self.source(bug.file);
+        let sound = fs::read_to_string(&path).unwrap();
+        assert_eq!(sound.matches(bug.code).count(), 1, "{}: {} has moved on", bug.name, bug.file);
+        fs::write(&path, sound.replace(bug.code, bug.instead)).unwrap();
+        let outcome = self.cargo_test(bug.suite, bug.filter);
+        fs::write(&path, sound).unwrap();
+        let has_run = String::from_utf8_lossy(&outcome.stdout).contains("test result: ");
+        assert!(has_run, "{}: {}", bug.name, String::from_utf8_lossy(&outcome.stderr));
+        !outcome.status.success()
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    if !from.is_dir() {
+        fs::copy(from, to).unwrap();
+        return;
+    }
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let name = entry.unwrap().file_name();
+        copy(&from.join(&name), &to.join(&name));
+    }
+}
+
+#[test]
+#[ignore = "builds the crate once for every bug"]
+fn every_seeded_bug_is_caught() {
+    let copy = Copy::make();
+    for (suite, filter) in [("recovery", "reopen"), ("log_before_reveal", "")] {
+        assert!(copy.cargo_test(suite, filter).status.success(), "without any bug {suite} passes");
+    }
+    let mut missed = Vec::new();
+    for bug in BUGS {
+        let began = Instant::now();
+        let is_caught = copy.catches(bug);
+        let verdict = if is_caught { "caught" } else { "MISSED" };
+        println!("{verdict} by {} {} in {:.1?}: {}", bug.suite, bug.filter, began.elapsed(), bug.name);
+        if !is_caught {
+            missed.push(bug.name);
+        }
+    }
+    assert!(missed.is_empty(), "{missed:?}");
+    println!("seeded bugs: all {} caught", BUGS.len());
+}

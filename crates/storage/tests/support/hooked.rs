@@ -1,0 +1,169 @@
+//! A file system that asks a hook before everything it does: faults, held syncs and recordings are hooks.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustvault_storage::fs::{FileSystem, Lock, LogFile};
+
+/// What is about to happen.
+#[derive(Clone, Copy)]
+pub(crate) struct Operation<'a> {
+    /// Of a file its name when it was opened; of a rename the new one.
+    pub(crate) path: &'a Path,
+    pub(crate) call: Call,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    Resolve,
+    Open,
+    Create,
+    Rename,
+    Remove,
+    SyncParent,
+    FreeBytes,
+    Lock,
+    Len,
+    Read { offset: u64, len: usize },
+    Write { offset: u64, len: usize },
+    Sync,
+    SetLen { len: u64 },
+    Reserve { offset: u64, len: u64 },
+    IsAt,
+}
+
+impl fmt::Display for Operation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.call {
+            Call::Read { offset, len } => write!(f, "Read of {len} bytes at {offset}")?,
+            Call::Write { offset, len } => write!(f, "Write of {len} bytes at {offset}")?,
+            Call::SetLen { len } => write!(f, "SetLen to {len} bytes")?,
+            Call::Reserve { offset, len } => write!(f, "Reserve of {len} bytes at {offset}")?,
+            other => write!(f, "{other:?}")?,
+        }
+        write!(f, " on {}", self.path.display())
+    }
+}
+
+/// What a hook answers to let an operation happen whole; of a smaller number a read or write takes that
+/// many bytes only.
+pub(crate) const WHOLE: usize = usize::MAX;
+
+type Hook = Arc<dyn Fn(Operation<'_>) -> io::Result<usize> + Send + Sync>;
+
+pub(crate) struct Hooked<F> {
+    inner: F,
+    hook: Hook,
+}
+
+impl<F: FileSystem> Hooked<F> {
+    pub(crate) fn new(
+        inner: F,
+        hook: impl Fn(Operation<'_>) -> io::Result<usize> + Send + Sync + 'static,
+    ) -> Self {
+        Self { inner, hook: Arc::new(hook) }
+    }
+
+    fn ask(&self, path: &Path, call: Call) -> io::Result<usize> {
+        (self.hook)(Operation { path, call })
+    }
+
+    fn hooked(&self, path: &Path, file: Arc<dyn LogFile>) -> Arc<dyn LogFile> {
+        Arc::new(HookedFile { file, path: path.to_owned(), hook: Arc::clone(&self.hook) })
+    }
+}
+
+impl<F: FileSystem> FileSystem for Hooked<F> {
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        self.ask(path, Call::Resolve)?;
+        self.inner.resolve(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
+        self.ask(path, Call::Open)?;
+        Ok(self.hooked(path, self.inner.open(path)?))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
+        self.ask(path, Call::Create)?;
+        Ok(self.hooked(path, self.inner.create(path)?))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.ask(to, Call::Rename)?;
+        self.inner.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.ask(path, Call::Remove)?;
+        self.inner.remove(path)
+    }
+
+    fn sync_parent(&self, path: &Path) -> io::Result<()> {
+        self.ask(path, Call::SyncParent)?;
+        self.inner.sync_parent(path)
+    }
+
+    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
+        self.ask(path, Call::FreeBytes)?;
+        self.inner.free_bytes(path)
+    }
+}
+
+struct HookedFile {
+    file: Arc<dyn LogFile>,
+    path: PathBuf,
+    hook: Hook,
+}
+
+impl HookedFile {
+    fn ask(&self, call: Call) -> io::Result<usize> {
+        (self.hook)(Operation { path: &self.path, call })
+    }
+}
+
+impl LogFile for HookedFile {
+    fn try_lock(&self) -> io::Result<Lock> {
+        self.ask(Call::Lock)?;
+        self.file.try_lock()
+    }
+
+    fn len_bytes(&self) -> io::Result<u64> {
+        self.ask(Call::Len)?;
+        self.file.len_bytes()
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let len = buffer.len();
+        let len = self.ask(Call::Read { offset, len })?.min(len);
+        self.file.read_at(&mut buffer[..len], offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        let len = bytes.len();
+        let len = self.ask(Call::Write { offset, len })?.min(len);
+        self.file.write_at(&bytes[..len], offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.ask(Call::Sync)?;
+        self.file.sync()
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.ask(Call::SetLen { len })?;
+        self.file.set_len(len)
+    }
+
+    fn reserve(&self, offset: u64, len: u64) -> io::Result<()> {
+        self.ask(Call::Reserve { offset, len })?;
+        self.file.reserve(offset, len)
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.ask(Call::IsAt)?;
+        self.file.is_at(path)
+    }
+}
