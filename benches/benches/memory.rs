@@ -14,8 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Hash tables double: between these sizes tables may be nearly full, or just doubled.
-const KEYS: [usize; 8] =
-    [250_000, 500_000, 750_000, 1_000_000, 1_250_000, 1_500_000, 1_750_000, 2_000_000];
+const KEYS: [usize; 8] = [250_000, 500_000, 750_000, 1_000_000, 1_250_000, 1_500_000, 1_750_000, 2_000_000];
 
 const THREADS: usize = 2;
 const VALUE_BYTES: usize = 64;

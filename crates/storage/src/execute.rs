@@ -92,8 +92,8 @@ impl<S: RecordSink> Executor<'_, S> {
         match self.execute(op) {
             Ok((outcome, depends_on)) => Reply { depends_on, outcome: Ok(outcome) },
             Err(error) => {
-                // That there are too many keys tells of all of them; other errors tell of the request alone.
-                let tells_of_keys = matches!(error, Error::TooManyKeys { .. });
+                // These tell of the keys that are there; other errors tell of the request alone.
+                let tells_of_keys = matches!(error, Error::TooManyKeys { .. } | Error::OutOfMemory { .. });
                 let depends_on = if tells_of_keys { self.sink.appended() } else { Lsn::ZERO };
                 Reply { depends_on, outcome: Err(error) }
             }
@@ -155,7 +155,8 @@ impl<S: RecordSink> Executor<'_, S> {
         self.sink.check_admitted(Growth::Grows)?;
         self.sink.prepare(once(Change::Set { key, value }));
         let entry = Entry::live(key, value);
-        let lsn = self.keyspace.set(entry, self.watermark, || self.sink.append_prepared());
+        let (max_bytes, append) = (self.options.max_memory_bytes, || self.sink.append_prepared());
+        let lsn = self.keyspace.set(entry, max_bytes, self.watermark, append)?;
         Ok((Outcome::Stored, lsn))
     }
 
@@ -171,7 +172,8 @@ impl<S: RecordSink> Executor<'_, S> {
         self.sink.check_admitted(Growth::Grows)?;
         self.sink.prepare(pairs.iter().map(|(key, value)| Change::Set { key, value }));
         let entries = pairs.iter().map(|(key, value)| Entry::live(key, value)).collect();
-        let lsn = self.keyspace.set_many(entries, self.watermark, || self.sink.append_prepared());
+        let (max_bytes, append) = (self.options.max_memory_bytes, || self.sink.append_prepared());
+        let lsn = self.keyspace.set_many(entries, max_bytes, self.watermark, append)?;
         Ok((Outcome::Stored, lsn))
     }
 

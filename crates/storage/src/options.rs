@@ -109,7 +109,13 @@ pub struct Options {
     pub compact_ratio: f64,
     /// The log is not compacted below this size, in bytes; 32 MiB by default.
     pub compact_min_bytes: u64,
-    /// Most bytes of memory for entries and tables, beyond which writes are refused; no limit by default.
+    /// Most bytes of memory for entries and tables, as [`Stats::used_bytes`](crate::Stats::used_bytes) counts
+    /// them; no limit by default.
+    ///
+    /// What would store more is refused with [`Error::OutOfMemory`](crate::Error::OutOfMemory). Deleting and
+    /// values that are no longer than those they replace are not, nor is recovery. Tables that
+    /// grow for a write may pass the limit by some 64 KiB; threads that write at once by that and what the
+    /// write of each adds.
     pub max_memory_bytes: Option<u64>,
 }
 

@@ -78,7 +78,8 @@ fn report(keyspace: &Keyspace, records: u64, torn_bytes_dropped: u64, began: Ins
 fn apply(keyspace: &Keyspace, change: Change<'_>, lsn: Lsn) {
     match change {
         Change::Set { key, value } => {
-            keyspace.set(Entry::live(key, value), lsn, || lsn);
+            // Without a limit it cannot fail.
+            let _: Result<Lsn, Error> = keyspace.set(Entry::live(key, value), None, lsn, || lsn);
         }
         Change::Delete { key } => {
             keyspace.delete(key, lsn, || lsn);

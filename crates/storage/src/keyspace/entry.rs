@@ -25,7 +25,7 @@ pub(crate) struct Entry(ThinArc<Header, u8>);
 
 impl Entry {
     /// What an entry takes in memory beside its key and value: the reference count, the header, the length.
-    pub(crate) const OVERHEAD_BYTES: usize = 32;
+    const OVERHEAD_BYTES: usize = 32;
 
     pub(crate) fn live(key: &[u8], value: &[u8]) -> Self {
         // ThinArc fills itself from one slice: join the two first. A second copy of a small value is cheap,

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
+use parking_lot::RwLockReadGuard;
 
 use super::entry::Entry;
 use super::hash::KeyHash;
 use super::shard::Shard;
+use super::usage::WriteShard;
 use super::{Keyspace, SHARD_BITS, Seen};
-use crate::Lsn;
+use crate::{Error, Lsn};
 
 /// Locked shards by their index. Locks are always taken in ascending order, so two never wait for each other.
-type WriteShards<'k> = BTreeMap<usize, RwLockWriteGuard<'k, Shard>>;
+type WriteShards<'k> = BTreeMap<usize, WriteShard<'k>>;
 
 /// The shards of several keys, locked for reading, and which of them each key belongs to.
 struct ReadShards<'k> {
@@ -56,9 +57,20 @@ impl Keyspace {
     }
 
     /// Stores all `entries` by consecutive records, of which `append` returns the first LSN; returns the last.
-    pub(crate) fn set_many(&self, entries: Vec<Entry>, watermark: Lsn, append: impl FnOnce() -> Lsn) -> Lsn {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`], before `append` is called, if there would be more than `max_bytes`.
+    pub(crate) fn set_many(
+        &self,
+        entries: Vec<Entry>,
+        max_bytes: Option<u64>,
+        watermark: Lsn,
+        append: impl FnOnce() -> Lsn,
+    ) -> Result<Lsn, Error> {
         let hashes: Vec<_> = entries.iter().map(|entry| self.seed.hash(entry.key())).collect();
         let mut shards = self.write_shards(&hashes);
+        let added_bytes = entries.iter().map(Entry::memory_bytes).sum::<usize>() as u64;
+        self.used.check_room(max_bytes, added_bytes, || replaced_bytes(&shards, &entries, &hashes))?;
         let mut lsn = Lsn::ZERO;
         let mut replaced = Vec::new();
         for (number, (entry, &hash)) in (append().get()..).zip(entries.into_iter().zip(&hashes)) {
@@ -70,7 +82,7 @@ impl Keyspace {
         }
         drop(shards);
         drop(replaced);
-        lsn
+        Ok(lsn)
     }
 
     /// Deletes those of `keys` that are there; `append` gets them, and returns the first LSN of as many records.
@@ -114,7 +126,7 @@ impl Keyspace {
 
     /// Takes all keys out, by the record that `append` puts into the log.
     pub(crate) fn clear(&self, append: impl FnOnce() -> Lsn) -> Lsn {
-        let mut shards: Vec<_> = self.shards.iter().map(|shard| shard.write()).collect();
+        let mut shards: Vec<_> = self.shards.iter().map(|shard| shard.write(&self.used)).collect();
         let lsn = append();
         let emptied: Vec<Shard> = shards
             .iter_mut()
@@ -131,7 +143,8 @@ impl Keyspace {
     }
 
     fn write_shards(&self, hashes: &[KeyHash]) -> WriteShards<'_> {
-        self.shard_indexes(hashes).into_iter().map(|index| (index, self.shards[index].write())).collect()
+        let indexes = self.shard_indexes(hashes).into_iter();
+        indexes.map(|index| (index, self.shards[index].write(&self.used))).collect()
     }
 
     /// The shards of these keys, each once, in ascending order.
@@ -141,6 +154,20 @@ impl Keyspace {
         indexes.dedup();
         indexes
     }
+}
+
+/// Memory that becomes free when all `entries` are stored: what their keys have, and those of them that a
+/// later one replaces.
+fn replaced_bytes(shards: &WriteShards<'_>, entries: &[Entry], hashes: &[KeyHash]) -> u64 {
+    let mut newest = BTreeMap::new();
+    let mut bytes = 0;
+    for (entry, &hash) in entries.iter().zip(hashes) {
+        bytes += match newest.insert(entry.key(), entry) {
+            Some(earlier) => earlier.memory_bytes() as u64,
+            None => shards.get(&shard_index(hash)).map_or(0, |shard| shard.entry_bytes(hash, entry.key())),
+        };
+    }
+    bytes
 }
 
 fn shard_index(hash: KeyHash) -> usize {

@@ -6,9 +6,8 @@ mod many;
 mod restore;
 mod scan;
 mod shard;
+mod usage;
 mod walk;
-
-use parking_lot::RwLock;
 
 pub(crate) use entry::Entry;
 pub use entry::{Key, Value};
@@ -17,9 +16,10 @@ use hash::Position;
 pub(crate) use restore::{Past, Restore};
 use scan::PageBuilder;
 use shard::Shard;
+use usage::{ShardLock, UsedBytes, WriteShard};
 pub(crate) use walk::Walk;
 
-use crate::{Lsn, ScanPage};
+use crate::{Error, Lsn, ScanPage};
 
 /// Position bits that choose the shard: 256 locks, many more than threads that contend for them.
 const SHARD_BITS: u32 = 8;
@@ -27,7 +27,8 @@ const SHARD_BITS: u32 = 8;
 /// All keys. It knows LSNs, as marks on entries, but no log.
 pub(crate) struct Keyspace {
     seed: HashSeed,
-    shards: Box<[RwLock<Shard>]>,
+    shards: Box<[ShardLock]>,
+    used: UsedBytes,
 }
 
 /// What a look-up saw, and the LSN that it depends on.
@@ -38,7 +39,7 @@ pub(crate) struct Seen {
     pub(crate) lsn: Lsn,
 }
 
-/// Sums over all shards.
+/// Sums over all shards; the bytes include tombstones and tables.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Figures {
     pub(crate) live_keys: u64,
@@ -48,8 +49,9 @@ pub(crate) struct Figures {
 
 impl Keyspace {
     pub(crate) fn new(seed: HashSeed) -> Self {
-        let shards = (0..1 << SHARD_BITS).map(|_| RwLock::new(Shard::new(SHARD_BITS, Lsn::ZERO))).collect();
-        Self { seed, shards }
+        let used = UsedBytes::default();
+        let shard = |_| ShardLock::new(Shard::new(SHARD_BITS, Lsn::ZERO), &used);
+        Self { seed, shards: (0..1 << SHARD_BITS).map(shard).collect(), used }
     }
 
     /// The key of the hash.
@@ -66,9 +68,20 @@ impl Keyspace {
 
     /// Stores `entry`; `append` puts the record into the log and is called under the shard's lock, so that
     /// the order of LSNs is the order of changes to a key.
-    pub(crate) fn set(&self, entry: Entry, watermark: Lsn, append: impl FnOnce() -> Lsn) -> Lsn {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`], before `append` is called, if there would be more than `max_bytes`.
+    pub(crate) fn set(
+        &self,
+        entry: Entry,
+        max_bytes: Option<u64>,
+        watermark: Lsn,
+        append: impl FnOnce() -> Lsn,
+    ) -> Result<Lsn, Error> {
         let hash = self.seed.hash(entry.key());
-        let mut shard = self.shard(hash.position()).write();
+        let mut shard = self.write_shard(hash.position());
+        self.used
+            .check_room(max_bytes, entry.memory_bytes() as u64, || shard.entry_bytes(hash, entry.key()))?;
         let lsn = append();
         entry.set_lsn(lsn);
         let replaced = shard.put(self.seed, hash, entry);
@@ -76,7 +89,7 @@ impl Keyspace {
         drop(shard);
         // Freeing a large value takes a while: not under the lock.
         drop(replaced);
-        lsn
+        Ok(lsn)
     }
 
     /// Deletes `key` if it is there; `append` as for [`set`](Self::set), called only if it is.
@@ -85,7 +98,7 @@ impl Keyspace {
     /// have got to.
     pub(crate) fn delete(&self, key: &[u8], watermark: Lsn, append: impl FnOnce() -> Lsn) -> (bool, Lsn) {
         let hash = self.seed.hash(key);
-        let mut shard = self.shard(hash.position()).write();
+        let mut shard = self.write_shard(hash.position());
         shard.clear_some_tombstones(watermark);
         let (entry, lsn) = shard.look_up(hash, key);
         if entry.is_none() {
@@ -131,12 +144,11 @@ impl Keyspace {
     }
 
     pub(crate) fn figures(&self) -> Figures {
-        let mut sum = Figures::default();
+        let mut sum = Figures { used_bytes: self.used.get(), ..Figures::default() };
         for shard in &self.shards {
             let shard = shard.read();
             sum.live_keys += shard.figures().live_keys;
             sum.live_payload_bytes += shard.figures().live_payload_bytes;
-            sum.used_bytes += shard.used_bytes();
         }
         sum
     }
@@ -145,12 +157,16 @@ impl Keyspace {
     pub(crate) fn clear_tombstones(&self, watermark: Lsn) {
         for shard in &self.shards {
             if shard.read().has_tombstones() {
-                shard.write().clear_tombstones(watermark);
+                shard.write(&self.used).clear_tombstones(watermark);
             }
         }
     }
 
-    fn shard(&self, position: Position) -> &RwLock<Shard> {
+    fn shard(&self, position: Position) -> &ShardLock {
         &self.shards[position.prefix(SHARD_BITS)]
+    }
+
+    fn write_shard(&self, position: Position) -> WriteShard<'_> {
+        self.shard(position).write(&self.used)
     }
 }

@@ -93,7 +93,7 @@ impl Restore {
                 Some(next()).and_then(|index| self.shards.get(index).zip(keyspace.shards.get(index)))
             {
                 let restored = std::mem::take(&mut *restored.lock());
-                *shard.write() = restored.finish(self.seed);
+                *shard.write(&keyspace.used) = restored.finish(self.seed);
             }
         })?;
         Ok(keyspace)
@@ -229,12 +229,12 @@ mod tests {
         let restored = restore.finish().unwrap();
         let usual = Keyspace::new(SEED);
         for key in &keys {
-            usual.set(Entry::live(key, key), Lsn::new(1), || Lsn::new(1));
+            usual.set(Entry::live(key, key), None, Lsn::new(1), || Lsn::new(1)).unwrap();
         }
         for keyspace in [&restored, &usual] {
             for number in 20_000..100_000_u32 {
                 let entry = Entry::live(&number.to_le_bytes(), b"");
-                keyspace.set(entry, Lsn::new(2), || Lsn::new(2));
+                keyspace.set(entry, None, Lsn::new(2), || Lsn::new(2)).unwrap();
             }
         }
         assert_eq!(restored.count(), 100_000);

@@ -50,6 +50,8 @@ pub(super) struct ShardFigures {
     pub(super) live_payload_bytes: u64,
     /// Memory of all entries, tombstones included.
     entry_bytes: u64,
+    /// Memory of the tables' slots.
+    slot_bytes: u64,
 }
 
 impl Shard {
@@ -81,6 +83,8 @@ impl Shard {
         shard.directory = (0..1 << depth).collect();
         let table = |_| Table { depth, entries: HashTable::with_capacity(capacity) };
         shard.tables = (0..1 << depth).map(table).collect();
+        let slot_bytes: usize = shard.tables.iter().map(|table| table.entries.allocation_size()).sum();
+        shard.figures.slot_bytes = slot_bytes as u64;
         for (hash, entry) in entries {
             shard.count_in(&entry);
             shard.insert_new(seed, hash, entry);
@@ -126,7 +130,10 @@ impl Shard {
     /// Adds an entry whose key has none.
     fn insert_new(&mut self, seed: HashSeed, hash: KeyHash, entry: Entry) {
         let index = self.make_room(seed, hash.position(), self.table_index(hash.position()));
-        self.tables[index].entries.insert_unique(hash.0, entry, |entry| seed.hash(entry.key()).0);
+        let entries = &mut self.tables[index].entries;
+        let slots_before = entries.allocation_size();
+        entries.insert_unique(hash.0, entry, |entry| seed.hash(entry.key()).0);
+        self.figures.slot_bytes += (entries.allocation_size() - slots_before) as u64;
     }
 
     /// Takes `key` out, by the record `lsn`, and returns what it had. While that record is beyond the reply
@@ -159,9 +166,6 @@ impl Shard {
     /// Clears away all tombstones that nobody can depend on any more.
     pub(super) fn clear_tombstones(&mut self, watermark: Lsn) {
         while self.clear_tombstone(watermark) {}
-        if self.tombstones.is_empty() {
-            self.tombstones = VecDeque::new();
-        }
     }
 
     pub(super) fn has_tombstones(&self) -> bool {
@@ -172,13 +176,17 @@ impl Shard {
         self.figures
     }
 
-    /// Memory of entries, tables and directory, in bytes.
+    /// Memory of entries, tables and directory, in bytes; cheap enough for every write.
     pub(super) fn used_bytes(&self) -> u64 {
-        let slots: usize = self.tables.iter().map(|table| table.entries.allocation_size()).sum();
-        let tables = slots + self.tables.capacity() * size_of::<Table>();
+        let tables = self.tables.capacity() * size_of::<Table>();
         let directory = self.directory.capacity() * size_of::<u32>();
         let tombstones = self.tombstones.capacity() * size_of::<(Lsn, KeyHash)>();
-        self.figures.entry_bytes + (tables + directory + tombstones) as u64
+        self.figures.entry_bytes + self.figures.slot_bytes + (tables + directory + tombstones) as u64
+    }
+
+    /// Memory of what `key` has, if only a tombstone, in bytes.
+    pub(super) fn entry_bytes(&self, hash: KeyHash, key: &[u8]) -> u64 {
+        self.find(hash, key).map_or(0, |entry| entry.memory_bytes() as u64)
     }
 
     /// All live entries.
@@ -241,6 +249,7 @@ impl Shard {
         }
         let depth = self.tables[index].depth + 1;
         let entries = std::mem::take(&mut self.tables[index].entries);
+        self.figures.slot_bytes -= entries.allocation_size() as u64;
         let [mut low, mut high] = [0, 1].map(|_| HashTable::with_capacity(entries.len() / 2));
         for entry in entries {
             let hash = seed.hash(entry.key());
@@ -248,6 +257,7 @@ impl Shard {
             let half = if upper { &mut high } else { &mut low };
             half.insert_unique(hash.0, entry, |entry: &Entry| seed.hash(entry.key()).0);
         }
+        self.figures.slot_bytes += (low.allocation_size() + high.allocation_size()) as u64;
         self.tables[index] = Table { depth, entries: low };
         self.tables.push(Table { depth, entries: high });
         self.point_upper_half_at_last_table(index, depth);
@@ -268,6 +278,9 @@ impl Shard {
         match self.tombstones.front() {
             Some(&(lsn, hash)) if lsn <= watermark => {
                 self.tombstones.pop_front();
+                if self.tombstones.is_empty() {
+                    self.tombstones = VecDeque::new();
+                }
                 self.remove_if(hash, |entry| entry.lsn() == lsn && !entry.is_live());
                 true
             }
@@ -277,13 +290,18 @@ impl Shard {
 
     fn remove_if(&mut self, hash: KeyHash, is_it: impl FnMut(&Entry) -> bool) -> Option<Entry> {
         let index = self.table_index(hash.position());
-        let (old, _) = self.tables[index].entries.find_entry(hash.0, is_it).ok()?.remove();
+        let entries = &mut self.tables[index].entries;
+        let (old, _) = entries.find_entry(hash.0, is_it).ok()?.remove();
+        if entries.is_empty() {
+            self.figures.slot_bytes -= entries.allocation_size() as u64;
+            *entries = HashTable::new();
+        }
         self.count_out(&old);
         Some(old)
     }
 
     fn count_in(&mut self, entry: &Entry) {
-        self.figures.entry_bytes += memory_bytes(entry);
+        self.figures.entry_bytes += entry.memory_bytes() as u64;
         if entry.is_live() {
             self.figures.live_keys += 1;
             self.figures.live_payload_bytes += entry.payload_bytes() as u64;
@@ -291,7 +309,7 @@ impl Shard {
     }
 
     fn count_out(&mut self, entry: &Entry) {
-        self.figures.entry_bytes -= memory_bytes(entry);
+        self.figures.entry_bytes -= entry.memory_bytes() as u64;
         if entry.is_live() {
             self.figures.live_keys -= 1;
             self.figures.live_payload_bytes -= entry.payload_bytes() as u64;
@@ -302,6 +320,13 @@ impl Shard {
 /// Splitting by more bits would not separate keys: 2^40 tables never fit into memory.
 const MAX_PREFIX_BITS: u32 = 40;
 
-fn memory_bytes(entry: &Entry) -> u64 {
-    (Entry::OVERHEAD_BYTES + entry.payload_bytes()) as u64
+#[cfg(test)]
+impl Shard {
+    /// [`used_bytes`](Self::used_bytes), counted again.
+    pub(super) fn recount_used_bytes(&self) -> u64 {
+        let entries = || self.tables.iter().flat_map(|table| table.entries.iter());
+        let slot_bytes: usize = self.tables.iter().map(|table| table.entries.allocation_size()).sum();
+        let counted = self.figures.entry_bytes + self.figures.slot_bytes;
+        self.used_bytes() - counted + (entries().map(Entry::memory_bytes).sum::<usize>() + slot_bytes) as u64
+    }
 }

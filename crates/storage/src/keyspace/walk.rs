@@ -87,7 +87,7 @@ mod tests {
 
     fn put(keyspace: &Keyspace, key: u32, value: &[u8], lsn: u64) {
         let entry = Entry::live(&key.to_be_bytes(), value);
-        keyspace.set(entry, Lsn::ZERO, || Lsn::new(lsn));
+        keyspace.set(entry, None, Lsn::ZERO, || Lsn::new(lsn)).unwrap();
     }
 
     fn filled() -> Keyspace {

@@ -1,0 +1,146 @@
+//! What the keyspace takes in memory: counted at every change, limited for what adds to it.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::shard::Shard;
+use crate::Error;
+
+/// The bytes that all shards together take.
+#[derive(Default)]
+pub(super) struct UsedBytes(AtomicU64);
+
+impl UsedBytes {
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Whether a write that adds entries of `added_bytes`, or fewer if it replaces some, may be carried out.
+    ///
+    /// `replaced_bytes` are those that it frees; finding them takes a while, and only matters near the limit.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] if the write adds something and there would be more than `max_bytes` then.
+    pub(super) fn check_room(
+        &self,
+        max_bytes: Option<u64>,
+        added_bytes: u64,
+        replaced_bytes: impl FnOnce() -> u64,
+    ) -> Result<(), Error> {
+        let Some(max_bytes) = max_bytes else { return Ok(()) };
+        let used = self.get();
+        if used.saturating_add(added_bytes) <= max_bytes {
+            return Ok(());
+        }
+        let growth = added_bytes.saturating_sub(replaced_bytes());
+        let has_room = growth == 0 || used.saturating_add(growth) <= max_bytes;
+        if has_room { Ok(()) } else { Err(Error::OutOfMemory { max_bytes }) }
+    }
+}
+
+/// A shard that cannot be changed without its bytes being counted.
+pub(super) struct ShardLock(RwLock<Shard>);
+
+impl ShardLock {
+    /// Locks up an empty shard.
+    pub(super) fn new(shard: Shard, used: &UsedBytes) -> Self {
+        used.0.fetch_add(shard.used_bytes(), Ordering::Relaxed);
+        Self(RwLock::new(shard))
+    }
+
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Shard> {
+        self.0.read()
+    }
+
+    pub(super) fn write<'k>(&'k self, used: &'k UsedBytes) -> WriteShard<'k> {
+        let shard = self.0.write();
+        WriteShard { bytes_before: shard.used_bytes(), shard, used }
+    }
+}
+
+/// A shard locked for writing; when it is unlocked, what it has grown by is added to the sum.
+pub(super) struct WriteShard<'k> {
+    shard: RwLockWriteGuard<'k, Shard>,
+    bytes_before: u64,
+    used: &'k UsedBytes,
+}
+
+impl Deref for WriteShard<'_> {
+    type Target = Shard;
+
+    fn deref(&self) -> &Shard {
+        &self.shard
+    }
+}
+
+impl DerefMut for WriteShard<'_> {
+    fn deref_mut(&mut self) -> &mut Shard {
+        &mut self.shard
+    }
+}
+
+impl Drop for WriteShard<'_> {
+    fn drop(&mut self) {
+        let growth = self.shard.used_bytes().wrapping_sub(self.bytes_before);
+        // Most writes replace a value by one as long: they leave this line of memory to other threads.
+        if growth != 0 {
+            self.used.0.fetch_add(growth, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Entry, HashSeed, Keyspace, Shard};
+    use crate::Lsn;
+
+    const SEED: HashSeed = HashSeed([7; 16]);
+
+    fn key(number: u64) -> Vec<u8> {
+        format!("key:{number}").into_bytes()
+    }
+
+    #[test]
+    fn a_shard_counts_what_it_holds_when_its_tables_grow_split_and_go() {
+        let mut shard = Shard::new(0, Lsn::ZERO);
+        for number in 0..10_000 {
+            let key = key(number);
+            shard.put(SEED, SEED.hash(&key), Entry::live(&key, b"value"));
+            assert_eq!(shard.used_bytes(), shard.recount_used_bytes());
+        }
+        for number in 0..10_000 {
+            let key = key(number);
+            let watermark = Lsn::new(5_000);
+            shard.delete(SEED, SEED.hash(&key), &key, Lsn::new(number), watermark);
+            assert_eq!(shard.used_bytes(), shard.recount_used_bytes());
+        }
+        shard.clear_tombstones(Lsn::new(u64::MAX));
+        assert_eq!(shard.used_bytes(), shard.recount_used_bytes());
+    }
+
+    #[test]
+    fn the_sum_is_what_the_shards_hold_after_any_change() {
+        let keyspace = Keyspace::new(SEED);
+        let check = || {
+            let recount: u64 = keyspace.shards.iter().map(|shard| shard.read().recount_used_bytes()).sum();
+            assert_eq!(keyspace.figures().used_bytes, recount);
+        };
+        let entry = |number| Entry::live(&key(number), b"value");
+        check();
+        keyspace.set(entry(1), None, Lsn::ZERO, || Lsn::new(1)).unwrap();
+        check();
+        let entries = [1, 2, 3, 4, 4].map(entry).into();
+        keyspace.set_many(entries, None, Lsn::ZERO, || Lsn::new(2)).unwrap();
+        check();
+        keyspace.delete_many(&[&key(1), &key(2)], Lsn::ZERO, |_| Lsn::new(7));
+        check();
+        keyspace.delete(&key(3), Lsn::ZERO, || Lsn::new(9));
+        check();
+        keyspace.clear_tombstones(Lsn::new(u64::MAX));
+        check();
+        keyspace.clear(|| Lsn::new(10));
+        check();
+    }
+}
