@@ -40,6 +40,8 @@ impl KeyHash {
 pub(crate) struct Position(u64);
 
 impl Position {
+    pub(crate) const BITS: u32 = POSITION_BITS;
+
     /// The position of a client's cursor; `None` past the last position.
     pub(crate) fn from_cursor(cursor: u64) -> Option<Self> {
         (cursor >> POSITION_BITS == 0).then_some(Self(cursor))
@@ -52,17 +54,6 @@ impl Position {
     /// The first `bits` bits, as a number.
     pub(crate) const fn prefix(self, bits: u32) -> usize {
         (self.0 >> (POSITION_BITS - bits)) as usize
-    }
-
-    /// Whether no position before it begins with the same `bits` bits.
-    pub(crate) const fn starts_prefix(self, bits: u32) -> bool {
-        self.0 << (u64::BITS - POSITION_BITS + bits) == 0
-    }
-
-    /// The first position after all those that begin with the same `bits` bits; `None` at the end.
-    pub(crate) fn after_prefix(self, bits: u32) -> Option<Self> {
-        let next = (self.prefix(bits) as u64 + 1) << (POSITION_BITS - bits);
-        Self::from_cursor(next)
     }
 }
 
@@ -82,16 +73,5 @@ mod tests {
         let tag_only = KeyHash(0xFE00_0000_0000_0000);
         assert_eq!(tag_only.position().cursor(), 0);
         assert_eq!(KeyHash(u64::MAX).position().cursor(), (1 << 53) - 1);
-    }
-
-    #[test]
-    fn prefixes_partition_the_positions() {
-        let last = KeyHash(u64::MAX).position();
-        assert_eq!(last.prefix(8), 255);
-        assert_eq!(last.after_prefix(8), None);
-        let first = KeyHash(0).position();
-        let second = first.after_prefix(8).unwrap();
-        assert_eq!(second.prefix(8), 1);
-        assert!(second.starts_prefix(8) && !second.starts_prefix(7) && !last.starts_prefix(8));
     }
 }

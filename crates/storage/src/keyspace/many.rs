@@ -7,6 +7,7 @@ use parking_lot::RwLockReadGuard;
 
 use super::entry::Entry;
 use super::hash::KeyHash;
+use super::layout::Layout;
 use super::shard::Shard;
 use super::usage::WriteShard;
 use super::{Keyspace, SHARD_BITS, Seen};
@@ -130,7 +131,8 @@ impl Keyspace {
         let lsn = append();
         let emptied: Vec<Shard> = shards
             .iter_mut()
-            .map(|shard| std::mem::replace(&mut **shard, Shard::new(SHARD_BITS, lsn)))
+            .enumerate()
+            .map(|(index, shard)| std::mem::replace(&mut **shard, Shard::new(Layout::of_shard(index), lsn)))
             .collect();
         drop(shards);
         // Freeing millions of entries takes a while: not under the locks, nor on a thread that serves others.

@@ -2,6 +2,7 @@
 
 mod entry;
 mod hash;
+mod layout;
 mod many;
 mod restore;
 mod scan;
@@ -13,6 +14,7 @@ pub(crate) use entry::Entry;
 pub use entry::{Key, Value};
 pub(crate) use hash::HashSeed;
 use hash::Position;
+use layout::Layout;
 pub(crate) use restore::{Past, Restore};
 use scan::PageBuilder;
 use shard::Shard;
@@ -50,7 +52,7 @@ pub(crate) struct Figures {
 impl Keyspace {
     pub(crate) fn new(seed: HashSeed) -> Self {
         let used = UsedBytes::default();
-        let shard = |_| ShardLock::new(Shard::new(SHARD_BITS, Lsn::ZERO), &used);
+        let shard = |index| ShardLock::new(Shard::new(Layout::of_shard(index), Lsn::ZERO), &used);
         Self { seed, shards: (0..1 << SHARD_BITS).map(shard).collect(), used }
     }
 

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use super::entry::Entry;
 use super::hash::{HashSeed, KeyHash};
+use super::layout::Layout;
 use super::shard::Shard;
 use super::{Keyspace, SHARD_BITS};
 use crate::{Error, Lsn, cores};
@@ -89,11 +90,11 @@ impl Restore {
         let entries: usize = self.shards.iter().map(|shard| shard.lock().newest.len()).sum();
         cores::run((cores::available() - 1).min(entries / ENTRIES_PER_THREAD), || {
             let next = || next.fetch_add(1, Ordering::Relaxed);
-            while let Some((restored, shard)) =
-                Some(next()).and_then(|index| self.shards.get(index).zip(keyspace.shards.get(index)))
+            while let Some((index, (restored, shard))) = Some(next())
+                .and_then(|index| Some(index).zip(self.shards.get(index).zip(keyspace.shards.get(index))))
             {
                 let restored = std::mem::take(&mut *restored.lock());
-                *shard.write(&keyspace.used) = restored.finish(self.seed);
+                *shard.write(&keyspace.used) = restored.finish(Layout::of_shard(index), self.seed);
             }
         })?;
         Ok(keyspace)
@@ -125,10 +126,10 @@ impl RestoreShard {
         }
     }
 
-    fn finish(self, seed: HashSeed) -> Shard {
+    fn finish(self, layout: Layout, seed: HashSeed) -> Shard {
         let live = self.newest.into_iter().filter(|known| known.entry.is_live());
         let live: Vec<_> = live.map(|known| (known.hash, known.entry)).collect();
-        Shard::restored(SHARD_BITS, self.cleared, seed, live)
+        Shard::restored(layout, self.cleared, seed, live)
     }
 }
 

@@ -4,6 +4,7 @@ use hashbrown::HashTable;
 
 use super::entry::Entry;
 use super::hash::{HashSeed, KeyHash, Position};
+use super::layout::Layout;
 use super::scan::PageBuilder;
 use super::walk::WalkPage;
 use crate::Lsn;
@@ -20,13 +21,12 @@ const TOMBSTONES_CLEARED_PER_WRITE: usize = 2;
 
 /// The part of the keyspace whose positions share their first bits, under one lock.
 ///
-/// An extendible hash table: a directory, indexed by the position's next bits, of small tables that split.
+/// An extendible hash table: a directory, indexed by the rest of the position, of small tables that split.
 pub(super) struct Shard {
-    /// Position bits that all keys of this shard share.
-    prefix_bits: u32,
-    /// Bits that index the directory: it has 2^depth slots.
+    layout: Layout,
+    /// The most splits that lead to one of the tables.
     depth: u32,
-    /// The index in `tables` for each value of the next `depth` position bits.
+    /// The index in `tables` for each slot of the layout after `depth` splits.
     directory: Vec<u32>,
     tables: Vec<Table>,
     /// Tombstones in LSN order, with the hash of their key.
@@ -36,7 +36,7 @@ pub(super) struct Shard {
     figures: ShardFigures,
 }
 
-/// A small hash table of the keys whose positions share `prefix_bits + depth` bits.
+/// A small hash table of the keys whose positions share a slot after `depth` splits.
 struct Table {
     depth: u32,
     entries: HashTable<Entry>,
@@ -56,35 +56,40 @@ pub(super) struct ShardFigures {
 
 impl Shard {
     /// An empty shard, emptied by the record `cleared`.
-    pub(super) fn new(prefix_bits: u32, cleared: Lsn) -> Self {
+    pub(super) fn new(layout: Layout, cleared: Lsn) -> Self {
+        Self::with_tables(layout, 0, 0, cleared)
+    }
+
+    /// An empty shard with tables of this capacity, all after `depth` splits.
+    fn with_tables(layout: Layout, depth: u32, capacity: usize, cleared: Lsn) -> Self {
+        let table = || Table { depth, entries: HashTable::with_capacity(capacity) };
+        let slots = layout.slots(depth);
+        let tables: Vec<_> = std::iter::repeat_with(table).take(slots).collect();
+        let slot_bytes: usize = tables.iter().map(|table| table.entries.allocation_size()).sum();
         Self {
-            prefix_bits,
-            depth: 0,
-            directory: vec![0],
-            tables: vec![Table { depth: 0, entries: HashTable::new() }],
+            layout,
+            depth,
+            directory: (0..slots as u32).collect(),
+            tables,
             tombstones: VecDeque::new(),
             cleared,
-            figures: ShardFigures::default(),
+            figures: ShardFigures { slot_bytes: slot_bytes as u64, ..ShardFigures::default() },
         }
     }
 
     /// A shard of these entries, no two of the same key, in tables of the right size from the start.
     pub(super) fn restored(
-        prefix_bits: u32,
+        layout: Layout,
         cleared: Lsn,
         seed: HashSeed,
         entries: Vec<(KeyHash, Entry)>,
     ) -> Self {
-        let mut shard = Self::new(prefix_bits, cleared);
-        while entries.len() >> shard.depth > RESTORED_TABLE_ENTRIES {
-            shard.depth += 1;
+        let mut depth = 0;
+        while layout.entries_per_slot(entries.len(), depth) > RESTORED_TABLE_ENTRIES {
+            depth += 1;
         }
-        let (depth, capacity) = (shard.depth, entries.len() >> shard.depth);
-        shard.directory = (0..1 << depth).collect();
-        let table = |_| Table { depth, entries: HashTable::with_capacity(capacity) };
-        shard.tables = (0..1 << depth).map(table).collect();
-        let slot_bytes: usize = shard.tables.iter().map(|table| table.entries.allocation_size()).sum();
-        shard.figures.slot_bytes = slot_bytes as u64;
+        let capacity = layout.entries_per_slot(entries.len(), depth);
+        let mut shard = Self::with_tables(layout, depth, capacity, cleared);
         for (hash, entry) in entries {
             shard.count_in(&entry);
             shard.insert_new(seed, hash, entry);
@@ -208,7 +213,7 @@ impl Shard {
             let position = seed.hash(entry.key()).position();
             (position >= from && entry.is_live()).then_some((position, entry))
         });
-        page.add(table.entries.len(), keys).or_else(|| from.after_prefix(self.prefix_bits + table.depth))
+        page.add(table.entries.len(), keys).or_else(|| self.layout.after_slot(from, table.depth))
     }
 
     /// Adds the entries of one table, the one that holds `from`, to a walk's page.
@@ -221,21 +226,17 @@ impl Shard {
         page: &mut WalkPage<'_>,
     ) -> Option<Position> {
         let table = &self.tables[self.table_index(from)];
-        let bits = self.prefix_bits + table.depth;
-        let start = (!from.starts_prefix(bits)).then_some(from);
-        page.add(seed, start, table.entries.iter()).or_else(|| from.after_prefix(bits))
+        let start = (!self.layout.starts_slot(from, table.depth)).then_some(from);
+        page.add(seed, start, table.entries.iter()).or_else(|| self.layout.after_slot(from, table.depth))
     }
 
     fn table_index(&self, position: Position) -> usize {
-        let slot = position.prefix(self.prefix_bits + self.depth) & (self.directory.len() - 1);
-        self.directory[slot] as usize
+        self.directory[self.layout.slot(position, self.depth)] as usize
     }
 
     /// Splits the table at `index` while it is full; returns the table that `position` belongs to then.
     fn make_room(&mut self, seed: HashSeed, position: Position, mut index: usize) -> usize {
-        while self.tables[index].entries.len() >= MAX_TABLE_ENTRIES
-            && self.prefix_bits + self.tables[index].depth < MAX_PREFIX_BITS
-        {
+        while self.tables[index].entries.len() >= MAX_TABLE_ENTRIES && self.tables[index].depth < MAX_DEPTH {
             self.split(seed, index);
             index = self.table_index(position);
         }
@@ -244,19 +245,18 @@ impl Shard {
 
     fn split(&mut self, seed: HashSeed, index: usize) {
         if self.tables[index].depth == self.depth {
-            self.directory = self.directory.iter().flat_map(|&table| [table, table]).collect();
             self.depth += 1;
+            let halves = self.directory.iter().flat_map(|&table| [table, table]);
+            self.directory = halves.take(self.layout.slots(self.depth)).collect();
         }
         let depth = self.tables[index].depth + 1;
         let entries = std::mem::take(&mut self.tables[index].entries);
         self.figures.slot_bytes -= entries.allocation_size() as u64;
-        let [mut low, mut high] = [0, 1].map(|_| HashTable::with_capacity(entries.len() / 2));
-        for entry in entries {
-            let hash = seed.hash(entry.key());
-            let upper = hash.position().prefix(self.prefix_bits + depth) & 1 == 1;
-            let half = if upper { &mut high } else { &mut low };
-            half.insert_unique(hash.0, entry, |entry: &Entry| seed.hash(entry.key()).0);
-        }
+        let (high, low): (Vec<_>, Vec<_>) = entries
+            .into_iter()
+            .map(|entry| (seed.hash(entry.key()), entry))
+            .partition(|(hash, _)| self.layout.slot(hash.position(), depth) & 1 == 1);
+        let [low, high] = [low, high].map(|half| table_of(seed, half));
         self.figures.slot_bytes += (low.allocation_size() + high.allocation_size()) as u64;
         self.tables[index] = Table { depth, entries: low };
         self.tables.push(Table { depth, entries: high });
@@ -317,8 +317,16 @@ impl Shard {
     }
 }
 
-/// Splitting by more bits would not separate keys: 2^40 tables never fit into memory.
-const MAX_PREFIX_BITS: u32 = 40;
+fn table_of(seed: HashSeed, entries: Vec<(KeyHash, Entry)>) -> HashTable<Entry> {
+    let mut table = HashTable::with_capacity(entries.len());
+    for (hash, entry) in entries {
+        table.insert_unique(hash.0, entry, |entry| seed.hash(entry.key()).0);
+    }
+    table
+}
+
+/// Splitting more often would not separate keys: so many tables never fit into memory.
+const MAX_DEPTH: u32 = 28;
 
 #[cfg(test)]
 impl Shard {
