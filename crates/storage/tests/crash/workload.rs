@@ -79,9 +79,13 @@ impl Session {
             highest_before,
             policy,
         };
-        for _ in 0..rng.usize(8..14) {
+        let compact_after = rng.usize(2..8);
+        for group in 0..rng.usize(8..14) {
             // Some groups are not waited for: the next ones overtake their acknowledgement.
             session.run_group(&store, &fs, rng.usize(1..5), rng.u8(..3) > 0, rng).await;
+            if group == compact_after {
+                store.compact().await.unwrap();
+            }
         }
         if ending == Ending::Close {
             store.close().unwrap();
@@ -154,7 +158,20 @@ impl Session {
 
     /// The states, by number, that end a batch.
     pub(crate) fn batch_ends(&self) -> BTreeSet<usize> {
-        let ends: BTreeSet<_> = self.recorded.iter().filter_map(end_of_batch).collect();
+        let mut ends = BTreeSet::new();
+        // A write may end inside a batch header, at the end of a sector: then the next one has the rest.
+        let mut head = Vec::new();
+        for recorded in &self.recorded {
+            let Operation::Change { head: piece, .. } = &recorded.operation else { continue };
+            if head.len() >= BATCH_HEAD_BYTES {
+                head.clear();
+            }
+            head.extend_from_slice(piece);
+            ends.extend(end_of_batch(&head));
+            if !BATCH_START.starts_with(&head) && !head.starts_with(BATCH_START) {
+                head.clear();
+            }
+        }
         (0..self.lsns.len()).filter(|&number| number == 0 || ends.contains(&self.lsns[number])).collect()
     }
 
@@ -171,13 +188,17 @@ impl Session {
     }
 }
 
-/// The last LSN of the batch that was written, if that is what the operation did (docs/wal-format.md).
-fn end_of_batch(recorded: &Recorded) -> Option<Lsn> {
-    let Operation::Change { head, .. } = &recorded.operation else { return None };
-    let is_batch = head.starts_with(b"RVB\xf1\x01");
+/// How a batch of records begins (docs/wal-format.md).
+const BATCH_START: &[u8] = b"RVB\xf1\x01";
+
+/// What of a batch header tells its LSNs.
+const BATCH_HEAD_BYTES: usize = 28;
+
+/// The last LSN of the batch that begins like this, if one does.
+fn end_of_batch(head: &[u8]) -> Option<Lsn> {
     let records = u32::from_le_bytes(head.get(16..20)?.try_into().unwrap());
-    let first_lsn = u64::from_le_bytes(head.get(20..28)?.try_into().unwrap());
-    is_batch.then(|| Lsn::new(first_lsn + u64::from(records) - 1))
+    let first_lsn = u64::from_le_bytes(head.get(20..BATCH_HEAD_BYTES)?.try_into().unwrap());
+    head.starts_with(BATCH_START).then(|| Lsn::new(first_lsn + u64::from(records) - 1))
 }
 
 impl Command {
