@@ -11,7 +11,7 @@ use crate::wal::{Admission, Change, Demand, Growth, Log};
 use crate::{Error, Lsn, Op, Options, Reply, Stats, Store, Submission};
 
 /// The largest limit that [`Options`] may set for keys and values: lengths in the log have 32 bits.
-const MAX_LIMIT_BYTES: usize = 1024 * 1024 * 1024;
+pub(crate) const MAX_LIMIT_BYTES: usize = 1024 * 1024 * 1024;
 
 /// A store that survives: every write goes to a write-ahead log before anybody sees it.
 ///

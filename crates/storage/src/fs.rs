@@ -28,6 +28,17 @@ pub trait FileSystem: Send + Sync {
     /// What the system says; also when `path` names something else than a regular file.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>>;
 
+    /// Opens the file at `path`, which is left as it is; none is made. Only the tools of
+    /// [`offline`](crate::offline) need this: a file system that does not have it is not for them.
+    ///
+    /// # Errors
+    /// What the system says; [`io::ErrorKind::NotFound`] if there is none; also when `path` names something
+    /// else than a regular file.
+    fn open_existing(&self, path: &Path, access: Access) -> io::Result<Arc<dyn LogFile>> {
+        let _ = (path, access);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Makes an empty file at `path`, in the place of the regular file that may be there.
     ///
     /// # Errors
@@ -110,6 +121,15 @@ pub trait LogFile: Send + Sync {
     fn is_at(&self, path: &Path) -> io::Result<bool>;
 }
 
+/// What a file is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reading alone: the right to write it is not needed.
+    Read,
+    /// Reading and writing.
+    Write,
+}
+
 /// Whether a file could be locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lock {
@@ -136,6 +156,15 @@ impl FileSystem for OsFileSystem {
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
         open_regular(path, false)
+    }
+
+    fn open_existing(&self, path: &Path, access: Access) -> io::Result<Arc<dyn LogFile>> {
+        // Asked first: opening a pipe for reading would wait for a writer.
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(not_a_regular_file());
+        }
+        let file = OpenOptions::new().read(true).write(access == Access::Write).open(path)?;
+        Ok(Arc::new(OsFile(file)))
     }
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
@@ -176,9 +205,13 @@ fn parent_of(path: &Path) -> &Path {
 fn open_regular(path: &Path, truncate: bool) -> io::Result<Arc<dyn LogFile>> {
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(truncate).open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        return Err(not_a_regular_file());
     }
     Ok(Arc::new(OsFile(file)))
+}
+
+fn not_a_regular_file() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")
 }
 
 struct OsFile(File);

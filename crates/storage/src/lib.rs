@@ -8,6 +8,7 @@ mod execute;
 pub mod fs;
 mod keyspace;
 mod memory;
+pub mod offline;
 mod options;
 mod random;
 mod recovery;

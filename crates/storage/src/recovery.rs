@@ -1,6 +1,6 @@
 //! From a file to a keyspace and a log that goes on: open, read, mend, mark the new epoch.
 
-mod json;
+pub(crate) mod json;
 mod progress;
 mod replay;
 
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::fs::{FileSystem, Lock, LogFile, read_up_to, write_all_at};
+use crate::fs::{Access, FileSystem, Lock, LogFile, read_up_to, write_all_at};
 use crate::keyspace::{Entry, HashSeed, Keyspace};
 use crate::wal::{
     BatchHeader, Change, Cores, Ending, FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError,
@@ -91,19 +91,32 @@ fn apply(keyspace: &Keyspace, change: Change<'_>, lsn: Lsn) {
 }
 
 /// A log's file, locked.
-struct OpenLog {
+pub(crate) struct OpenLog {
     /// As it was given.
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Where that leads.
-    target: PathBuf,
-    file: Arc<dyn LogFile>,
+    pub(crate) target: PathBuf,
+    pub(crate) file: Arc<dyn LogFile>,
 }
 
 impl OpenLog {
     fn open(fs: &dyn FileSystem, path: &Path) -> Result<Self, Error> {
+        Self::open_with(fs, path, |target| fs.open(target))
+    }
+
+    /// As [`open`](Self::open), but no file is made.
+    pub(crate) fn open_existing(fs: &dyn FileSystem, path: &Path, access: Access) -> Result<Self, Error> {
+        Self::open_with(fs, path, |target| fs.open_existing(target, access))
+    }
+
+    fn open_with(
+        fs: &dyn FileSystem,
+        path: &Path,
+        open: impl Fn(&Path) -> std::io::Result<Arc<dyn LogFile>>,
+    ) -> Result<Self, Error> {
         let target = fs.resolve(path).map_err(|error| io_error("open", path, error))?;
         loop {
-            let file = fs.open(&target).map_err(|error| io_error("open", path, error))?;
+            let file = open(&target).map_err(|error| io_error("open", path, error))?;
             match file.try_lock().map_err(|error| io_error("lock", path, error))? {
                 Lock::Taken => {}
                 Lock::HeldBy { pid } => return Err(Error::Locked { path: path.to_owned(), holder_pid: pid }),
@@ -123,13 +136,17 @@ impl OpenLog {
         if self.is_blank()? {
             return self.create();
         }
+        self.read_header()
+    }
+
+    pub(crate) fn read_header(&self) -> Result<FileHeader, Error> {
         let mut bytes = [0; FILE_HEADER_BYTES];
         let read = self.check("read", read_up_to(&*self.file, &mut bytes, 0))?;
         FileHeader::decode(bytes.split_at(read).0).map_err(|error| self.header_error(error))
     }
 
     /// Whether the file is empty or all zeros: what a crash can leave of a log that was just being made.
-    fn is_blank(&self) -> Result<bool, Error> {
+    pub(crate) fn is_blank(&self) -> Result<bool, Error> {
         let mut buffer = vec![0; REWRITE_BYTES];
         let mut offset = 0;
         loop {
@@ -161,7 +178,7 @@ impl OpenLog {
     ///
     /// After a failed sync the page cache may show bytes that the disk does not have, and a later sync
     /// says nothing of them. Written again they are dirty, and the sync is about them.
-    fn mend(&self, ending: &Ending) -> Result<(), Error> {
+    pub(crate) fn mend(&self, ending: &Ending) -> Result<(), Error> {
         if ending.torn_bytes > 0 {
             self.check("cut the torn tail of", self.file.set_len(ending.offset))?;
         }
@@ -180,7 +197,7 @@ impl OpenLog {
     /// Seals what was recovered, under a new epoch.
     ///
     /// Unless the log was closed, writes may be lost without a trace: their LSNs are not given again.
-    fn begin_epoch(
+    pub(crate) fn begin_epoch(
         &self,
         header: &FileHeader,
         ending: &Ending,
@@ -210,11 +227,11 @@ impl OpenLog {
         })
     }
 
-    fn len(&self) -> Result<u64, Error> {
+    pub(crate) fn len(&self) -> Result<u64, Error> {
         self.check("read", self.file.len_bytes())
     }
 
-    fn check<T>(&self, action: &'static str, result: std::io::Result<T>) -> Result<T, Error> {
+    pub(crate) fn check<T>(&self, action: &'static str, result: std::io::Result<T>) -> Result<T, Error> {
         result.map_err(|error| io_error(action, &self.path, error))
     }
 
@@ -227,7 +244,7 @@ impl OpenLog {
         }
     }
 
-    fn read_error(&self, error: ReadError) -> Error {
+    pub(crate) fn read_error(&self, error: ReadError) -> Error {
         match error {
             ReadError::Io(error) => io_error("read", &self.path, error),
             ReadError::Corrupted { offset, reason } => {
@@ -238,6 +255,6 @@ impl OpenLog {
     }
 }
 
-fn io_error(action: &'static str, path: &Path, source: std::io::Error) -> Error {
+pub(crate) fn io_error(action: &'static str, path: &Path, source: std::io::Error) -> Error {
     Error::Io { action, path: path.to_owned(), source: Arc::new(source) }
 }

@@ -17,7 +17,7 @@ const LOOK_BYTES: usize = 4096;
 const UNPROVEN_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Whether the log is one of JSON lines, or becomes one because nothing is there yet.
-pub(super) fn is_json(log: &OpenLog, format_of_new: LogFormat) -> Result<bool, Error> {
+pub(crate) fn is_json(log: &OpenLog, format_of_new: LogFormat) -> Result<bool, Error> {
     let mut start = [0; LOOK_BYTES];
     let read = log.check("read", read_up_to(&*log.file, &mut start, 0))?;
     match start.split_at(read).0.trim_ascii_start().first() {
@@ -42,8 +42,11 @@ pub(super) fn recover_json(
     );
     let len = log.len()?;
     let reader = log.check("read", JsonReader::new(&*log.file, len, longest))?;
-    let ending =
-        reader.read(|change, lsn| apply(&keyspace, change, lsn)).map_err(|error| read_error(log, error))?;
+    let ending = reader.read(|logged, _| {
+        apply(&keyspace, logged.change, logged.lsn);
+        Ok(())
+    });
+    let ending = ending.map_err(|error| read_error(log, error))?;
     let offset = mend(log, &ending, len)?;
     let start = LogStart {
         path: log.path.clone(),
@@ -63,7 +66,7 @@ pub(super) fn recover_json(
 
 /// Cuts off a torn tail and zeros, ends the last line, and makes sure, as far as can be, that what was read
 /// is what the disk has; returns where the next line goes.
-fn mend(log: &OpenLog, ending: &JsonEnding, len: u64) -> Result<u64, Error> {
+pub(crate) fn mend(log: &OpenLog, ending: &JsonEnding, len: u64) -> Result<u64, Error> {
     if ending.torn_bytes > 0 {
         // First made zeros: should a crash undo the cut after more was written, then no torn bytes follow it.
         overwrite(log, ending.offset..ending.offset + ending.torn_bytes, |piece, _| {
@@ -103,11 +106,12 @@ fn overwrite(
     Ok(())
 }
 
-fn read_error(log: &OpenLog, error: JsonReadError) -> Error {
+pub(crate) fn read_error(log: &OpenLog, error: JsonReadError) -> Error {
     let path = log.path.clone();
     match error {
         JsonReadError::Io(error) => super::io_error("read", &path, error),
         JsonReadError::Foreign(reason) => Error::NotALog { path, reason },
         JsonReadError::Corrupted { offset, reason } => Error::Corrupted { path, offset, reason },
+        JsonReadError::Stopped(error) => error,
     }
 }

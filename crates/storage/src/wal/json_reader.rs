@@ -1,9 +1,9 @@
 use std::io::{self, BufRead, BufReader, Read, Take};
 
 use super::json::{self, LineError, OPENING};
-use super::record::Change;
-use crate::Lsn;
+use super::unit::Logged;
 use crate::fs::{LogFile, read_up_to};
+use crate::{Error, Lsn};
 
 /// How much is read at one go.
 const WINDOW_BYTES: usize = 1024 * 1024;
@@ -49,6 +49,8 @@ pub(crate) enum JsonReadError {
         offset: u64,
         reason: String,
     },
+    /// Whoever took the records wants no more.
+    Stopped(Error),
 }
 
 impl From<io::Error> for JsonReadError {
@@ -68,13 +70,14 @@ impl<'a> JsonReader<'a> {
         Ok(Self { lines, end, max_line_bytes, offset: 0, line_number: 0, records: 0, last_timestamp_ms: 0 })
     }
 
-    /// Reads every record, in order, into `apply`, and tells how the log ends.
+    /// Reads every record, in order, into `take`, with its timestamp in milliseconds since the Unix epoch, and
+    /// tells how the log ends.
     ///
     /// # Errors
-    /// Damage that is not a torn tail, a file that is no log, and what the system says.
+    /// Damage that is not a torn tail, a file that is no log, what the system says, and what `take` says.
     pub(crate) fn read(
         mut self,
-        mut apply: impl FnMut(Change<'_>, Lsn),
+        mut take: impl FnMut(Logged<'_>, u64) -> Result<(), Error>,
     ) -> Result<JsonEnding, JsonReadError> {
         let mut line = Vec::new();
         loop {
@@ -90,7 +93,8 @@ impl<'a> JsonReader<'a> {
                 Ok(record) => {
                     self.records += 1;
                     self.last_timestamp_ms = self.last_timestamp_ms.max(record.timestamp_ms);
-                    apply(record.change(), Lsn::new(self.records));
+                    let logged = Logged { lsn: Lsn::new(self.records), change: record.change() };
+                    take(logged, record.timestamp_ms).map_err(JsonReadError::Stopped)?;
                 }
                 Err(error) => return self.judge(start, line, &error),
             }
@@ -220,7 +224,7 @@ mod tests {
         let path = folder.path().join("log");
         std::fs::write(&path, content).unwrap();
         let file = OsFileSystem.open(&path).unwrap();
-        JsonReader::new(&*file, content.len() as u64, max_line_bytes).unwrap().read(|_, _| {})
+        JsonReader::new(&*file, content.len() as u64, max_line_bytes).unwrap().read(|_, _| Ok(()))
     }
 
     #[test]

@@ -23,6 +23,17 @@ pub(super) struct Damage {
     pub(super) reason: String,
 }
 
+/// What some sound batch headers tell.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Headers {
+    /// The highest LSN that one claims to be synced.
+    pub(crate) synced: Lsn,
+    /// Above every LSN that they give.
+    pub(crate) next_lsn: Lsn,
+    /// The highest epoch.
+    pub(crate) epoch: u32,
+}
+
 /// A look at any bytes of a file.
 pub(super) struct Window<'a> {
     file: &'a dyn LogFile,
@@ -42,7 +53,7 @@ pub(super) fn judge(
     place: &Place,
     damage: &Damage,
 ) -> Result<u64, ReadError> {
-    let synced = place.unproven.synced.max(window.highest_claim_after(damage.offset, crc_seed)?);
+    let synced = place.unproven.synced.max(window.headers_from(damage.offset, crc_seed)?.synced);
     let reason = if synced >= place.chain.next_lsn {
         format!("{}, although LSN {} and all before it were synced", damage.reason, synced)
     } else if damage.end > window.len || window.has_hole(damage.offset, damage.end)? {
@@ -51,6 +62,14 @@ pub(super) fn judge(
         format!("{}, and not in the way that a crash tears a write", damage.reason)
     };
     Err(ReadError::Corrupted { offset: damage.offset, reason })
+}
+
+impl Headers {
+    fn note(&mut self, header: &BatchHeader) {
+        self.synced = self.synced.max(header.synced_lsn);
+        self.next_lsn = self.next_lsn.max(header.next_lsn());
+        self.epoch = self.epoch.max(header.epoch);
+    }
 }
 
 impl<'a> Window<'a> {
@@ -71,16 +90,16 @@ impl<'a> Window<'a> {
         Ok(true)
     }
 
-    /// The highest synced LSN that a sound header anywhere after `offset` claims.
-    fn highest_claim_after(&mut self, offset: u64, crc_seed: u32) -> Result<Lsn, ReadError> {
-        let mut highest = Lsn::ZERO;
+    /// What the sound headers from `offset` on tell, whatever is between them.
+    pub(super) fn headers_from(&mut self, offset: u64, crc_seed: u32) -> Result<Headers, ReadError> {
+        let mut headers = Headers::default();
         let mut at = offset;
         while at < self.len {
             let want = (self.len - at).min(WINDOW_BYTES as u64) as usize;
             let bytes = self.bytes_at(at, want)?;
             for found in memmem::find_iter(bytes, &BATCH_MAGIC) {
                 if let Ok((header, _)) = BatchHeader::decode(bytes.split_at(found).1, crc_seed) {
-                    highest = highest.max(header.synced_lsn);
+                    headers.note(&header);
                 }
             }
             if at + want as u64 == self.len {
@@ -89,7 +108,7 @@ impl<'a> Window<'a> {
             // A header may lie across the end of what was looked at: go on early enough to see it whole.
             at += (want - BATCH_HEADER_BYTES) as u64;
         }
-        Ok(highest)
+        Ok(headers)
     }
 
     /// Whether a sector, or the part of it between `start` and `end`, is all zeros.

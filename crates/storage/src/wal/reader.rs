@@ -112,22 +112,30 @@ impl<'a> Reader<'a> {
         }
         let last_timestamp_ms = reading.last_timestamp_ms.into_inner();
         let (place, stop) = reading.turn.into_end()?;
-        let is_compacted_part = place.chain.part != Part::Appended;
-        let torn_bytes = match stop {
-            Stop::End if is_compacted_part => return Err(in_compacted_part(place.offset, "the log ends")),
-            Stop::Damaged(damage) if is_compacted_part => {
-                return Err(in_compacted_part(damage.offset, &damage.reason));
-            }
-            Stop::End => 0,
-            Stop::Damaged(damage) => judge(&mut Window::new(file, len), crc_seed, &place, &damage)?,
-            Stop::Failed(error) => return Err(error),
-        };
+        let torn_bytes = judge_end(&mut Window::new(file, len), crc_seed, &place, stop)?;
         Ok(Ending::at(&place, torn_bytes, last_timestamp_ms))
     }
 }
 
+/// Decides whether a log may end like that; returns the bytes of a torn tail.
+pub(super) fn judge_end(
+    window: &mut Window<'_>,
+    crc_seed: u32,
+    place: &Place,
+    stop: Stop,
+) -> Result<u64, ReadError> {
+    let is_compacted_part = place.chain.part != Part::Appended;
+    match stop {
+        Stop::End if is_compacted_part => Err(in_compacted_part(place.offset, "the log ends")),
+        Stop::Damaged(damage) if is_compacted_part => Err(in_compacted_part(damage.offset, &damage.reason)),
+        Stop::End => Ok(0),
+        Stop::Damaged(damage) => judge(window, crc_seed, place, &damage),
+        Stop::Failed(error) => Err(error),
+    }
+}
+
 impl Ending {
-    fn at(place: &Place, torn_bytes: u64, last_timestamp_ms: u64) -> Self {
+    pub(super) fn at(place: &Place, torn_bytes: u64, last_timestamp_ms: u64) -> Self {
         let chain = &place.chain;
         let is_closed = chain.is_closed && torn_bytes == 0;
         // The seal of a clean stop proves all before it, but not itself.

@@ -119,13 +119,34 @@ impl Location {
         io_error("make room for", &self.successor, io::ErrorKind::StorageFull.into())
     }
 
-    fn create(&self) -> Result<Arc<dyn LogFile>, Error> {
+    /// Makes the successor's file, locked.
+    pub(super) fn create(&self) -> Result<Arc<dyn LogFile>, Error> {
         let file = self.fs.create(&self.successor);
         let file = file.map_err(|error| io_error("create", &self.successor, error))?;
         // Whoever opens the log after it was renamed must find it locked.
         match file.try_lock().map_err(|error| io_error("lock", &self.successor, error))? {
             Lock::Taken => Ok(file),
             Lock::HeldBy { pid } => Err(Error::Locked { path: self.successor.clone(), holder_pid: pid }),
+        }
+    }
+
+    /// The successor's path, for its errors.
+    pub(super) fn successor(&self) -> &Path {
+        &self.successor
+    }
+
+    /// Gives the log's name to the successor of a log that nobody writes, for good.
+    pub(super) fn replace(&self) -> Result<(), Error> {
+        let renamed = self.fs.rename(&self.successor, &self.log);
+        renamed.map_err(|error| io_error("replace", &self.log, error))?;
+        let synced = self.fs.sync_parent(&self.log);
+        synced.map_err(|error| io_error("sync the directory of", &self.log, error))
+    }
+
+    /// Removes the successor.
+    pub(super) fn discard(&self) {
+        if let Err(error) = self.fs.remove(&self.successor) {
+            tracing::warn!(path = %self.successor.display(), %error, "cannot remove an unfinished compaction");
         }
     }
 }
@@ -255,9 +276,7 @@ impl Drop for Rewrite {
         if self.has_taken_over {
             return;
         }
-        if let Err(error) = self.location.fs.remove(&self.location.successor) {
-            tracing::warn!(path = %self.location.successor.display(), %error, "cannot remove an unfinished compaction");
-        }
+        self.location.discard();
     }
 }
 

@@ -1,11 +1,12 @@
 use super::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
 use super::format::crc;
 use super::judge::Damage;
+use super::pass::Visitor;
 use super::place::Place;
 use super::reader::ReadError;
 use super::record::{Change, LoggedEntry, MIN_RECORD_BYTES, RecordError};
 use super::walk::Stop;
-use crate::Lsn;
+use crate::{Error, Lsn};
 
 /// A change that the log has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +65,27 @@ impl Unit {
         decoded.stop = self.stop.map(|stop| (place, stop));
         decoded
     }
+
+    /// Checks the unit, whose bytes these are, and shows `visitor` what is in it, in order. Returns why
+    /// nothing follows, and where that is.
+    pub(super) fn visit(
+        self,
+        bytes: &[u8],
+        crc_seed: u32,
+        visitor: &mut impl Visitor,
+    ) -> Option<(Place, Stop)> {
+        let mut place = self.before;
+        let mut rest = bytes;
+        for (header, header_crc) in &self.batches {
+            let (batch, after) = rest.split_at(header.total_bytes() as usize);
+            if let Err(stop) = show(header, batch, place.offset, crc_seed, visitor) {
+                return Some((place, stop));
+            }
+            rest = after;
+            place.pass(header, *header_crc);
+        }
+        self.stop.map(|stop| (place, stop))
+    }
 }
 
 impl<'a> Decoded<'a> {
@@ -74,27 +96,66 @@ impl<'a> Decoded<'a> {
         offset: u64,
         crc_seed: u32,
     ) -> Result<(), Stop> {
-        let end = offset + header.total_bytes();
-        let payload = batch.split_at(BATCH_HEADER_BYTES).1;
-        if crc(crc_seed, payload) != header.payload_crc {
-            let reason = "the checksum of a batch does not match".to_owned();
-            return Err(Stop::Damaged(Damage { offset, end, reason }));
-        }
-        let mut rest = payload;
-        for number in 0..u64::from(header.records) {
-            let at = end - rest.len() as u64;
-            let (logged, timestamp_ms, after) =
-                decode(header, number, rest).map_err(|error| corrupted_record(at, error))?;
+        let payload = check_payload(header, batch, offset, crc_seed)?;
+        each_record(header, payload, offset, |logged, timestamp_ms| {
             self.records.push(logged);
             self.last_timestamp_ms = self.last_timestamp_ms.max(timestamp_ms);
-            rest = after;
-        }
-        if !rest.is_empty() {
-            let reason = "a batch has bytes after its last record".to_owned();
-            return Err(ReadError::Corrupted { offset, reason }.into());
-        }
+            Ok(())
+        })?;
         Ok(())
     }
+}
+
+/// Checks the batch at `offset`, whose bytes these are, and shows it to `visitor`.
+fn show(
+    header: &BatchHeader,
+    batch: &[u8],
+    offset: u64,
+    crc_seed: u32,
+    visitor: &mut impl Visitor,
+) -> Result<(), Stop> {
+    let payload = check_payload(header, batch, offset, crc_seed)?;
+    visitor.batch(offset, header).map_err(ReadError::Internal)?;
+    each_record(header, payload, offset, |logged, timestamp_ms| visitor.record(logged, timestamp_ms))?;
+    Ok(())
+}
+
+/// Checks the batch at `offset`, whose bytes these are; returns its payload.
+fn check_payload<'a>(
+    header: &BatchHeader,
+    batch: &'a [u8],
+    offset: u64,
+    crc_seed: u32,
+) -> Result<&'a [u8], Stop> {
+    let payload = batch.split_at(BATCH_HEADER_BYTES).1;
+    if crc(crc_seed, payload) == header.payload_crc {
+        return Ok(payload);
+    }
+    let reason = "the checksum of a batch does not match".to_owned();
+    Err(Stop::Damaged(Damage { offset, end: offset + header.total_bytes(), reason }))
+}
+
+/// Gives each record of the batch at `offset`, with its timestamp, to `take`.
+fn each_record<'a>(
+    header: &BatchHeader,
+    payload: &'a [u8],
+    offset: u64,
+    mut take: impl FnMut(Logged<'a>, u64) -> Result<(), Error>,
+) -> Result<(), ReadError> {
+    let end = offset + header.total_bytes();
+    let mut rest = payload;
+    for number in 0..u64::from(header.records) {
+        let at = end - rest.len() as u64;
+        let (logged, timestamp_ms, after) =
+            decode(header, number, rest).map_err(|error| corrupted_record(at, error))?;
+        take(logged, timestamp_ms).map_err(ReadError::Internal)?;
+        rest = after;
+    }
+    if !rest.is_empty() {
+        let reason = "a batch has bytes after its last record".to_owned();
+        return Err(ReadError::Corrupted { offset, reason });
+    }
+    Ok(())
 }
 
 /// Reads the record at the front of `bytes`, the batch's one of this number: the record, its timestamp, the

@@ -1,0 +1,58 @@
+use super::*;
+
+#[test]
+fn a_converted_log_has_the_same_records_with_their_times() {
+    for (from, to) in [(LogFormat::Binary, LogFormat::Json), (LogFormat::Json, LogFormat::Binary)] {
+        for is_compacted in [false, from == LogFormat::Binary] {
+            let fixture = Fixture::written(from);
+            if is_compacted {
+                compact(&fixture);
+            }
+            let (lines, state) = (dumped(&fixture), fixture.state());
+            let records = fixture.log(Access::Write).convert(to).unwrap().records;
+            assert_eq!(fixture.log(Access::Read).format(), Some(to));
+            assert_eq!(fixture.log(Access::Read).verify().unwrap().records, records);
+            assert_eq!(dumped(&fixture), lines);
+            assert_eq!(fixture.state(), state);
+            assert_eq!(fixture.files(), ["vault.log"]);
+        }
+    }
+}
+
+#[test]
+fn converting_to_the_same_format_changes_nothing() {
+    for format in FORMATS {
+        let fixture = Fixture::written(format);
+        let before = fixture.bytes();
+        assert_eq!(fixture.log(Access::Write).convert(format).unwrap().records, 202);
+        assert_eq!(fixture.bytes(), before);
+    }
+}
+
+#[test]
+fn a_damaged_log_is_not_converted() {
+    let fixture = Fixture::written(LogFormat::Binary);
+    fixture.damage(|bytes| bytes[500] ^= 1);
+    let before = fixture.bytes();
+    let error = fixture.log(Access::Write).convert(LogFormat::Json).unwrap_err();
+    assert!(matches!(error, Error::Corrupted { .. }), "{error}");
+    assert_eq!((fixture.bytes(), fixture.files()), (before, vec!["vault.log".to_owned()]));
+}
+
+#[test]
+fn a_large_log_is_converted_in_several_batches() {
+    let fixture = Fixture::new();
+    let store = fixture.store(LogFormat::Json);
+    let values = [vec![1; 100_000], vec![2; 700_000], vec![3; 200_000], vec![4; 200_000]];
+    run(async {
+        for (key, value) in (b'a'..).zip(&values) {
+            store.set(&[key], value).await.unwrap();
+        }
+    });
+    store.close().unwrap();
+    drop(store);
+    fixture.log(Access::Write).convert(LogFormat::Binary).unwrap();
+    assert_eq!(batch_offsets(&fixture).len(), 2);
+    let expected: Vec<_> = (b'a'..).zip(values).map(|(key, value)| (vec![key], value)).collect();
+    assert_eq!(fixture.state(), expected);
+}
