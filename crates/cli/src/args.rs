@@ -8,6 +8,8 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
+use crate::wal::WalCommand;
+
 /// Shown under `--help`, so that a script's author needs no other page.
 const AFTER_HELP: &str = "\
 Without a COMMAND: an interactive session; when standard input is not a terminal, its lines are run
@@ -17,7 +19,7 @@ Exit codes:
   0  done
   1  the server answered with an error, or input or output failed
   2  usage: bad option, argument or line
-  3  the key was not found (get, delete, exists; not in a session)
+  3  the key was not found (get, delete, exists; not in a session); wal: the log is damaged, or no log
   4  no connection, or no answer within --timeout
 
 With --json, results are one JSON object per line on standard output:
@@ -130,6 +132,11 @@ pub(crate) enum CliCommand {
     /// its key and a filling. Reads of keys that are not there count as reads, and are shown. A latency is
     /// the time from the write of a pipeline to the answer. Exits with 1 if any answer was an error or wrong.
     Bench(BenchArgs),
+    /// Look at, check, read out, fill, convert or repair a log file that no server has open
+    Wal {
+        #[command(subcommand)]
+        command: WalCommand,
+    },
 }
 
 #[derive(Debug, Clone, clap::Args)]

@@ -1,7 +1,9 @@
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use rustvault_storage::offline::LoadError;
 use thiserror::Error;
 
 /// Why the program could not do what it was asked.
@@ -14,6 +16,14 @@ pub(crate) enum CliError {
     /// The server could not be reached, did not answer, or answered with an error.
     #[error(transparent)]
     Client(#[from] rustvault_client::Error),
+    /// A log file could not be worked on.
+    #[error(transparent)]
+    Storage(#[from] rustvault_storage::Error),
+    /// Lines could not be loaded into a log file.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("cannot open {}: {source}", path.display())]
+    Open { path: PathBuf, source: io::Error },
     #[error("cannot read standard input: {0}")]
     Input(#[source] io::Error),
     #[error("cannot write to standard output: {0}")]
@@ -44,6 +54,7 @@ impl CliError {
         match self.kind() {
             Kind::Server | Kind::Io => 1,
             Kind::Usage => 2,
+            Kind::Log => 3,
             Kind::Connection | Kind::Timeout => 4,
         }
     }
@@ -56,7 +67,12 @@ impl CliError {
             Self::BenchConnect { .. } => Kind::Connection,
             Self::BenchStalled { .. } => Kind::Timeout,
             Self::Client(_) | Self::BenchErrors { .. } => Kind::Server,
-            Self::Input(_)
+            Self::Storage(source) | Self::Load(LoadError::Store(source)) if source.is_bad_log() => Kind::Log,
+            Self::Load(LoadError::BadLine { .. }) => Kind::Log,
+            Self::Storage(_)
+            | Self::Load(_)
+            | Self::Open { .. }
+            | Self::Input(_)
             | Self::Output(_)
             | Self::Runtime(_)
             | Self::Terminal(_)
@@ -77,7 +93,7 @@ impl CliError {
     /// The number of the script's line that failed, from 1.
     pub(crate) fn line(&self) -> Option<u64> {
         match self {
-            Self::Line { line, .. } => Some(*line),
+            Self::Line { line, .. } | Self::Load(LoadError::BadLine { line, .. }) => Some(*line),
             _ => None,
         }
     }
@@ -86,6 +102,10 @@ impl CliError {
     pub(crate) fn is_broken_pipe(&self) -> bool {
         match self {
             Self::Output(error) => error.kind() == io::ErrorKind::BrokenPipe,
+            // A log is a file: a pipe is what its records are written to.
+            Self::Storage(rustvault_storage::Error::Io { source, .. }) => {
+                source.kind() == io::ErrorKind::BrokenPipe
+            }
             Self::Line { source, .. } => source.is_broken_pipe(),
             _ => false,
         }
@@ -100,6 +120,7 @@ pub(crate) enum Kind {
     Io,
     Connection,
     Timeout,
+    Log,
 }
 
 impl fmt::Display for Kind {
@@ -110,6 +131,7 @@ impl fmt::Display for Kind {
             Self::Io => "io",
             Self::Connection => "connection",
             Self::Timeout => "timeout",
+            Self::Log => "log",
         })
     }
 }

@@ -6,6 +6,7 @@ mod commands;
 mod error;
 mod output;
 mod repl;
+mod wal;
 
 use std::io;
 use std::process::ExitCode;
@@ -40,6 +41,7 @@ fn run(args: &Args) -> Result<Outcome, CliError> {
     let action = match args.command.clone() {
         None => return repl::run(args).map(|()| Outcome::Done),
         Some(CliCommand::Bench(bench)) => return bench::run(args, &bench).map(|()| Outcome::Done),
+        Some(CliCommand::Wal { command }) => return wal::run(args, command).map(|()| Outcome::Done),
         Some(CliCommand::Set { key, value: Some(value), .. }) => Action::Set { key, value },
         Some(CliCommand::Set { key, value: None, .. }) => {
             Action::Set { key, value: commands::read_value(io::stdin().lock())? }

@@ -67,6 +67,11 @@ impl<W: Write> Printer<W> {
         fields.iter().try_for_each(|(name, value)| self.line(format!("{name}={value}").as_bytes()))
     }
 
+    /// Prints `text`, or the object.
+    pub(crate) fn report(&mut self, text: &str, object: &Value) -> Result<(), CliError> {
+        self.print(text, || object.clone())
+    }
+
     pub(crate) fn text(&mut self, text: &str) -> Result<(), CliError> {
         self.line(text.as_bytes())
     }
