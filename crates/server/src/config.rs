@@ -45,7 +45,7 @@ pub struct ServerConfig {
     pub sync_policy: SyncPolicy,
     /// Longest value in bytes, 1 to [`MAX_VALUE_BYTES_LIMIT`]; 16 MiB by default.
     pub max_value_bytes: usize,
-    /// How a new log is encoded, and an existing one from its next compaction on; [`LogFormat::Binary`] by default.
+    /// How a new log is encoded; [`LogFormat::Binary`] by default.
     pub wal_format: LogFormat,
     /// The log is compacted once it is this many times as large as the live data in it: more than 1; 2 by default.
     pub compact_ratio: f64,

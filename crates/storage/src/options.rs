@@ -103,7 +103,7 @@ pub struct Options {
     pub max_key_bytes: usize,
     /// Longest value, in bytes; 16 MiB by default, at most 1 GiB.
     pub max_value_bytes: usize,
-    /// How a new log is encoded; a log that is there keeps its format until its next compaction.
+    /// How a new log is encoded; a log that is there keeps its format.
     pub log_format: LogFormat,
     /// The log is compacted once it is this many times as large as the live data in it; 2 by default.
     pub compact_ratio: f64,

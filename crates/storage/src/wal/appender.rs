@@ -25,6 +25,9 @@ const MIN_RESERVE_STEP_BYTES: u64 = 256 * 1024;
 /// Less room than this is not worth asking for.
 const LEAST_ROOM_BYTES: u64 = 4096;
 
+/// A batch of more than this part of a step rather grows the file: writing its bytes twice costs more.
+const ZERO_STEPS_PER_LARGE: usize = 4;
+
 static ZEROS: [u8; MAX_ZERO_STEP_BYTES] = [0; MAX_ZERO_STEP_BYTES];
 
 /// The end of a log's file, where the next batch goes. Whoever holds it is the one that writes.
@@ -196,7 +199,7 @@ impl Appender {
     /// Makes room of zeros for `bytes`, unless they are so many that growing the file is the smaller cost.
     fn zero_ahead(&mut self, bytes: usize) -> io::Result<()> {
         let zeros = zeros_ahead(self.offset);
-        if self.offset + bytes as u64 > self.zeroed_end && bytes < zeros.len() {
+        if self.offset + bytes as u64 > self.zeroed_end && bytes < zeros.len() / ZERO_STEPS_PER_LARGE {
             let room = self.reserved_end.saturating_sub(self.zeroed_end).min(zeros.len() as u64) as usize;
             write_all_at(&*self.file, zeros.split_at(room).0, self.zeroed_end)?;
             self.zeroed_end += room as u64;
