@@ -13,8 +13,9 @@ const MAX_HELD_BYTES: usize = 1024 * 1024;
 /// Bytes of batches that are copied between two rests.
 const COPY_STEP_BYTES: u64 = 1024 * 1024;
 
-/// What may be left for the moment in which nothing is written.
-const LITTLE_BYTES: u64 = 128 * 1024;
+/// What may be left for the moment in which nothing is written: more than the batches that come while so
+/// much is copied, of large values too, or the copy would never be near the end.
+const LITTLE_BYTES: u64 = 2 * 1024 * 1024;
 
 /// How often the copy may catch up with a log that goes on growing, before writers are slowed down.
 const PATIENT_ROUNDS: u32 = 2;
@@ -22,8 +23,11 @@ const PATIENT_ROUNDS: u32 = 2;
 /// How often it may in all, before the rest is copied while nothing is written.
 const MAX_ROUNDS: u32 = 10;
 
-/// By how much writers are slowed down at first; twice as much in each further round.
+/// By how much writers are slowed down at first, before each batch; twice as much in each further round.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
+
+/// By how much they are slowed down at most.
+const MAX_PAUSE: Duration = Duration::from_millis(8);
 
 /// What a compaction came to.
 #[derive(Debug, Clone, Copy, Default)]
@@ -102,7 +106,7 @@ impl Run<'_> {
                 rewrite.hurry();
             }
             if round >= PATIENT_ROUNDS {
-                self.log.set_pause(FIRST_PAUSE * (1 << (round - PATIENT_ROUNDS)));
+                self.log.set_pause((FIRST_PAUSE * (1 << (round - PATIENT_ROUNDS))).min(MAX_PAUSE));
             }
             while behind > 0 {
                 rewrite.copy(COPY_STEP_BYTES)?;
