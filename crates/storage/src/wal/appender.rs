@@ -125,7 +125,6 @@ impl Appender {
                     break;
                 }
                 Err(error) if is_full(&error) => more /= 2,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is_unsupported(&error) => {
                     self.reserve_by_zeros(self.reserved_end + more)?;
                     break;
