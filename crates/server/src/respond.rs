@@ -148,9 +148,6 @@ impl<'c, S: Store> Responder<'c, S> {
 
     /// Has the records of a submit committed; `nothing_precedes` the replies that have to wait for that.
     async fn commit(&self, submission: Submission<'_>, nothing_precedes: bool) {
-        if submission.is_pending() {
-            self.seat.note_commit();
-        }
         if !submission.is_pending() || !nothing_precedes {
             return;
         }
