@@ -44,9 +44,9 @@ impl RecordSink for NoLog {
     fn fill_stats(&self, _: &mut Stats) {}
 }
 
-/// `Get`s of a pipeline that are looked up together: enough to overlap their waits for memory, and few
-/// enough that the locks of their shards are held for a few microseconds only.
-const MAX_GETS_TOGETHER: usize = 32;
+/// Operations of a pipeline whose keys are looked up together: enough to overlap their waits for memory, and
+/// few enough that the locks of their shards are held for a few microseconds only.
+const MAX_KEYS_TOGETHER: usize = 32;
 
 /// Most bytes of keys and values that one write of several keys may have: it is one batch, whose length
 /// has 32 bits in the log.
@@ -67,8 +67,9 @@ impl<S: RecordSink> Executor<'_, S> {
     pub(crate) fn run(&mut self, ops: &[Op<'_>], max_reply_bytes: usize, replies: &mut Vec<Reply>) {
         let mut room_bytes = max_reply_bytes;
         let mut rest = ops;
+        let mut touched = 0;
         while !rest.is_empty() {
-            let (reads, after) = rest.split_at(leading_gets(rest));
+            let (reads, after) = rest.split_at(leading(rest, key_of_get));
             if reads.len() > 1 {
                 for Seen { entry, lsn } in self.keyspace.get_many(reads.iter().filter_map(key_of_get)) {
                     let outcome = Ok(Outcome::Value(entry.map(Value::of)));
@@ -78,6 +79,7 @@ impl<S: RecordSink> Executor<'_, S> {
                 }
                 rest = after;
             } else if let Some((op, after)) = rest.split_first() {
+                touched = self.touch_writes(rest, touched);
                 let reply = self.reply(op);
                 let is_long_work = matches!(op, Op::Keys { .. } | Op::Scan { .. } | Op::Clear | Op::Stats);
                 if !push(replies, reply, &mut room_bytes) || is_long_work {
@@ -86,6 +88,19 @@ impl<S: RecordSink> Executor<'_, S> {
                 rest = after;
             }
         }
+    }
+
+    /// Prepares for the writes in front, of which the first `touched` were prepared for; returns how many of
+    /// those after the first are.
+    fn touch_writes(&self, ops: &[Op<'_>], touched: usize) -> usize {
+        if touched > 0 {
+            return touched - 1;
+        }
+        let writes = leading(ops, key_of_write);
+        if writes > 1 {
+            self.keyspace.touch(ops.iter().take(writes).filter_map(key_of_write));
+        }
+        writes.saturating_sub(1)
     }
 
     fn reply(&mut self, op: &Op<'_>) -> Reply {
@@ -231,14 +246,21 @@ fn highest_lsn(seen: &[Seen]) -> Lsn {
     seen.iter().map(|seen| seen.lsn).max().unwrap_or_default()
 }
 
-/// How many `Get`s stand in front, as far as they are looked up together.
-fn leading_gets(ops: &[Op<'_>]) -> usize {
-    ops.iter().take(MAX_GETS_TOGETHER).take_while(|op| key_of_get(op).is_some()).count()
+/// How many operations stand in front that `key_of` has a key of, as far as they are looked up together.
+fn leading<'a>(ops: &[Op<'a>], key_of: impl Fn(&Op<'a>) -> Option<&'a [u8]>) -> usize {
+    ops.iter().take(MAX_KEYS_TOGETHER).take_while(|op| key_of(op).is_some()).count()
 }
 
 fn key_of_get<'a>(op: &Op<'a>) -> Option<&'a [u8]> {
     match *op {
         Op::Get { key } => Some(key),
+        _ => None,
+    }
+}
+
+fn key_of_write<'a>(op: &Op<'a>) -> Option<&'a [u8]> {
+    match *op {
+        Op::Set { key, .. } | Op::Delete { key } => Some(key),
         _ => None,
     }
 }

@@ -23,22 +23,38 @@ struct ReadShards<'k> {
     guard_of_key: Vec<usize>,
 }
 
+impl ReadShards<'_> {
+    fn of_key(&self, index: usize) -> &Shard {
+        &self.guards[self.guard_of_key[index]]
+    }
+
+    /// Reads what look-ups of these keys will read.
+    ///
+    /// The operations of a pipeline wait for memory one after the other, because locks and reference counts
+    /// keep the processor from looking ahead. This pass has neither: its waits overlap.
+    fn touch(&self, hashes: &[KeyHash]) {
+        let touch = |(index, &hash): (usize, &KeyHash)| self.of_key(index).touch(hash);
+        black_box(hashes.iter().enumerate().map(touch).fold(0, |sum, touched| sum ^ touched));
+    }
+}
+
 impl Keyspace {
     /// What a look-up of each key sees, all at one moment.
     pub(crate) fn get_many<'k>(&self, keys: impl Iterator<Item = &'k [u8]> + Clone) -> Vec<Seen> {
         let hashes: Vec<_> = keys.clone().map(|key| self.seed.hash(key)).collect();
         let shards = self.read_shards(&hashes);
-        let shard_of = |index: usize| &shards.guards[shards.guard_of_key[index]];
-        // The look-ups of a pipeline wait for memory one after the other, because locks and reference
-        // counts keep the processor from looking ahead. This pass has neither: its waits overlap.
-        let touched =
-            hashes.iter().enumerate().fold(0, |sum, (index, &hash)| sum ^ shard_of(index).touch(hash));
-        black_box(touched);
+        shards.touch(&hashes);
         let look_up = |(index, (key, &hash)): (usize, (&[u8], &KeyHash))| {
-            let (entry, lsn) = shard_of(index).look_up(hash, key);
+            let (entry, lsn) = shards.of_key(index).look_up(hash, key);
             Seen { entry: entry.cloned(), lsn }
         };
         keys.zip(&hashes).enumerate().map(look_up).collect()
+    }
+
+    /// Reads the memory that writes of these keys, one after the other, are about to need.
+    pub(crate) fn touch<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
+        let hashes: Vec<_> = keys.map(|key| self.seed.hash(key)).collect();
+        self.read_shards(&hashes).touch(&hashes);
     }
 
     fn read_shards(&self, hashes: &[KeyHash]) -> ReadShards<'_> {
