@@ -37,6 +37,14 @@ const ALIKE: u32 = 100;
 /// Idle time of all cores together, in thousandths of a core, in which a further thread finds room.
 const IDLE_CORE: u64 = 400;
 
+/// Connections that write at one time, from which on a commit waits for [a part](COMMITS_IN_A_ROUND) of them.
+/// Fewer do without: their clients would only wait longer.
+const MANY_CONNECTIONS: u32 = 200;
+
+/// Commits in which many connections take part one after the other: while one is synced, others are
+/// gathered, and others yet are on their way from their clients.
+const COMMITS_IN_A_ROUND: u32 = 4;
+
 /// The unit of /proc/stat: 1/100 s, whatever the kernel's own (`USER_HZ`, proc_stat(5)).
 const TICK_US: u64 = 10_000;
 
@@ -62,8 +70,9 @@ struct Load {
     window_began_us: AtomicU64,
     cpu_us: AtomicU64,
     batches: AtomicU32,
-    /// Connections that had a batch in this window.
+    /// Connections that had a batch in this window, and in the one before.
     active: AtomicU32,
+    lately_active: AtomicU32,
     /// What the machine's cores had idled when this thread was last saturated, and when that was.
     idle_ticks: AtomicU64,
     idle_at_us: AtomicU64,
@@ -142,6 +151,7 @@ impl Load {
             cpu_us: AtomicU64::new(0),
             batches: AtomicU32::new(0),
             active: AtomicU32::new(0),
+            lately_active: AtomicU32::new(0),
             idle_ticks: AtomicU64::new(0),
             idle_at_us: AtomicU64::new(0),
             share: AtomicU32::new(0),
@@ -175,6 +185,12 @@ impl Seat {
             load.is_blocked.store(true, Ordering::Relaxed);
             Blocked(load)
         })
+    }
+
+    /// How many connections are enough to share a commit.
+    pub(crate) fn enough_to_commit(&self) -> u32 {
+        let active = self.load().lately_active.load(Ordering::Relaxed);
+        if active < MANY_CONNECTIONS { 1 } else { active / COMMITS_IN_A_ROUND }
     }
 
     /// Counts a batch; `true`: the connection is to [move](Self::move_to).
@@ -229,9 +245,8 @@ impl Seat {
         balance.in_use.store(wanted, Ordering::Relaxed);
         self.plan_moves(share, wanted);
         load.window.fetch_add(1, Ordering::Relaxed);
-        for count in [&load.batches, &load.active] {
-            count.store(0, Ordering::Relaxed);
-        }
+        load.lately_active.store(load.active.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+        load.batches.store(0, Ordering::Relaxed);
     }
 
     /// Decides how many connections are to move, and where.

@@ -14,12 +14,18 @@ use crate::input::Input;
 /// The size to which an output buffer shrinks after use.
 const OUTPUT_BYTES: usize = 64 * 1024;
 
-/// Buffers that a thread keeps for the next connections that have something to do.
-const POOLED_BUFFERS: usize = 32;
+/// Memory of buffers that a thread keeps for the next connections that have something to do: hundreds of
+/// connections hold some while they wait for a sync.
+const POOLED_BYTES: usize = 4 * 1024 * 1024;
 
 thread_local! {
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { buffers: Vec::new(), bytes: 0 }) };
+}
+
+struct Pool {
     #[expect(clippy::vec_box, reason = "the boxes are what is lent out")]
-    static POOL: RefCell<Vec<Box<Buffers>>> = const { RefCell::new(Vec::new()) };
+    buffers: Vec<Box<Buffers>>,
+    bytes: usize,
 }
 
 /// Input, replies and output of the batch that a connection is at.
@@ -33,7 +39,11 @@ pub(crate) struct Buffers {
 impl Buffers {
     /// Buffers of this thread's pool; boxed, so that an idle connection is small.
     pub(crate) fn take() -> Box<Self> {
-        let pooled = POOL.with_borrow_mut(Vec::pop);
+        let pooled = POOL.with_borrow_mut(|pool| {
+            let buffers = pool.buffers.pop()?;
+            pool.bytes -= buffers.memory_bytes();
+            Some(buffers)
+        });
         pooled.unwrap_or_else(|| {
             Box::new(Self { input: Input::new(), replies: Vec::new(), output: BytesMut::new() })
         })
@@ -43,10 +53,17 @@ impl Buffers {
     pub(crate) fn give_back(mut self: Box<Self>) {
         self.input.clear();
         POOL.with_borrow_mut(|pool| {
-            if pool.len() < POOLED_BUFFERS {
-                pool.push(self);
+            let bytes = pool.bytes + self.memory_bytes();
+            if bytes <= POOLED_BYTES {
+                pool.bytes = bytes;
+                pool.buffers.push(self);
             }
         });
+    }
+
+    fn memory_bytes(&self) -> usize {
+        let replies = self.replies.capacity() * size_of::<Reply>();
+        size_of::<Self>() + self.input.memory_bytes() + replies + self.output.capacity()
     }
 
     /// Frees what a long line or response has left behind.

@@ -42,6 +42,11 @@ impl Input {
         self.end - self.start
     }
 
+    /// Memory that it holds, used or not.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory.len()
+    }
+
     pub(crate) fn consume(&mut self, bytes: usize) {
         self.start = self.end.min(self.start + bytes);
         if self.start == self.end {

@@ -8,6 +8,7 @@ mod connection;
 mod dialect;
 mod error;
 mod execute;
+mod gather;
 mod info;
 mod input;
 mod linger;

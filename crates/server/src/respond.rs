@@ -16,6 +16,7 @@ use crate::balance::Seat;
 use crate::batch::{Batch, Slot};
 use crate::dialect::{Dialect, ValueEncoder};
 use crate::execute::{self, Field};
+use crate::gather;
 use crate::shared::Shared;
 
 /// The store carries out no further operation of a batch once its replies hold more than this.
@@ -153,8 +154,7 @@ impl<'c, S: Store> Responder<'c, S> {
         }
         match self.seat.alone() {
             Some(_blocked) => submission.commit_here(),
-            // The other connections of this thread that have something to do come first: one commit for all.
-            None => yield_now().await,
+            None => gather::commit(submission, self.seat.enough_to_commit()).await,
         }
     }
 

@@ -191,6 +191,11 @@ impl<'a> Submission<'a> {
             engine.commit_here();
         }
     }
+
+    /// Leaves the records to an earlier submission that has yet to commit: it will commit these, too.
+    pub fn leave_to_earlier(mut self) {
+        self.engine = None;
+    }
 }
 
 impl Drop for Submission<'_> {
