@@ -32,7 +32,7 @@ fuzz_target!(|content: &[u8]| {
 fn open(file: &MemoryFile) -> Result<DurableStore, Error> {
     let mut options = Options::default();
     options.sync_policy = SyncPolicy::Never;
-    options.log_format = LogFormat::Json;
+    options.log_format = Some(LogFormat::Json);
     DurableStore::open_on(Arc::new(file.clone()), "the.log", options)
 }
 

@@ -59,7 +59,7 @@ impl Fixture {
 
     fn store(&self, format: LogFormat) -> DurableStore {
         let mut options = Options::default();
-        options.log_format = format;
+        options.log_format = Some(format);
         DurableStore::open(&self.path, options).unwrap()
     }
 

@@ -45,8 +45,9 @@ pub struct ServerConfig {
     pub sync_policy: SyncPolicy,
     /// Longest value in bytes, 1 to [`MAX_VALUE_BYTES_LIMIT`]; 16 MiB by default.
     pub max_value_bytes: usize,
-    /// How a new log is encoded; [`LogFormat::Binary`] by default.
-    pub wal_format: LogFormat,
+    /// How the log is encoded; another format than it has takes effect when it is compacted. `None`, the default: a new
+    /// log is binary, and one that is there keeps its format.
+    pub wal_format: Option<LogFormat>,
     /// The log is compacted once it is this many times as large as the live data in it: more than 1; 2 by default.
     pub compact_ratio: f64,
     /// The log is not compacted by itself below this size, in bytes; 32 MiB by default.
@@ -65,7 +66,7 @@ impl Default for ServerConfig {
             max_connections: DEFAULT_MAX_CONNECTIONS,
             sync_policy: SyncPolicy::default(),
             max_value_bytes: Options::default().max_value_bytes,
-            wal_format: LogFormat::default(),
+            wal_format: None,
             compact_ratio: DEFAULT_COMPACT_RATIO,
             compact_min_bytes: DEFAULT_COMPACT_MIN_BYTES,
             max_memory_bytes: None,
@@ -197,7 +198,7 @@ mod tests {
         let config = ServerConfig {
             sync_policy: SyncPolicy::Never,
             max_value_bytes: 7,
-            wal_format: LogFormat::Json,
+            wal_format: Some(LogFormat::Json),
             compact_ratio: 3.5,
             compact_min_bytes: 5,
             max_memory_bytes: Some(9),
@@ -205,7 +206,7 @@ mod tests {
         };
         let options = config.store_options();
         assert_eq!((options.sync_policy, options.max_value_bytes), (SyncPolicy::Never, 7));
-        assert_eq!(options.log_format, LogFormat::Json);
+        assert_eq!(options.log_format, Some(LogFormat::Json));
         assert_eq!((options.compact_ratio, options.compact_min_bytes), (3.5, 5));
         assert_eq!(options.max_memory_bytes, Some(9));
     }

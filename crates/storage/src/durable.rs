@@ -63,7 +63,8 @@ impl DurableStore {
             move |watermark| tombstones.clear_tombstones(watermark),
             compactor.alarm(),
         )?;
-        compactor.start(Arc::clone(&keyspace), log.handle(), recovered.location, rule)?;
+        let (log_handle, format) = (log.handle(), options.log_format);
+        compactor.start(Arc::clone(&keyspace), log_handle, recovered.location, rule, format)?;
         let recovery = recovered.report;
         Ok(Self { inner: Arc::new(Inner { compactor, log, keyspace, options, recovery }) })
     }

@@ -103,8 +103,9 @@ pub struct Options {
     pub max_key_bytes: usize,
     /// Longest value, in bytes; 16 MiB by default, at most 1 GiB.
     pub max_value_bytes: usize,
-    /// How a new log is encoded; a log that is there keeps its format.
-    pub log_format: LogFormat,
+    /// How the log is encoded. A log that has another format gets this one when it is compacted, not before.
+    /// `None`, the default: a new log is binary, and one that is there keeps its format.
+    pub log_format: Option<LogFormat>,
     /// The log is compacted once it is this many times as large as the live data in it; 2 by default.
     pub compact_ratio: f64,
     /// The log is not compacted below this size, in bytes; 32 MiB by default.
@@ -125,7 +126,7 @@ impl Default for Options {
             sync_policy: SyncPolicy::default(),
             max_key_bytes: DEFAULT_MAX_KEY_BYTES,
             max_value_bytes: DEFAULT_MAX_VALUE_BYTES,
-            log_format: LogFormat::default(),
+            log_format: None,
             compact_ratio: DEFAULT_COMPACT_RATIO,
             compact_min_bytes: DEFAULT_COMPACT_MIN_BYTES,
             max_memory_bytes: None,

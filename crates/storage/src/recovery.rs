@@ -50,7 +50,7 @@ pub(crate) fn recover(fs: &Arc<dyn FileSystem>, path: &Path, options: &Options) 
     let log = OpenLog::open(&**fs, path)?;
     let location = Location::new(Arc::clone(fs), log.target.clone());
     location.remove_leftover();
-    if json::is_json(&log, options.log_format)? {
+    if json::is_json(&log, options.log_format.unwrap_or_default())? {
         log.check("sync the directory of", fs.sync_parent(&log.target))?;
         let (keyspace, start, ending) = json::recover_json(&log, options)?;
         let report = report(&keyspace, ending.records, ending.torn_bytes, began);

@@ -224,7 +224,7 @@ pub struct Stats {
     pub log_format: LogFormat,
     /// The log's size in bytes.
     pub log_bytes: u64,
-    /// What the live entries alone would take in a compacted log, in bytes.
+    /// What the live entries alone would take in a compacted binary log, in bytes.
     pub live_bytes: u64,
     /// The highest LSN that survives a power loss.
     pub durable_lsn: u64,

@@ -48,7 +48,7 @@ macro_rules! every_store {
                 async fn $claim() {
                     let folder = tempfile::tempdir().unwrap();
                     let mut options = super::with_policy(super::SyncPolicy::Always);
-                    options.log_format = super::LogFormat::Json;
+                    options.log_format = Some(super::LogFormat::Json);
                     super::$claim(super::DurableStore::open(folder.path().join("log"), options).unwrap()).await;
                 }
             )*
@@ -391,7 +391,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let mut model = BTreeMap::new();
         let mut options = with_policy(SyncPolicy::Never);
-        options.log_format = if is_json { LogFormat::Json } else { LogFormat::Binary };
+        options.log_format = Some(if is_json { LogFormat::Json } else { LogFormat::Binary });
         runtime.block_on(async {
             let store = DurableStore::open(&path, options.clone()).unwrap();
             for step in steps {

@@ -30,7 +30,7 @@ impl LogFile {
 
     fn open(&self) -> Result<DurableStore, Error> {
         let mut options = Options::default();
-        options.log_format = LogFormat::Json;
+        options.log_format = Some(LogFormat::Json);
         options.sync_policy = SyncPolicy::Never;
         DurableStore::open(&self.path, options)
     }
@@ -146,12 +146,12 @@ fn every_write_is_a_line() {
 }
 
 #[test]
-fn an_existing_log_keeps_its_format_whatever_the_options_say() {
+fn a_log_keeps_its_format_until_it_is_compacted_whatever_the_options_say() {
     for first in [LogFormat::Json, LogFormat::Binary] {
         let log = LogFile::of("");
         for format in [first, LogFormat::Json, LogFormat::Binary] {
             let mut options = Options::default();
-            options.log_format = format;
+            options.log_format = Some(format);
             let store = DurableStore::open(&log.path, options).unwrap();
             run(store.set(b"k", b"v")).unwrap();
             close(store);

@@ -45,9 +45,10 @@ pub(crate) enum WalCommand {
         /// A file of lines [default: standard input]
         #[arg(value_name = "LINES")]
         lines: Option<PathBuf>,
-        /// How a new log is encoded; one that is there stays as it is
-        #[arg(long, value_enum, default_value_t = Format::Binary, value_name = "FORMAT")]
-        wal_format: Format,
+        /// How the log is encoded; another format than it has takes effect when it is compacted [default: a new log is
+        /// binary, another keeps its format]
+        #[arg(long, value_enum, value_name = "FORMAT")]
+        wal_format: Option<Format>,
     },
     /// Write the log anew in another format, in its place
     ///

@@ -18,7 +18,7 @@ impl Tools {
         &mut self,
         path: &Path,
         lines: Option<&Path>,
-        format: LogFormat,
+        format: Option<LogFormat>,
     ) -> Result<(), CliError> {
         let records = match lines {
             None => load_into(path, format, io::stdin().lock())?,
@@ -38,7 +38,7 @@ impl Tools {
     }
 }
 
-fn load_into(path: &Path, format: LogFormat, lines: impl BufRead) -> Result<u64, CliError> {
+fn load_into(path: &Path, format: Option<LogFormat>, lines: impl BufRead) -> Result<u64, CliError> {
     let mut options = Options::default();
     // Synced once, at the end.
     options.sync_policy = SyncPolicy::Never;

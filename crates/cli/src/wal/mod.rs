@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args, command: WalCommand) -> Result<(), CliError> {
         WalCommand::Verify { path } => tools.verify(&path),
         WalCommand::Dump { path } => tools.dump(&path),
         WalCommand::Load { path, lines, wal_format } => {
-            tools.load(&path, lines.as_deref(), wal_format.into())
+            tools.load(&path, lines.as_deref(), wal_format.map(LogFormat::from))
         }
         WalCommand::Convert { path, to } => tools.convert(&path, to.into()),
         WalCommand::Repair { path, yes } => tools.repair(&path, yes),

@@ -42,11 +42,10 @@ pub(super) struct Args {
     #[arg(value_parser = value_bytes, default_value = "16MiB")]
     max_value_bytes: usize,
 
-    /// How a new log is encoded: binary, or json (lines, without checksums); another format than the log has takes
-    /// effect when it is compacted
+    /// How the log is encoded: binary, or json (lines, without checksums); another format than it has takes effect
+    /// when it is compacted [default: a new log is binary, another keeps its format]
     #[arg(long, env = "RUSTVAULT_WAL_FORMAT", value_name = "FORMAT", value_parser = wal_format())]
-    #[arg(default_value_t = WalFormat::Binary)]
-    wal_format: WalFormat,
+    wal_format: Option<WalFormat>,
 
     /// The log is compacted once it is this many times as large as the live data in it; more than 1
     #[arg(long, env = "RUSTVAULT_COMPACT_RATIO", value_name = "RATIO")]
@@ -195,7 +194,7 @@ mod tests {
             ("localhost:1", 7, 3)
         );
         assert_eq!((config.wal_path, config.max_value_bytes), (PathBuf::from("x.log"), 1024 * 1024));
-        assert_eq!((config.wal_format, config.compact_ratio), (WalFormat::Json, 1.5));
+        assert_eq!((config.wal_format, config.compact_ratio), (Some(WalFormat::Json), 1.5));
         assert_eq!((config.compact_min_bytes, config.max_memory_bytes), (1 << 20, Some(2 << 30)));
         assert_eq!(config.sync_policy, SyncPolicy::Interval(std::time::Duration::from_secs(1)));
     }

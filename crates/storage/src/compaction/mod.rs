@@ -4,6 +4,7 @@ mod control;
 mod pace;
 mod rule;
 mod run;
+mod sample;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use run::{Run, Summary};
 
 use crate::keyspace::Keyspace;
 use crate::wal::{Change, Location, LogHandle, now_ms};
-use crate::{Error, Stats};
+use crate::{Error, LogFormat, Stats};
 
 /// How often it is looked whether a compaction is due, while something is written.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -47,17 +48,31 @@ impl Compactor {
         move || control.alarm()
     }
 
-    /// Starts the thread.
+    /// Starts the thread. A log that has another format than this gets it when it is compacted.
     pub(crate) fn start(
         &self,
         keyspace: Arc<Keyspace>,
         log: LogHandle,
         location: Location,
         rule: Rule,
+        format: Option<LogFormat>,
     ) -> Result<(), Error> {
         let control = Arc::clone(&self.control);
-        let worker =
-            Worker { control, keyspace, log, location, rule, after_last: 0, failures: 0, retry_at: None };
+        let format = format.unwrap_or(log.format());
+        if format != log.format() {
+            tracing::info!(now = %log.format(), next = %format, "the log changes its format when it is compacted");
+        }
+        let worker = Worker {
+            control,
+            keyspace,
+            log,
+            location,
+            rule,
+            format,
+            after_last: 0,
+            failures: 0,
+            retry_at: None,
+        };
         let spawn_error = worker.location.spawn_error();
         let thread = std::thread::Builder::new().name("compactor".to_owned()).spawn(move || worker.run());
         *self.thread.lock() = Some(thread.map_err(spawn_error)?);
@@ -95,6 +110,8 @@ struct Worker {
     log: LogHandle,
     location: Location,
     rule: Rule,
+    /// What a compaction writes.
+    format: LogFormat,
     /// The log's size after the last compaction.
     after_last: u64,
     /// Since the last compaction that succeeded.
@@ -140,7 +157,7 @@ impl Worker {
 
     fn is_due(&self) -> bool {
         let may_try = self.retry_at.is_none_or(|retry_at| retry_at <= Instant::now());
-        may_try && self.log.can_be_rewritten() && self.sizes().is_ok_and(|sizes| self.rule.is_due(&sizes))
+        may_try && self.sizes().is_ok_and(|sizes| self.rule.is_due(&sizes))
     }
 
     fn sizes(&self) -> Result<Sizes, Error> {
@@ -152,9 +169,14 @@ impl Worker {
         })
     }
 
+    /// What the live entries would take in a compacted log; as lines, about.
     fn live_bytes(&self) -> u64 {
         let figures = self.keyspace.figures();
-        Change::live_bytes(figures.live_keys, figures.live_payload_bytes)
+        let entry_bytes = Change::live_bytes(figures.live_keys, figures.live_payload_bytes);
+        match self.format {
+            LogFormat::Binary => entry_bytes,
+            LogFormat::Json => sample::bytes_as_lines(&self.keyspace, entry_bytes),
+        }
     }
 
     fn compact(&mut self) -> Result<(), Error> {
@@ -162,8 +184,8 @@ impl Worker {
         let (log_bytes, live_bytes) = (self.log.len_bytes(), self.live_bytes());
         tracing::info!(log_bytes, live_bytes, "compaction begins");
         self.control.figures.lock().is_running = true;
-        let Self { control, keyspace, log, location, .. } = &*self;
-        let run = Run { keyspace, log, location, control };
+        let &Self { ref control, ref keyspace, ref log, ref location, format, .. } = &*self;
+        let run = Run { keyspace, log, location, control, format };
         let result = catch_unwind(AssertUnwindSafe(|| run.run(live_bytes))).unwrap_or_else(|_| {
             let error = Error::Internal("the compacting thread panicked");
             self.log.fail(error.clone());

@@ -3,14 +3,14 @@ use std::time::Duration;
 use super::control::Control;
 use super::pace::Pace;
 use super::rule::room_bytes;
-use crate::Error;
 use crate::keyspace::{Keyspace, Walk};
 use crate::wal::{Location, LogHandle, LoggedEntry, Rewrite};
+use crate::{Error, LogFormat};
 
 /// Bytes of entries that a compaction holds at one time, or one larger entry.
 const MAX_HELD_BYTES: usize = 1024 * 1024;
 
-/// Bytes of batches that are copied between two rests.
+/// Bytes of the log that are copied between two rests.
 const COPY_STEP_BYTES: u64 = 1024 * 1024;
 
 /// What may be left for the moment in which nothing is written: more than the batches that come while so
@@ -43,20 +43,19 @@ pub(super) struct Run<'c> {
     pub(super) log: &'c LogHandle,
     pub(super) location: &'c Location,
     pub(super) control: &'c Control,
+    /// How the successor is encoded.
+    pub(super) format: LogFormat,
 }
 
 impl Run<'_> {
     /// Makes a successor of the log and has it take over.
     pub(super) fn run(&self, live_bytes: u64) -> Result<Summary, Error> {
-        if !self.log.can_be_rewritten() {
-            return Err(Error::InvalidOptions("a log of JSON lines is not compacted"));
-        }
         let mut pace = Pace::new(self.control, self.log, self.location);
         pace.check()?;
         if self.location.free_bytes()? < room_bytes(live_bytes) {
             return Err(self.location.no_room());
         }
-        let mut rewrite = Rewrite::begin(self.log, self.location, self.keyspace.seed().0)?;
+        let mut rewrite = Rewrite::begin(self.log, self.location, self.format, self.keyspace.seed().0)?;
         let summary = self.write_entries(&mut rewrite, &mut pace)?;
         // The walk has skipped what was written after it began, and missed what was deleted: the records of
         // all that have to be in the successor too.

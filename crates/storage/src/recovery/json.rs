@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 
 use super::{HashSeed, Keyspace, OpenLog, REWRITE_BYTES, apply};
-use crate::fs::{read_up_to, write_all_at};
+use crate::fs::{SECTOR_BYTES, read_up_to, write_all_at};
 use crate::options::{DEFAULT_MAX_KEY_BYTES, DEFAULT_MAX_VALUE_BYTES};
 use crate::wal::{JsonEnding, JsonReadError, JsonReader, LogStart, max_line_bytes};
 use crate::{Error, LogFormat, Options};
@@ -55,7 +55,8 @@ pub(super) fn recover_json(
         format: LogFormat::Json,
         offset,
         file_bytes: offset,
-        epoch: 0,
+        // Should the log become a binary one: the first of those has 1.
+        epoch: 1,
         crc_seed: 0,
         previous_crc: 0,
         next_lsn: ending.next_lsn,
@@ -69,11 +70,16 @@ pub(super) fn recover_json(
 pub(crate) fn mend(log: &OpenLog, ending: &JsonEnding, len: u64) -> Result<u64, Error> {
     if ending.torn_bytes > 0 {
         // First made zeros: should a crash undo the cut after more was written, then no torn bytes follow it.
-        overwrite(log, ending.offset..ending.offset + ending.torn_bytes, |piece, _| {
-            piece.fill(0);
-            Ok(())
-        })?;
-        log.check("sync", log.file.sync())?;
+        // The start comes last: as long as it is there, a crash leaves a torn tail again.
+        let end = ending.offset + ending.torn_bytes;
+        let start_end = end.min((ending.offset / SECTOR_BYTES + 1) * SECTOR_BYTES);
+        for range in [start_end..end, ending.offset..start_end] {
+            overwrite(log, range, |piece, _| {
+                piece.fill(0);
+                Ok(())
+            })?;
+            log.check("sync", log.file.sync())?;
+        }
     }
     if len > ending.offset {
         log.check("cut the end of", log.file.set_len(ending.offset))?;

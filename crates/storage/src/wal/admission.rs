@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{SemaphorePermit, TryAcquireError};
 
 use super::group_commit::{Log, Shared};
-use super::space::Growth;
+use super::space::{Growth, Space};
 use crate::{Error, Lsn};
 
 /// Most bytes of records that wait to be written; beyond, writers wait for admission. A single larger
@@ -33,6 +33,10 @@ impl Demand {
     fn charge(self) -> u32 {
         u32::try_from(self.record_bytes).unwrap_or(MAX_WAITING_BYTES).clamp(1, MAX_WAITING_BYTES)
     }
+
+    const fn claim(self) -> u64 {
+        Space::claim_bytes(self.record_bytes, self.appends)
+    }
 }
 
 impl Log {
@@ -43,13 +47,13 @@ impl Log {
     pub(crate) async fn admit(&self, demand: Demand, growth: Growth) -> Result<Admission<'_>, Error> {
         let shared = &*self.shared;
         let permit = shared.admission.acquire_many(demand.charge()).await.map_err(|_| shared.refusal())?;
-        let claim = shared.space.claim_bytes(demand.record_bytes, demand.appends);
+        let claim = demand.claim();
         loop {
             let changed = shared.space.changed();
             if shared.space.claim(claim, growth) {
                 return self.admitted(permit, demand);
             }
-            if shared.space.is_full() {
+            if shared.space.is_refusing() {
                 return Err(Error::DiskFull);
             }
             shared.want_room(claim);
@@ -64,14 +68,8 @@ impl Log {
     pub(crate) fn try_admit(&self, demand: Demand, growth: Growth) -> Option<Result<Admission<'_>, Error>> {
         let shared = &*self.shared;
         match shared.admission.try_acquire_many(demand.charge()) {
-            Ok(permit)
-                if shared
-                    .space
-                    .claim(shared.space.claim_bytes(demand.record_bytes, demand.appends), growth) =>
-            {
-                Some(self.admitted(permit, demand))
-            }
-            Ok(_) => shared.space.is_full().then_some(Err(Error::DiskFull)),
+            Ok(permit) if shared.space.claim(demand.claim(), growth) => Some(self.admitted(permit, demand)),
+            Ok(_) => shared.space.is_refusing().then_some(Err(Error::DiskFull)),
             Err(TryAcquireError::Closed) => Some(Err(shared.refusal())),
             Err(TryAcquireError::NoPermits) => None,
         }
@@ -81,8 +79,7 @@ impl Log {
         permit.forget();
         let shared = &*self.shared;
         let in_flight = InFlight::begin(shared);
-        let (charge, claim) =
-            (demand.charge(), shared.space.claim_bytes(demand.record_bytes, demand.appends));
+        let (charge, claim) = (demand.charge(), demand.claim());
         let admission = Admission { in_flight, charge, claim, now_ms: now_ms() };
         // A failure is known a moment before it ends admission.
         let is_over = shared.admission.is_closed() || shared.check().is_err();
@@ -96,7 +93,7 @@ impl Admission<'_> {
     pub(crate) fn append(&mut self, records: &mut Vec<u8>, starts: &[usize]) -> Lsn {
         let charge = std::mem::take(&mut self.charge);
         let shared = self.in_flight.shared;
-        let claim = shared.space.claim_bytes(records.len(), 1).min(self.claim);
+        let claim = Space::claim_bytes(records.len(), 1).min(self.claim);
         self.claim -= claim;
         let mut tail = shared.tail.lock();
         let first_lsn = tail.append(records, starts, self.now_ms, charge, claim);

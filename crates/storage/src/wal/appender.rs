@@ -6,7 +6,7 @@ use super::batch::{BatchHeader, BatchKind};
 use super::format::crc;
 use super::group_commit::LogStart;
 use super::json;
-use super::source::BatchSource;
+use super::source::LogSource;
 use super::successor::{LogEnd, Mark};
 use super::tail::Batch;
 use crate::fs::{LogFile, write_all_at, write_chunks_at};
@@ -71,9 +71,11 @@ impl Appender {
     /// Writes a batch; nothing is synced yet.
     pub(super) fn write(&mut self, batch: &mut Batch, synced_lsn: Lsn) -> Result<(), AppendError> {
         match self.format {
-            LogFormat::Binary => self.write_framed(batch, synced_lsn),
-            LogFormat::Json => self.write_lines(batch),
+            LogFormat::Binary => self.write_framed(batch, synced_lsn)?,
+            LogFormat::Json => self.write_lines(batch)?,
         }
+        self.last_timestamp_ms = batch.last_timestamp_ms;
+        Ok(())
     }
 
     fn write_framed(&mut self, batch: &mut Batch, synced_lsn: Lsn) -> Result<(), AppendError> {
@@ -83,7 +85,6 @@ impl Appender {
         write_chunks_at(&*self.file, &batch.chunks, self.offset)?;
         self.advance(bytes);
         self.previous_crc = header_crc;
-        self.last_timestamp_ms = batch.last_timestamp_ms;
         Ok(())
     }
 
@@ -150,14 +151,15 @@ impl Appender {
         Mark { last_lsn, last_timestamp_ms: self.last_timestamp_ms, epoch: self.epoch }
     }
 
-    /// The batches from here on, to be read back from the file at `path`.
-    pub(super) fn source(&self, path: PathBuf) -> BatchSource {
-        BatchSource::new(Arc::clone(&self.file), path, self.crc_seed, self.offset)
+    /// What comes from here on, to be read back from the file at `path`.
+    pub(super) fn source(&self, path: PathBuf) -> LogSource {
+        LogSource::new(Arc::clone(&self.file), path, self.format, self.crc_seed, self.offset)
     }
 
     /// Goes on at the end of another file; returns the one so far.
     pub(super) fn switch_to(&mut self, end: LogEnd) -> Arc<dyn LogFile> {
-        let LogEnd { file, offset, zeroed_end, reserved_end, crc_seed, previous_crc } = end;
+        let LogEnd { file, format, offset, zeroed_end, reserved_end, crc_seed, previous_crc } = end;
+        self.format = format;
         (self.offset, self.zeroed_end, self.reserved_end) = (offset, zeroed_end, reserved_end);
         (self.crc_seed, self.previous_crc) = (crc_seed, previous_crc);
         std::mem::replace(&mut self.file, file)

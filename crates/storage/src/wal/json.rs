@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io;
 
 use base64::Engine as _;
 use base64::display::Base64Display;
@@ -39,15 +40,40 @@ pub(crate) const fn max_line_bytes(key_bytes: usize, value_bytes: usize) -> usiz
 
 /// Appends the change as a line.
 pub(crate) fn encode(change: Change<'_>, timestamp_ms: u64, out: &mut Vec<u8>) {
+    write(change, timestamp_ms, out);
+    out.push(b'\n');
+}
+
+/// What the change takes as a line.
+pub(crate) fn encoded_bytes(change: Change<'_>, timestamp_ms: u64) -> u64 {
+    let mut counter = Counter(1);
+    write(change, timestamp_ms, &mut counter);
+    counter.0
+}
+
+fn write(change: Change<'_>, timestamp_ms: u64, out: &mut impl io::Write) {
     let command = match change {
         Change::Set { key, value } => Command::Set(Set { key: key.into(), value: value.into() }),
         Change::Delete { key } => Command::Delete(Delete { key: key.into() }),
         Change::Clear => Command::Clear,
     };
-    if serde_json::to_writer(&mut *out, &Record { timestamp: timestamp_ms, command }).is_err() {
+    if serde_json::to_writer(out, &Record { timestamp: timestamp_ms, command }).is_err() {
         unreachable!("writing to memory does not fail and the type has no unserialisable part");
     }
-    out.push(b'\n');
+}
+
+/// Counts bytes.
+struct Counter(u64);
+
+impl io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Appends binary records as lines.
@@ -369,6 +395,7 @@ mod tests {
             for change in [Change::Set { key: &key, value: &value }, Change::Delete { key: &key }] {
                 let line = line(change, time);
                 prop_assert_eq!(line.find('\n'), Some(line.len() - 1));
+                prop_assert_eq!(encoded_bytes(change, time), line.len() as u64);
                 let read = decode(line.as_bytes()).unwrap();
                 prop_assert_eq!((read.change(), read.timestamp_ms), (change, time));
             }

@@ -12,6 +12,7 @@ mod header;
 mod json;
 mod json_reader;
 mod judge;
+mod output;
 mod pass;
 mod place;
 mod reader;
@@ -32,7 +33,9 @@ pub(crate) use batch::{BatchHeader, BatchKind, LSN_STRIDE};
 pub(crate) use copy::LogCopy;
 pub(crate) use group_commit::{Log, LogStart};
 pub(crate) use header::{FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError};
-pub(crate) use json::{decode as decode_line, encode as encode_line, max_line_bytes};
+pub(crate) use json::{
+    decode as decode_line, encode as encode_line, encoded_bytes as line_bytes, max_line_bytes,
+};
 pub(crate) use json_reader::{JsonEnding, JsonReadError, JsonReader};
 pub(crate) use pass::{Passed, Visitor, headers_from, pass};
 pub(crate) use reader::{Cores, Ending, ReadError, Reader};

@@ -142,6 +142,12 @@ impl<'a> Change<'a> {
     }
 }
 
+/// What the record takes that begins with these bytes, header and all; `None` if too few of them are there.
+pub(super) fn record_bytes(start: &[u8]) -> Option<usize> {
+    let [_, _, body_len @ ..] = start.first_chunk::<RECORD_HEADER_BYTES>()?;
+    Some(RECORD_HEADER_BYTES + u32::from_le_bytes(*body_len) as usize)
+}
+
 /// A live key as a compaction writes it: the LSN of the record that made it, and a `Set` record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LoggedEntry<'a> {
@@ -211,6 +217,7 @@ mod tests {
         for change in [SET, DELETE, Change::Clear, Change::Set { key: b"", value: b"" }] {
             let mut bytes = encode(change);
             assert_eq!(bytes.len(), change.encoded_bytes());
+            assert_eq!(record_bytes(&bytes), Some(bytes.len()));
             set_timestamp(&mut bytes, 1_640_995_200_000);
             bytes.extend_from_slice(b"rest");
             assert_eq!(Change::decode(&bytes), Ok((change, 1_640_995_200_000, &b"rest"[..])));

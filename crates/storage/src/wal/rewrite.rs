@@ -8,7 +8,7 @@ use super::admission::now_ms;
 use super::group_commit::Shared;
 use super::header::FileHeader;
 use super::record::LoggedEntry;
-use super::source::BatchSource;
+use super::source::LogSource;
 use super::successor::Successor;
 use crate::fs::{FileSystem, Lock, LogFile};
 use crate::{Error, LogFormat, Lsn};
@@ -35,7 +35,7 @@ pub(crate) struct Location {
 pub(crate) struct Rewrite {
     shared: Arc<Shared>,
     location: Location,
-    source: BatchSource,
+    source: LogSource,
     successor: Successor,
     last_lsn: Lsn,
     has_taken_over: bool,
@@ -46,9 +46,9 @@ impl LogHandle {
         Self { shared }
     }
 
-    /// Whether the log has a format that can be written anew.
-    pub(crate) fn can_be_rewritten(&self) -> bool {
-        self.shared.space.format() == LogFormat::Binary
+    /// How the log is encoded.
+    pub(crate) fn format(&self) -> LogFormat {
+        self.shared.space.format()
     }
 
     /// The log's size in bytes.
@@ -152,20 +152,29 @@ impl Location {
 }
 
 impl Rewrite {
-    /// Begins a successor whose entries are as of now.
-    pub(crate) fn begin(log: &LogHandle, location: &Location, hash_seed: [u8; 16]) -> Result<Self, Error> {
+    /// Begins a successor whose entries are as of now, in this format.
+    pub(crate) fn begin(
+        log: &LogHandle,
+        location: &Location,
+        format: LogFormat,
+        hash_seed: [u8; 16],
+    ) -> Result<Self, Error> {
         let shared = Arc::clone(&log.shared);
         let (mark, source) = {
             let appender = shared.appender.lock();
             (appender.mark(shared.written()), appender.source(location.log.clone()))
         };
-        let header = FileHeader {
-            log_id: crate::random::bytes()?,
-            hash_seed,
-            created_ms: now_ms().max(mark.last_timestamp_ms),
-            is_compacted: true,
+        let header = match format {
+            LogFormat::Binary => Some(FileHeader {
+                log_id: crate::random::bytes()?,
+                hash_seed,
+                created_ms: now_ms().max(mark.last_timestamp_ms),
+                is_compacted: true,
+            }),
+            LogFormat::Json => None,
         };
-        let successor = Successor::new(location.create()?, location.successor.clone(), &header, mark);
+        let path = location.successor.clone();
+        let successor = Successor::new(location.create()?, path, header.as_ref(), mark);
         let location = location.clone();
         Ok(Self { shared, location, source, successor, last_lsn: mark.last_lsn, has_taken_over: false })
     }
@@ -180,7 +189,7 @@ impl Rewrite {
         self.successor.push_entry(entry)
     }
 
-    /// Ends the entries: batches come next.
+    /// Ends the entries: records come next.
     pub(crate) fn end_entries(&mut self) -> Result<(), Error> {
         self.successor.end_entries()
     }
@@ -190,7 +199,7 @@ impl Rewrite {
         self.source.bytes_to(self.shared.appender.lock().offset())
     }
 
-    /// Copies about `max_bytes` of the batches that were written since the entries.
+    /// Copies about `max_bytes` of what was written since the entries.
     pub(crate) fn copy(&mut self, max_bytes: u64) -> Result<(), Error> {
         let end = self.shared.appender.lock().offset();
         self.source.copy(end, max_bytes, &mut self.successor)
@@ -227,8 +236,10 @@ impl Rewrite {
         shared.check()?;
         let written = shared.written();
         self.source.copy(appender.offset(), u64::MAX, &mut self.successor)?;
-        // What was admitted has claims on room that the old file has.
-        self.successor.reserve(appender.reserved_bytes())?;
+        // What was admitted has claims on room, which are worth more or less of it in another format.
+        let moving = shared.space.begin_move();
+        let room_bytes = moving.room_bytes(self.successor.format()).max(appender.reserved_bytes());
+        self.successor.reserve(room_bytes)?;
         self.successor.seal(written)?;
         self.rename(&**syncing)?;
         self.has_taken_over = true;
@@ -239,7 +250,7 @@ impl Rewrite {
         *syncing = Arc::clone(self.successor.file());
         let old_file = appender.switch_to(self.successor.end());
         shared.synced.fetch_max(written.get(), Ordering::AcqRel);
-        shared.space.moved(appender.offset(), appender.reserved_end());
+        moving.moved(self.successor.format(), appender.offset(), appender.reserved_end());
         drop((syncing, appender));
         shared.waiters.wake_leaders(shared.watermark().get());
         Ok(old_file)

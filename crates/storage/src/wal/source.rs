@@ -2,29 +2,52 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use memchr::memchr;
+
 use super::batch::{BATCH_HEADER_BYTES, BatchError, BatchHeader, BatchKind};
 use super::format::crc;
+use super::json;
+use super::record::{Change, record_bytes};
 use super::successor::Successor;
-use crate::Error;
 use crate::fs::{LogFile, read_up_to};
+use crate::{Error, LogFormat};
 
 /// How much is read at one go, and copied at one go.
 const WINDOW_BYTES: usize = 512 * 1024;
 
-/// The batches of the log in use, from some place on, for its successor.
-pub(super) struct BatchSource {
+/// What the log in use holds from some place on, for its successor.
+pub(super) struct LogSource {
     file: Arc<dyn LogFile>,
     path: PathBuf,
+    format: LogFormat,
+    /// Of the binary format.
     crc_seed: u32,
-    /// Where the next batch begins.
+    /// Where the next batch, or line, begins.
     offset: u64,
     window: Vec<u8>,
     window_start: u64,
+    /// A buffer for lines.
+    line: Vec<u8>,
 }
 
-impl BatchSource {
-    pub(super) fn new(file: Arc<dyn LogFile>, path: PathBuf, crc_seed: u32, offset: u64) -> Self {
-        Self { file, path, crc_seed, offset, window: Vec::new(), window_start: offset }
+impl LogSource {
+    pub(super) fn new(
+        file: Arc<dyn LogFile>,
+        path: PathBuf,
+        format: LogFormat,
+        crc_seed: u32,
+        offset: u64,
+    ) -> Self {
+        Self {
+            file,
+            path,
+            format,
+            crc_seed,
+            offset,
+            window: Vec::new(),
+            window_start: offset,
+            line: Vec::new(),
+        }
     }
 
     /// What is not copied yet of a log that ends at `end`, in bytes.
@@ -34,14 +57,24 @@ impl BatchSource {
 
     /// Memory that it takes, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.window.capacity()
+        self.window.capacity() + self.line.capacity()
     }
 
-    /// Copies batches up to `end`, where one ends, or until `max_bytes` are copied.
+    /// Copies up to `end`, where a batch or line ends, or until `max_bytes` are copied. What the successor has
+    /// in another format is decoded, and encoded anew.
     pub(super) fn copy(&mut self, end: u64, max_bytes: u64, to: &mut Successor) -> Result<(), Error> {
         let pause = end.min(self.offset.saturating_add(max_bytes));
         while self.offset < pause {
-            self.copy_batch(end, to)?;
+            match (self.format, to.format()) {
+                (LogFormat::Binary, _) => self.copy_batch(end, to)?,
+                (LogFormat::Json, LogFormat::Json) => {
+                    let piece = self.window_at(self.offset, pause)?;
+                    let len = piece.len() as u64;
+                    to.push(piece)?;
+                    self.offset += len;
+                }
+                (LogFormat::Json, LogFormat::Binary) => self.copy_line(end, to)?,
+            }
         }
         Ok(())
     }
@@ -49,12 +82,17 @@ impl BatchSource {
     fn copy_batch(&mut self, end: u64, to: &mut Successor) -> Result<(), Error> {
         let crc_seed = self.crc_seed;
         let head = self.bytes_at(self.offset, BATCH_HEADER_BYTES, end)?;
-        let (header, _) = BatchHeader::decode(head, crc_seed).map_err(|error| self.changed(error))?;
+        let (header, _) = BatchHeader::decode(head, crc_seed).map_err(|error| self.bad_batch(error))?;
         // The successor has a seal of its own, behind everything that is copied.
         if header.kind == BatchKind::Records {
             let payload_crc = self.check(&header, to.crc_seed(), end)?;
-            to.push_header(&header, payload_crc)?;
-            self.each_piece(&header, end, |piece| to.push(piece))?;
+            match to.format() {
+                LogFormat::Binary => {
+                    to.push_header(&header, payload_crc)?;
+                    self.each_piece(&header, end, |piece| to.push(piece))?;
+                }
+                LogFormat::Json => self.copy_records(&header, end, to)?,
+            }
         }
         self.offset += header.total_bytes();
         Ok(())
@@ -71,8 +109,45 @@ impl BatchSource {
         if own_crc == header.payload_crc {
             Ok(other_crc)
         } else {
-            Err(self.changed(BatchError::Damaged("the checksum of a batch does not match")))
+            Err(self.changed("the checksum of a batch does not match"))
         }
+    }
+
+    /// Adds the records of a batch, whose checksum is right, one by one.
+    fn copy_records(&mut self, header: &BatchHeader, end: u64, to: &mut Successor) -> Result<(), Error> {
+        const BAD: Error = Error::Internal("a record that was written cannot be read");
+        // A record may reach over several pieces.
+        let mut held = Vec::new();
+        self.each_piece(header, end, |piece| {
+            held.extend_from_slice(piece);
+            let mut rest = &held[..];
+            while record_bytes(rest).is_some_and(|bytes| bytes <= rest.len()) {
+                let (change, timestamp_ms, after) = Change::decode(rest).map_err(|_| BAD)?;
+                to.push_record(change, timestamp_ms)?;
+                rest = after;
+            }
+            let done = held.len() - rest.len();
+            held.drain(..done);
+            Ok(())
+        })?;
+        if held.is_empty() { Ok(()) } else { Err(BAD) }
+    }
+
+    fn copy_line(&mut self, end: u64, to: &mut Successor) -> Result<(), Error> {
+        let mut line = std::mem::take(&mut self.line);
+        line.clear();
+        while !line.ends_with(b"\n") {
+            let piece = self.window_at(self.offset, end)?;
+            let part = memchr(b'\n', piece).map_or(piece, |newline| piece.split_at(newline + 1).0);
+            line.extend_from_slice(part);
+            let len = part.len() as u64;
+            self.offset += len;
+        }
+        let record = json::decode(&line).map_err(|_| self.changed("a line is no record"))?;
+        to.push_record(record.change(), record.timestamp_ms)?;
+        line.shrink_to(WINDOW_BYTES);
+        self.line = line;
+        Ok(())
     }
 
     fn each_piece(
@@ -89,6 +164,14 @@ impl BatchSource {
             at += len as u64;
         }
         Ok(())
+    }
+
+    /// Some bytes of the file before `end`, at least one.
+    fn window_at(&mut self, offset: u64, end: u64) -> Result<&[u8], Error> {
+        let window_end = self.window_start + self.window.len() as u64;
+        let is_in_window = (self.window_start..window_end).contains(&offset);
+        let have = if is_in_window { window_end } else { offset + WINDOW_BYTES as u64 };
+        self.bytes_at(offset, (have.min(end) - offset).max(1) as usize, end)
     }
 
     /// `len` bytes of the file, at most a window, of which nothing changes before `end`.
@@ -108,11 +191,14 @@ impl BatchSource {
         Ok(self.window.split_at(start).1.split_at(len).0)
     }
 
-    fn changed(&self, error: BatchError) -> Error {
-        let reason = match error {
+    fn bad_batch(&self, error: BatchError) -> Error {
+        self.changed(match error {
             BatchError::Damaged(reason) => reason,
             BatchError::UnknownKind { .. } => "a batch has an unknown kind",
-        };
+        })
+    }
+
+    fn changed(&self, reason: &'static str) -> Error {
         self.io_error(io::Error::new(io::ErrorKind::InvalidData, reason))
     }
 

@@ -1,3 +1,4 @@
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::Notify;
@@ -14,24 +15,32 @@ const SEAL_ROOM_BYTES: u64 = 4 * 1024;
 
 /// What a byte of a record may become in JSON: `\u0000`. The line around it takes less than six times what
 /// surrounds a key and a value in a record.
-const JSON_EXPANSION: usize = 6;
+const JSON_EXPANSION: u64 = 6;
 
 /// The room that the log has on the disk, and who has a claim on it.
 ///
 /// A write is admitted once it has a claim, and a claim is only given on room that the file system has
 /// reserved: so a full disk refuses writes before anything has changed, and what was admitted finds room.
+///
+/// Claims are counted as the binary format has it. In JSON each takes up to six times the room, so they stay
+/// right when the log changes its format.
 #[derive(Debug)]
 pub(super) struct Space {
-    format: LogFormat,
+    is_json: AtomicBool,
     /// Where the log ends, in bytes from the start of the file.
     log_end: AtomicU64,
     /// Where the reserved room ends.
     reserved_end: AtomicU64,
-    /// Bytes behind the log's end that admitted writes will take at most.
+    /// What admitted writes will take at most behind the log's end, in bytes of the binary format.
     claimed: AtomicU64,
     is_full: AtomicBool,
+    /// Odd while the log moves to another file.
+    moves: AtomicU64,
     changed: Notify,
 }
+
+/// While it is there, no claims are given: the log moves to another file, or stays after all.
+pub(super) struct Move<'s>(&'s Space);
 
 /// What a write does to the room that the live data needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,27 +54,24 @@ pub(crate) enum Growth {
 impl Space {
     pub(super) fn new(format: LogFormat, log_end: u64) -> Self {
         Self {
-            format,
+            is_json: AtomicBool::new(format == LogFormat::Json),
             log_end: AtomicU64::new(log_end),
             reserved_end: AtomicU64::new(log_end),
             claimed: AtomicU64::new(0),
             is_full: AtomicBool::new(false),
+            moves: AtomicU64::new(0),
             changed: Notify::new(),
         }
     }
 
     /// How the log is encoded.
-    pub(super) const fn format(&self) -> LogFormat {
-        self.format
+    pub(super) fn format(&self) -> LogFormat {
+        if self.is_json.load(Ordering::Acquire) { LogFormat::Json } else { LogFormat::Binary }
     }
 
-    /// The most that `record_bytes` of records in up to `appends` batches take in the file.
-    pub(super) const fn claim_bytes(&self, record_bytes: usize, appends: usize) -> u64 {
-        let bytes = match self.format {
-            LogFormat::Binary => record_bytes + appends * BATCH_HEADER_BYTES,
-            LogFormat::Json => record_bytes * JSON_EXPANSION,
-        };
-        bytes as u64
+    /// The claim of `record_bytes` of records in up to `appends` batches.
+    pub(super) const fn claim_bytes(record_bytes: usize, appends: usize) -> u64 {
+        (record_bytes + appends * BATCH_HEADER_BYTES) as u64
     }
 
     /// Claims room for so many bytes; `false` if that much is not reserved.
@@ -74,9 +80,12 @@ impl Space {
             Growth::Grows => DELETE_ROOM_BYTES + SEAL_ROOM_BYTES,
             Growth::Shrinks => SEAL_ROOM_BYTES,
         };
-        let claimed = self.claimed.fetch_add(bytes, Ordering::AcqRel) + bytes;
-        let end = self.log_end.load(Ordering::Acquire).saturating_add(claimed).saturating_add(spare);
-        let fits = end <= self.reserved_end.load(Ordering::Acquire);
+        // First: either a move that begins now sees the claim, or this sees the move.
+        let claimed = self.claimed.fetch_add(bytes, SeqCst) + bytes;
+        let moves = self.moves.load(SeqCst);
+        let end = self.log_end().saturating_add(room_bytes(claimed, self.format())).saturating_add(spare);
+        let is_reserved = end <= self.reserved_end.load(Ordering::Acquire);
+        let fits = is_reserved && moves.is_multiple_of(2) && self.moves.load(SeqCst) == moves;
         if !fits {
             self.release(bytes);
         }
@@ -101,7 +110,7 @@ impl Space {
     /// Where the room has to end for a further claim of `bytes`.
     pub(super) fn end_wanted(&self, bytes: u64) -> u64 {
         let claimed = self.claimed.load(Ordering::Acquire);
-        self.log_end() + claimed + bytes + DELETE_ROOM_BYTES + SEAL_ROOM_BYTES
+        self.log_end() + room_bytes(claimed + bytes, self.format()) + DELETE_ROOM_BYTES + SEAL_ROOM_BYTES
     }
 
     /// Room is reserved up to `end`; `is_full`: there is no more.
@@ -117,17 +126,19 @@ impl Space {
         self.changed.notify_waiters();
     }
 
-    /// The log ends elsewhere now, in another file with at least as much room behind it.
-    pub(super) fn moved(&self, log_end: u64, reserved_end: u64) {
-        // In between nothing is given: whoever asks then waits until the room is looked at again.
-        self.reserved_end.store(0, Ordering::Release);
-        self.log_end.store(log_end, Ordering::Release);
-        self.reserved_end.store(reserved_end, Ordering::Release);
-        self.changed.notify_waiters();
+    /// Gives no claims until the log has moved to another file.
+    pub(super) fn begin_move(&self) -> Move<'_> {
+        self.moves.fetch_add(1, SeqCst);
+        Move(self)
     }
 
     pub(super) fn is_full(&self) -> bool {
         self.is_full.load(Ordering::Acquire)
+    }
+
+    /// Whether a claim that was not given is refused. Else it is worth waiting for.
+    pub(super) fn is_refusing(&self) -> bool {
+        self.is_full() && self.moves.load(SeqCst).is_multiple_of(2)
     }
 
     /// Ends when the room has changed after this call.
@@ -138,6 +149,36 @@ impl Space {
     /// Lets everybody look again who waits for room.
     pub(super) fn wake_all(&self) {
         self.changed.notify_waiters();
+    }
+}
+
+impl Move<'_> {
+    /// The room that the claims given so far may take in a log of this format, and what is left for deletes
+    /// and seals.
+    pub(super) fn room_bytes(&self, format: LogFormat) -> u64 {
+        room_bytes(self.0.claimed.load(SeqCst), format) + DELETE_ROOM_BYTES + SEAL_ROOM_BYTES
+    }
+
+    /// The log ends elsewhere now, in another file with room for all claims behind it.
+    pub(super) fn moved(self, format: LogFormat, log_end: u64, reserved_end: u64) {
+        self.0.is_json.store(format == LogFormat::Json, Ordering::Release);
+        self.0.log_end.store(log_end, Ordering::Release);
+        self.0.reserved_end.store(reserved_end, Ordering::Release);
+    }
+}
+
+impl Drop for Move<'_> {
+    fn drop(&mut self) {
+        self.0.moves.fetch_add(1, SeqCst);
+        self.0.changed.notify_waiters();
+    }
+}
+
+/// The room that a claim is for.
+const fn room_bytes(claim: u64, format: LogFormat) -> u64 {
+    match format {
+        LogFormat::Binary => claim,
+        LogFormat::Json => claim.saturating_mul(JSON_EXPANSION),
     }
 }
 
@@ -166,5 +207,33 @@ mod tests {
         assert!(!space.claim(1, Growth::Grows));
         assert!(space.claim(DELETE_ROOM_BYTES, Growth::Shrinks));
         assert!(!space.claim(1, Growth::Shrinks));
+    }
+
+    #[test]
+    fn no_claim_is_given_while_the_log_moves_and_all_are_of_the_new_format_then() {
+        let space = Space::new(LogFormat::Binary, 1000);
+        space.set_reserved(space.end_wanted(500), false);
+        assert!(space.claim(100, Growth::Grows));
+        let spare = DELETE_ROOM_BYTES + SEAL_ROOM_BYTES;
+        let moving = space.begin_move();
+        assert!(!space.claim(1, Growth::Shrinks) && !space.is_refusing());
+        assert_eq!(moving.room_bytes(LogFormat::Json), 600 + spare);
+        assert_eq!(moving.room_bytes(LogFormat::Binary), 100 + spare);
+        moving.moved(LogFormat::Json, 50, 50 + 600 + spare + 6);
+        assert_eq!(space.format(), LogFormat::Json);
+        assert!(space.claim(1, Growth::Grows));
+        assert!(!space.claim(1, Growth::Grows));
+        space.used(500, 100);
+        assert!(space.claim(25, Growth::Grows));
+        assert!(!space.claim(1, Growth::Grows));
+    }
+
+    #[test]
+    fn a_log_that_stays_after_all_gives_claims_again() {
+        let space = Space::new(LogFormat::Json, 0);
+        space.set_reserved(space.end_wanted(10), false);
+        drop(space.begin_move());
+        assert!(space.claim(10, Growth::Grows));
+        assert!(!space.claim(1, Growth::Grows));
     }
 }

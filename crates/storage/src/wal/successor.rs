@@ -1,27 +1,18 @@
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::appender::zeros_ahead;
 use super::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
 use super::format::crc;
 use super::header::{FILE_HEADER_BYTES, FileHeader};
-use super::record::LoggedEntry;
-use crate::fs::{LogFile, write_all_at};
-use crate::{Error, Lsn};
+use super::json;
+use super::output::{Output, PIECE_BYTES};
+use super::record::{Change, LoggedEntry, set_timestamp};
+use crate::fs::LogFile;
+use crate::{Error, LogFormat, Lsn};
 
-/// Size at which a block of entries is complete: small enough for all cores to have some, large enough for
-/// its header not to matter. A larger entry makes a larger block.
-const BLOCK_BYTES: usize = 256 * 1024;
-
-/// Bytes that are synced at one go: few, because the log's own syncs wait behind them in the disk's queue.
-const SYNC_STEP_BYTES: u64 = 1024 * 1024;
-
-/// The same for a successor that has to hurry: syncs take longer than copying.
-const HURRIED_SYNC_STEP_BYTES: u64 = 32 * 1024 * 1024;
-
-/// The buffer is given back to the allocator if an entry made it larger than this.
-const MAX_KEPT_BUFFER_BYTES: usize = 4 * BLOCK_BYTES;
+/// Size at which a block of entries, or a batch of records, is complete: small enough for all cores to have
+/// some, large enough for its header not to matter. A larger entry makes a larger block.
+const BLOCK_BYTES: usize = PIECE_BYTES;
 
 /// What a log was like when its successor was begun.
 #[derive(Debug, Clone, Copy)]
@@ -32,135 +23,257 @@ pub(super) struct Mark {
     pub(super) epoch: u32,
 }
 
-/// A log that is being made to take the place of the one in use: entries, batches, a seal.
+/// A log that is being made to take the place of another: entries, records, a seal.
 pub(super) struct Successor {
-    file: Arc<dyn LogFile>,
-    path: PathBuf,
+    out: Output,
     mark: Mark,
+    encoding: Encoding,
+    /// Times never run backwards: those of lines that somebody else wrote may.
+    last_timestamp_ms: u64,
+}
+
+enum Encoding {
+    Binary(Chain),
+    Json,
+}
+
+/// How batches of the binary format hang together.
+struct Chain {
     crc_seed: u32,
     previous_crc: u32,
-    /// Where `buffer` goes.
-    offset: u64,
-    /// While entries come: one block of them, with room for its header.
-    buffer: Vec<u8>,
-    /// Entries in `buffer`.
-    entries: u32,
-    synced_end: u64,
-    sync_step_bytes: u64,
-    zeroed_end: u64,
-    reserved_end: u64,
+    /// The batch at the end of the output's buffer, which has room for its header, and what it holds so far.
+    open: Option<(BatchKind, u32)>,
+    /// Of the next record that comes by itself.
+    next_lsn: u64,
 }
 
 /// Where a log goes on.
 pub(super) struct LogEnd {
     pub(super) file: Arc<dyn LogFile>,
+    pub(super) format: LogFormat,
     pub(super) offset: u64,
     /// From `offset` to here the file holds zeros.
     pub(super) zeroed_end: u64,
     /// Up to here the file system keeps room for the file.
     pub(super) reserved_end: u64,
+    /// These are of the binary format alone.
     pub(super) crc_seed: u32,
     pub(super) previous_crc: u32,
 }
 
 impl Successor {
-    /// A successor in the empty file at `path`.
-    pub(super) fn new(file: Arc<dyn LogFile>, path: PathBuf, header: &FileHeader, mark: Mark) -> Self {
-        Self {
-            file,
-            path,
-            mark,
-            crc_seed: header.crc_seed(),
-            previous_crc: header.chain_start(),
-            offset: 0,
-            buffer: header.encode().to_vec(),
-            entries: 0,
-            synced_end: 0,
-            sync_step_bytes: SYNC_STEP_BYTES,
-            zeroed_end: 0,
-            reserved_end: 0,
+    /// A successor in the empty file at `path`: a binary log with this header, or one of lines without any.
+    pub(super) fn new(
+        file: Arc<dyn LogFile>,
+        path: PathBuf,
+        header: Option<&FileHeader>,
+        mark: Mark,
+    ) -> Self {
+        let mut out = Output::new(file, path);
+        let encoding = header.map_or(Encoding::Json, |header| {
+            out.buffer.extend_from_slice(&header.encode());
+            Encoding::Binary(Chain {
+                crc_seed: header.crc_seed(),
+                previous_crc: header.chain_start(),
+                open: None,
+                next_lsn: mark.last_lsn.get() + 1,
+            })
+        });
+        Self { out, mark, encoding, last_timestamp_ms: mark.last_timestamp_ms }
+    }
+
+    pub(super) const fn format(&self) -> LogFormat {
+        match self.encoding {
+            Encoding::Binary(_) => LogFormat::Binary,
+            Encoding::Json => LogFormat::Json,
         }
     }
 
-    /// Adds an entry. All of them come before the first batch.
+    /// Adds an entry. All of them come before the first record.
     pub(super) fn push_entry(&mut self, entry: &LoggedEntry<'_>) -> Result<(), Error> {
-        if self.entries > 0 && self.buffer.len() + entry.encoded_bytes() > BLOCK_BYTES {
-            self.end_block()?;
+        let timestamp_ms = self.mark.last_timestamp_ms;
+        match &mut self.encoding {
+            Encoding::Binary(chain) => {
+                chain.open(BatchKind::Entries, entry.encoded_bytes(), &mut self.out, self.mark)?;
+                entry.encode(timestamp_ms, &mut self.out.buffer);
+                Ok(())
+            }
+            Encoding::Json => {
+                json::encode(
+                    Change::Set { key: entry.key, value: entry.value },
+                    timestamp_ms,
+                    &mut self.out.buffer,
+                );
+                self.out.flush_if_full()
+            }
         }
-        if self.entries == 0 {
-            self.flush()?;
-            self.buffer.resize(BATCH_HEADER_BYTES, 0);
+    }
+
+    /// Adds a record, which has the LSN after the one before it, the first the LSN after the mark.
+    pub(super) fn push_record(&mut self, change: Change<'_>, timestamp_ms: u64) -> Result<(), Error> {
+        self.last_timestamp_ms = self.last_timestamp_ms.max(timestamp_ms);
+        match &mut self.encoding {
+            Encoding::Binary(chain) => {
+                chain.open(BatchKind::Records, change.encoded_bytes(), &mut self.out, self.mark)?;
+                let start = self.out.buffer.len();
+                change.encode(&mut self.out.buffer);
+                set_timestamp(self.out.buffer.split_at_mut(start).1, self.last_timestamp_ms);
+                Ok(())
+            }
+            Encoding::Json => {
+                json::encode(change, self.last_timestamp_ms, &mut self.out.buffer);
+                self.out.flush_if_full()
+            }
         }
-        entry.encode(self.mark.last_timestamp_ms, &mut self.buffer);
-        self.entries += 1;
-        Ok(())
+    }
+
+    /// Completes what was added so far.
+    fn complete(&mut self) -> Result<(), Error> {
+        match &mut self.encoding {
+            Encoding::Binary(chain) => chain.close(&mut self.out, self.mark),
+            Encoding::Json => Ok(()),
+        }
     }
 
     /// Ends the entries.
     pub(super) fn end_entries(&mut self) -> Result<(), Error> {
-        if self.entries > 0 { self.end_block() } else { self.flush() }
+        self.complete()?;
+        self.out.flush()
     }
 
-    fn end_block(&mut self) -> Result<(), Error> {
-        let payload = self.buffer.split_at(BATCH_HEADER_BYTES).1;
-        let header = BatchHeader {
-            kind: BatchKind::Entries,
-            jumps: false,
-            epoch: self.mark.epoch,
-            payload_bytes: payload_len(payload.len())?,
-            records: std::mem::take(&mut self.entries),
-            first_lsn: Lsn::new(self.mark.last_lsn.get() + 1),
-            synced_lsn: self.mark.last_lsn,
-            previous_crc: self.previous_crc,
-            payload_crc: crc(self.crc_seed, payload),
-        };
-        let bytes = self.link(&header);
-        if let Some(room) = self.buffer.first_chunk_mut() {
-            *room = bytes;
-        }
-        self.flush()
-    }
-
-    /// The checksum of a batch's first bytes, for more of them to be added with [`crc`].
+    /// The start of a batch's checksum in this log, for its bytes to be added with [`crc`]; lines have none.
     pub(super) const fn crc_seed(&self) -> u32 {
-        self.crc_seed
+        match &self.encoding {
+            Encoding::Binary(chain) => chain.crc_seed,
+            Encoding::Json => 0,
+        }
     }
 
     /// Adds the header of another log's batch, made to fit in here; [`push`](Self::push) takes its payload.
     pub(super) fn push_header(&mut self, header: &BatchHeader, payload_crc: u32) -> Result<(), Error> {
-        let bytes = self.link(&BatchHeader { previous_crc: self.previous_crc, payload_crc, ..*header });
-        self.push(&bytes)
+        let Encoding::Binary(chain) = &mut self.encoding else {
+            return Err(Error::Internal("a batch was put into a log of lines"));
+        };
+        let bytes = chain.link(&BatchHeader { previous_crc: chain.previous_crc, payload_crc, ..*header });
+        self.out.push(&bytes)
     }
 
-    /// Adds bytes.
+    /// Adds bytes as they are in a log of the same format.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= BLOCK_BYTES { self.flush() } else { Ok(()) }
+        self.out.push(bytes)
     }
 
     /// Has the file system keep room behind the seal that comes next.
     pub(super) fn reserve(&mut self, bytes: u64) -> Result<(), Error> {
-        self.flush()?;
-        let len_bytes = bytes + BATCH_HEADER_BYTES as u64;
-        match self.file.reserve(self.offset, len_bytes) {
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                let zeros = vec![0; usize::try_from(len_bytes).unwrap_or(usize::MAX)];
-                let written = write_all_at(&*self.file, &zeros, self.offset);
-                written.map_err(|error| self.io_error("write to", error))?;
-                self.zeroed_end = self.zeroed_end.max(self.offset + len_bytes);
-            }
-            reserved => reserved.map_err(|error| self.io_error("reserve room for", error))?,
+        self.complete()?;
+        self.out.reserve(bytes + BATCH_HEADER_BYTES as u64)
+    }
+
+    /// Puts zeros behind what there is, where the format has them, and syncs all.
+    pub(super) fn zero_ahead(&mut self) -> Result<(), Error> {
+        self.complete()?;
+        match self.format() {
+            LogFormat::Binary => self.out.zero_ahead(),
+            LogFormat::Json => self.out.sync(),
         }
-        self.reserved_end = self.offset + len_bytes;
+    }
+
+    /// Ends the log at `last_lsn`: syncs it, and adds the seal that says so, where the format has them.
+    pub(super) fn seal(&mut self, last_lsn: Lsn) -> Result<(), Error> {
+        self.complete()?;
+        match &mut self.encoding {
+            Encoding::Binary(chain) => {
+                let (epoch, previous_crc) = (self.mark.epoch, chain.previous_crc);
+                let bytes =
+                    chain.link(&BatchHeader::seal(false, epoch, last_lsn, previous_crc, chain.crc_seed));
+                self.out.push(&bytes)?;
+            }
+            // An empty file would be a new log, of any format.
+            Encoding::Json if self.out.len_bytes() == 0 => {
+                self.push_record(Change::Clear, self.last_timestamp_ms)?;
+            }
+            Encoding::Json => {}
+        }
+        self.out.sync()
+    }
+
+    /// Syncs more at one go from now on.
+    pub(super) const fn hurry(&mut self) {
+        self.out.hurry();
+    }
+
+    /// Bytes so far.
+    pub(super) fn len_bytes(&self) -> u64 {
+        self.out.len_bytes()
+    }
+
+    /// Memory that it takes, in bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.out.memory_bytes()
+    }
+
+    pub(super) fn file(&self) -> &Arc<dyn LogFile> {
+        self.out.file()
+    }
+
+    /// Where the log goes on behind the seal.
+    pub(super) fn end(&self) -> LogEnd {
+        let (crc_seed, previous_crc) = match &self.encoding {
+            Encoding::Binary(chain) => (chain.crc_seed, chain.previous_crc),
+            Encoding::Json => (0, 0),
+        };
+        LogEnd {
+            file: Arc::clone(self.out.file()),
+            format: self.format(),
+            offset: self.out.offset(),
+            zeroed_end: self.out.zeroed_end(),
+            reserved_end: self.out.reserved_end(),
+            crc_seed,
+            previous_crc,
+        }
+    }
+}
+
+impl Chain {
+    /// Makes sure that something of `bytes` can be added to a batch of this kind, and counts it.
+    fn open(&mut self, kind: BatchKind, bytes: usize, out: &mut Output, mark: Mark) -> Result<(), Error> {
+        let is_full = out.buffer.len() + bytes > BLOCK_BYTES;
+        if self.open.is_some_and(|(open, _)| open != kind || is_full) {
+            self.close(out, mark)?;
+        }
+        if self.open.is_none() {
+            out.flush()?;
+            out.buffer.resize(BATCH_HEADER_BYTES, 0);
+        }
+        let (_, records) = self.open.unwrap_or((kind, 0));
+        self.open = Some((kind, records + 1));
         Ok(())
     }
 
-    /// Adds the seal behind `last_lsn` that says that everything before was synced, and makes it true.
-    pub(super) fn seal(&mut self, last_lsn: Lsn) -> Result<(), Error> {
-        let seal = BatchHeader::seal(false, self.mark.epoch, last_lsn, self.previous_crc, self.crc_seed);
-        let bytes = self.link(&seal);
-        self.push(&bytes)?;
-        self.sync()
+    /// Completes the open batch.
+    fn close(&mut self, out: &mut Output, mark: Mark) -> Result<(), Error> {
+        let Some((kind, records)) = self.open.take() else { return Ok(()) };
+        let payload = out.buffer.split_at(BATCH_HEADER_BYTES).1;
+        let payload_bytes = u32::try_from(payload.len());
+        let header = BatchHeader {
+            kind,
+            jumps: false,
+            epoch: mark.epoch,
+            payload_bytes: payload_bytes.map_err(|_| Error::Internal("a block passed 4 GiB"))?,
+            records,
+            first_lsn: Lsn::new(self.next_lsn),
+            synced_lsn: mark.last_lsn,
+            previous_crc: self.previous_crc,
+            payload_crc: crc(self.crc_seed, payload),
+        };
+        if kind == BatchKind::Records {
+            self.next_lsn += u64::from(records);
+        }
+        let bytes = self.link(&header);
+        if let Some(room) = out.buffer.first_chunk_mut() {
+            *room = bytes;
+        }
+        out.flush()
     }
 
     /// The header's bytes; what comes next names it.
@@ -169,79 +282,10 @@ impl Successor {
         self.previous_crc = header_crc;
         bytes
     }
-
-    /// Puts zeros behind what there is, and syncs all: what is added to it next is overwriting, and syncs fast.
-    pub(super) fn zero_ahead(&mut self) -> Result<(), Error> {
-        self.flush()?;
-        let zeros = zeros_ahead(self.offset);
-        let written = write_all_at(&*self.file, zeros, self.offset);
-        written.map_err(|error| self.io_error("write to", error))?;
-        self.zeroed_end = self.offset + zeros.len() as u64;
-        self.sync()
-    }
-
-    pub(super) fn sync(&mut self) -> Result<(), Error> {
-        self.flush()?;
-        self.sync_file()
-    }
-
-    fn sync_file(&mut self) -> Result<(), Error> {
-        self.file.sync().map_err(|error| self.io_error("sync", error))?;
-        self.synced_end = self.offset;
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), Error> {
-        let written = write_all_at(&*self.file, &self.buffer, self.offset);
-        written.map_err(|error| self.io_error("write to", error))?;
-        self.offset += self.buffer.len() as u64;
-        self.buffer.clear();
-        self.buffer.shrink_to(MAX_KEPT_BUFFER_BYTES);
-        if self.offset - self.synced_end >= self.sync_step_bytes { self.sync_file() } else { Ok(()) }
-    }
-
-    /// Syncs more at one go from now on.
-    pub(super) const fn hurry(&mut self) {
-        self.sync_step_bytes = HURRIED_SYNC_STEP_BYTES;
-    }
-
-    /// Bytes so far.
-    pub(super) fn len_bytes(&self) -> u64 {
-        self.offset + self.buffer.len() as u64
-    }
-
-    /// Memory that it takes, in bytes.
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.buffer.capacity()
-    }
-
-    pub(super) fn file(&self) -> &Arc<dyn LogFile> {
-        &self.file
-    }
-
-    /// Where the log goes on behind the seal.
-    pub(super) fn end(&self) -> LogEnd {
-        LogEnd {
-            file: Arc::clone(&self.file),
-            offset: self.offset,
-            zeroed_end: self.zeroed_end.max(self.offset),
-            reserved_end: self.reserved_end,
-            crc_seed: self.crc_seed,
-            previous_crc: self.previous_crc,
-        }
-    }
-
-    fn io_error(&self, action: &'static str, source: io::Error) -> Error {
-        Error::Io { action, path: self.path.clone(), source: Arc::new(source) }
-    }
 }
 
 /// What the file of a compacted log has around its entries and batches.
 pub(crate) const fn compacted_overhead_bytes(entry_bytes: u64) -> u64 {
     let blocks = entry_bytes / BLOCK_BYTES as u64 + 1;
     FILE_HEADER_BYTES as u64 + (blocks + 1) * BATCH_HEADER_BYTES as u64
-}
-
-fn payload_len(bytes: usize) -> Result<u32, Error> {
-    u32::try_from(bytes).map_err(|_| Error::Internal("a block of entries passed 4 GiB"))
 }

@@ -52,7 +52,7 @@ fn a_large_log_is_converted_in_several_batches() {
     store.close().unwrap();
     drop(store);
     fixture.log(Access::Write).convert(LogFormat::Binary).unwrap();
-    assert_eq!(batch_offsets(&fixture).len(), 2);
+    assert_eq!(batch_offsets(&fixture).len(), 4);
     let expected: Vec<_> = (b'a'..).zip(values).map(|(key, value)| (vec![key], value)).collect();
     assert_eq!(fixture.state(), expected);
 }

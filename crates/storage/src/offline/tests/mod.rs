@@ -79,7 +79,7 @@ impl Fixture {
 }
 
 fn open_store(path: &Path, format: LogFormat) -> DurableStore {
-    DurableStore::open(path, Options { log_format: format, ..Options::default() }).unwrap()
+    DurableStore::open(path, Options { log_format: Some(format), ..Options::default() }).unwrap()
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {

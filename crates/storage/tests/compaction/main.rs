@@ -1,7 +1,9 @@
 //! What a compaction keeps, what it gives back, and what it does when something fails.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod lines;
 #[expect(dead_code, reason = "other tests need more of it")]
+#[path = "../support"]
 mod support {
     pub(crate) mod faults;
     pub(crate) mod hooked;
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustvault_storage::{DurableStore, Error, Op, Options, Store, SyncPolicy};
+use rustvault_storage::{DurableStore, Error, LogFormat, Op, Options, Store, SyncPolicy};
 use support::faults::Faults;
 
 type State = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -41,6 +43,13 @@ impl Folder {
 fn by_hand() -> Options {
     let mut options = Options::default();
     options.compact_min_bytes = u64::MAX;
+    options
+}
+
+/// The same, and the log is to have this format.
+fn by_hand_as(format: LogFormat) -> Options {
+    let mut options = by_hand();
+    options.log_format = Some(format);
     options
 }
 
@@ -207,11 +216,18 @@ fn golden_state() -> State {
 
 /// Writers of their own keys, beside compactions; each knows what its keys must hold.
 async fn writes_survive_compactions(policy: SyncPolicy) {
+    writes_survive_conversions(policy, LogFormat::Binary, LogFormat::Binary).await;
+}
+
+/// The same; the first of the compactions gives the log another format.
+async fn writes_survive_conversions(policy: SyncPolicy, from: LogFormat, to: LogFormat) {
     let folder = Folder::new();
-    let mut options = by_hand();
+    let store = DurableStore::open(folder.log(), by_hand_as(from)).unwrap();
+    fill(&store, 3000, b"as it was").await;
+    drop(store);
+    let mut options = by_hand_as(to);
     options.sync_policy = policy;
     let store = DurableStore::open(folder.log(), options).unwrap();
-    fill(&store, 3000, b"as it was").await;
     let is_over = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> =
         (0..4).map(|writer| tokio::spawn(write_until(store.clone(), writer, Arc::clone(&is_over)))).collect();
@@ -219,6 +235,7 @@ async fn writes_survive_compactions(policy: SyncPolicy) {
         store.compact().await.unwrap();
     }
     is_over.store(true, Ordering::Relaxed);
+    assert_eq!(store.stats().await.unwrap().log_format, to);
     let mut expected: State =
         (0..3000).map(|key| (format!("key:{key}").into_bytes(), b"as it was".to_vec())).collect();
     for writer in writers {
