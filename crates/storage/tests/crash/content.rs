@@ -4,6 +4,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::workload::LOG;
+
 /// What a disk writes at one go: after a crash such a piece is whole, old or new.
 pub(crate) const SECTOR_BYTES: usize = 512;
 
@@ -23,15 +25,44 @@ pub(crate) struct Content {
     pub(crate) len: u64,
 }
 
-/// What a disk holds after a crash: the files by their names.
+/// What a disk holds after a crash.
 #[derive(Clone, Default)]
-pub(crate) struct Image(pub(crate) Vec<(PathBuf, Content)>);
+pub(crate) struct Image {
+    /// The files by their names.
+    pub(crate) files: Vec<(PathBuf, Content)>,
+    /// Of some file a sector was lost, and a later one was not.
+    pub(crate) has_hole: bool,
+}
 
 impl Image {
+    /// Whether the log is one of JSON lines.
+    pub(crate) fn is_of_lines(&self) -> bool {
+        self.begins_with(b'{')
+    }
+
+    /// Whether the log is a binary one.
+    pub(crate) fn is_binary(&self) -> bool {
+        self.begins_with(b'R')
+    }
+
+    fn begins_with(&self, byte: u8) -> bool {
+        let log = self.files.iter().find(|(name, _)| name == Path::new(LOG));
+        let mut first = [0];
+        log.is_some_and(|(_, log)| log.read_at(&mut first, 0) == 1 && first == [byte])
+    }
+
+    /// The same, but the log ends at `len`.
+    pub(crate) fn cut(&self, len: u64) -> Self {
+        let mut image = self.clone();
+        let log = image.files.iter_mut().find(|(name, _)| name == Path::new(LOG));
+        log.unwrap().1.set_len(len);
+        image
+    }
+
     /// The same for the same names with the same content, and in practice only for those.
     pub(crate) fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        for (name, content) in &self.0 {
+        for (name, content) in &self.files {
             (name, content.len).hash(&mut hasher);
             let sectors = content.sectors.iter().enumerate();
             for (index, sector) in sectors.filter_map(|(index, sector)| Some((index, sector.as_ref()?))) {
@@ -45,7 +76,7 @@ impl Image {
     pub(crate) fn keep(&self) -> PathBuf {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("crash-{:016x}", self.digest()));
         std::fs::create_dir_all(&folder).unwrap();
-        for (name, content) in &self.0 {
+        for (name, content) in &self.files {
             let mut bytes = vec![0; content.len as usize];
             content.read_at(&mut bytes, 0);
             std::fs::write(folder.join(name), bytes).unwrap();

@@ -60,8 +60,8 @@ pub(crate) struct CrashStates<'a> {
 
 impl Disk {
     pub(crate) fn of(image: &Image) -> Self {
-        let files = image.0.iter().map(|(_, content)| File::of(content)).collect();
-        let names = image.0.iter().enumerate();
+        let files = image.files.iter().map(|(_, content)| File::of(content)).collect();
+        let names = image.files.iter().enumerate();
         let names = names.map(|(node, (name, _))| (name.clone(), History::of(Some(node)))).collect();
         Self { files, names, operations: 0 }
     }
@@ -196,16 +196,30 @@ impl CrashStates<'_> {
     }
 
     fn image(&self, picks: &[usize]) -> Image {
-        let picks = || self.slots.iter().map(|slot| &slot.what).zip(picks.iter().copied());
+        let picked = || self.slots.iter().map(|slot| &slot.what).zip(picks.iter().copied());
         let mut names: BTreeMap<_, _> =
             self.disk.names.iter().map(|(name, history)| (name, history.0[0].1)).collect();
-        for (what, pick) in picks() {
+        for (what, pick) in picked() {
             if let What::Name(name) = what {
                 names.insert(name, self.disk.names[name].0[pick].1);
             }
         }
         let named = names.into_iter().filter_map(|(name, node)| Some((name.clone(), node?)));
-        Image(named.map(|(name, node)| (name, self.content(node, picks()))).collect())
+        let files = named.map(|(name, node)| (name, self.content(node, picked()))).collect();
+        Image { files, has_hole: self.has_hole(picks) }
+    }
+
+    /// Whether of some file the newest version of a sector has not arrived, but something of a later sector.
+    fn has_hole(&self, picks: &[usize]) -> bool {
+        let mut losing = None;
+        self.slots.iter().zip(picks).any(|(slot, &pick)| {
+            let What::Sector(node, _) = slot.what else { return false };
+            let is_behind_a_loss = losing == Some(node) && pick > 0;
+            if pick + 1 < slot.versions {
+                losing = Some(node);
+            }
+            is_behind_a_loss
+        })
     }
 
     fn content<'p>(&self, node: Node, picks: impl Iterator<Item = (&'p What, usize)>) -> Content {
@@ -250,7 +264,7 @@ mod tests {
     }
 
     fn sectors(image: &Image, name: &str) -> Option<Vec<u8>> {
-        let (_, content) = image.0.iter().find(|(path, _)| path == Path::new(name))?;
+        let (_, content) = image.files.iter().find(|(path, _)| path == Path::new(name))?;
         let first_of = |sector| {
             let mut first = [0];
             content.read_at(&mut first, sector * 512);
@@ -304,5 +318,20 @@ mod tests {
         file.set_len(512).unwrap();
         let states: Vec<_> = crash_states(&fs).into_iter().map(|[log, _]| log.unwrap()).collect();
         assert_eq!(states, [&[1][..], &[1, 0], &[1, 1]]);
+    }
+
+    #[test]
+    fn a_sector_that_is_lost_before_one_that_is_not_is_a_hole() {
+        let fs = SimFileSystem::default();
+        let file = fs.create(Path::new("log")).unwrap();
+        fs.sync_parent(Path::new("log")).unwrap();
+        file.write_at(&[1; 1024], 0).unwrap();
+        let mut disk = Disk::of(&Image::default());
+        fs.take_recorded().iter().for_each(|step| disk.apply(&step.operation));
+        let states = disk.crash_states();
+        let images = (0..states.count_below(1000).unwrap()).map(|n| states.nth(n));
+        for image in images.filter(|image| image.files[0].1.len == 1024) {
+            assert_eq!(image.has_hole, sectors(&image, "log") == some(&[0, 1]));
+        }
     }
 }

@@ -4,11 +4,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use fastrand::Rng;
-use rustvault_storage::Lsn;
+use rustvault_storage::{Error, Lsn};
 
 use crate::content::Image;
 use crate::disk::{CrashStates, Disk};
-use crate::oracle::{Found, Oracle};
+use crate::oracle::{Found, Oracle, refused};
 use crate::sim::Operation;
 use crate::workload::{LOG, Session};
 
@@ -29,6 +29,8 @@ pub(crate) struct Counts {
     /// Operations after which every possible state was looked at.
     pub(crate) exhausted: usize,
     pub(crate) torn: usize,
+    /// Images of logs of lines that were refused, as they may be.
+    pub(crate) refused: usize,
     pub(crate) sessions: usize,
 }
 
@@ -130,45 +132,68 @@ impl<'a> Explorer<'a> {
             None => self.recover(operations, image, allowed)?,
         };
         self.seen.insert(digest, state);
-        if self.number(state, allowed).is_some() {
+        self.check_state(state, image, allowed)
+    }
+
+    fn check_state(&self, state: u64, image: &Image, allowed: &Range<usize>) -> Result<(), String> {
+        if self.number(state, image, allowed).is_some() {
             return Ok(());
         }
-        let number = self.number(state, &(0..self.session.states()));
+        let number = self.number(state, image, &(0..self.session.states()));
         let ends = &self.batch_ends;
         Err(format!("it holds state {number:?}, allowed are {allowed:?} where a batch ends: {ends:?}"))
     }
 
-    /// The number of the state with this digest.
-    fn number(&self, state: u64, allowed: &Range<usize>) -> Option<usize> {
-        let is_this =
-            |number: &usize| self.session.digest(*number) == state && self.batch_ends.contains(number);
-        allowed.clone().rfind(is_this)
+    /// The number of the state with this digest, at which a log like that of the image may end.
+    fn number(&self, state: u64, image: &Image, allowed: &Range<usize>) -> Option<usize> {
+        let may_end = |number: &usize| image.is_of_lines() || self.batch_ends.contains(number);
+        allowed.clone().rfind(|number| self.session.digest(*number) == state && may_end(number))
     }
 
     /// Recovers an image that was not seen before, in all the ways that recovery may go.
     fn recover(&mut self, operations: usize, image: &Image, allowed: &Range<usize>) -> Result<u64, String> {
-        let found = self.oracle.recover(image)?;
+        let found = match self.oracle.recover(image) {
+            Ok(found) => found,
+            Err(error) => return self.before_damage(image, error),
+        };
         if self.rng.u8(..RECOVERY_CRASHED) == 0 {
-            let left = self.oracle.crash_recovery(image, &found, self.rng)?;
+            let (left, again) = self.oracle.crash_recovery(image, &found, self.rng)?;
+            self.check_state(again.digest(), &left, allowed)?;
             self.counts.recovery_states.insert(left.digest());
         }
         if self.rng.u8(..WRITTEN_TO) == 0 {
-            self.oracle.write_and_crash(image, self.session.highest_lsn(operations), self.rng)?;
+            let highest = if image.is_binary() { self.session.highest_lsn(operations) } else { Lsn::ZERO };
+            self.oracle.write_and_crash(image, highest, self.rng)?;
         }
         self.note_torn(operations, image, &found, allowed);
         Ok(found.digest())
     }
 
+    /// The state before the damage that a log of lines is refused for: all that has to be there stands before it.
+    fn before_damage(&mut self, image: &Image, error: Error) -> Result<u64, String> {
+        let sound_bytes = match error {
+            Error::Corrupted { offset, .. } if image.is_of_lines() => offset,
+            // Of the very first lines the first sector was lost.
+            Error::NotALog { .. } if self.session.has_lines() => 0,
+            error => return Err(refused(error)),
+        };
+        if !image.has_hole {
+            return Err(refused(error));
+        }
+        self.counts.refused += 1;
+        Ok(self.oracle.recover(&image.cut(sound_bytes)).map_err(refused)?.digest())
+    }
+
     fn left(&self, operations: usize, image: Image) -> Left {
         let state = self.seen[&image.digest()];
-        let number = self.number(state, &(0..self.session.states())).unwrap();
+        let number = self.number(state, &image, &(0..self.session.states())).unwrap();
         Left { image, number, operations }
     }
 
     fn note_torn(&mut self, operations: usize, image: &Image, found: &Found, allowed: &Range<usize>) {
         if found.torn_bytes > 0 {
             self.counts.torn += 1;
-            if let Some(number) = self.number(found.digest(), allowed) {
+            if let Some(number) = self.number(found.digest(), image, allowed) {
                 self.torn = Some(Left { image: image.clone(), number, operations });
             }
         }

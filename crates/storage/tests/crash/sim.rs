@@ -69,7 +69,7 @@ impl SimFileSystem {
     pub(crate) fn of(image: &Image) -> Self {
         let fs = Self::default();
         let mut disk = fs.disk();
-        for (node, (name, content)) in image.0.iter().enumerate() {
+        for (node, (name, content)) in image.files.iter().enumerate() {
             disk.nodes.push(content.clone());
             disk.names.insert(name.clone(), node);
         }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use fastrand::Rng;
-use rustvault_storage::{DurableStore, Lsn, Op, Options, Store, Submission, SyncPolicy};
+use rustvault_storage::{DurableStore, LogFormat, Lsn, Op, Options, Store, Submission, SyncPolicy};
 
 use crate::content::Image;
 use crate::sim::{Operation, Recorded, SimFileSystem};
@@ -31,12 +31,12 @@ pub(crate) struct Session {
     /// The disk that the store was opened on.
     pub(crate) base: Image,
     pub(crate) recorded: Vec<Recorded>,
-    /// What the store held when it was opened, and after each command.
+    /// What the store held when it was opened, and after each record.
     states: Vec<State>,
     digests: Vec<u64>,
-    /// The last LSN of each command; 0 for the state at the start.
+    /// The LSN of each record; 0 for the state at the start.
     lsns: Vec<Lsn>,
-    /// How many operations there were when each command was given to the store.
+    /// How many operations there were when the command of each record was given to the store.
     given_after: Vec<usize>,
     /// After how many operations a wait for a command ended.
     waited: Vec<(usize, Lsn)>,
@@ -44,7 +44,9 @@ pub(crate) struct Session {
     acknowledged: Lsn,
     /// The highest LSN that was ever given before this session.
     highest_before: Lsn,
-    policy: SyncPolicy,
+    options: Options,
+    /// Whether the log is one of lines at some time of its life.
+    has_lines: bool,
 }
 
 /// How a session ends.
@@ -60,12 +62,13 @@ impl Session {
         base: Image,
         state: State,
         highest_before: Lsn,
-        policy: SyncPolicy,
+        options: Options,
+        has_lines: bool,
         ending: Ending,
         rng: &mut Rng,
     ) -> Self {
         let fs = SimFileSystem::of(&base);
-        let store = DurableStore::open_on(Arc::new(fs.clone()), LOG, options(policy)).unwrap();
+        let store = DurableStore::open_on(Arc::new(fs.clone()), LOG, options.clone()).unwrap();
         fs.watch(&store);
         let mut session = Self {
             base,
@@ -77,14 +80,20 @@ impl Session {
             waited: Vec::new(),
             acknowledged: Lsn::ZERO,
             highest_before,
-            policy,
+            options,
+            has_lines,
         };
-        let compact_after = rng.usize(2..8);
+        let (compacted, goes_on_meanwhile) = (rng.usize(2..8), rng.bool());
         for group in 0..rng.usize(8..14) {
             // Some groups are not waited for: the next ones overtake their acknowledgement.
-            session.run_group(&store, &fs, rng.usize(1..5), rng.u8(..3) > 0, rng).await;
-            if group == compact_after {
-                store.compact().await.unwrap();
+            let running = session.run_group(&store, &fs, rng.usize(1..5), rng.u8(..3) > 0, rng);
+            if group == compacted && goes_on_meanwhile {
+                tokio::join!(store.compact(), running).0.unwrap();
+            } else {
+                running.await;
+                if group == compacted {
+                    store.compact().await.unwrap();
+                }
             }
         }
         if ending == Ending::Close {
@@ -108,17 +117,20 @@ impl Session {
         let mut submissions = Vec::new();
         for _ in 0..commands {
             let state = &self.states[self.states.len() - 1];
-            let command = Command::random(state, self.states.len(), rng);
-            let mut after = state.clone();
-            command.apply(&mut after);
-            self.given_after.push(fs.operations());
-            let (lsn, submission) = command.submit(store).await;
+            let command = Command::random(state, self.states.len(), self.has_lines, rng);
+            let records = command.records(state);
+            let given_after = fs.operations();
+            let (last_lsn, submission) = command.submit(store).await;
             submissions.push(submission);
             let highest = self.highest_before.max(self.lsns[self.lsns.len() - 1]);
-            assert!(lsn > highest, "LSN {lsn} was given, although {highest} was given before");
-            self.lsns.push(lsn);
-            self.digests.push(digest(&after));
-            self.states.push(after);
+            let first_lsn = last_lsn.get() + 1 - records.len() as u64;
+            assert!(first_lsn > highest.get(), "LSN {first_lsn} was given, although {highest} was before");
+            for (lsn, after) in (first_lsn..).zip(records) {
+                self.given_after.push(given_after);
+                self.lsns.push(Lsn::new(lsn));
+                self.digests.push(digest(&after));
+                self.states.push(after);
+            }
         }
         // By the log's thread, or by this one; there an unfinished batch may meet the next group.
         if rng.bool() {
@@ -148,7 +160,12 @@ impl Session {
 
     /// Whether every reply promises that its write survives a power loss.
     pub(crate) fn promises_power_loss(&self) -> bool {
-        self.policy == SyncPolicy::Always
+        self.options.sync_policy == SyncPolicy::Always
+    }
+
+    /// Whether the log is one of lines at some time of its life.
+    pub(crate) const fn has_lines(&self) -> bool {
+        self.has_lines
     }
 
     /// The highest LSN that may have been given before a crash after the first `operations`.
@@ -156,7 +173,7 @@ impl Session {
         self.lsns[self.allowed(operations, Lsn::ZERO).end - 1].max(self.highest_before)
     }
 
-    /// The states, by number, that end a batch.
+    /// The states, by number, that end a batch in a binary log.
     pub(crate) fn batch_ends(&self) -> BTreeSet<usize> {
         let mut ends = BTreeSet::new();
         // A write may end inside a batch header, at the end of a sector: then the next one has the rest.
@@ -188,26 +205,32 @@ impl Session {
     }
 }
 
-/// How a batch of records begins (docs/wal-format.md).
-const BATCH_START: &[u8] = b"RVB\xf1\x01";
+/// How a batch begins (docs/wal-format.md).
+const BATCH_START: &[u8] = b"RVB\xf1";
+
+/// The kinds of batches behind which a log may end, which follows: records, a seal.
+const KINDS: [u8; 2] = [1, 2];
 
 /// What of a batch header tells its LSNs.
 const BATCH_HEAD_BYTES: usize = 28;
 
-/// The last LSN of the batch that begins like this, if one does.
+/// The last LSN up to the batch that begins like this, if one does.
 fn end_of_batch(head: &[u8]) -> Option<Lsn> {
     let records = u32::from_le_bytes(head.get(16..20)?.try_into().unwrap());
     let first_lsn = u64::from_le_bytes(head.get(20..BATCH_HEAD_BYTES)?.try_into().unwrap());
-    head.starts_with(BATCH_START).then(|| Lsn::new(first_lsn + u64::from(records) - 1))
+    let is_batch = head.starts_with(BATCH_START) && KINDS.contains(&head[BATCH_START.len()]);
+    is_batch.then(|| Lsn::new(first_lsn + u64::from(records) - 1))
 }
 
 impl Command {
     /// The `number`th command, on a store with this state. It always changes something.
-    fn random(state: &State, number: usize, rng: &mut Rng) -> Self {
+    ///
+    /// In what order the keys of a `DeleteMany` go is not known: `in_order` there is none.
+    fn random(state: &State, number: usize, in_order: bool, rng: &mut Rng) -> Self {
         let some_key = |rng: &mut Rng| state.keys().nth(rng.usize(..state.len())).unwrap().clone();
         match rng.u8(..100) {
             0..15 if !state.is_empty() => Self::Delete(some_key(rng)),
-            15..20 if !state.is_empty() => {
+            15..20 if !state.is_empty() && !in_order => {
                 Self::DeleteMany((0..3).map(|_| some_key(rng)).collect::<BTreeSet<_>>().into_iter().collect())
             }
             20..22 if !state.is_empty() => Self::Clear,
@@ -216,14 +239,29 @@ impl Command {
         }
     }
 
-    fn apply(&self, state: &mut State) {
+    /// What a store of this state holds after each record of the command.
+    fn records(&self, before: &State) -> Vec<State> {
+        let mut state = before.clone();
         match self {
             Self::Set(key, value) => drop(state.insert(key.clone(), value.clone())),
             Self::Delete(key) => drop(state.remove(key)),
-            Self::SetMany(pairs) => state.extend(pairs.iter().cloned()),
-            Self::DeleteMany(keys) => state.retain(|key, _| !keys.contains(key)),
+            Self::SetMany(pairs) => {
+                let after = |(key, value): &(Vec<u8>, Vec<u8>)| {
+                    state.insert(key.clone(), value.clone());
+                    state.clone()
+                };
+                return pairs.iter().map(after).collect();
+            }
+            Self::DeleteMany(keys) => {
+                let after = |key| {
+                    state.remove(key);
+                    state.clone()
+                };
+                return keys.iter().map(after).collect();
+            }
             Self::Clear => state.clear(),
         }
+        vec![state]
     }
 
     /// Gives the command to the store; returns the LSN of its last record.
@@ -273,9 +311,10 @@ fn value(number: usize, rng: &mut Rng) -> Vec<u8> {
     value
 }
 
-pub(crate) fn options(policy: SyncPolicy) -> Options {
+pub(crate) fn options(policy: SyncPolicy, format: Option<LogFormat>) -> Options {
     let mut options = Options::default();
     options.sync_policy = policy;
+    options.log_format = format;
     options
 }
 
