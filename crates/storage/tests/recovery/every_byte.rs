@@ -171,7 +171,11 @@ impl History {
 
 /// Calls `body` with everything in `cases`, or with a part of it unless `RUSTVAULT_SOAK` asks for all; tells
 /// with how many, and adds up what it says.
-fn sum_of(cases: Range<usize>, every: usize, body: impl Fn(usize) -> usize + Sync) -> (usize, usize) {
+pub(crate) fn sum_of(
+    cases: Range<usize>,
+    every: usize,
+    body: impl Fn(usize) -> usize + Sync,
+) -> (usize, usize) {
     let every = if std::env::var_os("RUSTVAULT_SOAK").is_some() { 1 } else { every };
     let sum = AtomicUsize::new(0);
     let sample: Vec<_> = cases.step_by(every).collect();
@@ -229,7 +233,7 @@ fn no_flipped_bit_gives_a_wrong_value_and_none_of_a_sealed_log_goes_unnoticed() 
     }
 }
 
-fn sectors(log: &[u8]) -> Vec<Range<usize>> {
+pub(crate) fn sectors(log: &[u8]) -> Vec<Range<usize>> {
     (0..log.len()).step_by(SECTOR_BYTES).map(|start| start..(start + SECTOR_BYTES).min(log.len())).collect()
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use rustvault_storage::{DurableStore, Error, Op, Options, Store, SyncPolicy};
+use rustvault_storage::{DurableStore, Error, LogFormat, Op, Options, Store, SyncPolicy};
 
 use super::support::hooked::{Call, Hooked, Operation, WHOLE};
 use super::support::memory::{Crash, LOG, MemoryDisk};
@@ -48,6 +48,8 @@ enum Start {
 /// A way to fail and what it happens to, at the operation `nth` of those that can fail so.
 #[derive(Clone, Copy)]
 struct Case {
+    /// The log is one of JSON lines, becomes a binary one, and one of lines again.
+    has_lines: bool,
     start: Start,
     policy: SyncPolicy,
     fault: Fault,
@@ -57,8 +59,9 @@ struct Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { start, policy, fault, lasting, nth } = self;
-        write!(f, "{start:?} log, fsync {policy}, {fault:?} {lasting:?} at operation {nth}")
+        let Self { has_lines, start, policy, fault, lasting, nth } = self;
+        let lines = if *has_lines { " with lines" } else { "" };
+        write!(f, "{start:?} log{lines}, fsync {policy}, {fault:?} {lasting:?} at operation {nth}")
     }
 }
 
@@ -149,10 +152,14 @@ enum Step {
     Reopen,
 }
 
+/// What the store is told about the log's format each time that it is opened, and again from the start.
+const FORMATS: [Option<LogFormat>; 4] =
+    [Some(LogFormat::Json), None, Some(LogFormat::Binary), Some(LogFormat::Json)];
+
 /// What every case goes through.
-fn workload() -> Vec<Step> {
+fn workload(has_lines: bool) -> Vec<Step> {
     let value = |byte, len| vec![byte; len];
-    vec![
+    let mut steps = vec![
         Step::Set(b"a", value(1, 10)),
         Step::Set(b"b", value(2, 600)),
         Step::SetMany(&[b"c", b"d", b"e"], value(3, 100)),
@@ -173,7 +180,12 @@ fn workload() -> Vec<Step> {
         Step::Delete(b"nobody"),
         Step::Set(b"b", value(8, 300)),
         Step::Reopen,
-    ]
+    ];
+    if has_lines {
+        // The way back.
+        steps.extend([Step::Compact, Step::SetMany(&[b"a", b"b"], value(0, 700)), Step::Reopen]);
+    }
+    steps
 }
 
 impl Step {
@@ -203,6 +215,16 @@ impl Step {
     }
 }
 
+/// A step, or what a crash may leave of it in a log of lines: of several keys the first few.
+fn parts_of(step: &Step) -> Vec<Step> {
+    match step {
+        Step::SetMany(keys, value) => {
+            (1..=keys.len()).map(|some| Step::SetMany(&keys[..some], value.clone())).collect()
+        }
+        step => vec![step.clone()],
+    }
+}
+
 async fn submit(store: &DurableStore, op: Op<'_>) -> Result<(), Error> {
     let mut replies = Vec::new();
     store.submit(&[op], usize::MAX, &mut replies).await;
@@ -217,6 +239,8 @@ struct World {
     disk: MemoryDisk,
     injector: Arc<Injector>,
     store: Option<DurableStore>,
+    /// How often it was opened.
+    openings: usize,
     /// One state, or two when the outcome of a write is unknown.
     possible: Vec<State>,
 }
@@ -225,13 +249,13 @@ impl World {
     fn new(case: Case) -> Self {
         let disk = match case.start {
             Start::Blank => MemoryDisk::default(),
-            Start::Torn => MemoryDisk::of(&torn_log()),
+            Start::Torn => MemoryDisk::of(&torn_log(case.has_lines)),
             Start::Sealed => MemoryDisk::of(&sealed_log()),
         };
         let possible = vec![state_of(&disk.after(Crash::Kill))];
         let injector =
             Arc::new(Injector { case, disk: disk.clone(), seen: AtomicUsize::new(0), hit: Mutex::default() });
-        Self { case, disk, injector, store: None, possible }
+        Self { case, disk, injector, store: None, openings: 0, possible }
     }
 
     fn take(&mut self, step: &Step) {
@@ -251,9 +275,13 @@ impl World {
                 self.check_cause(&error);
                 let again = run(store.set(b"refused", b""));
                 assert!(matches!(again, Err(Error::Poisoned { .. })), "{step:?}, then {again:?}");
-                let mut applied = self.possible.clone();
-                applied.iter_mut().for_each(|state| step.apply_to(state));
-                self.possible.extend(applied);
+                let before = self.possible.clone();
+                let parts = if self.case.has_lines { parts_of(step) } else { vec![step.clone()] };
+                for part in parts {
+                    let mut applied = before.clone();
+                    applied.iter_mut().for_each(|state| part.apply_to(state));
+                    self.possible.extend(applied);
+                }
                 self.check_what_crashes_leave();
                 self.reopen();
             }
@@ -277,9 +305,12 @@ impl World {
             self.check_cause(&error);
         }
         self.check_what_crashes_leave();
+        let format = FORMATS[self.openings % FORMATS.len()];
+        self.openings += 1;
         for _ in 0..2 {
             let mut options = Options::default();
             options.sync_policy = self.case.policy;
+            options.log_format = format.filter(|_| self.case.has_lines);
             let injector = Arc::clone(&self.injector);
             let fs = Hooked::new(self.disk.clone(), move |operation| injector.before(operation));
             match DurableStore::open_on(Arc::new(fs), LOG, options) {
@@ -352,9 +383,11 @@ fn sealed_log() -> Vec<u8> {
     disk.bytes()
 }
 
-fn torn_log() -> Vec<u8> {
+fn torn_log(is_of_lines: bool) -> Vec<u8> {
     let disk = MemoryDisk::default();
-    let store = open(&disk).unwrap();
+    let mut options = Options::default();
+    options.log_format = is_of_lines.then_some(LogFormat::Json);
+    let store = DurableStore::open_on(Arc::new(disk.clone()), LOG, options).unwrap();
     run(async {
         store.set(b"a", b"from before").await.unwrap();
         store.set(b"x", &[9; 900]).await.unwrap();
@@ -368,7 +401,7 @@ fn torn_log() -> Vec<u8> {
 fn hit(case: Case) -> Option<String> {
     let mut world = World::new(case);
     world.reopen();
-    for step in workload() {
+    for step in workload(case.has_lines) {
         world.take(&step);
     }
     drop(world.store.take());
@@ -377,7 +410,7 @@ fn hit(case: Case) -> Option<String> {
     let found = world.check_possible(&healthy, "on a healthy disk");
     if case.fault.is_harmless() || hit.is_none() {
         let mut all = state_of(&World::new(case).disk);
-        workload().iter().for_each(|step| step.apply_to(&mut all));
+        workload(case.has_lines).iter().for_each(|step| step.apply_to(&mut all));
         assert!(found == all, "everything is carried out: {}", brief(&found));
     }
     hit
@@ -406,8 +439,9 @@ fn no_fault_at_any_call_loses_or_invents_a_write() {
         for lasting in [Lasting::Once, Lasting::ForEver] {
             for policy in [SyncPolicy::Always, SyncPolicy::Never] {
                 for start in [Start::Blank, Start::Torn, Start::Sealed] {
-                    cases.push(Case { start, policy, fault, lasting, nth: 0 });
+                    cases.push(Case { has_lines: false, start, policy, fault, lasting, nth: 0 });
                 }
+                cases.push(Case { has_lines: true, start: Start::Torn, policy, fault, lasting, nth: 0 });
             }
         }
     }

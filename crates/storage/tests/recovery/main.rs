@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod every_byte;
+mod every_byte_of_lines;
 mod every_fault;
 mod reopen;
 #[path = "../support"]
