@@ -3,9 +3,9 @@
 //! It is a trait so that a test can put a faulty one in its place: one that holds a sync back, loses
 //! what was not synced, or fails at the Nth call.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +13,11 @@ use rustix::fs::FallocateFlags;
 
 /// What disks write at one go, in bytes: a crash leaves such a piece whole, old or new.
 pub(crate) const SECTOR_BYTES: u64 = 512;
+
+/// Modes of files, and parts of them.
+const OWNER_ALONE: u32 = 0o600;
+const GROUP: u32 = 0o070;
+const ALL_PERMISSIONS: u32 = 0o777;
 
 /// Opens files and changes directories.
 pub trait FileSystem: Send + Sync {
@@ -41,9 +46,12 @@ pub trait FileSystem: Send + Sync {
 
     /// Makes an empty file at `path`, in the place of the regular file that may be there.
     ///
+    /// It gets the mode and, as far as the process may give it, the owner of the file at `like`; nobody may
+    /// read it who may not read that one.
+    ///
     /// # Errors
     /// What the system says; also when `path` names something else than a regular file.
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>>;
+    fn create(&self, path: &Path, like: &Path) -> io::Result<Arc<dyn LogFile>>;
 
     /// Gives the file at `from` the name `to`, in the place of the file that has it.
     ///
@@ -155,7 +163,7 @@ impl FileSystem for OsFileSystem {
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
-        open_regular(path, false)
+        Ok(Arc::new(OsFile(open_regular(&mut OpenOptions::new(), path)?)))
     }
 
     fn open_existing(&self, path: &Path, access: Access) -> io::Result<Arc<dyn LogFile>> {
@@ -167,8 +175,15 @@ impl FileSystem for OsFileSystem {
         Ok(Arc::new(OsFile(file)))
     }
 
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
-        open_regular(path, true)
+    fn create(&self, path: &Path, like: &Path) -> io::Result<Arc<dyn LogFile>> {
+        let like = std::fs::metadata(like)?;
+        // Until its mode is set it is nobody else's.
+        let file = open_regular(OpenOptions::new().truncate(true).mode(OWNER_ALONE), path)?;
+        let mode = if has_owner_of(&file, &like)? { like.mode() } else { like.mode() & !GROUP };
+        file.set_permissions(Permissions::from_mode(mode & ALL_PERMISSIONS))?;
+        // Of a file's content alone a later sync may leave this out.
+        file.sync_all()?;
+        Ok(Arc::new(OsFile(file)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -202,12 +217,26 @@ fn parent_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn open_regular(path: &Path, truncate: bool) -> io::Result<Arc<dyn LogFile>> {
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(truncate).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(not_a_regular_file());
+fn open_regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.read(true).write(true).create(true).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(not_a_regular_file()) }
+}
+
+/// Gives the file the owner and group of another one; whether it has that group now.
+fn has_owner_of(file: &File, like: &Metadata) -> io::Result<bool> {
+    let (uid, gid) = (like.uid(), like.gid());
+    let is = file.metadata()?;
+    if (is.uid(), is.gid()) == (uid, gid) {
+        return Ok(true);
     }
-    Ok(Arc::new(OsFile(file)))
+    let is_refused = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    match fchown(file, Some(uid), Some(gid)) {
+        Err(error) if is_refused(&error) => match fchown(file, None, Some(gid)) {
+            Err(error) if is_refused(&error) => Ok(false),
+            of_group => of_group.map(|()| true),
+        },
+        of_both => of_both.map(|()| true),
+    }
 }
 
 fn not_a_regular_file() -> io::Error {

@@ -27,8 +27,8 @@ impl FileSystem for SlowDisk {
         Ok(Arc::new(SlowFile { file: OsFileSystem.open(path)?, was_slow: AtomicBool::new(false) }))
     }
 
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
-        OsFileSystem.create(path)
+    fn create(&self, path: &Path, like: &Path) -> io::Result<Arc<dyn LogFile>> {
+        OsFileSystem.create(path, like)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -144,7 +144,7 @@ impl OfflineLog {
     }
 
     fn keep(&self, cut: &Cut, path: &Path) -> io::Result<()> {
-        let kept = self.fs.create(path)?;
+        let kept = self.fs.create(path, &self.log.target)?;
         copy(&*self.log.file, cut.offset, cut.bytes, &*kept)?;
         kept.sync()?;
         self.fs.sync_parent(path)

@@ -121,7 +121,7 @@ impl Location {
 
     /// Makes the successor's file, locked.
     pub(super) fn create(&self) -> Result<Arc<dyn LogFile>, Error> {
-        let file = self.fs.create(&self.successor);
+        let file = self.fs.create(&self.successor, &self.log);
         let file = file.map_err(|error| io_error("create", &self.successor, error))?;
         // Whoever opens the log after it was renamed must find it locked.
         match file.try_lock().map_err(|error| io_error("lock", &self.successor, error))? {

@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn what_is_synced_stays_and_of_the_rest_any_part_arrives() {
         let fs = SimFileSystem::default();
-        let file = fs.create(Path::new("log")).unwrap();
+        let file = fs.create(Path::new("log"), Path::new("log")).unwrap();
         file.write_at(&[1; 1024], 0).unwrap();
         file.sync().unwrap();
         fs.sync_parent(Path::new("log")).unwrap();
@@ -292,10 +292,10 @@ mod tests {
     #[test]
     fn names_and_contents_arrive_apart() {
         let fs = SimFileSystem::default();
-        let log = fs.create(Path::new("log")).unwrap();
+        let log = fs.create(Path::new("log"), Path::new("log")).unwrap();
         log.write_at(&[1], 0).unwrap();
         log.sync().unwrap();
-        let new = fs.create(Path::new("new")).unwrap();
+        let new = fs.create(Path::new("new"), Path::new("log")).unwrap();
         fs.sync_parent(Path::new("log")).unwrap();
         new.write_at(&[2], 0).unwrap();
         fs.rename(Path::new("new"), Path::new("log")).unwrap();
@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn an_unsynced_cut_may_be_undone() {
         let fs = SimFileSystem::default();
-        let file = fs.create(Path::new("log")).unwrap();
+        let file = fs.create(Path::new("log"), Path::new("log")).unwrap();
         file.write_at(&[1; 1024], 0).unwrap();
         file.sync().unwrap();
         fs.sync_parent(Path::new("log")).unwrap();

@@ -129,10 +129,10 @@ impl FileSystem for SimFileSystem {
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
         let node = self.disk().names.get(path).copied();
-        node.map_or_else(|| self.create(path), |node| Ok(self.file(node)))
+        node.map_or_else(|| self.create(path, path), |node| Ok(self.file(node)))
     }
 
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
+    fn create(&self, path: &Path, _: &Path) -> io::Result<Arc<dyn LogFile>> {
         let node = self.record(|disk| {
             disk.nodes.push(Content::default());
             let node = disk.nodes.len() - 1;

@@ -86,9 +86,9 @@ impl<F: FileSystem> FileSystem for Hooked<F> {
         Ok(self.hooked(path, self.inner.open(path)?))
     }
 
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
+    fn create(&self, path: &Path, like: &Path) -> io::Result<Arc<dyn LogFile>> {
         self.ask(path, Call::Create)?;
-        Ok(self.hooked(path, self.inner.create(path)?))
+        Ok(self.hooked(path, self.inner.create(path, like)?))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

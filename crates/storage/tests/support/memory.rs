@@ -118,7 +118,7 @@ impl FileSystem for MemoryDisk {
         Ok(Arc::new(OpenFile { disk: self.clone(), file }))
     }
 
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
+    fn create(&self, path: &Path, _: &Path) -> io::Result<Arc<dyn LogFile>> {
         self.names.lock().unwrap().now.insert(path.to_owned(), MemoryFile::default());
         self.open(path)
     }

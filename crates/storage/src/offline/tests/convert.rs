@@ -30,6 +30,21 @@ fn converting_to_the_same_format_changes_nothing() {
 }
 
 #[test]
+fn what_is_written_beside_a_log_or_in_its_place_has_its_mode() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    let mode_of = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+    let fixture = Fixture::written(LogFormat::Binary);
+    fs::set_permissions(&fixture.path, fs::Permissions::from_mode(0o600)).unwrap();
+    fixture.damage(|bytes| bytes[500] ^= 1);
+    assert_eq!(mode_of(&fixture.repair().keep_in.unwrap()), 0o600);
+    for format in [LogFormat::Json, LogFormat::Binary] {
+        fixture.log(Access::Write).convert(format).unwrap();
+        assert_eq!(mode_of(&fixture.path), 0o600);
+    }
+}
+
+#[test]
 fn a_damaged_log_is_not_converted() {
     let fixture = Fixture::written(LogFormat::Binary);
     fixture.damage(|bytes| bytes[500] ^= 1);

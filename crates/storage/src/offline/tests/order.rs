@@ -53,9 +53,9 @@ impl FileSystem for Recorder {
         OsFileSystem.open_existing(path, access).map(|file| self.file(path, file))
     }
 
-    fn create(&self, path: &Path) -> std::io::Result<Arc<dyn LogFile>> {
+    fn create(&self, path: &Path, like: &Path) -> std::io::Result<Arc<dyn LogFile>> {
         self.note("create", &name(path));
-        OsFileSystem.create(path).map(|file| self.file(path, file))
+        OsFileSystem.create(path, like).map(|file| self.file(path, file))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
