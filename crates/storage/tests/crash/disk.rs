@@ -100,6 +100,12 @@ impl Disk {
         })
     }
 
+    /// Whether a crash may leave one file or another under `name`.
+    pub(crate) fn is_replacing(&self, name: &str) -> bool {
+        let files = self.names.get(&PathBuf::from(name)).into_iter().flat_map(|history| &history.0);
+        files.filter(|(_, node)| node.is_some()).count() > 1
+    }
+
     /// What a crash could leave now.
     pub(crate) fn crash_states(&self) -> CrashStates<'_> {
         let mut slots = Vec::new();
@@ -323,7 +329,7 @@ mod tests {
     #[test]
     fn a_sector_that_is_lost_before_one_that_is_not_is_a_hole() {
         let fs = SimFileSystem::default();
-        let file = fs.create(Path::new("log")).unwrap();
+        let file = fs.create(Path::new("log"), Path::new("log")).unwrap();
         fs.sync_parent(Path::new("log")).unwrap();
         file.write_at(&[1; 1024], 0).unwrap();
         let mut disk = Disk::of(&Image::default());

@@ -32,6 +32,15 @@ pub(crate) struct Counts {
     /// Images of logs of lines that were refused, as they may be.
     pub(crate) refused: usize,
     pub(crate) sessions: usize,
+    pub(crate) compactions: usize,
+    /// Operations after which it was open which file a crash leaves as the log.
+    pub(crate) replacing: usize,
+    /// How often zeros were put ahead of a log's end.
+    pub(crate) extensions: usize,
+    /// Sessions on a log that was there before.
+    pub(crate) reopenings: usize,
+    /// Those of them whose log had a torn tail.
+    pub(crate) reopened_torn: usize,
 }
 
 /// A crash state that a log may go on from.
@@ -91,14 +100,24 @@ impl<'a> Explorer<'a> {
                     self.synced = self.synced.max(recorded.acknowledged);
                 }
             }
+            self.counts.replacing += usize::from(disk.is_replacing(LOG));
             self.crash(operations, &disk.crash_states(), most);
         }
-        self.counts.sessions += 1;
-        self.counts.operations += self.session.recorded.len();
-        self.counts.states.extend(self.seen.keys());
+        self.count();
         let last = self.session.recorded.len();
         let left = self.left(last, disk.crash_states().newest());
         (self.torn, left)
+    }
+
+    fn count(&mut self) {
+        let (session, counts) = (self.session, &mut *self.counts);
+        counts.sessions += 1;
+        counts.operations += session.recorded.len();
+        counts.compactions += session.compactions;
+        counts.extensions += session.recorded.iter().filter(|recorded| recorded.is_extension()).count();
+        counts.reopenings += usize::from(!session.base.files.is_empty());
+        counts.reopened_torn += usize::from(session.began_torn);
+        counts.states.extend(self.seen.keys());
     }
 
     fn crash(&mut self, operations: usize, states: &CrashStates<'_>, most: usize) {

@@ -96,20 +96,25 @@ fn explore(policy: SyncPolicy, formats: Formats, states: usize) {
         life(&oracle, formats, &mut Rng::with_seed(seed), &mut counts);
         seed += 1;
     }
-    let what = if formats == ALL_BINARY { "" } else { ", with lines" };
-    let report = format!(
-        "{policy}{what}: {} distinct disk images after a crash, {} with a torn tail, {} refused, and {} after a \
-         crash of recovery; {} operations in {} sessions, all crashed at, {} of them in every possible way; {:.1?}",
-        counts.states.len(),
-        counts.torn,
-        counts.refused,
-        counts.recovery_states.difference(&counts.states).count(),
-        counts.operations,
-        counts.sessions,
-        counts.exhausted,
-        began.elapsed(),
-    );
-    writeln!(std::io::stderr(), "{report}").unwrap();
+    let what = if formats == ALL_BINARY { policy.to_string() } else { format!("{policy}, with lines") };
+    writeln!(std::io::stderr(), "{}", report(&what, &counts, began.elapsed())).unwrap();
+    assert!(counts.compactions >= 3 && counts.replacing > 0, "compactions were crashed at");
+    assert!(counts.reopenings >= 2 && counts.reopened_torn > 0, "logs were reopened, with a torn tail too");
+    assert!(counts.extensions > 0, "zeros were put ahead of the log's end");
+}
+
+fn report(what: &str, counts: &Counts, elapsed: Duration) -> String {
+    let Counts { torn, refused, operations, sessions, exhausted, extensions, .. } = counts;
+    let Counts { compactions, replacing, reopenings, reopened_torn, .. } = counts;
+    let states = counts.states.len();
+    let recovery_states = counts.recovery_states.difference(&counts.states).count();
+    format!(
+        "{what}: {states} distinct disk images after a crash, {torn} with a torn tail, {refused} refused, and \
+         {recovery_states} after a crash of recovery; {operations} operations in {sessions} sessions, all crashed \
+         at, {exhausted} of them in every possible way; in them {extensions} extensions by zeros, {compactions} \
+         compactions ({replacing} crashes while two files were the log), {reopenings} reopenings \
+         ({reopened_torn} with a torn tail); {elapsed:.1?}"
+    )
 }
 
 /// A log from its making on: a torn tail, a clean stop, a crash of the process, another torn tail.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use rustvault_storage::fs::{FileSystem, Lock, LogFile};
 use rustvault_storage::{DurableStore, Lsn, Store};
+use tokio::sync::Notify;
 
 use crate::content::{Content, Image, SECTOR_BYTES, SectorRef};
 
@@ -53,6 +54,19 @@ struct Shared {
     disk: Mutex<Disk>,
     /// Whose promises are recorded.
     watched: Mutex<Option<DurableStore>>,
+    is_creation_held: Mutex<bool>,
+    creation_released: Condvar,
+    creation_begun: Notify,
+}
+
+/// Holds back the making of files while it lives.
+pub(crate) struct Gate<'a>(&'a SimFileSystem);
+
+impl Drop for Gate<'_> {
+    fn drop(&mut self) {
+        *self.0.0.is_creation_held.lock().unwrap() = false;
+        self.0.0.creation_released.notify_all();
+    }
 }
 
 #[derive(Default)]
@@ -85,6 +99,25 @@ impl SimFileSystem {
     /// Lets go of the store.
     pub(crate) fn unwatch(&self) {
         drop(self.0.watched.lock().unwrap().take());
+    }
+
+    /// Whoever makes a file waits from now on until the gate is dropped.
+    pub(crate) fn hold_creation(&self) -> Gate<'_> {
+        *self.0.is_creation_held.lock().unwrap() = true;
+        Gate(self)
+    }
+
+    /// Ends once somebody waits to make a file.
+    pub(crate) async fn creation_begun(&self) {
+        self.0.creation_begun.notified().await;
+    }
+
+    fn wait_for_creation(&self) {
+        let held = self.0.is_creation_held.lock().unwrap();
+        if *held {
+            self.0.creation_begun.notify_one();
+            drop(self.0.creation_released.wait_while(held, |held| *held).unwrap());
+        }
     }
 
     /// How many operations there were so far.
@@ -122,6 +155,18 @@ impl SimFileSystem {
     }
 }
 
+impl Recorded {
+    /// Whether zeros were put behind the end of a file, for later writes to overwrite.
+    pub(crate) fn is_extension(&self) -> bool {
+        match &self.operation {
+            Operation::Change { sizes, head, .. } => {
+                !sizes.is_empty() && !head.is_empty() && head.iter().all(|&byte| byte == 0)
+            }
+            _ => false,
+        }
+    }
+}
+
 impl FileSystem for SimFileSystem {
     fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
         Ok(path.to_owned())
@@ -133,6 +178,7 @@ impl FileSystem for SimFileSystem {
     }
 
     fn create(&self, path: &Path, _: &Path) -> io::Result<Arc<dyn LogFile>> {
+        self.wait_for_creation();
         let node = self.record(|disk| {
             disk.nodes.push(Content::default());
             let node = disk.nodes.len() - 1;

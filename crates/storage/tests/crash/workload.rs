@@ -47,6 +47,10 @@ pub(crate) struct Session {
     options: Options,
     /// Whether the log is one of lines at some time of its life.
     has_lines: bool,
+    /// How often the log was compacted.
+    pub(crate) compactions: usize,
+    /// Whether the log that the store was opened on had a torn tail.
+    pub(crate) began_torn: bool,
 }
 
 /// How a session ends.
@@ -82,18 +86,14 @@ impl Session {
             highest_before,
             options,
             has_lines,
+            compactions: 0,
+            began_torn: store.recovery().torn_bytes_dropped > 0,
         };
-        let (compacted, goes_on_meanwhile) = (rng.usize(2..8), rng.bool());
+        let compact_after = rng.usize(2..8);
         for group in 0..rng.usize(8..14) {
-            // Some groups are not waited for: the next ones overtake their acknowledgement.
-            let running = session.run_group(&store, &fs, rng.usize(1..5), rng.u8(..3) > 0, rng);
-            if group == compacted && goes_on_meanwhile {
-                tokio::join!(store.compact(), running).0.unwrap();
-            } else {
-                running.await;
-                if group == compacted {
-                    store.compact().await.unwrap();
-                }
+            session.run_group(&store, &fs, rng).await;
+            if group == compact_after {
+                session.compact(&store, &fs, rng).await;
             }
         }
         if ending == Ending::Close {
@@ -105,17 +105,56 @@ impl Session {
         session
     }
 
-    async fn run_group(
+    /// Compacts the log: while nothing else happens, beside writes, or over some that are not written yet.
+    async fn compact(&mut self, store: &DurableStore, fs: &SimFileSystem, rng: &mut Rng) {
+        match rng.u8(..4) {
+            0 => store.compact().await.unwrap(),
+            1 => {
+                let submissions = self.submit_group(store, fs, rng).await;
+                store.compact().await.unwrap();
+                drop(submissions);
+            }
+            _ => {
+                let gate = fs.hold_creation();
+                let beside = async {
+                    // What comes now is newer than the entries that the compaction takes.
+                    fs.creation_begun().await;
+                    self.run_group(store, fs, rng).await;
+                    self.run_group(store, fs, rng).await;
+                    drop(gate);
+                    self.run_group(store, fs, rng).await;
+                };
+                let (compacted, ()) = tokio::join!(store.compact(), beside);
+                compacted.unwrap();
+            }
+        }
+        self.compactions += 1;
+    }
+
+    /// Some groups are not waited for: the next ones overtake their acknowledgement.
+    async fn run_group(&mut self, store: &DurableStore, fs: &SimFileSystem, rng: &mut Rng) {
+        let mut submissions = self.submit_group(store, fs, rng).await;
+        // By the log's thread, or by this one; there an unfinished batch may meet the next group.
+        if rng.bool() {
+            submissions.drain(..).for_each(Submission::commit_here);
+        }
+        drop(submissions);
+        if rng.u8(..3) > 0 {
+            let lsn = self.lsns[self.lsns.len() - 1];
+            store.wait(lsn).await.unwrap();
+            self.waited.push((fs.operations(), lsn));
+        }
+    }
+
+    /// Gives some commands to the store, which become one batch once what is returned is dropped.
+    async fn submit_group<'s>(
         &mut self,
-        store: &DurableStore,
+        store: &'s DurableStore,
         fs: &SimFileSystem,
-        commands: usize,
-        waits: bool,
         rng: &mut Rng,
-    ) {
-        // Held back, so that the commands of a group become one batch.
+    ) -> Vec<Submission<'s>> {
         let mut submissions = Vec::new();
-        for _ in 0..commands {
+        for _ in 0..rng.usize(1..5) {
             let state = &self.states[self.states.len() - 1];
             let command = Command::random(state, self.states.len(), self.has_lines, rng);
             let records = command.records(state);
@@ -132,16 +171,7 @@ impl Session {
                 self.states.push(after);
             }
         }
-        // By the log's thread, or by this one; there an unfinished batch may meet the next group.
-        if rng.bool() {
-            submissions.drain(..).for_each(Submission::commit_here);
-        }
-        drop(submissions);
-        if waits {
-            let lsn = self.lsns[self.lsns.len() - 1];
-            store.wait(lsn).await.unwrap();
-            self.waited.push((fs.operations(), lsn));
-        }
+        submissions
     }
 
     /// The states, by number, that a power loss after the first `operations` may leave, given that replies
