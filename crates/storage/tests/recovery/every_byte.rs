@@ -6,14 +6,12 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustvault_storage::{DurableStore, Error, Store};
+use rustvault_storage::Error;
 
+use super::history::{BATCH_HEADER_BYTES, Batch, FILE_HEADER_BYTES, History};
 use super::support::memory::MemoryDisk;
 use super::{State, in_parallel, open, run, state};
 
-const LOG_BYTES: usize = 64 * 1024;
-const FILE_HEADER_BYTES: usize = 64;
-const BATCH_HEADER_BYTES: usize = 48;
 const SECTOR_BYTES: usize = 512;
 
 /// Without `RUSTVAULT_SOAK` every so manieth damage is tried. Of the bits that is one in every byte, each time
@@ -21,99 +19,6 @@ const SECTOR_BYTES: usize = 512;
 const EVERY_FLIP: usize = 7;
 const EVERY_CUT: usize = 5;
 const EVERY_PAIR: usize = 3;
-
-/// A log and its history.
-struct History {
-    log: Vec<u8>,
-    batches: Vec<Batch>,
-    /// The states after 0, 1, 2, … records.
-    states: Vec<State>,
-    /// What the log was earlier, newest last.
-    earlier: Vec<Vec<u8>>,
-    is_sealed: bool,
-}
-
-struct Batch {
-    range: Range<usize>,
-    /// Records up to and with this one.
-    records: usize,
-    /// How many records the header claims to be synced.
-    synced: usize,
-}
-
-/// A log of several epochs, one of which ended in a crash with a torn tail.
-fn history(is_sealed: bool) -> History {
-    let mut random = fastrand::Rng::with_seed(7);
-    let mut disk = MemoryDisk::default();
-    let mut store = open(&disk).unwrap();
-    let (mut states, mut earlier) = (vec![State::new()], Vec::new());
-    while disk.log().len() < LOG_BYTES - 2048 {
-        let number = states.len();
-        let state = write_something(&store, states.last().unwrap(), &mut random);
-        states.push(state);
-        earlier.push(disk.log());
-        if number.is_multiple_of(50) {
-            store.close().unwrap();
-            store = open(&disk).unwrap();
-        } else if number.is_multiple_of(70) {
-            // The last record is lost, and others are written where it was.
-            let log = disk.log();
-            disk = MemoryDisk::of(&log[..log.len() - 30]);
-            states.pop();
-            store = open(&disk).unwrap();
-        }
-    }
-    let state = write_something(&store, states.last().unwrap(), &mut random);
-    states.push(state);
-    let log = if is_sealed {
-        earlier.push(disk.log());
-        store.close().unwrap();
-        disk.bytes()
-    } else {
-        disk.log()
-    };
-    History { batches: batches(&log), log, states, earlier, is_sealed }
-}
-
-/// One record, whose value has no zero byte: such a sector would look like one that a crash lost.
-fn write_something(store: &DurableStore, before: &State, random: &mut fastrand::Rng) -> State {
-    let mut state = before.clone();
-    let key = vec![b'k', random.u8(1..40)];
-    let is_set = random.u8(..) > 60 || !state.contains_key(&key);
-    let value: Vec<u8> = (0..random.usize(1..700)).map(|_| random.u8(1..)).collect();
-    if is_set {
-        run(store.set(&key, &value)).unwrap();
-        state.insert(key, value);
-    } else {
-        run(store.delete(&key)).unwrap();
-        state.remove(&key);
-    }
-    state
-}
-
-fn batches(log: &[u8]) -> Vec<Batch> {
-    let number = |at: usize, len: usize| {
-        log[at..at + len].iter().rev().fold(0_u64, |number, &byte| number << 8 | u64::from(byte))
-    };
-    let mut batches: Vec<Batch> = Vec::new();
-    let (mut at, mut records) = (FILE_HEADER_BYTES, 0);
-    // Records and the LSNs of the first of them, because LSNs jump.
-    let mut first_lsns: Vec<(u64, usize)> = vec![(0, 0)];
-    while at < log.len() {
-        assert_eq!(log[at..at + 4], *b"RVB\xf1");
-        let end = at + BATCH_HEADER_BYTES + number(at + 12, 4) as usize;
-        let synced_lsn = number(at + 28, 8);
-        let before = first_lsns.iter().rev().find(|(lsn, _)| *lsn <= synced_lsn).unwrap().1;
-        let count = number(at + 16, 4) as usize;
-        if count > 0 {
-            first_lsns.push((number(at + 20, 8), records + count));
-        }
-        records += count;
-        batches.push(Batch { range: at..end, records, synced: before });
-        at = end;
-    }
-    batches
-}
 
 enum Verdict {
     Refused,
@@ -131,7 +36,11 @@ impl History {
                 assert!(disk.bytes() == damaged, "{touched:?}: a log that is refused is left as it is");
                 Verdict::Refused
             }
-            Ok(store) => Verdict::Opened(self.check_state(&run(state(&store)), touched)),
+            Ok(store) => {
+                let first = touched.iter().map(|range| range.start).min().unwrap();
+                assert!(damaged.is_empty() || first >= self.compacted_end, "{touched:?}: no crash does that");
+                Verdict::Opened(self.check_state(&run(state(&store)), touched))
+            }
         }
     }
 
@@ -185,20 +94,16 @@ pub(crate) fn sum_of(
     (sample.len(), sum.into_inner())
 }
 
-fn name(history: &History) -> &'static str {
-    if history.is_sealed { "a sealed log" } else { "a log as a crash leaves it" }
-}
-
 #[test]
 fn a_log_cut_at_any_byte_is_as_it_was_after_its_last_whole_batch() {
-    for history in [history(false), history(true)] {
+    for history in History::all() {
         let (cuts, refused) = sum_of(0..history.log.len(), EVERY_CUT, |len| {
             let cut_off = len..history.log.len();
             match history.judge(&history.log[..len], &[cut_off]) {
                 // Nothing at all is a new log.
                 Verdict::Opened(0) if len == 0 => 0,
                 Verdict::Refused => {
-                    assert!(len < FILE_HEADER_BYTES, "cut at {len}");
+                    assert!(len < FILE_HEADER_BYTES.max(history.compacted_end), "cut at {len}");
                     1
                 }
                 Verdict::Opened(_) => {
@@ -210,13 +115,13 @@ fn a_log_cut_at_any_byte_is_as_it_was_after_its_last_whole_batch() {
                 }
             }
         });
-        println!("every byte: {} cut at {cuts} places, {refused} refused", name(&history));
+        println!("every byte: {} cut at {cuts} places, {refused} refused", history.name());
     }
 }
 
 #[test]
 fn no_flipped_bit_gives_a_wrong_value_and_none_of_a_sealed_log_goes_unnoticed() {
-    for history in [history(false), history(true)] {
+    for history in History::all() {
         let (flips, refused) = sum_of(0..history.log.len() * 8, EVERY_FLIP, |bit| {
             let mut damaged = history.log.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
@@ -229,7 +134,7 @@ fn no_flipped_bit_gives_a_wrong_value_and_none_of_a_sealed_log_goes_unnoticed() 
                 }
             }
         });
-        println!("every byte: {} with {flips} single bits flipped, {refused} refused", name(&history));
+        println!("every byte: {} with {flips} single bits flipped, {refused} refused", history.name());
     }
 }
 
@@ -249,7 +154,7 @@ fn judge_replaced(history: &History, range: Range<usize>, bytes: &[u8]) -> usize
 
 #[test]
 fn zeroed_stale_and_duplicated_sectors_never_give_a_wrong_value() {
-    for history in [history(false), history(true)] {
+    for history in History::all() {
         let sectors = sectors(&history.log);
         let zeroed: usize = sectors
             .iter()
@@ -267,14 +172,14 @@ fn zeroed_stale_and_duplicated_sectors_never_give_a_wrong_value() {
         assert!(stale.len() > sectors.len(), "sectors grow, and are written again after a crash");
         println!(
             "every byte: {} with {zeroed} sectors zeroed, {duplicated} duplicated, {replaced} stale",
-            name(&history)
+            history.name()
         );
     }
 }
 
 /// Every content that a sector ever had, and that of another log at the same place.
 fn stale_sectors(history: &History) -> Vec<(Range<usize>, Vec<u8>)> {
-    let mut other = self::history(false).log;
+    let mut other = History::new(false, false).log;
     other.resize(history.log.len(), 0);
     let mut stale = Vec::new();
     for sector in sectors(&history.log) {
@@ -293,7 +198,7 @@ fn stale_sectors(history: &History) -> Vec<(Range<usize>, Vec<u8>)> {
 
 #[test]
 fn two_sectors_that_changed_places_never_give_a_wrong_value() {
-    for history in [history(false), history(true)] {
+    for history in History::all() {
         let sectors = sectors(&history.log);
         let whole = sectors.len() - 1;
         let (_, swapped) = sum_of(0..whole * whole, EVERY_PAIR, |pair| {
@@ -307,6 +212,6 @@ fn two_sectors_that_changed_places_never_give_a_wrong_value() {
             let verdict = history.judge(&damaged, &[one, two]);
             usize::from(matches!(verdict, Verdict::Refused))
         });
-        println!("every byte: {} with {swapped} pairs of sectors swapped, all refused", name(&history));
+        println!("every byte: {} with {swapped} pairs of sectors swapped, all refused", history.name());
     }
 }

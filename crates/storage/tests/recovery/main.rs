@@ -4,6 +4,7 @@
 mod every_byte;
 mod every_byte_of_lines;
 mod every_fault;
+mod history;
 mod reopen;
 #[path = "../support"]
 mod support {
