@@ -108,6 +108,17 @@ impl Error {
     pub const fn is_bad_log(&self) -> bool {
         matches!(self, Self::NotALog { .. } | Self::NewerFormat { .. } | Self::Corrupted { .. })
     }
+
+    /// Whether a file operation failed because there is no room on the disk.
+    pub(crate) fn is_no_space(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_no_space(source))
+    }
+}
+
+/// Whether the system says that there is no room: on the disk, for this user, or in a file.
+pub(crate) fn is_no_space(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 fn holder_name(pid: Option<u32>) -> String {

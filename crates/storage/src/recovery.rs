@@ -194,9 +194,10 @@ impl OpenLog {
         self.check("sync", self.file.sync())
     }
 
-    /// Seals what was recovered, under a new epoch.
+    /// How the log goes on: behind a seal of what was recovered, under a new epoch.
     ///
-    /// Unless the log was closed, writes may be lost without a trace: their LSNs are not given again.
+    /// Unless the log was closed, writes may be lost without a trace: their LSNs are not given again. Nothing
+    /// is written yet: the disk may be full, and what is in the log can be read all the same.
     pub(crate) fn begin_epoch(
         &self,
         header: &FileHeader,
@@ -209,15 +210,14 @@ impl OpenLog {
         let crc_seed = header.crc_seed();
         let last_lsn = Lsn::new(next_lsn.get() - 1);
         let seal = BatchHeader::seal(false, epoch, last_lsn, ending.previous_crc, crc_seed);
-        let (bytes, previous_crc) = BatchHeader { jumps: stride > 0, ..seal }.encode(crc_seed);
-        self.check("write to", write_all_at(&*self.file, &bytes, ending.offset))?;
-        self.check("sync", self.file.sync())?;
+        let (seal, previous_crc) = BatchHeader { jumps: stride > 0, ..seal }.encode(crc_seed);
         Ok(LogStart {
             path: self.path.clone(),
             file: Arc::clone(&self.file),
             policy,
             format: LogFormat::Binary,
-            offset: ending.offset + bytes.len() as u64,
+            offset: ending.offset,
+            opening_seal: Some(seal),
             file_bytes: self.len()?,
             epoch,
             crc_seed,
@@ -225,6 +225,13 @@ impl OpenLog {
             next_lsn,
             last_timestamp_ms: ending.last_timestamp_ms,
         })
+    }
+
+    /// Writes and syncs the seal that a log of this start begins with.
+    pub(crate) fn seal(&self, start: &LogStart) -> Result<(), Error> {
+        let seal = start.opening_seal.as_ref().map_or(&[][..], |seal| seal);
+        self.check("write to", write_all_at(&*self.file, seal, start.offset))?;
+        self.check("sync", self.file.sync())
     }
 
     pub(crate) fn len(&self) -> Result<u64, Error> {

@@ -288,7 +288,8 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// not depend on the future, and goes on when that is dropped. A store without a log has nothing to do.
     ///
     /// # Errors
-    /// [`Error::Io`]: it was abandoned, and the log is as it was; it is tried again by itself when it is due.
+    /// [`Error::DiskFull`], [`Error::Io`]: it was abandoned, and the log is as it was; it is tried again by
+    /// itself when it is due.
     /// [`Error::Poisoned`], [`Error::Closed`].
     fn compact(&self) -> impl Future<Output = Result<(), Error>> + Send;
 

@@ -1,10 +1,13 @@
 //! A full disk: what is refused, what goes on, and that writes come back by themselves.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support {
     pub(crate) mod hooked;
 }
 
-use std::io;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -71,12 +74,166 @@ async fn a_full_disk_refuses_writes_and_loses_nothing_until_there_is_space() {
     assert!(store.delete(&keys[1]).await.unwrap());
 
     room.store(100 * ROOM_BYTES, Ordering::SeqCst);
-    while let Err(error) = store.set(b"after", b"v").await {
-        assert!(matches!(error, Error::DiskFull), "{error}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    set_once_there_is_space(&store, b"after").await;
     store.close().unwrap();
     drop(store);
     let store = DurableStore::open(&path, Options::default()).unwrap();
     assert_eq!(store.count().await.unwrap(), taken as u64 - 2 + 1);
+}
+
+#[tokio::test]
+async fn a_log_opened_on_a_full_disk_is_read_and_takes_writes_once_there_is_space() {
+    for is_torn in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vault.log");
+        let before = log_without_room(&path, is_torn).await;
+        let bytes = std::fs::read(&path).unwrap();
+        let room = Arc::new(AtomicU64::new(bytes.len() as u64));
+        for _ in 0..2 {
+            let store = DurableStore::open_on(disk(&room), &path, Options::default()).unwrap();
+            assert!(store.stats().await.unwrap().is_disk_full);
+            assert_eq!(store.count().await.unwrap(), before);
+            assert_eq!(store.get(&key(0)).await.unwrap().as_deref(), Some(&b"value"[..]));
+            assert!(matches!(store.set(b"new", b"v").await, Err(Error::DiskFull)));
+            assert!(matches!(store.delete(&key(0)).await, Err(Error::DiskFull)));
+            store.close().unwrap();
+            assert!(std::fs::read(&path).unwrap() == bytes[..bytes.len() - if is_torn { TORN } else { 0 }]);
+        }
+        let store = DurableStore::open_on(disk(&room), &path, Options::default()).unwrap();
+        room.store(100 * ROOM_BYTES, Ordering::SeqCst);
+        set_once_there_is_space(&store, b"after").await;
+        drop(store);
+        let store = DurableStore::open(&path, Options::default()).unwrap();
+        assert_eq!(store.count().await.unwrap(), before + 1);
+    }
+}
+
+/// Bytes of a torn tail.
+const TORN: usize = 20;
+
+/// Makes a log of a few keys that ends where its file does; tells how many keys.
+async fn log_without_room(path: &Path, is_torn: bool) -> u64 {
+    let store = DurableStore::open(path, Options::default()).unwrap();
+    for number in 0..10 {
+        store.set(&key(number), b"value").await.unwrap();
+    }
+    store.close().unwrap();
+    if is_torn {
+        let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+        file.write_all(&[0xee; TORN]).unwrap();
+    }
+    10
+}
+
+/// Stores a key; until there is space, that is refused.
+async fn set_once_there_is_space(store: &DurableStore, key: &[u8]) {
+    while let Err(error) = store.set(key, b"v").await {
+        assert!(matches!(error, Error::DiskFull), "{error}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_compaction_frees_a_log_that_was_opened_on_a_full_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vault.log");
+    let before = log_without_room(&path, false).await;
+    let len = std::fs::metadata(&path).unwrap().len();
+    // The log's own file cannot grow; another one has room.
+    let fs = Hooked::new(OsFileSystem, {
+        let path = path.clone();
+        move |operation| match operation.call {
+            Call::Write { offset, len: bytes } if operation.path == path && offset + bytes as u64 > len => {
+                Err(io::ErrorKind::FileTooLarge.into())
+            }
+            _ => Ok(WHOLE),
+        }
+    });
+    let store = DurableStore::open_on(Arc::new(fs), &path, Options::default()).unwrap();
+    assert!(matches!(store.set(b"new", b"v").await, Err(Error::DiskFull)));
+    store.compact().await.unwrap();
+    set_once_there_is_space(&store, b"after").await;
+    drop(store);
+    let store = DurableStore::open(&path, Options::default()).unwrap();
+    assert_eq!(store.count().await.unwrap(), before + 1);
+}
+
+#[tokio::test]
+async fn a_compaction_without_room_says_that_the_disk_is_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vault.log");
+    let room = Arc::new(AtomicU64::new(ROOM_BYTES));
+    let store = DurableStore::open_on(disk(&room), &path, Options::default()).unwrap();
+    store.set(&key(0), b"v").await.unwrap();
+    room.store(10, Ordering::SeqCst);
+    assert!(matches!(store.compact().await, Err(Error::DiskFull)));
+    assert!(store.stats().await.unwrap().last_compaction_error.is_some());
+    assert_eq!(store.get(&key(0)).await.unwrap().as_deref(), Some(&b"v"[..]));
+}
+
+/// A file system of 1 MiB in memory, mounted as long as this lives.
+struct Tmpfs(tempfile::TempDir);
+
+impl Tmpfs {
+    /// `None`, which is told, where one cannot be mounted: that takes root.
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+            .arg(folder.path())
+            .stderr(Stdio::null())
+            .status();
+        if mount.is_ok_and(|status| status.success()) {
+            return Some(Self(folder));
+        }
+        println!("skipped: needs the right to mount a tmpfs");
+        None
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(self.0.path()).status();
+        assert!(unmounted.is_ok_and(|status| status.success()) || std::thread::panicking());
+    }
+}
+
+#[tokio::test]
+async fn a_log_on_a_full_tmpfs_is_opened_and_read_and_takes_writes_once_there_is_space() {
+    let Some(tmpfs) = Tmpfs::mount() else { return };
+    let path = tmpfs.0.path().join("vault.log");
+    let open = || DurableStore::open(&path, Options::default()).unwrap();
+    open().set(&key(0), b"value").await.unwrap();
+    end_with_a_page(&path).await;
+    let ballast = tmpfs.0.path().join("ballast");
+    let mut file = std::fs::File::create(&ballast).unwrap();
+    while file.write_all(&[1; PAGE_BYTES]).is_ok() {}
+
+    let store = open();
+    assert_eq!(store.get(&key(0)).await.unwrap().as_deref(), Some(&b"value"[..]));
+    assert!(matches!(store.set(b"new", b"v").await, Err(Error::DiskFull)));
+    assert!(matches!(store.compact().await, Err(Error::DiskFull)));
+    drop(file);
+    std::fs::remove_file(&ballast).unwrap();
+    set_once_there_is_space(&store, b"after").await;
+    drop(store);
+    assert_eq!(open().count().await.unwrap(), 3);
+}
+
+/// What a file takes room by.
+const PAGE_BYTES: usize = 4096;
+
+/// Has the log end where a page does, so that the next byte needs another one.
+async fn end_with_a_page(path: &Path) {
+    let len = || std::fs::metadata(path).unwrap().len() as usize;
+    // What a value of no bytes makes the log longer by; known after the first one.
+    let mut overhead = 0;
+    while !len().is_multiple_of(PAGE_BYTES) {
+        let before = len();
+        let value = vec![b'v'; (before + overhead).next_multiple_of(PAGE_BYTES) - before - overhead];
+        let store = DurableStore::open(path, Options::default()).unwrap();
+        store.set(b"filler", &value).await.unwrap();
+        store.close().unwrap();
+        overhead = len() - before - value.len();
+    }
 }

@@ -136,7 +136,8 @@ impl Worker {
                 }
             };
             let result = self.compact();
-            waiting.into_iter().for_each(|waiting| drop(waiting.send(result.clone())));
+            let told = result.map_err(|error| self.told(error));
+            waiting.into_iter().for_each(|waiting| drop(waiting.send(told.clone())));
             look_at = Some(Instant::now());
         }
     }
@@ -196,6 +197,14 @@ impl Worker {
             Err(error) => self.failed(error),
         }
         result.map(|_| ())
+    }
+
+    /// What is told to those who wait for a compaction that ended with `error`.
+    fn told(&self, error: Error) -> Error {
+        match self.log.check() {
+            Ok(()) if error.is_no_space() => Error::DiskFull,
+            _ => error,
+        }
     }
 
     fn succeeded(&mut self, summary: Summary, before_bytes: u64, elapsed: Duration) {

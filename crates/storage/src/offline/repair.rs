@@ -134,7 +134,7 @@ impl OfflineLog {
             End::Batches { header, sound } => {
                 self.log.mend(sound)?;
                 // The seal tells that LSNs are missing; a compacted log has to have one.
-                self.log.begin_epoch(header, sound, SyncPolicy::Always)?;
+                self.log.seal(&self.log.begin_epoch(header, sound, SyncPolicy::Always)?)?;
             }
             End::Lines(ending) => {
                 json::mend(&self.log, ending, self.len)?;

@@ -54,6 +54,7 @@ pub(super) fn recover_json(
         policy: options.sync_policy,
         format: LogFormat::Json,
         offset,
+        opening_seal: None,
         file_bytes: offset,
         // Should the log become a binary one: the first of those has 1.
         epoch: 1,

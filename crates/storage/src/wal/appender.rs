@@ -2,13 +2,14 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::batch::{BatchHeader, BatchKind};
+use super::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
 use super::format::crc;
 use super::group_commit::LogStart;
 use super::json;
 use super::source::LogSource;
 use super::successor::{LogEnd, Mark};
 use super::tail::Batch;
+use crate::error::is_no_space;
 use crate::fs::{LogFile, write_all_at, write_chunks_at};
 use crate::{Error, LogFormat, Lsn};
 
@@ -35,6 +36,8 @@ pub(super) struct Appender {
     file: Arc<dyn LogFile>,
     format: LogFormat,
     offset: u64,
+    /// See [`LogStart::opening_seal`].
+    opening_seal: Option<[u8; BATCH_HEADER_BYTES]>,
     /// From `offset` to here the file holds zeros; nothing lies behind.
     zeroed_end: u64,
     /// Up to here the file system keeps room for the file.
@@ -53,6 +56,7 @@ impl Appender {
             file: Arc::clone(&start.file),
             format: start.format,
             offset: start.offset,
+            opening_seal: start.opening_seal,
             zeroed_end: start.file_bytes.max(start.offset),
             reserved_end: start.offset,
             epoch: start.epoch,
@@ -66,6 +70,20 @@ impl Appender {
     /// Where the log ends, in bytes from the start of the file.
     pub(super) const fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Whether the epoch's first seal is still to be written: nothing else may be before it.
+    pub(super) const fn lacks_opening(&self) -> bool {
+        self.opening_seal.is_some()
+    }
+
+    /// Writes the epoch's first seal. What a failed try leaves of it the next one overwrites.
+    pub(super) fn write_opening(&mut self) -> io::Result<()> {
+        if let Some(seal) = self.opening_seal {
+            self.append(&seal)?;
+            self.opening_seal = None;
+        }
+        Ok(())
     }
 
     /// Writes a batch; nothing is synced yet.
@@ -125,7 +143,7 @@ impl Appender {
                     self.reserved_end += more;
                     break;
                 }
-                Err(error) if is_full(&error) => more /= 2,
+                Err(error) if is_no_space(&error) => more /= 2,
                 Err(error) if is_unsupported(&error) => {
                     self.reserve_by_zeros(self.reserved_end + more)?;
                     break;
@@ -162,6 +180,8 @@ impl Appender {
         self.format = format;
         (self.offset, self.zeroed_end, self.reserved_end) = (offset, zeroed_end, reserved_end);
         (self.crc_seed, self.previous_crc) = (crc_seed, previous_crc);
+        // That file has a seal of this epoch.
+        self.opening_seal = None;
         std::mem::replace(&mut self.file, file)
     }
 
@@ -218,7 +238,7 @@ impl Appender {
             let room = (end - self.zeroed_end).min(MAX_ZERO_STEP_BYTES as u64) as usize;
             match write_all_at(&*self.file, ZEROS.split_at(room).0, self.zeroed_end) {
                 Ok(()) => self.zeroed_end += room as u64,
-                Err(error) if is_full(&error) => break,
+                Err(error) if is_no_space(&error) => break,
                 Err(error) => return Err(error),
             }
         }
@@ -242,11 +262,6 @@ impl Appender {
 pub(super) fn zeros_ahead(log_bytes: u64) -> &'static [u8] {
     let step = (log_bytes as usize / 8).clamp(MIN_ZERO_STEP_BYTES, MAX_ZERO_STEP_BYTES);
     ZEROS.split_at(step).0
-}
-
-fn is_full(error: &io::Error) -> bool {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 fn is_unsupported(error: &io::Error) -> bool {

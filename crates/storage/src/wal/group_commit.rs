@@ -12,12 +12,14 @@ use tokio::sync::{Semaphore, SetOnce};
 
 use super::admission::MAX_WAITING_BYTES;
 use super::appender::{AppendError, Appender};
+use super::batch::BATCH_HEADER_BYTES;
 use super::rewrite::LogHandle;
 use super::space::Space;
 use super::syncer::Syncer;
 use super::tail::{Batch, Tail};
 use super::waiters::{Ticket, Waiters};
 use super::writer::Writer;
+use crate::error::is_no_space;
 use crate::fs::LogFile;
 use crate::store::Commit;
 use crate::{Error, LogFormat, Lsn, Stats, SyncPolicy};
@@ -36,6 +38,9 @@ pub(crate) struct LogStart {
     pub(crate) format: LogFormat,
     /// Where the next batch goes, in bytes from the start of the file.
     pub(crate) offset: u64,
+    /// The seal that begins the epoch: it is written there and synced before a record is admitted, as soon as
+    /// the disk has room for it.
+    pub(crate) opening_seal: Option<[u8; BATCH_HEADER_BYTES]>,
     /// The file's size; from `offset` on it holds zeros.
     pub(crate) file_bytes: u64,
     pub(crate) epoch: u32,
@@ -319,11 +324,29 @@ impl Shared {
     }
 
     fn reserve(&self, appender: &mut Appender, wanted_bytes: u64) -> Result<(), Error> {
+        if !self.open_epoch(appender)? {
+            self.space.set_reserved(appender.reserved_end(), true);
+            return Ok(());
+        }
         let least = self.space.end_wanted(wanted_bytes);
         let reserved = appender.reserve(least);
         let end = reserved.map_err(|error| self.io_error("reserve room for", error))?;
         self.space.set_reserved(end, end < least);
         Ok(())
+    }
+
+    /// Writes and syncs the seal that begins the epoch, unless that is done; `false`: there is no room for it.
+    fn open_epoch(&self, appender: &mut Appender) -> Result<bool, Error> {
+        if !appender.lacks_opening() {
+            return Ok(true);
+        }
+        match appender.write_opening() {
+            Err(error) if is_no_space(&error) => return Ok(false),
+            written => written.map_err(|error| self.io_error("write to", error))?,
+        }
+        self.sync()?;
+        self.space.used(appender.offset(), 0);
+        Ok(true)
     }
 
     /// Marks everything so far as complete and synced, which it makes it first, unless something new came.
@@ -338,7 +361,10 @@ impl Shared {
     /// Seals the log behind its last batch.
     pub(super) fn seal_for_good(&self) -> Result<(), Error> {
         let mut appender = self.appender.lock();
-        self.write_seal(&mut appender, true)?;
+        // Without its first seal the epoch has nothing, and the log is as it was opened.
+        if self.open_epoch(&mut appender)? {
+            self.write_seal(&mut appender, true)?;
+        }
         self.check_append(appender.trim())
     }
 
