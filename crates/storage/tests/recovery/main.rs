@@ -5,7 +5,9 @@ mod every_byte;
 mod every_byte_of_lines;
 mod every_fault;
 mod history;
+mod injector;
 mod reopen;
+mod steps;
 #[path = "../support"]
 mod support {
     pub(crate) mod hooked;
