@@ -98,11 +98,13 @@ impl Part {
 }
 
 impl Chain {
-    /// Whether a batch may come next.
+    /// Whether a batch was written behind the one before. If not, what was may be lost.
+    pub(super) const fn is_continued_by(&self, header: &BatchHeader) -> bool {
+        header.previous_crc == self.previous_crc
+    }
+
+    /// Whether a batch that was written behind the one before may be there. No crash makes one that may not.
     pub(super) fn check(&self, header: &BatchHeader) -> Result<(), &'static str> {
-        if header.previous_crc != self.previous_crc {
-            return Err("a batch does not continue the one before it");
-        }
         if header.epoch < self.epoch {
             return Err("a batch is of an earlier epoch than the one before it");
         }

@@ -92,21 +92,22 @@ impl<'a> Walk<'a> {
     fn check_header(&self, head: &[u8]) -> Result<(BatchHeader, u32), Stop> {
         let offset = self.place.offset;
         let damaged = |end, reason: &str| Stop::Damaged(Damage { offset, end, reason: reason.to_owned() });
+        let corrupted = |reason: String| Stop::Failed(ReadError::Corrupted { offset, reason });
         let head = head.split_at(head.len().min(BATCH_HEADER_BYTES)).0;
         if is_zero(head) && Window::new(self.file, self.len).is_zero_from(offset)? {
             return Err(Stop::End);
         }
         let (header, header_crc) = BatchHeader::decode(head, self.crc_seed).map_err(|error| match error {
-            BatchError::UnknownKind { kind, flags } => {
-                let reason = format!(
-                    "a batch of unknown kind {kind} with flags {flags:#04x}: a newer RustVault may read it"
-                );
-                Stop::Failed(ReadError::Corrupted { offset, reason })
-            }
+            BatchError::UnknownKind { kind, flags } => corrupted(format!(
+                "a batch of unknown kind {kind} with flags {flags:#04x}: a newer RustVault may read it"
+            )),
             BatchError::Damaged(reason) => damaged(offset + BATCH_HEADER_BYTES as u64, reason),
         })?;
         let end = offset + header.total_bytes();
-        self.place.chain.check(&header).map_err(|reason| damaged(end, reason))?;
+        if !self.place.chain.is_continued_by(&header) {
+            return Err(damaged(end, "a batch does not continue the one before it"));
+        }
+        self.place.chain.check(&header).map_err(|reason| corrupted(reason.to_owned()))?;
         if end > self.len {
             return Err(damaged(end, "a batch runs past the end of the file"));
         }

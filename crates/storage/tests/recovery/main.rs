@@ -6,6 +6,7 @@ mod every_byte_of_lines;
 mod every_fault;
 mod history;
 mod injector;
+mod refused;
 mod reopen;
 mod steps;
 #[path = "../support"]

@@ -64,8 +64,10 @@ impl<'a> Oracle<'a> {
         let end = header.total_bytes() as usize;
         let last = &self.ending;
         let jumps = header.jumps && header.epoch > last.epoch && header.first_lsn > last.next_lsn;
+        if header.previous_crc != last.previous_crc {
+            return self.damage(end, "a batch does not continue the one before it");
+        }
         let wrong = [
-            (header.previous_crc != last.previous_crc, "a batch does not continue the one before it"),
             (header.epoch < last.epoch, "a batch is of an earlier epoch than the one before it"),
             (
                 !jumps && (header.jumps || header.first_lsn != last.next_lsn),
@@ -76,10 +78,12 @@ impl<'a> Oracle<'a> {
                 (header.kind == BatchKind::Records) == (header.records == 0),
                 "a batch has no records, or a seal has some",
             ),
-            (end > rest.len(), "a batch runs past the end of the file"),
         ];
         if let Some((_, reason)) = wrong.into_iter().find(|&(is_wrong, _)| is_wrong) {
-            return self.damage(end, reason);
+            return Err(ReadError::Corrupted { offset: self.ending.offset, reason: reason.to_owned() });
+        }
+        if end > rest.len() {
+            return self.damage(end, "a batch runs past the end of the file");
         }
         let mut payload = &rest[BATCH_HEADER_BYTES..end];
         if crc(self.seed, payload) != header.payload_crc {
