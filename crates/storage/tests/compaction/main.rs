@@ -504,3 +504,32 @@ async fn a_compacted_log_of_format_1_opens_for_ever() {
     std::fs::copy(golden, folder.log()).unwrap();
     assert_eq!(state(&folder.open()).await, golden_state());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_went_bad_is_not_copied_as_if_it_were_sound() {
+    use std::os::unix::fs::FileExt;
+
+    let folder = Folder::new();
+    let faults = Arc::new(Faults::default());
+    let mut options = by_hand();
+    options.sync_policy = SyncPolicy::Never;
+    let store = DurableStore::open_on(Arc::new(faults.file_system()), folder.log(), options).unwrap();
+    fill(&store, 10, b"v").await;
+    let gate = faults.hold_syncs();
+    let begun = faults.syncs_begun();
+    let compaction = tokio::spawn({
+        let store = store.clone();
+        async move { store.compact().await }
+    });
+    faults.sync_begun_after(begun).await;
+    // The compaction is at its first sync, with this still to be copied.
+    store.set(b"copied", &[b'v'; 100]).await.unwrap();
+    let end = store.stats().await.unwrap().log_bytes;
+    let log = std::fs::OpenOptions::new().write(true).open(folder.log()).unwrap();
+    log.write_all_at(b"w", end - 50).unwrap();
+    drop(gate);
+    let error = compaction.await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("checksum"), "{error}");
+    assert!(!folder.compacting().exists());
+    assert_eq!(store.get(b"copied").await.unwrap().as_deref(), Some(&[b'v'; 100][..]));
+}
