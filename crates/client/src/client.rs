@@ -164,13 +164,14 @@ impl Client {
     /// Has the server rewrite its log as the live data, and returns once that has ended.
     ///
     /// That may take minutes, so the request timeout does not apply: put a timeout around it if you want one.
-    /// It has a connection of its own, and the client's other requests go on meanwhile. Dropping the future
+    /// Without one, a server whose machine vanishes meanwhile is waited for for ever. It has a connection of its own, and the client's other requests go on meanwhile. Dropping the future
     /// ends the wait, not the compaction.
     ///
     /// # Errors
     ///
     /// As [`connect_with`](Self::connect_with); the connection may break before the answer comes. If the
-    /// server answers with an error, the compaction was abandoned and the log is as it was.
+    /// server answers with an error, the compaction was abandoned and the log is as it was; it does so at once
+    /// when it stops.
     pub async fn compact(&self) -> Result<(), Error> {
         let mut wire = dial(&self.shared.target).await?;
         let response = wire.ask(&Command::Compact).await.map_err(|error| match error.kind() {

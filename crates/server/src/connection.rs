@@ -84,22 +84,22 @@ impl<S: Store> Connection<S> {
                 read = poll_fn(|context| self.poll_read(context)) => read?,
                 () = &mut stop => break,
             };
-            if let Some(leave) = self.answer_input(read_bytes).await? {
+            if let Some(leave) = self.answer_input(read_bytes, stopping).await? {
                 return Ok(leave);
             }
             if self.seat.note_batch() && self.hand_back() {
                 return Ok(Leave::ForOtherThread);
             }
         }
-        self.finish_received().await
+        self.finish_received(stopping).await
     }
 
     /// Answers what the socket holds at this moment, and no more, however fast the client goes on.
-    async fn finish_received(&mut self) -> io::Result<Leave> {
+    async fn finish_received(&mut self, stopping: &CancellationToken) -> io::Result<Leave> {
         let mut received_bytes = rustix::io::ioctl_fionread(&self.stream)?;
         while received_bytes > 0 {
             let read_bytes = poll_fn(|context| self.poll_read(context)).await?;
-            if let Some(leave) = self.answer_input(read_bytes).await? {
+            if let Some(leave) = self.answer_input(read_bytes, stopping).await? {
                 return Ok(leave);
             }
             received_bytes = received_bytes.saturating_sub(read_bytes as u64);
@@ -136,13 +136,17 @@ impl<S: Store> Connection<S> {
     }
 
     /// Answers all complete commands of the input; says who ends the connection if it ends here.
-    async fn answer_input(&mut self, read_bytes: usize) -> io::Result<Option<Leave>> {
+    async fn answer_input(
+        &mut self,
+        read_bytes: usize,
+        stopping: &CancellationToken,
+    ) -> io::Result<Option<Leave>> {
         let Some(buffers) = self.buffers.as_deref_mut().filter(|_| read_bytes > 0) else {
             return Ok(Some(Leave::ByClient));
         };
         let Buffers { input, replies, output } = &mut *buffers;
         let (stream, shared, seat) = (&mut self.stream, &*self.shared, &self.seat);
-        let mut responder = Responder { stream, dialect: &mut self.dialect, output, shared, seat };
+        let mut responder = Responder { stream, dialect: &mut self.dialect, output, shared, seat, stopping };
         loop {
             let batch = Batch::parse(responder.dialect, input.bytes(), shared);
             responder.answer(&batch, replies).await?;

@@ -10,7 +10,9 @@ use rustvault_protocol::{ErrorCode, RespValue, Response, Shape, glob_matches};
 use rustvault_storage::{Error, Lsn, Op, Reply, Store, Submission};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::select;
 use tokio::task::yield_now;
+use tokio_util::sync::CancellationToken;
 
 use crate::balance::Seat;
 use crate::batch::{Batch, Slot};
@@ -39,6 +41,7 @@ pub(crate) struct Responder<'c, S> {
     pub(crate) output: &'c mut BytesMut,
     pub(crate) shared: &'c Shared<S>,
     pub(crate) seat: &'c Seat,
+    pub(crate) stopping: &'c CancellationToken,
 }
 
 /// What may be revealed of the replies at hand.
@@ -118,8 +121,7 @@ impl<'c, S: Store> Responder<'c, S> {
                 }
                 Slot::Compact(shape) => {
                     self.flush().await?;
-                    let ended = self.shared.store.compact().await;
-                    let response = ended.map_or_else(|error| execute::store_error(&error), |()| Response::Ok);
+                    let response = self.compact().await;
                     self.put(response, shape).await?;
                 }
                 Slot::Session(command) => {
@@ -156,6 +158,19 @@ impl<'c, S: Store> Responder<'c, S> {
             Some(_blocked) => submission.commit_here(),
             None => gather::commit(submission, self.seat.enough_to_commit()).await,
         }
+    }
+
+    /// The response once a compaction has ended. A stopping server does not wait for that: it has seconds.
+    async fn compact(&self) -> Response<Field> {
+        let ended = select! {
+            biased;
+            ended = self.shared.store.compact() => ended,
+            () = self.stopping.cancelled() => {
+                let text = "the server is stopping; compact again once it is back";
+                return execute::error(ErrorCode::ShuttingDown, text);
+            }
+        };
+        ended.map_or_else(|error| execute::store_error(&error), |()| Response::Ok)
     }
 
     /// Begins a compaction whose end nobody is told; the log and `INFO` tell how it went.

@@ -88,6 +88,22 @@ fn a_compaction_that_fails_is_answered_with_what_kept_it() {
 }
 
 #[test]
+fn a_stop_answers_those_who_wait_for_a_compaction_and_what_they_sent_after_it() {
+    let store = SlowStore::new();
+    let server = on_one_thread(&store);
+    let mut client = server.client();
+    client.ask("PING\r\n", "PONG\r\n");
+    client.send("COMPACT\r\nSET a 1\r\n");
+    while store.begun.load(Ordering::SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    server.begin_stop();
+    assert!(client.line().starts_with("ERROR SHUTTING_DOWN "));
+    assert_eq!(client.rest(), "OK\r\n");
+    server.join().unwrap();
+}
+
+#[test]
 fn a_background_rewrite_is_answered_at_once_and_only_one_is_begun() {
     const REWRITE: &str = "*1\r\n$12\r\nBGREWRITEAOF\r\n";
     const STARTED: &str = "+Background append only file rewriting started\r\n";
