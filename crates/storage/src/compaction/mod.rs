@@ -151,8 +151,8 @@ impl Worker {
                 return self.retry_at.filter(|&retry_at| retry_at > now);
             }
         }
-        let due_bytes = self.sizes().map_or(u64::MAX, |sizes| self.rule.due_bytes(&sizes));
-        self.log.set_alarm(due_bytes);
+        let look_bytes = self.sizes().map_or(u64::MAX, |sizes| self.rule.look_bytes(&sizes));
+        self.log.set_alarm(look_bytes);
         Some(now + LOOK_EVERY)
     }
 

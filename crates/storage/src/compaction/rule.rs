@@ -51,6 +51,15 @@ impl Rule {
         self.min_bytes.max((live * self.ratio) as u64).max(grown).max(1)
     }
 
+    /// The size at which a log that is not compacted yet may have become due. In between, time decides.
+    pub(super) fn look_bytes(&self, sizes: &Sizes) -> u64 {
+        // One that is due already is between two tries.
+        let due = Some(self.due_bytes(sizes)).filter(|&due| due > sizes.log).unwrap_or(u64::MAX);
+        // Fast writers fill a small disk within a second, and on a full one there is no room to compact.
+        let until_tight = sizes.free.saturating_sub(room_bytes(sizes.live).saturating_mul(2));
+        due.min(sizes.log.saturating_add(until_tight.max(MIN_GARBAGE_BYTES)))
+    }
+
     /// Whether the disk would soon have no room for a compaction that would give some back.
     fn is_due_for_space(sizes: &Sizes) -> bool {
         let garbage = sizes.log.saturating_sub(sizes.live.max(sizes.after_last));
@@ -104,6 +113,18 @@ mod tests {
         assert!(rule().is_due(&Sizes { free: 200 * MIB, ..sizes }));
         assert!(!rule().is_due(&Sizes { free: 200 * MIB, log: 110 * MIB, ..sizes }), "little to gain");
         assert!(!rule().is_due(&Sizes { free: 0, live: 0, log: MIB / 2, after_last: 0 }), "little to gain");
+    }
+
+    #[test]
+    fn a_log_is_looked_at_when_the_disk_would_be_tight() {
+        let sizes = Sizes { log: 150 * MIB, live: 100 * MIB, after_last: 0, free: 250 * MIB };
+        let look = rule().look_bytes(&sizes);
+        assert!((160 * MIB..200 * MIB).contains(&look), "{look}");
+        let grown = Sizes { log: look, free: sizes.free - (look - sizes.log) - 1, ..sizes };
+        assert!(rule().is_due(&grown));
+        // But not at every batch, while there is little to gain, or while the next try has to wait.
+        assert_eq!(rule().look_bytes(&Sizes { free: 0, ..sizes }), 151 * MIB);
+        assert_eq!(rule().look_bytes(&Sizes { log: 300 * MIB, free: 0, ..sizes }), 301 * MIB);
     }
 
     #[test]
