@@ -4,14 +4,16 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, send_signal};
 use crate::log::Log;
 use crate::programs::server_binary;
-use crate::{PATIENCE, wait_for_exit};
+use crate::{PATIENCE, open_files, until, wait_for_exit};
 
 /// The daemon's options, and a folder of its own for its log; starting twice is a restart.
 ///
@@ -80,6 +82,26 @@ impl Launch {
         self
     }
 
+    /// Under strace, which has system calls fail: `fdatasync:error=EIO:when=7` is the seventh `fdatasync` of
+    /// each thread. It writes all calls of that name to `output`.
+    #[must_use]
+    pub fn with_fault(mut self, fault: &str, output: &Path) -> Self {
+        let call = fault.split(':').next().unwrap_or_default();
+        let (trace, inject) = (format!("trace={call}"), format!("inject={fault}"));
+        let line = ["strace", "-f", "--seccomp-bpf", "-e", &trace, "-e", &inject, "-o"];
+        self.tracer = line.map(OsString::from).to_vec();
+        self.tracer.push(output.into());
+        self
+    }
+
+    /// As [`with_fault`](Self::with_fault), of calls alone that are about `path`.
+    #[must_use]
+    pub fn with_fault_at(self, path: &Path, fault: &str, output: &Path) -> Self {
+        let mut launch = self.with_fault(fault, output);
+        launch.tracer.splice(1..1, ["-P".into(), path.into()]);
+        launch
+    }
+
     /// The folder that the log lies in.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -97,7 +119,7 @@ impl Launch {
     #[track_caller]
     pub fn start(&self) -> Daemon {
         let (mut process, log) = self.spawn();
-        let Some(ready) = log.wait_for(|line| line.contains("ready") && line.contains("address")) else {
+        let Some(ready) = log.wait_for(is_ready) else {
             let status = wait_for_exit(&mut process, PATIENCE);
             panic!("the daemon does not start: {status}, {:#?}", log.so_far());
         };
@@ -114,6 +136,17 @@ impl Launch {
         let (mut process, log) = self.spawn();
         let code = wait_for_exit(&mut process, PATIENCE).code().expect("no signal ends it");
         Refusal { code, elapsed: start.elapsed(), lines: log.whole() }
+    }
+
+    /// Starts a daemon, and kills it so long after it has opened its log; tells whether it served by then.
+    pub fn start_and_kill(&self, delay: Duration) -> bool {
+        let (mut process, log) = self.spawn();
+        let wal = self.wal.canonicalize().expect("there is a log");
+        until("the daemon opens its log", || open_files(process.id()).iter().any(|file| file.name == wal));
+        thread::sleep(delay);
+        send_signal(process.id(), Signal::KILL);
+        wait_for_exit(&mut process, PATIENCE);
+        log.whole().iter().any(|line| is_ready(line))
     }
 
     /// The daemon's command line, with nothing of this process's settings for it.
@@ -135,4 +168,9 @@ impl Launch {
         let log = Log::collect(process.stderr.take().expect("it is piped"));
         (process, log)
     }
+}
+
+/// Whether this is the line that says that the daemon serves.
+fn is_ready(line: &str) -> bool {
+    line.contains("ready") && line.contains("address")
 }

@@ -1,5 +1,7 @@
 //! Processes from outside: their memory, their end, the files they may open.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -50,10 +52,26 @@ pub fn wait_for_exit(child: &mut Child, limit: Duration) -> ExitStatus {
 /// # Panics
 /// There is no such process.
 pub fn resident_bytes(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells");
     let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
     kibibytes * 1024
+}
+
+/// A file that a process has open.
+#[derive(Debug)]
+pub struct OpenFile {
+    /// By this it can be looked at, also when it has no name any more.
+    pub handle: PathBuf,
+    /// Its name, or what it was: ` (deleted)` follows then.
+    pub name: PathBuf,
+}
+
+/// The files that a process has open; none once it has ended.
+pub fn open_files(pid: u32) -> Vec<OpenFile> {
+    let Ok(handles) = fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
+    let handles = handles.flatten().map(|handle| handle.path());
+    handles.filter_map(|handle| fs::read_link(&handle).ok().map(|name| OpenFile { handle, name })).collect()
 }
 
 /// Lets this process have as many files open as the system allows.

@@ -122,7 +122,7 @@ pub fn need_strace() -> bool {
     need_that("strace", has_program("strace") && probe().is_ok_and(|status| status.success()))
 }
 
-fn need_that(program: &str, is_there: bool) -> bool {
+pub(crate) fn need_that(program: &str, is_there: bool) -> bool {
     if !is_there {
         println!("skipped: needs {program}");
         assert!(env::var("RUSTVAULT_REQUIRE_ALL").as_deref() != Ok("1"), "{program} is required here");

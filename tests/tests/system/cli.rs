@@ -161,3 +161,28 @@ fn bench_reports_every_request_and_no_error() {
     }
     assert_eq!(daemon.wire().info_number("total_errors"), 0);
 }
+
+#[test]
+fn the_tools_for_log_files_refuse_what_a_daemon_holds_also_once_it_has_compacted_it() {
+    let launch = Launch::new();
+    let daemon = launch.start();
+    let mut wire = daemon.wire();
+    wire.ask("SET k v\r\n", "OK\r\n");
+    for _ in 0..2 {
+        for tool in ["inspect", "verify", "dump", "load", "repair --yes", "convert --to json"] {
+            let (name, options) = tool.split_once(' ').unwrap_or((tool, ""));
+            let mut command = cli();
+            command.args(["wal", name]).arg(launch.wal()).args(options.split_whitespace());
+            let output = command.output().unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 1), "{tool}: {stderr}");
+            assert!(stderr.contains(&format!("in use by process {};", daemon.pid())), "{tool}: {stderr}");
+            assert!(output.stdout.is_empty(), "{tool}");
+        }
+        wire.ask("COMPACT\r\n", "OK\r\n");
+    }
+    wire.ask("GET k\r\n", "VALUE v\r\n");
+    daemon.stop();
+    let output = cli().args(["wal", "verify"]).arg(launch.wal()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}

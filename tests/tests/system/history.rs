@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use rustix::process::Signal;
 use rustvault_tests::{Daemon, Wire};
 
 pub(crate) const WRITERS: usize = 8;
@@ -15,6 +16,12 @@ const SHARED_KEYS: u64 = 4;
 
 /// Every second writer sends this many writes at a time, the others one.
 const PIPELINE: usize = 16;
+
+/// A full disk is asked again after this.
+const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(2);
+
+/// Keys that begin like this are none of the writers'.
+pub(crate) const BALLAST_PREFIX: &str = "ballast:";
 
 /// Which write it was; no two are the same in the whole history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +55,19 @@ struct Write {
     key: String,
     is_set: bool,
     sent: Instant,
+    answer: Answer,
     /// When it was known to be kept: by its answer, or because somebody could read it.
     kept: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    None,
+    Done,
+    /// `READ_ONLY`: it was not carried out.
+    Refused,
+    /// `STORAGE`: nobody knows.
+    Failed,
 }
 
 /// What the keys hold.
@@ -63,8 +81,10 @@ pub(crate) struct History {
     /// How many writes each writer had sent until then.
     counts: [u64; WRITERS],
     /// What each writer has sent since.
-    recent: Vec<Vec<Write>>,
+    recent: [Vec<Write>; WRITERS],
     pub(crate) acknowledged: u64,
+    pub(crate) refused: u64,
+    pub(crate) failed: u64,
     pub(crate) sent: u64,
 }
 
@@ -88,20 +108,58 @@ impl History {
                     scope.spawn(move || write(wire, writer, first, rng, &count))
                 })
                 .collect();
-            self.recent = writing.into_iter().map(|thread| thread.join().unwrap()).collect();
+            for (recent, thread) in self.recent.iter_mut().zip(writing) {
+                *recent = thread.join().unwrap();
+            }
             seen = reading.join().unwrap();
         });
-        self.acknowledged += acknowledged.load(Ordering::Relaxed);
-        self.sent += self.recent.iter().map(|writes| writes.len() as u64).sum::<u64>();
+        for write in self.recent.iter().flatten() {
+            self.sent += 1;
+            match write.answer {
+                Answer::None => {}
+                Answer::Done => self.acknowledged += 1,
+                Answer::Refused => self.refused += 1,
+                Answer::Failed => self.failed += 1,
+            }
+        }
         self.believe_what_was_seen(&seen);
+    }
+
+    /// Writes and reads until `watch` has ended, then kills the daemon.
+    pub(crate) fn write_while(&mut self, daemon: Daemon, rng: &mut Rng, watch: impl FnOnce(&Daemon) + Send) {
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                // Also when it panics: the writers would go on for ever.
+                let _killed = Killed(&daemon);
+                watch(&daemon);
+            });
+            self.write(&daemon, rng, u64::MAX, || {});
+        });
+        daemon.kill();
+    }
+
+    /// Whether a write was refused, or its outcome unknown: what was not answered may then be missing although
+    /// later writes are there.
+    fn has_gaps(&self) -> bool {
+        let is_gap = |write: &Write| matches!(write.answer, Answer::Refused | Answer::Failed);
+        self.recent.iter().flatten().any(is_gap)
     }
 
     /// Who reads a value may rely on it, and on all that its writer wrote before.
     fn believe_what_was_seen(&mut self, seen: &[(Stamp, Instant)]) {
+        let has_gaps = self.has_gaps();
+        let mut first_seen = self.recent.each_ref().map(|writes| vec![None; writes.len()]);
         for (stamp, at) in seen {
-            let Some(last) = stamp.number.checked_sub(self.counts[stamp.writer]) else { continue };
-            for write in &mut self.recent[stamp.writer][..=last as usize] {
-                write.kept = Some(write.kept.map_or(*at, |kept| kept.min(*at)));
+            let Some(index) = stamp.number.checked_sub(self.counts[stamp.writer]) else { continue };
+            assert!(self.recent[stamp.writer][index as usize].answer != Answer::Refused, "{stamp} is there");
+            let first = &mut first_seen[stamp.writer][index as usize];
+            *first = earlier(*first, Some(*at));
+        }
+        for (writes, first_seen) in self.recent.iter_mut().zip(first_seen) {
+            let mut at = None;
+            for (write, seen) in writes.iter_mut().zip(first_seen).rev() {
+                at = if has_gaps { seen } else { earlier(at, seen) };
+                write.kept = earlier(write.kept, at);
             }
         }
     }
@@ -112,20 +170,27 @@ impl History {
         for (key, stamp) in &found {
             assert!(self.has_written(key, *stamp), "nobody wrote {stamp} to {key}");
         }
+        let has_gaps = self.has_gaps();
         for writer in 0..WRITERS {
-            self.judge_writer(writer, &found);
+            if has_gaps {
+                self.judge_keys_of(writer, &found);
+            } else {
+                self.judge_writer(writer, &found);
+            }
         }
         for key in (0..SHARED_KEYS).map(shared_key) {
             self.judge_shared_key(&key, found.get(&key).copied());
         }
-        for (count, writes) in self.counts.iter_mut().zip(self.recent.drain(..)) {
-            *count += writes.len() as u64;
+        for (count, writes) in self.counts.iter_mut().zip(&mut self.recent) {
+            *count += writes.drain(..).len() as u64;
         }
         self.state = found;
     }
 
     fn has_written(&self, key: &str, stamp: Stamp) -> bool {
-        let is_known = |write: &Write| write.stamp == stamp && write.key == key && write.is_set;
+        let is_known = |write: &Write| {
+            write.stamp == stamp && write.key == key && write.is_set && write.answer != Answer::Refused
+        };
         self.state.get(key) == Some(&stamp) || self.recent.iter().flatten().any(is_known)
     }
 
@@ -156,9 +221,27 @@ impl History {
         );
     }
 
+    /// Each key that only this writer writes is as its last write that is kept left it, or a later one of
+    /// which nobody knows.
+    fn judge_keys_of(&self, writer: usize, found: &State) {
+        for key in (0..OWN_KEYS).map(|key| own_key(writer, key)) {
+            let writes = self.recent[writer].iter().filter(|write| write.key == key);
+            let writes: Vec<_> = writes.filter(|write| write.answer != Answer::Refused).collect();
+            let last_kept = writes.iter().rposition(|write| write.kept.is_some());
+            let may_have_left = |write: &&Write| write.is_set.then_some(write.stamp);
+            let mut possible: Vec<_> = writes[last_kept.unwrap_or(0)..].iter().map(may_have_left).collect();
+            if last_kept.is_none() {
+                possible.push(self.state.get(&key).copied());
+            }
+            let found = found.get(&key).copied();
+            assert!(possible.contains(&found), "{key} holds {found:?}, not one of {possible:?}");
+        }
+    }
+
     /// A key that all write holds what some write left that was not overwritten for certain.
     fn judge_shared_key(&self, key: &str, found: Option<Stamp>) {
-        let writes: Vec<_> = self.recent.iter().flatten().filter(|write| write.key == key).collect();
+        let is_about_it = |write: &&Write| write.key == key && write.answer != Answer::Refused;
+        let writes: Vec<_> = self.recent.iter().flatten().filter(is_about_it).collect();
         let is_untouched =
             self.state.get(key).copied() == found && writes.iter().all(|write| write.kept.is_none());
         let leaves_it = |write: &Write| write.is_set.then_some(write.stamp) == found;
@@ -167,6 +250,15 @@ impl History {
             is_untouched || writes.iter().any(|write| leaves_it(write) && is_current(write)),
             "{key} holds {found:?}, which was overwritten by an acknowledged write"
         );
+    }
+}
+
+/// Kills the daemon when it is dropped.
+struct Killed<'d>(&'d Daemon);
+
+impl Drop for Killed<'_> {
+    fn drop(&mut self) {
+        self.0.signal(Signal::KILL);
     }
 }
 
@@ -212,16 +304,31 @@ fn write(
             return writes;
         }
         for write in &mut writes[next..] {
-            match wire.try_line().as_deref() {
-                Some(b"OK") => {}
-                Some(b"NOT_FOUND") if !write.is_set => {}
-                Some(answer) => panic!("{} is answered {}", line_of(write), answer.escape_ascii()),
-                None => return writes,
+            let Some(answer) = wire.try_line() else { return writes };
+            write.answer = answer_to(write, &answer);
+            if write.answer == Answer::Done {
+                write.kept = Some(Instant::now());
+                acknowledged();
             }
-            write.kept = Some(Instant::now());
-            acknowledged();
+        }
+        if writes[next..].iter().any(|write| write.answer == Answer::Refused) {
+            thread::sleep(PAUSE_AFTER_REFUSAL);
         }
     }
+}
+
+fn answer_to(write: &Write, line: &[u8]) -> Answer {
+    match line {
+        b"OK" => Answer::Done,
+        b"NOT_FOUND" if !write.is_set => Answer::Done,
+        line if line.starts_with(b"ERROR READ_ONLY disk full") => Answer::Refused,
+        line if line.starts_with(b"ERROR STORAGE ") => Answer::Failed,
+        line => panic!("{} is answered {}", line_of(write), line.escape_ascii()),
+    }
+}
+
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    [a, b].into_iter().flatten().min()
 }
 
 fn some_write(stamp: Stamp, rng: &mut Rng, sent: Instant) -> Write {
@@ -231,7 +338,7 @@ fn some_write(stamp: Stamp, rng: &mut Rng, sent: Instant) -> Write {
     } else {
         own_key(stamp.writer, rng.u64(..OWN_KEYS))
     };
-    Write { stamp, key, is_set: rng.u8(..5) > 0, sent, kept: None }
+    Write { stamp, key, is_set: rng.u8(..5) > 0, sent, answer: Answer::None, kept: None }
 }
 
 fn line_of(write: &Write) -> String {
@@ -251,6 +358,8 @@ fn read_shared_keys(mut wire: Wire) -> Vec<(Stamp, Instant)> {
         let answer = String::from_utf8(answer).unwrap();
         match answer.strip_prefix("VALUE ") {
             Some(value) => seen.push((Stamp::of(value), Instant::now())),
+            // What it would show is not durable.
+            None if answer.starts_with("ERROR STORAGE ") => {}
             None => assert_eq!(answer, "NOT_FOUND"),
         }
     }
@@ -262,6 +371,8 @@ fn read_all(mut wire: Wire) -> State {
     wire.send("SCAN 0 LIMIT 10000\r\n");
     let mut keys = wire.list();
     assert_eq!(keys.remove(0), "0", "one page takes them all");
+    wire.ask("COUNT\r\n", format!("VALUE {}\r\n", keys.len()));
+    keys.retain(|key| !key.starts_with(BALLAST_PREFIX));
     wire.send(keys.iter().map(|key| format!("GET {key}\r\n")).collect::<String>());
     let mut state = State::new();
     for key in keys {
@@ -271,6 +382,5 @@ fn read_all(mut wire: Wire) -> State {
             .unwrap_or_else(|| panic!("{key} is in the scan, GET says {answer}"));
         state.insert(key, Stamp::of(value));
     }
-    wire.ask("COUNT\r\n", format!("VALUE {}\r\n", state.len()));
     state
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use rustix::process::Signal;
-use rustvault_tests::{Daemon, Launch, PATIENCE, Wire};
+use rustvault_tests::{Daemon, Launch, PATIENCE, Wire, until};
 
 use crate::history::History;
 
@@ -33,6 +33,7 @@ fn stop_under_load(signal: Signal, policy: &str) {
         let daemon = launch.start();
         assert_eq!(daemon.wire().info("torn_bytes_dropped"), "0");
         history.judge(&daemon);
+        assert_eq!((history.refused, history.failed), (0, 0), "every write was taken");
         daemon.stop();
     }
 }
@@ -53,6 +54,28 @@ fn a_stop_answers_what_was_received() {
     let answered = answers.lines().count() + 1;
     assert_eq!(answers, "OK\r\n".repeat(answered - 1));
     launch.start().wire().ask("COUNT\r\n", format!("VALUE {answered}\r\n"));
+}
+
+#[test]
+fn a_stop_abandons_a_compaction_and_answers_who_waits_for_it() {
+    let launch = Launch::new();
+    let mut daemon = launch.start();
+    let mut wire = daemon.wire();
+    // So much takes a compaction, which rests between its steps, longer than a test looks for it.
+    let value = "v".repeat(32 * 1024);
+    for key in 0..1000 {
+        wire.ask(format!("SET key:{key} {value}\r\n"), "OK\r\n");
+    }
+    let successor = launch.wal().with_file_name("vault.log.compacting");
+    wire.send("COMPACT\r\nSET last 1\r\n");
+    until("the compaction has begun", || successor.exists());
+    daemon.signal(Signal::TERM);
+    assert!(wire.line().starts_with("ERROR SHUTTING_DOWN "));
+    assert_eq!(wire.rest(), "OK\r\n");
+    drop(wire);
+    assert_eq!(daemon.wait(Duration::from_secs(3)).code(), Some(0), "{:#?}", daemon.log_lines());
+    assert!(!successor.exists());
+    launch.start().wire().ask("COUNT\r\n", "VALUE 1001\r\n");
 }
 
 #[test]

@@ -1,0 +1,8 @@
+//! Real processes that are killed, and real disks that fail and fill up.
+//!
+//! CI runs these on a daemon that is optimised as a released one is.
+
+mod disk_use;
+mod faults;
+mod full_disk;
+mod kill;
