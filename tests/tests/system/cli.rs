@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use rustvault_tests::{Daemon, Launch, cli};
+use rustvault_tests::{Daemon, Launch, cli, need};
 use serde_json::Value;
 
 fn cli_of(daemon: &Daemon) -> Command {
@@ -185,4 +185,34 @@ fn the_tools_for_log_files_refuse_what_a_daemon_holds_also_once_it_has_compacted
     daemon.stop();
     let output = cli().args(["wal", "verify"]).arg(launch.wal()).output().unwrap();
     assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_repair_at_a_terminal_shows_its_plan_and_asks() {
+    if !need("script") {
+        return;
+    }
+    let launch = Launch::new();
+    let daemon = launch.start();
+    for number in 0..20 {
+        daemon.wire().ask(format!("SET key:{number} v\r\n"), "OK\r\n");
+    }
+    daemon.stop();
+    let mut damaged = std::fs::read(launch.wal()).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    std::fs::write(launch.wal(), &damaged).unwrap();
+    let line = format!("'{}' wal repair '{}'", cli().get_program().display(), launch.wal().display());
+    for (answer, code) in [("\n", 3), ("no\n", 3), ("y\n", 0)] {
+        // It runs the line on a terminal of its own.
+        let mut terminal = Command::new("script");
+        terminal.args(["-qec", &line, "/dev/null"]);
+        let output = output_with_input(terminal, answer.as_bytes());
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        assert!(text.contains("would be cut: ") && text.contains("Cut it off? [y/N]"), "{text}");
+        assert_eq!(std::fs::read(launch.wal()).unwrap() == damaged, code == 3, "{answer:?}");
+    }
+    let keys = launch.start().wire().info_number("keys");
+    assert!((5..15).contains(&keys), "{keys}");
 }
