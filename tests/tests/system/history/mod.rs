@@ -103,11 +103,17 @@ impl History {
         let writers: Vec<_> =
             (0..WRITERS).map(|writer| (writer, self.counts[writer], rng.fork(), daemon.wire())).collect();
         thread::scope(|scope| {
-            let reading = scope.spawn(|| read_shared_keys(daemon.wire()));
+            let reading = scope.spawn(|| {
+                let _guard = Guard(daemon);
+                read_shared_keys(daemon.wire())
+            });
             let writing: Vec<_> = writers
                 .into_iter()
                 .map(|(writer, first, rng, wire)| {
-                    scope.spawn(move || write(wire, writer, first, rng, &count))
+                    scope.spawn(move || {
+                        let _guard = Guard(daemon);
+                        write(wire, writer, first, rng, &count)
+                    })
                 })
                 .collect();
             for (recent, thread) in self.recent.iter_mut().zip(writing) {
@@ -131,9 +137,9 @@ impl History {
     pub(crate) fn write_while(&mut self, daemon: Daemon, rng: &mut Rng, watch: impl FnOnce(&Daemon) + Send) {
         thread::scope(|scope| {
             scope.spawn(|| {
-                // Also when it panics: the writers would go on for ever.
-                let _killed = Killed(&daemon);
+                let _guard = Guard(&daemon);
                 watch(&daemon);
+                daemon.signal(Signal::KILL);
             });
             self.write(&daemon, rng, u64::MAX, || {});
         });
@@ -141,12 +147,14 @@ impl History {
     }
 }
 
-/// Kills the daemon when it is dropped.
-struct Killed<'d>(&'d Daemon);
+/// Kills the daemon when a thread panics: the others would go on for ever.
+struct Guard<'d>(&'d Daemon);
 
-impl Drop for Killed<'_> {
+impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        self.0.signal(Signal::KILL);
+        if thread::panicking() {
+            self.0.signal(Signal::KILL);
+        }
     }
 }
 

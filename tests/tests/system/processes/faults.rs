@@ -16,6 +16,9 @@ const END_LIMIT: Duration = Duration::from_secs(10);
 /// Writes that are acknowledged before something is tried.
 const SOME_WRITES: u64 = 200;
 
+/// No daemon whose disk fails gets so far.
+const TOO_MANY_WRITES: u64 = 1_000_000;
+
 /// A seed that is told, so that a failure can be looked into.
 fn rng() -> Rng {
     let seed = fastrand::u64(..);
@@ -57,7 +60,7 @@ fn an_error_of_the_disk_ends_the_daemon_with_1_and_loses_nothing() {
             let fault = format!("{fault}:when={}", rng.u32(5..40));
             let trace = launch.folder().join("trace");
             let mut daemon = launch.clone().with_fault(&fault, &trace).start();
-            history.write(&daemon, &mut rng, u64::MAX, || {});
+            history.write(&daemon, &mut rng, TOO_MANY_WRITES, || daemon.signal(Signal::KILL));
             let status = daemon.wait(END_LIMIT);
             assert_eq!(status.code(), Some(1), "{policy}, {fault}: {:#?}", daemon.log_lines());
             let path = launch.wal().to_str().unwrap();
