@@ -150,8 +150,9 @@ fn a_directory_that_cannot_be_synced_after_a_compaction_ends_the_daemon_and_lose
     }
     let (mut rng, mut history) = (rng(), History::default());
     let launch = Launch::new();
-    // The first one that a thread asks for: that of the start, and of the first compaction.
-    let fault = launch.clone().with_fault("fsync:error=EIO:when=2", &launch.folder().join("trace"));
+    let trace = launch.folder().join("trace");
+    // Each thread's first one goes well: that of the start, and of the first compaction.
+    let fault = launch.clone().with_fault_at(launch.folder(), "fsync:error=EIO:when=2", &trace);
     let mut daemon = fault.start();
     let compact = || {
         let mut wire = daemon.wire();

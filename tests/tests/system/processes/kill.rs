@@ -83,7 +83,7 @@ fn kill_again_and_again(policy: &str, kills: u32) {
             history.write(&daemon, &mut rng, target, || daemon.signal(Signal::KILL));
             daemon.kill();
         } else {
-            let bytes = rng.usize(..BALLAST_KEYS * BALLAST_VALUE_BYTES * 15 / 10) as u64;
+            let bytes = rng.usize(..BALLAST_KEYS * BALLAST_VALUE_BYTES * 12 / 10) as u64;
             history.write(&daemon, &mut rng, target, || kill_in_compaction(&daemon, bytes));
             daemon.kill();
             in_compaction += u32::from(successor_of(&launch).exists());
