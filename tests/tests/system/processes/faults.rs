@@ -17,7 +17,7 @@ const END_LIMIT: Duration = Duration::from_secs(10);
 const SOME_WRITES: u64 = 200;
 
 /// No daemon whose disk fails gets so far.
-const TOO_MANY_WRITES: u64 = 1_000_000;
+const TOO_MANY_WRITES: u64 = 300_000;
 
 /// A seed that is told, so that a failure can be looked into.
 fn rng() -> Rng {
