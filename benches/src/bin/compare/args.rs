@@ -6,14 +6,14 @@ use crate::server::Peer;
 
 const AFTER_HELP: &str = "\
 RUSTVAULT_SERVER_BIN and RUSTVAULT_CLI_BIN name executables to use instead of those of this workspace.
-Exit codes: 0 every row was measured or cannot be yet, 1 a row failed, 2 usage, 130 interrupted. A goal that is \
-missed is not a failure.";
+Exit codes: 0 every row was measured, 1 a row failed, 2 usage, 130 interrupted. A goal that is missed is not a \
+failure.";
 
 /// Compare RustVault with Redis: both in turn, on this machine, under the same load.
 #[derive(Debug, Parser)]
 #[command(name = "compare", after_help = AFTER_HELP, max_term_width = 110)]
 pub(crate) struct Args {
-    /// The whole table in under two minutes: fewer pairs, shorter loads, an eighth of the keys in rows 10 and 11
+    /// The whole table in under two minutes: fewer pairs, shorter loads, an eighth of the keys in rows 10 to 12
     #[arg(long)]
     pub(crate) quick: bool,
 

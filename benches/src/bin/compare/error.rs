@@ -20,6 +20,12 @@ pub(crate) enum Error {
     #[error("{server} ended at its start ({status}); its log ends with: {log}")]
     ServerEnded { server: &'static str, status: ExitStatus, log: String },
 
+    #[error("{server} did not stop cleanly ({status})")]
+    BadStop { server: &'static str, status: ExitStatus },
+
+    #[error("{server} could not compact its log: {message}")]
+    Compaction { server: &'static str, message: String },
+
     #[error("{server} does not speak RESP as this needs it: it answered {command} with {reply:?}")]
     Reply { server: &'static str, command: &'static str, reply: String },
 

@@ -18,7 +18,23 @@ pub(crate) fn cpu_time(pid: u32) -> Result<Duration, Error> {
 /// The memory that a process has in use (`VmRSS`), in bytes.
 pub(crate) fn resident_bytes(pid: u32) -> Result<u64, Error> {
     let text = read(pid, "status")?;
-    resident_in(&text).ok_or(Error::NoResult { program: "/proc/PID/status", text })
+    kibibytes_in(&text, "VmRSS:").ok_or(Error::NoResult { program: "/proc/PID/status", text })
+}
+
+/// The memory that a process and those it has forked have in use, in bytes. What several share is counted once.
+pub(crate) fn tree_bytes(pid: u32) -> Result<u64, Error> {
+    let mut bytes = proportional_bytes(pid)?;
+    for child in children_in(&read(pid, &format!("task/{pid}/children"))?) {
+        // It may have ended meanwhile.
+        bytes += tree_bytes(child).unwrap_or(0);
+    }
+    Ok(bytes)
+}
+
+/// The memory that a process has in use (`Pss`), in bytes; its part of what it shares with others.
+fn proportional_bytes(pid: u32) -> Result<u64, Error> {
+    let text = read(pid, "smaps_rollup")?;
+    kibibytes_in(&text, "Pss:").ok_or(Error::NoResult { program: "/proc/PID/smaps_rollup", text })
 }
 
 /// Lets this process, and those it starts, have as many files open as the system allows.
@@ -49,14 +65,23 @@ fn ticks_in(stat: &str) -> Option<u64> {
     Some(ticks()? + ticks()?)
 }
 
-fn resident_in(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+/// The bytes of a line `NAME  1234 kB`.
+fn kibibytes_in(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kibibytes * 1024)
 }
 
+/// Of a `/proc/PID/task/TID/children`.
+fn children_in(children: &str) -> impl Iterator<Item = u32> {
+    children.split_whitespace().filter_map(|pid| pid.parse().ok())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
     use super::*;
 
     #[test]
@@ -69,8 +94,31 @@ mod tests {
 
     #[test]
     fn resident_memory_is_told_in_bytes() {
-        assert_eq!(resident_in("Name:\tx\nVmHWM:\t  9 kB\nVmRSS:\t    1234 kB\n"), Some(1234 * 1024));
-        assert_eq!(resident_in("Name:\tx\n"), None);
+        let status = "Name:\tx\nVmHWM:\t  9 kB\nVmRSS:\t    1234 kB\n";
+        assert_eq!(kibibytes_in(status, "VmRSS:"), Some(1234 * 1024));
+        assert_eq!(kibibytes_in("Name:\tx\n", "VmRSS:"), None);
+    }
+
+    #[test]
+    fn what_a_process_has_forked_counts_with_it() {
+        let mut shell = Command::new("sh")
+            .args(["-c", "(echo forked; cat); true"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(shell.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let (alone, tree) = (proportional_bytes(shell.id()).unwrap(), tree_bytes(shell.id()).unwrap());
+        // Ends the input of `cat`.
+        shell.wait().unwrap();
+        assert!(tree > alone, "{tree} and {alone} bytes");
+    }
+
+    #[test]
+    fn children_are_numbers_between_spaces() {
+        assert_eq!(children_in("12 4711 \n").collect::<Vec<_>>(), [12, 4711]);
+        assert_eq!(children_in("").count(), 0);
     }
 
     #[test]

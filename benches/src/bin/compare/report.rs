@@ -56,7 +56,7 @@ impl Report {
     fn failures(&self) -> impl Iterator<Item = (&Row, String)> {
         self.outcomes.iter().filter_map(|(row, outcome)| match outcome {
             Outcome::Failed(error) => Some((row, error.to_string())),
-            Outcome::Measured(_) | Outcome::NotYet(_) => None,
+            Outcome::Measured(_) => None,
         })
     }
 
@@ -92,15 +92,13 @@ impl Report {
 }
 
 fn row_lines(row: &Row, outcome: &Outcome) -> Vec<[String; COLUMNS]> {
-    let note = |text: String| {
-        let mut line: [String; COLUMNS] = Default::default();
-        line[2] = text;
-        vec![line]
-    };
     let mut lines = match outcome {
         Outcome::Measured(figures) => figures.iter().map(figure_line).collect(),
-        Outcome::NotYet(need) => note(format!("not yet: needs {need}")),
-        Outcome::Failed(_) => note("failed, see below".to_owned()),
+        Outcome::Failed(_) => {
+            let mut line: [String; COLUMNS] = Default::default();
+            "failed, see below".clone_into(&mut line[2]);
+            vec![line]
+        }
     };
     if let Some(first) = lines.first_mut() {
         first[0] = row.number.to_string();
@@ -180,7 +178,6 @@ impl<'a> JsonRow<'a> {
     fn new(row: &'a Row, outcome: &'a Outcome) -> Self {
         let (status, message, figures) = match outcome {
             Outcome::Measured(figures) => ("measured", None, figures.as_slice()),
-            Outcome::NotYet(need) => ("not_yet", Some(format!("needs {need}")), &[][..]),
             Outcome::Failed(error) => ("failed", Some(error.to_string()), &[][..]),
         };
         let figures = figures.iter().map(JsonFigure::new).collect();

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 /// Commands are sent in pipelines of this size, unless one command alone is larger.
@@ -41,6 +41,17 @@ impl Connection {
         let request = format!("*1\r\n${}\r\n{command}\r\n", command.len());
         self.stream.get_mut().write_all(request.as_bytes()).await?;
         self.reply().await
+    }
+
+    /// Sends a command without arguments that is answered with a text of lines, and returns the text.
+    pub(crate) async fn ask_text(&mut self, command: &str) -> io::Result<String> {
+        let header = self.ask(command).await?;
+        let len = header.strip_prefix('$').and_then(|len| len.parse::<usize>().ok());
+        let len = len.ok_or_else(|| io::Error::other(format!("{command} was answered with {header:?}")))?;
+        let mut text = vec![0; len + "\r\n".len()];
+        self.stream.read_exact(&mut text).await?;
+        text.truncate(len);
+        String::from_utf8(text).map_err(io::Error::other)
     }
 
     /// Sets the keys of these numbers to values of this size, which begin with their key: `rustvault-cli bench`

@@ -1,12 +1,15 @@
 //! The servers that are compared.
 
+mod compaction;
+
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
@@ -18,7 +21,10 @@ use crate::resp::{Connection, Keys};
 /// How long a server may take to serve, the reading of its log included.
 const START_LIMIT: Duration = Duration::from_secs(300);
 
-/// Between two looks at a server that does not serve yet.
+/// How long a server may take to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+
+/// Between two looks at a server that does not serve yet, or that has not stopped.
 const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// For the row with the most connections.
@@ -145,6 +151,27 @@ impl Server {
         self.start_time
     }
 
+    /// Ends the process as an operator does, by SIGTERM; returns when it has ended.
+    pub(crate) async fn stop(mut self) -> Result<(), Error> {
+        let name = self.peer.name();
+        let signalled = kill_process(Pid::from_child(&self.process), Signal::TERM);
+        signalled.map_err(|error| Error::system(format!("signal {name}"))(error.into()))?;
+        let ended = timeout(STOP_LIMIT, self.until_ended()).await;
+        let status = ended
+            .map_err(|_| Error::TimedOut { what: format!("the stop of {name}"), limit: STOP_LIMIT })??;
+        if status.success() { Ok(()) } else { Err(Error::BadStop { server: name, status }) }
+    }
+
+    async fn until_ended(&mut self) -> Result<ExitStatus, Error> {
+        loop {
+            let status = self.process.try_wait().map_err(Error::system("wait for a process"))?;
+            match status {
+                Some(status) => return Ok(status),
+                None => sleep(POLL_INTERVAL).await,
+            }
+        }
+    }
+
     /// As [`process::cpu_time`].
     pub(crate) fn cpu_time(&self) -> Result<Duration, Error> {
         process::cpu_time(self.process.id())
@@ -153,6 +180,11 @@ impl Server {
     /// As [`process::resident_bytes`].
     pub(crate) fn resident_bytes(&self) -> Result<u64, Error> {
         process::resident_bytes(self.process.id())
+    }
+
+    /// As [`process::tree_bytes`].
+    pub(crate) fn tree_bytes(&self) -> Result<u64, Error> {
+        process::tree_bytes(self.process.id())
     }
 
     /// A connection that has had one `PING` answered, and so has what memory the server gives to one.

@@ -55,6 +55,7 @@ pub(crate) struct Latency {
     pub(crate) command: &'static str,
     pub(crate) p50_millis: f64,
     pub(crate) p99_millis: f64,
+    pub(crate) max_millis: f64,
 }
 
 /// What a load generator tells.

@@ -31,8 +31,12 @@ fn told(csv: &str, test: &'static str) -> Option<Told> {
         let index = headings.iter().position(|name| *name == heading)?;
         values.get(index)?.parse::<f64>().ok()
     };
-    let latency =
-        Latency { command: test, p50_millis: value("p50_latency_ms")?, p99_millis: value("p99_latency_ms")? };
+    let latency = Latency {
+        command: test,
+        p50_millis: value("p50_latency_ms")?,
+        p99_millis: value("p99_latency_ms")?,
+        max_millis: value("max_latency_ms")?,
+    };
     Some(Told { ops_per_second: value("rps")?, latencies: vec![latency] })
 }
 
@@ -54,7 +58,8 @@ mod tests {
     fn the_line_of_the_test_is_read_by_its_headings() {
         let told = told(CSV, "GET").unwrap();
         assert_eq!(told.ops_per_second, 370_370.38);
-        assert_eq!(told.latencies, [Latency { command: "GET", p50_millis: 0.335, p99_millis: 0.551 }]);
+        let latency = Latency { command: "GET", p50_millis: 0.335, p99_millis: 0.551, max_millis: 1.551 };
+        assert_eq!(told.latencies, [latency]);
     }
 
     #[test]

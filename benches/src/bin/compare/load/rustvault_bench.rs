@@ -21,6 +21,7 @@ struct CommandOutput {
     not_found: u64,
     p50_microseconds: f64,
     p99_microseconds: f64,
+    max_microseconds: f64,
 }
 
 /// Runs the load generator of RustVault's command line, over RESP.
@@ -54,6 +55,7 @@ fn latency(output: &CommandOutput) -> Option<Latency> {
         command,
         p50_millis: output.p50_microseconds / 1000.0,
         p99_millis: output.p99_microseconds / 1000.0,
+        max_millis: output.max_microseconds / 1000.0,
     };
     (output.not_found == 0).then_some(latency)
 }
@@ -63,15 +65,18 @@ mod tests {
     use super::*;
 
     const JSON: &str = r#"{"clients":50,"requests_per_second":80000.0,"errors":0,"commands":[
-        {"command":"GET","requests":9,"not_found":0,"p50_microseconds":310.0,"p99_microseconds":700.0},
-        {"command":"SET","requests":1,"not_found":0,"p50_microseconds":500.0,"p99_microseconds":900.0}]}"#;
+        {"command":"GET","requests":9,"not_found":0,
+         "p50_microseconds":310.0,"p99_microseconds":700.0,"max_microseconds":800.0},
+        {"command":"SET","requests":1,"not_found":0,
+         "p50_microseconds":500.0,"p99_microseconds":900.0,"max_microseconds":950.0}]}"#;
 
     #[test]
     fn latencies_are_told_by_kind_of_command_in_milliseconds() {
         let told = told(JSON).unwrap();
         assert_eq!(told.ops_per_second, 80_000.0);
-        let latencies = told.latencies.iter().map(|it| (it.command, it.p50_millis, it.p99_millis));
-        assert_eq!(latencies.collect::<Vec<_>>(), [("GET", 0.31, 0.7), ("SET", 0.5, 0.9)]);
+        let [get, set] = told.latencies.try_into().unwrap();
+        assert_eq!((get.command, get.p50_millis, get.p99_millis, get.max_millis), ("GET", 0.31, 0.7, 0.8));
+        assert_eq!((set.command, set.p50_millis, set.p99_millis, set.max_millis), ("SET", 0.5, 0.9, 0.95));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What is measured, and what has to be reached: the table of `docs/performance.md`.
 
+use super::start::Before;
 use super::steady::{Goals, Steady};
 use super::{Row, Task};
 use crate::load::{Load, Work};
@@ -51,9 +52,9 @@ pub(super) const ROWS: &[Row] = &[
     always(9, "SET 16 KiB, always", LARGE, Goals::throughput(1.2)),
     always(9, "GET 16 KiB", Load { work: Work::Get, ..LARGE }, Goals::throughput(1.2)),
     Row { number: 10, work: "memory, 16+64 bytes", task: Task::Memory },
-    Row { number: 11, work: "start-up after kill -9", task: Task::StartAfterKill },
-    Row { number: 11, work: "start-up after compaction, stop", task: Task::NotYet("compaction") },
-    Row { number: 12, work: "compaction, 50 writers", task: Task::NotYet("compaction") },
+    Row { number: 11, work: "start-up after kill -9", task: Task::Start(Before::Kill) },
+    Row { number: 11, work: "start-up after compaction, stop", task: Task::Start(Before::CompactionAndStop) },
+    Row { number: 12, work: "compaction, 50 writers", task: Task::Compaction },
     Row { number: 13, work: "10,000 idle connections", task: Task::Idle },
 ];
 

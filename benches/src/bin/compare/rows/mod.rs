@@ -1,5 +1,6 @@
 //! The rows of the table, and how each is measured.
 
+mod compaction;
 mod idle;
 mod list;
 mod memory;
@@ -16,6 +17,7 @@ use crate::load::Load;
 use crate::programs::Programs;
 use crate::server::{Peer, Policy, Server, Site};
 
+use start::Before;
 use steady::Steady;
 
 /// Who is compared, and how thoroughly.
@@ -41,8 +43,6 @@ pub(crate) struct Row {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Measured(Vec<Figure>),
-    /// RustVault lacks what this row is about, which is named.
-    NotYet(&'static str),
     Failed(Error),
 }
 
@@ -50,9 +50,9 @@ pub(crate) enum Outcome {
 enum Task {
     Steady(Steady),
     Memory,
-    StartAfterKill,
+    Start(Before),
+    Compaction,
     Idle,
-    NotYet(&'static str),
 }
 
 impl Contest {
@@ -66,7 +66,6 @@ impl Contest {
             let outcome = self.outcome(row.task).await;
             match &outcome {
                 Outcome::Measured(_) => eprintln!("  done in {:.1} s", start.elapsed().as_secs_f64()),
-                Outcome::NotYet(need) => eprintln!("  not yet: needs {need}"),
                 Outcome::Failed(error) => eprintln!("  failed: {error}"),
             }
             outcomes.push((*row, outcome));
@@ -78,9 +77,9 @@ impl Contest {
         let figures = match task {
             Task::Steady(steady) => self.steady(&steady).await,
             Task::Memory => self.memory().await,
-            Task::StartAfterKill => self.start_after_kill().await,
+            Task::Start(before) => self.start(before).await,
+            Task::Compaction => self.compaction().await,
             Task::Idle => self.idle().await,
-            Task::NotYet(need) => return Outcome::NotYet(need),
         };
         figures.map_or_else(Outcome::Failed, Outcome::Measured)
     }

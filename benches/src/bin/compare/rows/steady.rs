@@ -111,7 +111,7 @@ mod tests {
     use crate::load::Latency;
 
     fn measured(ops_per_second: f64, cpu_micros_per_op: f64) -> Measured {
-        let latency = |command| Latency { command, p50_millis: 1.0, p99_millis: 2.0 };
+        let latency = |command| Latency { command, p50_millis: 1.0, p99_millis: 2.0, max_millis: 3.0 };
         Measured { ops_per_second, cpu_micros_per_op, latencies: vec![latency("GET"), latency("SET")] }
     }
 
