@@ -1,4 +1,5 @@
-//! Recovery: opening a log of many records that the system has in its page cache.
+//! Recovery: opening a log of many records, or of as many compacted entries, that the system has in its page
+//! cache.
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run has nothing else to say")]
 
 use std::cell::LazyCell;
@@ -15,12 +16,17 @@ const VALUE_BYTES: usize = 64;
 
 fn replay(c: &mut Criterion) {
     let records = scaled(RECORDS);
-    let log = LazyCell::new(|| written_log(records));
+    let batches = LazyCell::new(|| written_log(records));
+    let entries = LazyCell::new(|| compacted_log(records));
     let mut group = c.benchmark_group("replay");
     group.sampling_mode(SamplingMode::Flat);
     group.throughput(Throughput::Elements(records as u64));
-    group.bench_function("open", |b| {
-        let log: &ScratchLog = &log;
+    group.bench_function("batches", |b| {
+        let log: &ScratchLog = &batches;
+        b.iter_custom(|opens| (0..opens).map(|_| time_open(log, records)).sum());
+    });
+    group.bench_function("compacted_entries", |b| {
+        let log: &ScratchLog = &entries;
         b.iter_custom(|opens| (0..opens).map(|_| time_open(log, records)).sum());
     });
 }
@@ -49,6 +55,16 @@ fn written_log(records: usize) -> ScratchLog {
             store.wait(last.depends_on).await.expect("the log takes the batch");
         }
     });
+    store.close().expect("the log closes");
+    log
+}
+
+/// The same after a compaction.
+fn compacted_log(records: usize) -> ScratchLog {
+    let log = written_log(records);
+    let store = log.open(SyncPolicy::Never).expect("the log opens");
+    let runtime = Builder::new_current_thread().build().expect("a runtime starts");
+    runtime.block_on(store.compact()).expect("the log is compacted");
     store.close().expect("the log closes");
     log
 }
