@@ -243,6 +243,10 @@ impl Shard {
         index
     }
 
+    /// Splits a full table in two: it keeps its slots, and the new one gets room to grow into.
+    ///
+    /// So hardly any slots are given back, which only the thread that took them, if it goes on writing, could
+    /// use again.
     fn split(&mut self, seed: HashSeed, index: usize) {
         if self.tables[index].depth == self.depth {
             self.depth += 1;
@@ -250,16 +254,19 @@ impl Shard {
             self.directory = halves.take(self.layout.slots(self.depth)).collect();
         }
         let depth = self.tables[index].depth + 1;
-        let entries = std::mem::take(&mut self.tables[index].entries);
-        self.figures.slot_bytes -= entries.allocation_size() as u64;
-        let (high, low): (Vec<_>, Vec<_>) = entries
-            .into_iter()
+        let table = &mut self.tables[index];
+        table.depth = depth;
+        let (high, low): (Vec<_>, Vec<_>) = table
+            .entries
+            .drain()
             .map(|entry| (seed.hash(entry.key()), entry))
             .partition(|(hash, _)| self.layout.slot(hash.position(), depth) & 1 == 1);
-        let [low, high] = [low, high].map(|half| table_of(seed, half));
-        self.figures.slot_bytes += (low.allocation_size() + high.allocation_size()) as u64;
-        self.tables[index] = Table { depth, entries: low };
-        self.tables.push(Table { depth, entries: high });
+        insert_all(&mut table.entries, seed, low);
+        // The last table of a shard may be narrow, so that few entries go to its upper half.
+        let mut entries = HashTable::with_capacity(high.len() + high.len() / 4);
+        insert_all(&mut entries, seed, high);
+        self.figures.slot_bytes += entries.allocation_size() as u64;
+        self.tables.push(Table { depth, entries });
         self.point_upper_half_at_last_table(index, depth);
     }
 
@@ -317,12 +324,10 @@ impl Shard {
     }
 }
 
-fn table_of(seed: HashSeed, entries: Vec<(KeyHash, Entry)>) -> HashTable<Entry> {
-    let mut table = HashTable::with_capacity(entries.len());
+fn insert_all(table: &mut HashTable<Entry>, seed: HashSeed, entries: Vec<(KeyHash, Entry)>) {
     for (hash, entry) in entries {
         table.insert_unique(hash.0, entry, |entry| seed.hash(entry.key()).0);
     }
-    table
 }
 
 /// Splitting more often would not separate keys: so many tables never fit into memory.
@@ -336,5 +341,27 @@ impl Shard {
         let slot_bytes: usize = self.tables.iter().map(|table| table.entries.allocation_size()).sum();
         let counted = self.figures.entry_bytes + self.figures.slot_bytes;
         self.used_bytes() - counted + (entries().map(Entry::memory_bytes).sum::<usize>() + slot_bytes) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEED: HashSeed = HashSeed([7; 16]);
+
+    #[test]
+    fn no_table_keeps_many_more_slots_than_it_has_entries() {
+        for index in 0..8 {
+            let mut shard = Shard::new(Layout::of_shard(index), Lsn::ZERO);
+            for number in 0..20_000_u32 {
+                let key = number.to_be_bytes();
+                shard.put(SEED, SEED.hash(&key), Entry::live(&key, b""));
+            }
+            for Table { entries, .. } in &shard.tables {
+                let (len, capacity) = (entries.len(), entries.capacity());
+                assert!(capacity <= 3 * len + 4, "{len} entries of {capacity} in shard {index}");
+            }
+        }
     }
 }
