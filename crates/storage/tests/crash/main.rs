@@ -38,7 +38,7 @@ use crate::workload::{Ending, Session, State};
 const STATES: usize = 70_000;
 
 /// The same of lives in which the log is one of lines, or becomes one.
-const STATES_WITH_LINES: usize = 20_000;
+const STATES_WITH_LINES: usize = 15_000;
 
 /// What the sessions of a life are told about the format: each of them compacts the log.
 type Formats = [Option<LogFormat>; 4];
