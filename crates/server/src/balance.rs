@@ -208,11 +208,15 @@ impl Seat {
         load.shed.load(Ordering::Relaxed) > 0
     }
 
-    /// Hands a connection over to the thread that has less to do; gives it back if that has ended.
+    /// Hands a connection over to the thread that has less to do; gives it back if that has ended or is blocked.
     pub(crate) fn move_away(&self, admitted: Admitted) -> Result<(), Admitted> {
         let load = self.load();
         load.shed.fetch_sub(1, Ordering::Relaxed);
         let target = &self.balance.threads[load.shed_to.load(Ordering::Relaxed)];
+        if target.is_blocked.load(Ordering::Relaxed) {
+            // There it would wait for a sync that is nothing to it.
+            return Err(admitted);
+        }
         target.inbox.send(admitted).map_err(|error| error.0)?;
         target.connections.fetch_add(1, Ordering::Relaxed);
         Ok(())
@@ -254,7 +258,10 @@ impl Seat {
         let (balance, load) = (&*self.balance, self.load());
         let others =
             balance.threads.iter().enumerate().take(in_use).filter(|&(index, _)| index != self.thread);
-        let target = others.map(|(index, other)| (balance.share_now(other), index)).min();
+        let target = others
+            .filter(|(_, other)| !other.is_blocked.load(Ordering::Relaxed))
+            .map(|(index, other)| (balance.share_now(other), index))
+            .min();
         let active = load.active.load(Ordering::Relaxed);
         let shed = match target {
             Some(_) if self.thread >= in_use => active,
@@ -332,6 +339,14 @@ mod tests {
         assert_eq!(shed(&balance([800, 400, 0]), 0, 2), (10, 1));
         assert_eq!(shed(&balance([450, 400, 0]), 0, 2).0, 0);
         assert_eq!(shed(&balance([800, 400, 0]), 1, 2).0, 0);
+    }
+
+    #[test]
+    fn nothing_moves_to_a_thread_that_waits_for_a_disk() {
+        let balance = balance([0, 800, 0]);
+        balance.threads[0].is_blocked.store(true, Ordering::Relaxed);
+        assert_eq!(shed(&balance, 1, 1).0, 0);
+        assert_eq!(shed(&balance, 1, 2).0, 0);
     }
 
     #[test]
