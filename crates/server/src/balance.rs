@@ -193,7 +193,7 @@ impl Seat {
         if active < MANY_CONNECTIONS { 1 } else { active / COMMITS_IN_A_ROUND }
     }
 
-    /// Counts a batch; `true`: the connection is to [move](Self::move_to).
+    /// Counts a batch; `true`: the connection is to [move](Self::move_away).
     pub(crate) fn note_batch(&mut self) -> bool {
         let load = &self.balance.threads[self.thread];
         let window = load.window.load(Ordering::Relaxed);
