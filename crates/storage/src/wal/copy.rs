@@ -1,5 +1,3 @@
-use super::admission::now_ms;
-use super::header::FileHeader;
 use super::record::Change;
 use super::rewrite::Location;
 use super::successor::{Mark, Successor};
@@ -21,19 +19,8 @@ pub(crate) struct LogCopy {
 impl LogCopy {
     /// Begins the successor of the log at `location`.
     pub(crate) fn begin(location: Location, format: LogFormat) -> Result<Self, Error> {
-        let header = match format {
-            LogFormat::Binary => Some(FileHeader {
-                log_id: crate::random::bytes()?,
-                hash_seed: crate::random::bytes()?,
-                created_ms: now_ms(),
-                // As after a compaction all of it is synced before it becomes the log.
-                is_compacted: true,
-            }),
-            LogFormat::Json => None,
-        };
         let mark = Mark { last_lsn: Lsn::ZERO, last_timestamp_ms: 0, epoch: EPOCH };
-        let path = location.successor().to_owned();
-        let mut to = Successor::new(location.create()?, path, header.as_ref(), mark);
+        let mut to = location.begin_successor(format, crate::random::bytes()?, mark)?;
         // No log in use waits for the disk.
         to.hurry();
         Ok(Self { location, to, last_lsn: 0, is_finished: false })

@@ -9,7 +9,7 @@ use super::group_commit::Shared;
 use super::header::FileHeader;
 use super::record::LoggedEntry;
 use super::source::LogSource;
-use super::successor::Successor;
+use super::successor::{Mark, Successor};
 use crate::fs::{FileSystem, Lock, LogFile};
 use crate::{Error, LogFormat, Lsn};
 
@@ -119,8 +119,28 @@ impl Location {
         io_error("make room for", &self.successor, io::ErrorKind::StorageFull.into())
     }
 
+    /// Begins a successor in this format, of a log that is as `mark` says.
+    pub(super) fn begin_successor(
+        &self,
+        format: LogFormat,
+        hash_seed: [u8; 16],
+        mark: Mark,
+    ) -> Result<Successor, Error> {
+        let header = match format {
+            LogFormat::Binary => Some(FileHeader {
+                log_id: crate::random::bytes()?,
+                hash_seed,
+                created_ms: now_ms().max(mark.last_timestamp_ms),
+                // All of it is synced before it becomes the log.
+                is_compacted: true,
+            }),
+            LogFormat::Json => None,
+        };
+        Ok(Successor::new(self.create()?, self.successor.clone(), header.as_ref(), mark))
+    }
+
     /// Makes the successor's file, locked.
-    pub(super) fn create(&self) -> Result<Arc<dyn LogFile>, Error> {
+    fn create(&self) -> Result<Arc<dyn LogFile>, Error> {
         let file = self.fs.create(&self.successor, &self.log);
         let file = file.map_err(|error| io_error("create", &self.successor, error))?;
         // Whoever opens the log after it was renamed must find it locked.
@@ -128,11 +148,6 @@ impl Location {
             Lock::Taken => Ok(file),
             Lock::HeldBy { pid } => Err(Error::Locked { path: self.successor.clone(), holder_pid: pid }),
         }
-    }
-
-    /// The successor's path, for its errors.
-    pub(super) fn successor(&self) -> &Path {
-        &self.successor
     }
 
     /// Gives the log's name to the successor of a log that nobody writes, for good.
@@ -164,17 +179,7 @@ impl Rewrite {
             let appender = shared.appender.lock();
             (appender.mark(shared.written()), appender.source(location.log.clone()))
         };
-        let header = match format {
-            LogFormat::Binary => Some(FileHeader {
-                log_id: crate::random::bytes()?,
-                hash_seed,
-                created_ms: now_ms().max(mark.last_timestamp_ms),
-                is_compacted: true,
-            }),
-            LogFormat::Json => None,
-        };
-        let path = location.successor.clone();
-        let successor = Successor::new(location.create()?, path, header.as_ref(), mark);
+        let successor = location.begin_successor(format, hash_seed, mark)?;
         let location = location.clone();
         Ok(Self { shared, location, source, successor, last_lsn: mark.last_lsn, has_taken_over: false })
     }
