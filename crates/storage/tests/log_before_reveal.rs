@@ -383,3 +383,14 @@ async fn a_closed_store_refuses_writes_and_keeps_those_before() {
     assert_eq!(store.count().await.unwrap(), acknowledged, "closing waits for who was admitted");
     assert_eq!(store.recovery().torn_bytes_dropped, 0);
 }
+
+#[tokio::test]
+async fn a_large_batch_is_committed_before_anybody_asks_for_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = open(&directory.path().join("vault.log"), SyncPolicy::Always);
+    let mut replies = Vec::new();
+    let set = Op::Set { key: b"key", value: &[7; 256 * 1024] };
+    let submission = store.submit(&[set], usize::MAX, &mut replies).await;
+    soon(store.wait(replies[0].depends_on)).await.unwrap();
+    assert!(submission.is_pending(), "dropping it would have asked");
+}

@@ -98,6 +98,10 @@ impl Admission<'_> {
         let mut tail = shared.tail.lock();
         let first_lsn = tail.append(records, starts, self.now_ms, charge, claim);
         shared.set_appended(Lsn::new(tail.next_lsn() - 1));
+        if tail.is_large() && tail.announce() {
+            drop(tail);
+            shared.work.notify_one();
+        }
         first_lsn
     }
 }

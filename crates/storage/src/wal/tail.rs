@@ -8,6 +8,10 @@ use crate::Lsn;
 /// that no large copy happens under the log's mutex.
 const LARGE_RECORD_BYTES: usize = 64 * 1024;
 
+/// A batch from this size on, in bytes, is committed without waiting for more: what its write and sync cost is
+/// in its bytes, and the next batch is gathered meanwhile.
+const LARGE_BATCH_BYTES: u64 = 256 * 1024;
+
 /// A buffer larger than this is given back to the allocator after its batch was written.
 const MAX_KEPT_BUFFER_BYTES: usize = 1024 * 1024;
 
@@ -96,6 +100,11 @@ impl Tail {
 
     pub(super) const fn is_empty(&self) -> bool {
         self.records == 0
+    }
+
+    /// Whether so much is here that more would not make its sync any cheaper.
+    pub(super) const fn is_large(&self) -> bool {
+        self.claim >= LARGE_BATCH_BYTES
     }
 
     /// Says that what is here is to be committed. `false`: there is nothing, or it was said already.
