@@ -28,13 +28,15 @@ impl ReadShards<'_> {
         &self.guards[self.guard_of_key[index]]
     }
 
-    /// Reads what look-ups of these keys will read.
+    /// Reads what look-ups of these keys will read, and returns what they will probably find.
     ///
     /// The operations of a pipeline wait for memory one after the other, because locks and reference counts
-    /// keep the processor from looking ahead. This pass has neither: its waits overlap.
-    fn touch(&self, hashes: &[KeyHash]) {
-        let touch = |(index, &hash): (usize, &KeyHash)| self.of_key(index).touch(hash);
-        black_box(hashes.iter().enumerate().map(touch).fold(0, |sum, touched| sum ^ touched));
+    /// keep the processor from looking ahead. These passes have neither, and each is short: many waits overlap.
+    fn touch(&self, hashes: &[KeyHash]) -> Vec<Option<&Entry>> {
+        let guess = |(index, &hash): (usize, &KeyHash)| self.of_key(index).guess(hash);
+        let guesses: Vec<_> = hashes.iter().enumerate().map(guess).collect();
+        black_box(guesses.iter().flatten().fold(0, |sum, entry| sum ^ entry.touch()));
+        guesses
     }
 }
 
@@ -43,18 +45,18 @@ impl Keyspace {
     pub(crate) fn get_many<'k>(&self, keys: impl Iterator<Item = &'k [u8]> + Clone) -> Vec<Seen> {
         let hashes: Vec<_> = keys.clone().map(|key| self.seed.hash(key)).collect();
         let shards = self.read_shards(&hashes);
-        shards.touch(&hashes);
-        let look_up = |(index, (key, &hash)): (usize, (&[u8], &KeyHash))| {
-            let (entry, lsn) = shards.of_key(index).look_up(hash, key);
+        let guesses = shards.touch(&hashes);
+        let look_up = |(index, (key, guess))| {
+            let (entry, lsn) = shards.of_key(index).look_up_guessed(guess, hashes[index], key);
             Seen { entry: entry.cloned(), lsn }
         };
-        keys.zip(&hashes).enumerate().map(look_up).collect()
+        keys.zip(guesses).enumerate().map(look_up).collect()
     }
 
     /// Reads the memory that writes of these keys, one after the other, are about to need.
     pub(crate) fn touch<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
         let hashes: Vec<_> = keys.map(|key| self.seed.hash(key)).collect();
-        self.read_shards(&hashes).touch(&hashes);
+        black_box(self.read_shards(&hashes).touch(&hashes));
     }
 
     fn read_shards(&self, hashes: &[KeyHash]) -> ReadShards<'_> {
@@ -190,4 +192,32 @@ fn replaced_bytes(shards: &WriteShards<'_>, entries: &[Entry], hashes: &[KeyHash
 
 fn shard_index(hash: KeyHash) -> usize {
     hash.position().prefix(SHARD_BITS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::HashSeed;
+    use super::*;
+
+    #[test]
+    fn keys_looked_up_together_are_seen_as_alone() {
+        let keyspace = Keyspace::new(HashSeed([7; 16]));
+        let keys: Vec<_> = (0..40_000_u32).map(u32::to_be_bytes).collect();
+        for (lsn, key) in (1..).map(Lsn::new).zip(&keys).step_by(2) {
+            keyspace.set(Entry::live(key, &key[2..]), None, Lsn::ZERO, || lsn).unwrap();
+        }
+        for (lsn, key) in (50_000..).map(Lsn::new).zip(&keys).step_by(6) {
+            keyspace.delete(key, Lsn::ZERO, || lsn);
+        }
+        // Enough keys that many share their tag and place with another one, there or not.
+        for keys in keys.chunks(32) {
+            let keys = || keys.iter().map(|key| &key[..]);
+            for (key, together) in keys().zip(keyspace.get_many(keys())) {
+                let alone = keyspace.get(key);
+                assert_eq!(together.lsn, alone.lsn);
+                assert_eq!(together.entry.as_ref().map(Entry::value), alone.entry.as_ref().map(Entry::value));
+                assert!(together.entry.is_none_or(|entry| entry.key() == key));
+            }
+        }
+    }
 }

@@ -99,16 +99,25 @@ impl Shard {
 
     /// The live entry of `key`, and the record that it, or its absence, depends on.
     pub(super) fn look_up(&self, hash: KeyHash, key: &[u8]) -> (Option<&Entry>, Lsn) {
-        match self.find(hash, key) {
+        self.look_up_guessed(None, hash, key)
+    }
+
+    /// As [`look_up`](Self::look_up), with what [`guess`](Self::guess) returned for the hash.
+    pub(super) fn look_up_guessed<'s>(
+        &'s self,
+        guess: Option<&'s Entry>,
+        hash: KeyHash,
+        key: &[u8],
+    ) -> (Option<&'s Entry>, Lsn) {
+        match guess.filter(|entry| entry.key() == key).or_else(|| self.find(hash, key)) {
             Some(entry) => (Some(entry).filter(|entry| entry.is_live()), entry.lsn()),
             None => (None, self.cleared),
         }
     }
 
-    /// Reads the memory that a look-up will read, and makes something of it that depends on all of it.
-    pub(super) fn touch(&self, hash: KeyHash) -> u64 {
-        let Some(table) = self.tables.get(self.table_index(hash.position())) else { return 0 };
-        table.entries.iter_hash(hash.0).fold(0, |sum, entry| sum ^ entry.touch())
+    /// The entry that a look-up of this hash considers first. Its memory is not read.
+    pub(super) fn guess(&self, hash: KeyHash) -> Option<&Entry> {
+        self.tables.get(self.table_index(hash.position()))?.entries.iter_hash(hash.0).next()
     }
 
     fn find(&self, hash: KeyHash, key: &[u8]) -> Option<&Entry> {
