@@ -169,9 +169,8 @@ impl<S: RecordSink> Executor<'_, S> {
         self.check_pair(key, value)?;
         self.sink.check_admitted(Growth::Grows)?;
         self.sink.prepare(once(Change::Set { key, value }));
-        let entry = Entry::live(key, value);
         let (max_bytes, append) = (self.options.max_memory_bytes, || self.sink.append_prepared());
-        let lsn = self.keyspace.set(entry, max_bytes, self.watermark, append)?;
+        let lsn = self.keyspace.set(key, value, max_bytes, self.watermark, append)?;
         Ok((Outcome::Stored, lsn))
     }
 

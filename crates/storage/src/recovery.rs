@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::fs::{Access, FileSystem, Lock, LogFile, read_up_to, write_all_at};
-use crate::keyspace::{Entry, HashSeed, Keyspace};
+use crate::keyspace::{HashSeed, Keyspace};
 use crate::wal::{
     BatchHeader, Change, Cores, Ending, FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError,
     LSN_STRIDE, Location, LogStart, ReadError, Reader,
@@ -79,7 +79,7 @@ fn apply(keyspace: &Keyspace, change: Change<'_>, lsn: Lsn) {
     match change {
         Change::Set { key, value } => {
             // Without a limit it cannot fail.
-            let _: Result<Lsn, Error> = keyspace.set(Entry::live(key, value), None, lsn, || lsn);
+            let _: Result<Lsn, Error> = keyspace.set(key, value, None, lsn, || lsn);
         }
         Change::Delete { key } => {
             keyspace.delete(key, lsn, || lsn);

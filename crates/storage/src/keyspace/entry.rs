@@ -1,13 +1,13 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use triomphe::ThinArc;
+use triomphe::{Arc, ThinArc};
 
 use crate::Lsn;
 
 /// What stands before an entry's bytes.
 struct Header {
-    /// The record that made this entry; set once, under the shard's lock, before anybody else sees it.
+    /// The record that made this entry; set under the shard's lock, before anybody else sees it.
     lsn: AtomicU64,
     key_len: u32,
     kind: Kind,
@@ -38,6 +38,24 @@ impl Entry {
 
     pub(crate) fn tombstone(key: &[u8]) -> Self {
         Self::new(Kind::Tombstone, key.len(), key)
+    }
+
+    /// Puts another value as long in the place of a live entry's, by the record `lsn`, unless somebody else has
+    /// a handle; says whether it did.
+    pub(crate) fn overwrite(&mut self, value: &[u8], lsn: Lsn) -> bool {
+        let key_len = self.key_len();
+        if !self.is_live() || self.payload_bytes() - key_len != value.len() {
+            return false;
+        }
+        let is_overwritten = self.0.with_arc_mut(|entry| {
+            let Some(entry) = Arc::get_mut(entry) else { return false };
+            entry.slice_mut().split_at_mut(key_len).1.copy_from_slice(value);
+            true
+        });
+        if is_overwritten {
+            self.set_lsn(lsn);
+        }
+        is_overwritten
     }
 
     fn new(kind: Kind, key_len: usize, bytes: &[u8]) -> Self {
@@ -73,7 +91,12 @@ impl Entry {
 
     /// Memory that is given back when the last handle goes, in bytes.
     pub(crate) fn memory_bytes(&self) -> usize {
-        Self::OVERHEAD_BYTES + self.payload_bytes()
+        Self::memory_bytes_of(self.payload_bytes())
+    }
+
+    /// Memory that an entry with so many bytes of key and value takes.
+    pub(crate) const fn memory_bytes_of(payload_bytes: usize) -> usize {
+        Self::OVERHEAD_BYTES + payload_bytes
     }
 
     /// Bytes of key and value.
@@ -164,3 +187,23 @@ macro_rules! behave_as_bytes {
 
 behave_as_bytes!(Key);
 behave_as_bytes!(Value);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_value_as_long_that_nobody_holds_is_overwritten() {
+        let mut entry = Entry::live(b"key", b"old");
+        assert!(entry.overwrite(b"new", Lsn::new(2)));
+        assert_eq!((entry.key(), entry.value(), entry.lsn()), (&b"key"[..], &b"new"[..], Lsn::new(2)));
+        assert!(!entry.overwrite(b"longer", Lsn::new(3)));
+        assert!(!Entry::tombstone(b"key").overwrite(b"", Lsn::new(3)));
+
+        let held = Value::of(entry.clone());
+        assert!(!entry.overwrite(b"yet", Lsn::new(3)));
+        assert_eq!((held.as_ref(), entry.lsn()), (&b"new"[..], Lsn::new(2)));
+        drop(held);
+        assert!(entry.overwrite(b"yet", Lsn::new(3)));
+    }
+}

@@ -204,7 +204,7 @@ mod tests {
         let keyspace = Keyspace::new(HashSeed([7; 16]));
         let keys: Vec<_> = (0..40_000_u32).map(u32::to_be_bytes).collect();
         for (lsn, key) in (1..).map(Lsn::new).zip(&keys).step_by(2) {
-            keyspace.set(Entry::live(key, &key[2..]), None, Lsn::ZERO, || lsn).unwrap();
+            keyspace.set(key, &key[2..], None, Lsn::ZERO, || lsn).unwrap();
         }
         for (lsn, key) in (50_000..).map(Lsn::new).zip(&keys).step_by(6) {
             keyspace.delete(key, Lsn::ZERO, || lsn);

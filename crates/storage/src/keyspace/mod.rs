@@ -26,6 +26,10 @@ use crate::{Error, Lsn, ScanPage};
 /// Position bits that choose the shard: 256 locks, many more than threads that contend for them.
 const SHARD_BITS: u32 = 8;
 
+/// A value up to this size is copied under the shard's lock, into the place of the one it replaces if that is
+/// as long: memory that is at hand already, where a fresh piece would have to be fetched.
+const MAX_COPIED_UNDER_LOCK_BYTES: usize = 4 * 1024;
+
 /// All keys. It knows LSNs, as marks on entries, but no log.
 pub(crate) struct Keyspace {
     seed: HashSeed,
@@ -68,25 +72,33 @@ impl Keyspace {
         Seen { entry: entry.cloned(), lsn }
     }
 
-    /// Stores `entry`; `append` puts the record into the log and is called under the shard's lock, so that
-    /// the order of LSNs is the order of changes to a key.
+    /// Stores `value` for `key`; `append` puts the record into the log and is called under the shard's lock, so
+    /// that the order of LSNs is the order of changes to a key.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`], before `append` is called, if there would be more than `max_bytes`.
     pub(crate) fn set(
         &self,
-        entry: Entry,
+        key: &[u8],
+        value: &[u8],
         max_bytes: Option<u64>,
         watermark: Lsn,
         append: impl FnOnce() -> Lsn,
     ) -> Result<Lsn, Error> {
-        let hash = self.seed.hash(entry.key());
+        let hash = self.seed.hash(key);
+        // Copying a large value takes a while: not under the lock.
+        let copied = (value.len() > MAX_COPIED_UNDER_LOCK_BYTES).then(|| Entry::live(key, value));
         let mut shard = self.write_shard(hash.position());
-        self.used
-            .check_room(max_bytes, entry.memory_bytes() as u64, || shard.entry_bytes(hash, entry.key()))?;
+        let added_bytes = Entry::memory_bytes_of(key.len() + value.len()) as u64;
+        self.used.check_room(max_bytes, added_bytes, || shard.entry_bytes(hash, key))?;
         let lsn = append();
-        entry.set_lsn(lsn);
-        let replaced = shard.put(self.seed, hash, entry);
+        let replaced = if copied.is_none() && shard.overwrite(hash, key, value, lsn) {
+            None
+        } else {
+            let entry = copied.unwrap_or_else(|| Entry::live(key, value));
+            entry.set_lsn(lsn);
+            shard.put(self.seed, hash, entry)
+        };
         shard.clear_some_tombstones(watermark);
         drop(shard);
         // Freeing a large value takes a while: not under the lock.

@@ -230,12 +230,11 @@ mod tests {
         let restored = restore.finish().unwrap();
         let usual = Keyspace::new(SEED);
         for key in &keys {
-            usual.set(Entry::live(key, key), None, Lsn::new(1), || Lsn::new(1)).unwrap();
+            usual.set(key, key, None, Lsn::new(1), || Lsn::new(1)).unwrap();
         }
         for keyspace in [&restored, &usual] {
             for number in 20_000..100_000_u32 {
-                let entry = Entry::live(&number.to_le_bytes(), b"");
-                keyspace.set(entry, None, Lsn::new(2), || Lsn::new(2)).unwrap();
+                keyspace.set(&number.to_le_bytes(), b"", None, Lsn::new(2), || Lsn::new(2)).unwrap();
             }
         }
         assert_eq!(restored.count(), 100_000);

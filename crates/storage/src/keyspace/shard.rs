@@ -125,6 +125,14 @@ impl Shard {
         table.entries.find(hash.0, |entry| entry.key() == key)
     }
 
+    /// Puts `value` in the place of one as long that `key` has, unless somebody holds that one; says whether it
+    /// did.
+    pub(super) fn overwrite(&mut self, hash: KeyHash, key: &[u8], value: &[u8], lsn: Lsn) -> bool {
+        let index = self.table_index(hash.position());
+        let found = self.tables[index].entries.find_mut(hash.0, |entry| entry.key() == key);
+        found.is_some_and(|entry| entry.overwrite(value, lsn))
+    }
+
     /// Puts `entry` in the place of whatever its key had, and returns that.
     pub(super) fn put(&mut self, seed: HashSeed, hash: KeyHash, entry: Entry) -> Option<Entry> {
         self.count_in(&entry);

@@ -134,7 +134,7 @@ mod tests {
         };
         let entry = |number| Entry::live(&key(number), b"value");
         check();
-        keyspace.set(entry(1), None, Lsn::ZERO, || Lsn::new(1)).unwrap();
+        keyspace.set(&key(1), b"value", None, Lsn::ZERO, || Lsn::new(1)).unwrap();
         check();
         let entries = [1, 2, 3, 4, 4].map(entry).into();
         keyspace.set_many(entries, None, Lsn::ZERO, || Lsn::new(2)).unwrap();

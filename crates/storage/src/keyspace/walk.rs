@@ -86,8 +86,7 @@ mod tests {
     const KEYS: u32 = 10_000;
 
     fn put(keyspace: &Keyspace, key: u32, value: &[u8], lsn: u64) {
-        let entry = Entry::live(&key.to_be_bytes(), value);
-        keyspace.set(entry, None, Lsn::ZERO, || Lsn::new(lsn)).unwrap();
+        keyspace.set(&key.to_be_bytes(), value, None, Lsn::ZERO, || Lsn::new(lsn)).unwrap();
     }
 
     fn filled() -> Keyspace {
