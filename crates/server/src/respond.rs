@@ -54,6 +54,21 @@ struct Gate {
     failure: Option<Error>,
 }
 
+impl Gate {
+    /// Whether it is known if the reply may be shown.
+    fn knows_of(&self, reply: &Reply) -> bool {
+        reply.depends_on <= self.visible || self.failure.is_some()
+    }
+
+    /// The response to a reply that it [knows of](Self::knows_of).
+    fn reveal<S>(&self, reply: Reply, shared: &Shared<S>) -> Response<Field> {
+        match &self.failure {
+            Some(failure) if reply.depends_on > self.visible => execute::store_error(failure),
+            _ => execute::response(reply.outcome, shared),
+        }
+    }
+}
+
 impl<'c, S: Store> Responder<'c, S> {
     /// Carries a batch out and writes its answers, in order; `replies` is working space.
     pub(crate) async fn answer(&mut self, batch: &Batch<'_>, replies: &mut Vec<Reply>) -> io::Result<()> {
@@ -110,8 +125,16 @@ impl<'c, S: Store> Responder<'c, S> {
             match slot {
                 Slot::Asked(shape) => {
                     let Some(reply) = replies.next() else { break };
-                    let response = self.reveal(reply, &mut gate).await?;
-                    self.put(response, shape).await?;
+                    if !gate.knows_of(&reply) {
+                        self.open(&mut gate).await?;
+                    }
+                    let response = gate.reveal(reply, self.shared);
+                    // Nearly all answers are small: for them this loop has nothing to wait for.
+                    if is_small(&response, &shape) {
+                        self.put_small(&response, &shape);
+                    } else {
+                        self.put(response, shape).await?;
+                    }
                 }
                 Slot::Answered(response) => self.put(response, Shape::Plain).await?,
                 Slot::Own(answer) => self.put_own(answer),
@@ -129,24 +152,20 @@ impl<'c, S: Store> Responder<'c, S> {
                     self.shared.counters.total_errors.add(u64::from(is_error));
                 }
             }
-            self.flush_if_large().await?;
+            if self.output.len() >= FLUSH_BYTES {
+                self.flush().await?;
+            }
         }
         self.flush().await
     }
 
-    /// The response to a reply, once it may be shown. What stands before it leaves meanwhile, and the one
-    /// wait is for all replies at hand.
-    async fn reveal(&mut self, reply: Reply, gate: &mut Gate) -> io::Result<Response<Field>> {
-        if reply.depends_on > gate.visible && gate.failure.is_none() {
-            self.flush().await?;
-            gate.failure = self.shared.store.wait(gate.highest).await.err();
-            let has_failed = gate.failure.is_some();
-            gate.visible = if has_failed { self.shared.store.reply_watermark() } else { gate.highest };
-        }
-        Ok(match &gate.failure {
-            Some(failure) if reply.depends_on > gate.visible => execute::store_error(failure),
-            _ => execute::response(reply.outcome, self.shared),
-        })
+    /// Waits until all replies at hand may be shown, or never may. What stands before them leaves meanwhile.
+    async fn open(&mut self, gate: &mut Gate) -> io::Result<()> {
+        self.flush().await?;
+        gate.failure = self.shared.store.wait(gate.highest).await.err();
+        let has_failed = gate.failure.is_some();
+        gate.visible = if has_failed { self.shared.store.reply_watermark() } else { gate.highest };
+        Ok(())
     }
 
     /// Has the records of a submit committed; `nothing_precedes` the replies that have to wait for that.
@@ -188,20 +207,25 @@ impl<'c, S: Store> Responder<'c, S> {
         Response::Ok
     }
 
+    /// Encodes an answer at one go.
+    fn put_small(&mut self, response: &Response<Field>, shape: &Shape<'_>) {
+        let is_error = matches!(response, Response::Error { .. });
+        self.shared.counters.total_errors.add(u64::from(is_error));
+        self.dialect.encode(response, shape, self.output);
+    }
+
     async fn put(&mut self, response: Response<Field>, shape: Shape<'_>) -> io::Result<()> {
+        if is_small(&response, &shape) {
+            self.put_small(&response, &shape);
+            return Ok(());
+        }
         match (response, shape) {
-            (Response::Value(value), Shape::Plain) => self.put_value(&Response::Value(value)).await,
-            (Response::List(items), Shape::Plain) => self.put_list(items).await,
             (Response::List(items), Shape::Matching { glob }) => {
                 let matching = matching(items, glob).await;
                 self.put_list(matching).await
             }
-            (response, shape) => {
-                let is_error = matches!(response, Response::Error { .. });
-                self.shared.counters.total_errors.add(u64::from(is_error));
-                self.dialect.encode(&response, &shape, self.output);
-                Ok(())
-            }
+            (Response::List(items), _) => self.put_list(items).await,
+            (response, _) => self.put_value(&response).await,
         }
     }
 
@@ -259,6 +283,15 @@ impl<'c, S: Store> Responder<'c, S> {
         self.stream.write_all(self.output).await?;
         self.output.clear();
         Ok(())
+    }
+}
+
+/// Whether the answer is encoded at one go.
+fn is_small(response: &Response<Field>, shape: &Shape<'_>) -> bool {
+    match (response, shape) {
+        (Response::Value(value), Shape::Plain) => value.as_ref().len() < PIECE_BYTES,
+        (Response::List(_), Shape::Plain | Shape::Matching { .. }) => false,
+        _ => true,
     }
 }
 
