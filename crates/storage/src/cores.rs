@@ -1,12 +1,16 @@
 //! Work that is spread over the machine's cores while the caller waits for it.
 
+use std::sync::LazyLock;
 use std::thread;
 
 use crate::Error;
 
 /// Threads that can run at the same time.
 pub(crate) fn available() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+    // Asking reads files of the control groups: as long as it takes to recover a small log.
+    static AVAILABLE: LazyLock<usize> =
+        LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
+    *AVAILABLE
 }
 
 /// Runs `work` on this thread and, at the same time, on `helpers` others; ends when all have.

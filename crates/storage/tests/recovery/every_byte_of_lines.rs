@@ -4,13 +4,16 @@
 //! There are no checksums: a line that can still be read counts. A second reader, made from that page alone, tells
 //! what each damaged file is: a state, or an error at a place.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rustvault_storage::{DurableStore, Error, LogFormat, Op, Options, Store};
-use serde_json::{Map, Value};
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::every_byte::{sectors, sum_of};
 use super::support::memory::{LOG, MemoryDisk};
@@ -101,7 +104,7 @@ fn verdict(file: &[u8]) -> Verdict {
 fn is_torn_opening(line: &[u8]) -> bool {
     let opening = b"{\"timestamp\":";
     let is_ours = line.starts_with(opening) || opening.starts_with(line);
-    let is_cut = || serde_json::from_slice::<Value>(line).is_err_and(|error| error.is_eof());
+    let is_cut = || serde_json::from_slice::<IgnoredAny>(line).is_err_and(|error| error.is_eof());
     if line.contains(&0) { line.starts_with(opening) } else { is_ours && !line.ends_with(b"\n") && is_cut() }
 }
 
@@ -122,16 +125,11 @@ impl Change {
 }
 
 fn record(line: &[u8]) -> Option<Change> {
-    let Value::Object(record) = serde_json::from_slice(line).ok()? else { return None };
-    record.get("timestamp")?.as_u64()?;
-    if record.len() != 2 {
-        return None;
-    }
-    match record.get("command")? {
-        Value::String(name) => (name == "Clear").then_some(Change::Clear),
-        Value::Object(command) if command.len() == 1 => {
-            let (name, fields) = command.iter().next()?;
-            let fields = fields.as_object()?;
+    let Json::Object(record) = serde_json::from_slice(line).ok()? else { return None };
+    match (record.len(), record.get("timestamp")?, record.get("command")?) {
+        (2, Json::Natural, Json::Text(name)) => (name == "Clear").then_some(Change::Clear),
+        (2, Json::Natural, Json::Object(command)) if command.len() == 1 => {
+            let (name, Json::Object(fields)) = command.iter().next()? else { return None };
             match (name.as_str(), fields.len()) {
                 ("Set", 2) => Some(Change::Set(bytes(fields, "key")?, bytes(fields, "value")?)),
                 ("Delete", 1) => Some(Change::Delete(bytes(fields, "key")?)),
@@ -142,10 +140,74 @@ fn record(line: &[u8]) -> Option<Change> {
     }
 }
 
-fn bytes(fields: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {
-    match fields.get(name) {
-        Some(text) => Some(text.as_str()?.into()),
-        None => BASE64_STANDARD.decode(fields.get(&format!("{name}_base64"))?.as_str()?).ok(),
+fn bytes(fields: &BTreeMap<String, Json>, name: &str) -> Option<Vec<u8>> {
+    match (fields.get(name), fields.get(&format!("{name}_base64"))) {
+        (Some(Json::Text(text)), None) => Some(text.as_bytes().to_vec()),
+        (None, Some(Json::Text(text))) => BASE64_STANDARD.decode(text).ok(),
+        _ => None,
+    }
+}
+
+/// JSON in which no member is there twice, as far as a log needs it.
+enum Json {
+    Object(BTreeMap<String, Self>),
+    Text(String),
+    Natural,
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyJson)
+    }
+}
+
+struct AnyJson;
+
+impl<'de> Visitor<'de> for AnyJson {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+        let mut members = BTreeMap::new();
+        while let Some((name, value)) = map.next_entry()? {
+            if members.insert(name, value).is_some() {
+                return Err(A::Error::custom("a member is there twice"));
+            }
+        }
+        Ok(Json::Object(members))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
+        while items.next_element::<Json>()?.is_some() {}
+        Ok(Json::Other)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
+        Ok(Json::Text(text.to_owned()))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Json, E> {
+        Ok(Json::Natural)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Other)
     }
 }
 
