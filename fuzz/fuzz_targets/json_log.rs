@@ -69,7 +69,7 @@ impl FileSystem for MemoryFile {
         Ok(Arc::new(self.clone()))
     }
 
-    fn create(&self, _: &Path) -> io::Result<Arc<dyn LogFile>> {
+    fn create(&self, _: &Path, _: &Path) -> io::Result<Arc<dyn LogFile>> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
