@@ -15,7 +15,7 @@ use super::support::memory::{Crash, LOG, MemoryDisk};
 use super::{State, in_parallel, open, run, state};
 
 /// Only a run that hangs takes this long.
-const HANGS_AFTER: Duration = Duration::from_secs(120);
+const HANGS_AFTER: Duration = Duration::from_secs(30);
 
 /// What the store is told about the log's format each time that it is opened, and again from the start.
 const FORMATS: [Option<LogFormat>; 4] =
@@ -246,6 +246,8 @@ fn no_fault_at_any_call_loses_or_invents_a_write() {
             }
         }
     }
+    // No kind of fault comes last: what a bug breaks is soon met.
+    fastrand::Rng::with_seed(7).shuffle(&mut cases);
     let hits: Mutex<Vec<(Phase, Case)>> = Mutex::default();
     in_parallel(&cases, |&case| {
         let phases = (0..).map_while(|nth| hit_in_time(Case { nth, ..case }));
