@@ -1,3 +1,4 @@
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
@@ -9,6 +10,9 @@ RUSTVAULT_SERVER_BIN and RUSTVAULT_CLI_BIN name executables to use instead of th
 Exit codes: 0 every row was measured, 1 a row failed, 2 usage, 130 interrupted. A goal that is missed is not a \
 failure.";
 
+/// Rows that only need answers.
+const CEILING_ROWS: RangeInclusive<u8> = 1..=9;
+
 /// Compare RustVault with Redis: both in turn, on this machine, under the same load.
 #[derive(Debug, Parser)]
 #[command(name = "compare", after_help = AFTER_HELP, max_term_width = 110)]
@@ -19,7 +23,7 @@ pub(crate) struct Args {
 
     /// Only these rows, such as 1,2,5
     #[arg(long, value_name = "ROWS", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(1..=13))]
-    pub(crate) rows: Vec<u8>,
+    rows: Vec<u8>,
 
     /// Pairs of measurements in each row [default: 5, with --quick 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -28,6 +32,14 @@ pub(crate) struct Args {
     /// Redis on both sides: how far the ratios of equals stray from 1 on this machine
     #[arg(long)]
     noise: bool,
+
+    /// In RustVault's place a server that answers and does nothing else: what can be reached on this machine
+    #[arg(long, conflicts_with = "noise")]
+    ceiling: bool,
+
+    /// Be that server, on this port of the loopback interface
+    #[arg(long, hide = true, value_name = "PORT")]
+    pub(crate) serve_ceiling: Option<u16>,
 
     /// Where the table goes as Markdown [default: compare/compare.md in the target directory]
     #[arg(long, value_name = "FILE")]
@@ -41,7 +53,17 @@ pub(crate) struct Args {
 impl Args {
     /// Who is measured, and against whom.
     pub(crate) fn peers(&self) -> [Peer; 2] {
-        [if self.noise { Peer::Redis } else { Peer::RustVault }, Peer::Redis]
+        let measured = match (self.noise, self.ceiling) {
+            (true, _) => Peer::Redis,
+            (_, true) => Peer::Ceiling,
+            _ => Peer::RustVault,
+        };
+        [measured, Peer::Redis]
+    }
+
+    /// The rows to measure; none means all.
+    pub(crate) fn rows(&self) -> Vec<u8> {
+        if self.ceiling && self.rows.is_empty() { CEILING_ROWS.collect() } else { self.rows.clone() }
     }
 
     pub(crate) fn markdown_path(&self, output: &Path) -> PathBuf {

@@ -2,6 +2,7 @@
 //! says what each row means.
 
 mod args;
+mod ceiling;
 mod effort;
 mod error;
 mod figures;
@@ -35,6 +36,9 @@ const EXIT_INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(port) = args.serve_ceiling {
+        return ceiling::serve(port).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    }
     if let Some(program) = programs::missing() {
         println!("skipped: needs {program} (Debian's package {})", programs::REDIS_PACKAGES);
         let is_required = env::var("RUSTVAULT_REQUIRE_ALL").as_deref() == Ok("1");
@@ -65,7 +69,7 @@ fn compare(args: &Args) -> Result<bool, Error> {
     let machine = Machine::look(&contest)?;
     machine.check_disk()?;
 
-    let outcomes = run_until_signal(contest.run(&args.rows))?;
+    let outcomes = run_until_signal(contest.run(&args.rows()))?;
     let report = Report::new(machine, &contest, outcomes);
     print!("{}", report.markdown());
     write(&args.markdown_path(&output), &report.markdown())?;

@@ -15,6 +15,8 @@ pub(crate) const REDIS_PACKAGES: &str = "redis-server, which brings redis-tools"
 pub(crate) struct Programs {
     pub(crate) rustvault_server: PathBuf,
     pub(crate) rustvault_cli: PathBuf,
+    /// This one.
+    pub(crate) compare: PathBuf,
 }
 
 impl Programs {
@@ -23,6 +25,7 @@ impl Programs {
         Ok(Self {
             rustvault_server: rustvault("rustvault-server", "RUSTVAULT_SERVER_BIN")?,
             rustvault_cli: rustvault("rustvault-cli", "RUSTVAULT_CLI_BIN")?,
+            compare: this_program()?,
         })
     }
 }
@@ -34,10 +37,13 @@ pub(crate) fn missing() -> Option<&'static str> {
     ["redis-server", "redis-benchmark"].into_iter().find(|name| !is_there(name))
 }
 
+fn this_program() -> Result<PathBuf, Error> {
+    env::current_exe().map_err(Error::system("find this program"))
+}
+
 /// Cargo's target directory: this program lies in `TARGET/PROFILE`.
 pub(crate) fn target_dir() -> Result<PathBuf, Error> {
-    let executable = env::current_exe().map_err(Error::system("find this program"))?;
-    Ok(executable.ancestors().nth(2).map(Path::to_path_buf).unwrap_or_default())
+    Ok(this_program()?.ancestors().nth(2).map(Path::to_path_buf).unwrap_or_default())
 }
 
 fn rustvault(name: &'static str, variable: &str) -> Result<PathBuf, Error> {

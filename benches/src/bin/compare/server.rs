@@ -35,6 +35,8 @@ const MAX_CONNECTIONS: &str = "11000";
 pub(crate) enum Peer {
     RustVault,
     Redis,
+    /// A server that answers and does nothing else.
+    Ceiling,
 }
 
 /// When writes are synced to disk.
@@ -70,6 +72,7 @@ impl Peer {
         match self {
             Self::RustVault => "rustvault-server",
             Self::Redis => "redis-server",
+            Self::Ceiling => "the server that only answers",
         }
     }
 
@@ -78,6 +81,7 @@ impl Peer {
         match self {
             Self::RustVault => "RustVault",
             Self::Redis => "Redis",
+            Self::Ceiling => "Ceiling",
         }
     }
 
@@ -85,6 +89,7 @@ impl Peer {
         match self {
             Self::RustVault => rustvault(programs, policy, port, folder),
             Self::Redis => redis(policy, port, folder),
+            Self::Ceiling => ceiling(programs, port),
         }
     }
 }
@@ -256,6 +261,12 @@ fn rustvault(programs: &Programs, policy: Policy, port: u16, folder: &Path) -> C
         Policy::Always => ["--fsync", "always"],
         Policy::EverySecond => ["--fsync", "interval:1s"],
     });
+    command
+}
+
+fn ceiling(programs: &Programs, port: u16) -> Command {
+    let mut command = Command::new(&programs.compare);
+    command.args(["--serve-ceiling", &port.to_string()]);
     command
 }
 

@@ -64,6 +64,7 @@ impl Told {
             pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
         };
         let (count, running, has_failed) = match peer {
+            Peer::Ceiling => return None,
             // Counted when they have ended.
             Peer::RustVault => {
                 let has_failed = !value("last_compaction_error")?.is_empty();
