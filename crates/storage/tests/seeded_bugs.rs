@@ -217,6 +217,24 @@ const BUGS: &[Bug] = &[
         filter: "under_always",
     },
     Bug {
+        name: "put a successor of lines in the log's place before its end is synced",
+        file: "wal/successor.rs",
+        code: "Encoding::Json => {}",
+        instead: "Encoding::Json => return self.out.flush(),",
+        suite: "crash",
+        filter: "of_a_log_of_lines_keeps_what_was_acknowledged",
+    },
+    Bug {
+        name: "leave deletes that come during a compaction out of a log of lines",
+        file: "wal/successor.rs",
+        code: "json::encode(change, self.last_timestamp_ms, &mut self.out.buffer);",
+        instead: "if matches!(change, Change::Set { .. }) {
+                    json::encode(change, self.last_timestamp_ms, &mut self.out.buffer);
+                }",
+        suite: "compaction",
+        filter: "while_the_format_changes",
+    },
+    Bug {
         name: "ignore the checksum of a block of entries",
         file: "wal/unit.rs",
         code: "if crc(crc_seed, payload) == header.payload_crc {",
