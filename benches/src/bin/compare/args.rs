@@ -1,4 +1,3 @@
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
@@ -10,8 +9,8 @@ RUSTVAULT_SERVER_BIN and RUSTVAULT_CLI_BIN name executables to use instead of th
 Exit codes: 0 every row was measured, 1 a row failed, 2 usage, 130 interrupted. A goal that is missed is not a \
 failure.";
 
-/// Rows that only need answers.
-const CEILING_ROWS: RangeInclusive<u8> = 1..=9;
+/// Rows that load alone measures, and whose load generator takes any answer.
+const CEILING_ROWS: [u8; 8] = [1, 2, 3, 4, 6, 7, 8, 9];
 
 /// Compare RustVault with Redis: both in turn, on this machine, under the same load.
 #[derive(Debug, Parser)]
@@ -63,7 +62,7 @@ impl Args {
 
     /// The rows to measure; none means all.
     pub(crate) fn rows(&self) -> Vec<u8> {
-        if self.ceiling && self.rows.is_empty() { CEILING_ROWS.collect() } else { self.rows.clone() }
+        if self.ceiling && self.rows.is_empty() { CEILING_ROWS.into() } else { self.rows.clone() }
     }
 
     pub(crate) fn markdown_path(&self, output: &Path) -> PathBuf {
