@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustvault_storage::{DurableStore, Error, Lsn, Op, Options, Reply, Store, SyncPolicy};
+use rustvault_storage::{DurableStore, Error, Lsn, Op, Options, Outcome, Reply, Store, SyncPolicy};
 use support::faults::Faults;
 
 /// A bound for what should happen at once; only a failing test waits this long.
@@ -393,4 +393,27 @@ async fn a_large_batch_is_committed_before_anybody_asks_for_it() {
     let submission = store.submit(&[set], usize::MAX, &mut replies).await;
     soon(store.wait(replies[0].depends_on)).await.unwrap();
     assert!(submission.is_pending(), "dropping it would have asked");
+}
+
+#[tokio::test]
+async fn a_held_sync_holds_replies_that_show_an_overwrite_and_readers_keep_what_they_saw() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, faults) = open(&folder.path().join("log"), SyncPolicy::Always);
+    store.set(b"key", b"old").await.unwrap();
+    let gate = faults.hold_syncs();
+    // As long as what nobody holds; as long, with somebody who holds it; longer.
+    let mut held = Vec::new();
+    for value in [&b"new"[..], b"own", b"longer"] {
+        let write = submit(&store, &[Op::Set { key: b"key", value }]).await;
+        let get = Op::Get { key: b"key" };
+        for reply in [submit(&store, &[get]).await, submit(&store, &[get, get]).await].into_iter().flatten() {
+            assert!(reply.depends_on >= write[0].depends_on, "a reply reveals the write");
+            assert!(reply.depends_on > store.reply_watermark());
+            held.push((reply, value));
+        }
+    }
+    for (reply, value) in held {
+        assert!(matches!(reply.outcome, Ok(Outcome::Value(Some(seen))) if seen == *value), "it changed");
+    }
+    drop(gate);
 }

@@ -89,6 +89,14 @@ const BUGS: &[Bug] = &[
         filter: "",
     },
     Bug {
+        name: "overwrite in place without the LSN of the record",
+        file: "keyspace/entry.rs",
+        code: "self.set_lsn(lsn);",
+        instead: "let _ = lsn;",
+        suite: "log_before_reveal",
+        filter: "overwrite",
+    },
+    Bug {
         name: "use LSNs again after a crash",
         file: "recovery.rs",
         code: "let stride = if ending.is_closed { 0 } else { LSN_STRIDE };",
