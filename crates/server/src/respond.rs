@@ -133,7 +133,7 @@ impl<'c, S: Store> Responder<'c, S> {
                     if is_small(&response, &shape) {
                         self.put_small(&response, &shape);
                     } else {
-                        self.put(response, shape).await?;
+                        self.put_in_parts(response, shape).await?;
                     }
                 }
                 Slot::Answered(response) => self.put(response, Shape::Plain).await?,
@@ -219,6 +219,11 @@ impl<'c, S: Store> Responder<'c, S> {
             self.put_small(&response, &shape);
             return Ok(());
         }
+        self.put_in_parts(response, shape).await
+    }
+
+    /// Writes an answer that is not [small](is_small).
+    async fn put_in_parts(&mut self, response: Response<Field>, shape: Shape<'_>) -> io::Result<()> {
         match (response, shape) {
             (Response::List(items), Shape::Matching { glob }) => {
                 let matching = matching(items, glob).await;
