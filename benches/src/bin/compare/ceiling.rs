@@ -2,6 +2,7 @@
 //! requests leave to any server.
 
 use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
 use std::io;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
@@ -16,7 +17,7 @@ use tokio::task::LocalSet;
 const READ_BYTES: usize = 64 * 1024;
 
 /// Serves on this port until the process is killed.
-pub(crate) fn serve(port: u16) -> io::Result<()> {
+pub(crate) fn serve(port: u16) -> io::Result<Infallible> {
     let runtime = Builder::new_current_thread().enable_io().build()?;
     LocalSet::new().block_on(&runtime, async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
@@ -63,7 +64,7 @@ async fn answer(mut stream: TcpStream, answers: &Answers) -> io::Result<()> {
 struct Answers {
     /// `SET`s so far; while a server is filled, each is of another key.
     sets: Cell<u64>,
-    /// The last value that was set, as it stands in an answer.
+    /// The first value that was set, as it stands in an answer: a load's values are equally long.
     value: RefCell<Vec<u8>>,
 }
 
@@ -75,11 +76,11 @@ impl Answers {
             }
             RespCommand::One { request: Command::Set { value, .. }, .. } => {
                 self.sets.set(self.sets.get() + 1);
-                let mut last = self.value.borrow_mut();
-                if last.is_empty() {
-                    last.extend(format!("${}\r\n", value.len()).bytes());
-                    last.extend_from_slice(value);
-                    last.extend(b"\r\n");
+                let mut first = self.value.borrow_mut();
+                if first.is_empty() {
+                    first.extend(format!("${}\r\n", value.len()).bytes());
+                    first.extend_from_slice(value);
+                    first.extend(b"\r\n");
                 }
                 output.extend_from_slice(b"+OK\r\n");
             }

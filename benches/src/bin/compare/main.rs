@@ -37,7 +37,9 @@ const EXIT_INTERRUPTED: u8 = 130;
 fn main() -> ExitCode {
     let args = Args::parse();
     if let Some(port) = args.serve_ceiling {
-        return ceiling::serve(port).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+        let Err(error) = ceiling::serve(port);
+        eprintln!("compare: error: serve on port {port}: {error}");
+        return ExitCode::FAILURE;
     }
     if let Some(program) = programs::missing() {
         println!("skipped: needs {program} (Debian's package {})", programs::REDIS_PACKAGES);
