@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::Error;
+use crate::machine::{idle_us, thread_cpu_us};
 use crate::worker::Admitted;
 
 /// How long a thread's load is measured before anything is made of it.
@@ -45,9 +45,6 @@ const MANY_CONNECTIONS: u32 = 200;
 /// gathered, and others yet are on their way from their clients.
 const COMMITS_IN_A_ROUND: u32 = 4;
 
-/// The unit of /proc/stat: 1/100 s, whatever the kernel's own (`USER_HZ`, proc_stat(5)).
-const TICK_US: u64 = 10_000;
-
 /// All threads that serve.
 #[derive(Debug)]
 pub(crate) struct Balance {
@@ -74,7 +71,7 @@ struct Load {
     active: AtomicU32,
     lately_active: AtomicU32,
     /// What the machine's cores had idled when this thread was last saturated, and when that was.
-    idle_ticks: AtomicU64,
+    idle_us: AtomicU64,
     idle_at_us: AtomicU64,
     /// What the thread took of a core in the last window, in thousandths.
     share: AtomicU32,
@@ -152,7 +149,7 @@ impl Load {
             batches: AtomicU32::new(0),
             active: AtomicU32::new(0),
             lately_active: AtomicU32::new(0),
-            idle_ticks: AtomicU64::new(0),
+            idle_us: AtomicU64::new(0),
             idle_at_us: AtomicU64::new(0),
             share: AtomicU32::new(0),
             shed: AtomicU32::new(0),
@@ -165,8 +162,8 @@ impl Load {
     /// Whether some core has been idle since this thread was last saturated: a further thread that had to
     /// share its core with the clients, say, would only slow them down.
     fn finds_idle_core(&self, now_us: u64) -> bool {
-        let Some(ticks) = idle_ticks() else { return true };
-        let idle_us = (ticks - self.idle_ticks.swap(ticks, Ordering::Relaxed).min(ticks)) * TICK_US;
+        let Some(idle_us) = idle_us() else { return true };
+        let idle_us = idle_us - self.idle_us.swap(idle_us, Ordering::Relaxed).min(idle_us);
         let elapsed_us = now_us - self.idle_at_us.swap(now_us, Ordering::Relaxed);
         elapsed_us < micros(STALE) && idle_us * 1000 > elapsed_us * IDLE_CORE
     }
@@ -280,19 +277,6 @@ impl Drop for Blocked<'_> {
     fn drop(&mut self) {
         self.0.is_blocked.store(false, Ordering::Relaxed);
     }
-}
-
-/// What all cores together have idled since the machine was started; `None` if the system does not tell.
-fn idle_ticks() -> Option<u64> {
-    let stat = std::fs::read_to_string("/proc/stat").ok()?;
-    // The first line: cpu, user, nice, system, idle, …
-    stat.split_ascii_whitespace().nth(4)?.parse().ok()
-}
-
-/// The processor time that this thread has used.
-fn thread_cpu_us() -> u64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as u64 * 1_000_000 + time.tv_nsec as u64 / 1000
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -13,6 +13,7 @@ mod info;
 mod input;
 mod linger;
 mod listener;
+mod machine;
 mod respond;
 mod server;
 mod shared;
