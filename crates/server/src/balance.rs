@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::Error;
 use crate::machine::{idle_us, thread_cpu_us};
+use crate::placement::Placement;
 use crate::worker::Admitted;
 
 /// How long a thread's load is measured before anything is made of it.
@@ -78,6 +80,8 @@ struct Load {
     /// Connections that are to move to `shed_to`.
     shed: AtomicU32,
     shed_to: AtomicUsize,
+    /// Has the first thread run beside the log's writer.
+    placement: Mutex<Option<Placement>>,
 }
 
 /// A connection's place on a thread.
@@ -124,11 +128,11 @@ impl Balance {
         micros(self.started.elapsed())
     }
 
+    /// How many threads the load asks for, be they there or not.
     fn wanted_threads(&self, load: &Load, in_use: usize) -> usize {
         let shares: u32 = self.threads.iter().map(|load| self.share_now(load)).sum();
         if load.share.load(Ordering::Relaxed) > SATURATED {
-            let more = usize::from(load.finds_idle_core(self.now_us()));
-            self.threads.len().min(in_use + more)
+            in_use + usize::from(load.finds_idle_core(self.now_us()))
         } else if in_use > 1 && shares < RELAXED * (in_use as u32 - 1) {
             in_use - 1
         } else {
@@ -154,6 +158,7 @@ impl Load {
             share: AtomicU32::new(0),
             shed: AtomicU32::new(0),
             shed_to: AtomicUsize::new(0),
+            placement: Mutex::new(None),
         }
     }
 }
@@ -167,12 +172,31 @@ impl Load {
         let elapsed_us = now_us - self.idle_at_us.swap(now_us, Ordering::Relaxed);
         elapsed_us < micros(STALE) && idle_us * 1000 > elapsed_us * IDLE_CORE
     }
+
+    /// What the log's writer took of this thread's core in the window that ends now, in thousandths.
+    fn writer_beside(&self, window_us: u64) -> u32 {
+        let mut placement = self.placement.lock();
+        let share = placement.as_mut().and_then(|placement| placement.measure(window_us));
+        placement.take_if(|_| share.is_none());
+        share.unwrap_or(0)
+    }
+
+    /// Has this thread run beside the log's writer, or not, whatever is better.
+    fn settle(&self, is_one_enough: bool, now_us: u64) {
+        // Where the system does not let it be, it is not tried again.
+        self.placement.lock().take_if(|placement| placement.settle(is_one_enough, now_us).is_err());
+    }
 }
 
 impl Seat {
     /// A place for a connection that was dealt or moved to this thread.
     pub(crate) fn new(balance: &Arc<Balance>, thread: usize) -> Self {
         Self { balance: Arc::clone(balance), thread, window: 0 }
+    }
+
+    /// Has this thread run beside the log's writer when that is better.
+    pub(crate) fn place(&self, placement: Option<Placement>) {
+        *self.load().placement.lock() = placement;
     }
 
     /// The right to block this thread, if it serves one connection only: new ones go to others meanwhile.
@@ -238,13 +262,17 @@ impl Seat {
         }
         let cpu_us = thread_cpu_us();
         let used_us = cpu_us - load.cpu_us.swap(cpu_us, Ordering::Relaxed);
-        let share = (used_us * 1000 / elapsed_us).min(1000) as u32;
+        // What the log's writer takes of its core this thread cannot have.
+        let used = used_us * 1000 / elapsed_us + u64::from(load.writer_beside(elapsed_us));
+        let share = used.min(1000) as u32;
         load.share.store(share, Ordering::Relaxed);
         load.window_began_us.store(now_us, Ordering::Relaxed);
         let in_use = balance.in_use.load(Ordering::Relaxed);
         let wanted = balance.wanted_threads(load, in_use);
-        balance.in_use.store(wanted, Ordering::Relaxed);
-        self.plan_moves(share, wanted);
+        let in_use = wanted.min(balance.threads.len());
+        balance.in_use.store(in_use, Ordering::Relaxed);
+        self.plan_moves(share, in_use);
+        load.settle(wanted == 1, now_us);
         load.window.fetch_add(1, Ordering::Relaxed);
         load.lately_active.store(load.active.swap(0, Ordering::Relaxed), Ordering::Relaxed);
         load.batches.store(0, Ordering::Relaxed);

@@ -1,5 +1,9 @@
 //! What the system tells of its cores, and of what this process has had of them.
 
+use std::path::Path;
+
+use rustix::fs::{major, minor, stat};
+use rustix::thread::Pid;
 use rustix::time::{ClockId, clock_gettime};
 
 /// The unit of /proc/stat: 1/100 s, whatever the kernel's own (`USER_HZ`, proc_stat(5)).
@@ -17,4 +21,96 @@ pub(crate) fn idle_us() -> Option<u64> {
 pub(crate) fn thread_cpu_us() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as u64 * 1_000_000 + time.tv_nsec as u64 / 1000
+}
+
+/// What a thread has had of the cores since its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct CoreTime {
+    /// How long it ran.
+    pub(crate) used_us: u64,
+    /// How long it could have run and had no core.
+    pub(crate) waited_us: u64,
+}
+
+/// What a thread of this process has had of the cores; `None` if it has ended, or if the system does not tell.
+pub(crate) fn core_time(thread: Pid) -> Option<CoreTime> {
+    let schedstat = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
+    // Nanoseconds, nanoseconds, time slices (the kernel's Documentation/scheduler/sched-stats.rst).
+    let mut numbers = schedstat.split_ascii_whitespace().map_while(|number| number.parse::<u64>().ok());
+    Some(CoreTime { used_us: numbers.next()? / 1000, waited_us: numbers.next()? / 1000 })
+}
+
+/// The core that was interrupted most often by the disk on which `path` is, since the machine was started.
+///
+/// `None` if the system does not tell, or if that is no device which interrupts by itself (a file system in
+/// memory, several disks taken together).
+pub(crate) fn interrupted_core(path: &Path) -> Option<usize> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let device = stat(folder.unwrap_or(Path::new("."))).ok()?.st_dev;
+    let device = std::fs::canonicalize(format!("/sys/dev/block/{}:{}", major(device), minor(device))).ok()?;
+    // A partition is below its disk, and that below what has the interrupts.
+    let irqs = device.ancestors().find_map(|above| std::fs::read_dir(above.join("msi_irqs")).ok())?;
+    let irqs: Vec<_> = irqs.filter_map(|irq| irq.ok()?.file_name().into_string().ok()).collect();
+    most_interrupted(&std::fs::read_to_string("/proc/interrupts").ok()?, &irqs)
+}
+
+/// Reads the text of /proc/interrupts: a column for each core, a line for each IRQ.
+fn most_interrupted(interrupts: &str, irqs: &[String]) -> Option<usize> {
+    let mut lines = interrupts.lines();
+    let cores = lines.next()?.split_ascii_whitespace().map(|name| name.strip_prefix("CPU")?.parse().ok());
+    let cores: Vec<usize> = cores.collect::<Option<_>>()?;
+    let mut counts = vec![0_u64; cores.len()];
+    for line in lines {
+        let Some((irq, rest)) = line.split_once(':') else { continue };
+        if irqs.iter().any(|known| known == irq.trim()) {
+            for (count, number) in counts.iter_mut().zip(rest.split_ascii_whitespace()) {
+                *count += number.parse::<u64>().ok()?;
+            }
+        }
+    }
+    let (core, count) = cores.into_iter().zip(counts).max_by_key(|&(_, count)| count)?;
+    (count > 0).then_some(core)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERRUPTS: &str = "            CPU0       CPU2
+  35:          9          1 PCI-MSIX-0000:00:02.0   0-edge      virtio1-config
+  36:          2       7461 PCI-MSIX-0000:00:02.0   1-edge      virtio1-req.0
+ 136:       9999          0 PCI-MSIX-0000:00:03.0   1-edge      virtio2-req.0
+ NMI:          0          0   Non-maskable interrupts
+";
+
+    fn most_interrupted_by(irqs: &[&str]) -> Option<usize> {
+        let irqs: Vec<_> = irqs.iter().map(|&irq| irq.to_owned()).collect();
+        most_interrupted(INTERRUPTS, &irqs)
+    }
+
+    #[test]
+    fn the_core_with_most_interrupts_of_a_device_is_found() {
+        assert_eq!(most_interrupted_by(&["35", "36"]), Some(2));
+        assert_eq!(most_interrupted_by(&["35"]), Some(0));
+    }
+
+    #[test]
+    fn a_device_without_interrupts_has_no_core() {
+        assert_eq!(most_interrupted_by(&[]), None);
+        assert_eq!(most_interrupted_by(&["37"]), None);
+        assert_eq!(most_interrupted("", &["36".to_owned()]), None);
+    }
+
+    #[test]
+    fn a_thread_of_this_process_has_used_a_core() {
+        let spin = std::time::Instant::now();
+        while spin.elapsed().as_millis() < 5 {}
+        let time = core_time(rustix::thread::gettid());
+        assert!(time.is_none_or(|time| time.used_us > 1000), "{time:?}");
+    }
+
+    #[test]
+    fn a_thread_of_another_process_has_none_here() {
+        assert_eq!(core_time(Pid::INIT), None);
+    }
 }

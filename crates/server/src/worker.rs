@@ -14,6 +14,7 @@ use crate::Error;
 use crate::balance::{Balance, Seat};
 use crate::connection;
 use crate::dialect::Dialect;
+use crate::placement::Placement;
 use crate::shared::{OpenConnection, Shared};
 
 /// A connection on its way to the thread that serves it.
@@ -73,6 +74,7 @@ impl Workers {
         let serving = Serving {
             inbox,
             shared: Arc::clone(shared),
+            is_first: number == 0,
             seat: Seat::new(&self.balance, number),
             // A token of its own keeps the threads off each other's lock.
             stopping: self.stopping.child_token(),
@@ -121,6 +123,7 @@ impl Drop for Workers {
 struct Serving<S> {
     inbox: mpsc::UnboundedReceiver<Admitted>,
     shared: Arc<Shared<S>>,
+    is_first: bool,
     seat: Seat,
     stopping: CancellationToken,
     aborting: CancellationToken,
@@ -128,6 +131,9 @@ struct Serving<S> {
 
 impl<S: Store> Serving<S> {
     fn run(mut self, runtime: Runtime) {
+        if self.is_first {
+            self.seat.place(Placement::new(self.shared.store.log_writer(), &self.shared.wal_path));
+        }
         let aborting = self.aborting.clone();
         runtime.block_on(async {
             select! {

@@ -116,6 +116,10 @@ impl Store for DurableStore {
         self.inner.log.watermark()
     }
 
+    fn log_writer(&self) -> Option<i32> {
+        Some(self.inner.log.writer_thread())
+    }
+
     async fn compact(&self) -> Result<(), Error> {
         self.inner.compactor.compact().await
     }

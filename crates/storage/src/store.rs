@@ -293,6 +293,12 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// [`Error::Poisoned`], [`Error::Closed`].
     fn compact(&self) -> impl Future<Output = Result<(), Error>> + Send;
 
+    /// The thread that writes and syncs the log, by its number in the system (gettid(2)), for who places threads on
+    /// cores; `None` if there is none.
+    fn log_writer(&self) -> Option<i32> {
+        None
+    }
+
     /// Reads the value of `key`.
     ///
     /// # Errors

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::mpsc;
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -28,6 +29,7 @@ use crate::{Error, LogFormat, Lsn, Stats, SyncPolicy};
 pub(crate) struct Log {
     pub(super) shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    writer_thread: i32,
 }
 
 /// Where a log goes on after recovery.
@@ -141,8 +143,18 @@ impl Log {
             SyncPolicy::Always | SyncPolicy::Never => None,
         };
         let writer = Writer::new(Arc::clone(&shared), syncer, Box::new(on_idle));
-        let thread = spawn("wal-writer", &shared, move || writer.run())?;
-        Ok(Self { shared, threads: Mutex::new(vec![thread]) })
+        let (tell, told) = mpsc::sync_channel(1);
+        let thread = spawn("wal-writer", &shared, move || {
+            // It can be lost only together with who wants to know.
+            let _ = tell.send(rustix::thread::gettid());
+            writer.run();
+        })?;
+        let writer_thread = told.recv().map_err(|_| Error::Internal("the log writer did not begin"))?;
+        Ok(Self {
+            shared,
+            threads: Mutex::new(vec![thread]),
+            writer_thread: writer_thread.as_raw_nonzero().get(),
+        })
     }
 
     /// Waits until replies that depend on `lsn` may leave.
@@ -164,6 +176,11 @@ impl Log {
     /// What a compaction needs of the log.
     pub(crate) fn handle(&self) -> LogHandle {
         LogHandle::new(Arc::clone(&self.shared))
+    }
+
+    /// The number that the system knows the writer thread by.
+    pub(crate) const fn writer_thread(&self) -> i32 {
+        self.writer_thread
     }
 
     /// The LSN of the newest record.
