@@ -1,6 +1,6 @@
 //! Bugs put into a copy of the sources, one at a time: the tests must catch every one.
 //!
-//! `cargo test -p rustvault-storage --test seeded_bugs -- --ignored --nocapture`
+//! `cargo test --workspace --test seeded_bugs -- --ignored --nocapture`
 //!
 //! `RUSTVAULT_BUG=rename` tries those alone whose name has that in it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -279,36 +279,40 @@ const SOUND: [(&str, &str); 4] = [
 /// Characters of what a failed test says that are shown.
 const MAX_WORDS: usize = 160;
 
-/// A copy of the workspace, built beside the real one.
+/// A copy of the workspace.
 struct Copy {
-    root: tempfile::TempDir,
-    target: PathBuf,
+    root: PathBuf,
+    /// That of the real one: with `--workspace` here and there, no dependency is built again.
+    target: &'static Path,
 }
 
 impl Copy {
     fn make() -> Self {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let root = tempfile::tempdir().unwrap();
+        let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        // The same place each time: what is built there takes the place of what was.
+        let root = temporary.join("seeded-bugs");
+        let _ = fs::remove_dir_all(&root);
+        fs::create_dir(&root).unwrap();
         for part in ["Cargo.toml", "Cargo.lock", "crates", "benches", "tests"] {
-            copy(&workspace.join(part), &root.path().join(part));
+            copy(&workspace.join(part), &root.join(part));
         }
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("seeded-bugs");
-        Self { root, target }
+        Self { root, target: temporary.parent().unwrap() }
     }
 
     fn source(&self, file: &str) -> PathBuf {
-        self.root.path().join("crates/storage/src").join(file)
+        self.root.join("crates/storage/src").join(file)
     }
 
     fn cargo_test(&self, suite: &str, filter: &str) -> Output {
         Command::new(env!("CARGO"))
-            .current_dir(self.root.path())
-            .env("CARGO_TARGET_DIR", &self.target)
+            .current_dir(&self.root)
+            .env("CARGO_TARGET_DIR", self.target)
             .env("RUST_BACKTRACE", "0")
             // Fewer than in a run of its own: a bug shows early. The same ones each time, as far as can be.
             .env("RUSTVAULT_CRASH_STATES", "60000")
             .env("RUSTVAULT_CRASH_SEED", "1")
-            .args(["test", "--locked", "--quiet", "--package", "rustvault-storage"])
+            .args(["test", "--locked", "--quiet", "--workspace"])
             .args(["--test", suite, "--", filter])
             .output()
             .unwrap()
