@@ -19,8 +19,12 @@ use tracing::debug;
 
 use crate::machine::{CoreTime, core_time, interrupted_core};
 
-/// From this part of a core on, in thousandths, the writer gets a core of its own: it has much to copy.
+/// With more than this part of the core, in thousandths, the writer gets one of its own: it has much to copy.
 const BUSY_WRITER: u32 = 500;
+
+/// With more than this part of a core of its own, in thousandths, it keeps that. What takes 550 there may take
+/// 250 beside the thread that serves, whose records it then finds in its core's caches.
+const BUSY_WRITER_APART: u32 = 700;
 
 /// What both threads together may wait for their core, in thousandths of the time. They wait about 300 for each
 /// other, and 550 to 850 beside a thread that keeps their core or the other one busy.
@@ -119,7 +123,8 @@ impl Judge {
     }
 
     fn decide(&mut self, is_one_enough: bool, now_us: u64) -> bool {
-        let is_too_much = self.writer_share > BUSY_WRITER || self.waited > CROWDED;
+        let busy = if self.are_together { BUSY_WRITER } else { BUSY_WRITER_APART };
+        let is_too_much = self.writer_share > busy || self.waited > CROWDED;
         if is_too_much {
             self.retry_at_us = now_us + RETRY_US;
         }
@@ -140,12 +145,13 @@ mod tests {
 
     #[test]
     fn a_writer_with_little_to_do_runs_beside_the_thread_that_serves() {
-        assert!(judge(false, 200, 0).decide(true, 1));
+        assert!(judge(false, 600, 0).decide(true, 1));
         assert!(judge(true, 200, 400).decide(true, 1));
     }
 
     #[test]
     fn a_busy_writer_gets_a_core_of_its_own_and_keeps_it_for_a_while() {
+        assert!(!judge(false, 800, 0).decide(true, 1));
         let mut judge = judge(true, 600, 0);
         assert!(!judge.decide(true, 1));
         judge.writer_share = 100;
