@@ -41,7 +41,7 @@ const IDLE_CORE: u64 = 400;
 
 /// Connections that write at one time, from which on a commit waits for [a part](COMMITS_IN_A_ROUND) of them.
 /// Fewer do without: their clients would only wait longer.
-const MANY_CONNECTIONS: u32 = 200;
+const MANY_CONNECTIONS: u32 = 32;
 
 /// Commits in which many connections take part one after the other: while one is synced, others are
 /// gathered, and others yet are on their way from their clients.
