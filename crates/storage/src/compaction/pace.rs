@@ -6,7 +6,7 @@ use crate::Error;
 use crate::wal::{Location, LogHandle};
 
 /// Rest after each stretch of work, in parts of what the work took: clients keep most of the disk and the cores.
-const REST_PER_WORK: u32 = 3;
+const REST_PER_WORK: u32 = 6;
 
 /// Work between two rests, so that resting costs little itself.
 const MIN_WORK: Duration = Duration::from_millis(1);
