@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use crate::server::Peer;
 
@@ -50,6 +51,25 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// The command line; says what is wrong with it and ends the process, if anything is.
+    pub(crate) fn from_command_line() -> Self {
+        let args = Self::parse();
+        args.check().unwrap_or_else(|error| error.exit());
+        args
+    }
+
+    fn check(&self) -> Result<(), clap::Error> {
+        match self.rows.iter().find(|row| self.ceiling && !CEILING_ROWS.contains(row)) {
+            Some(row) => {
+                let text = format!(
+                    "--ceiling has no row {row}: its server keeps nothing, which that row would notice"
+                );
+                Err(Self::command().error(ErrorKind::ArgumentConflict, text))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Who is measured, and against whom.
     pub(crate) fn peers(&self) -> [Peer; 2] {
         let measured = match (self.noise, self.ceiling) {
@@ -76,8 +96,6 @@ impl Args {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -92,5 +110,13 @@ mod tests {
         for bad in ["0", "14", "1,", "x"] {
             assert!(rows(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_ceiling_is_measured_where_its_server_does() {
+        let check = |line: &[&str]| Args::try_parse_from(line).expect("a valid line").check();
+        assert!(check(&["compare", "--ceiling", "--rows", "1,9"]).is_ok());
+        assert!(check(&["compare", "--rows", "5,13"]).is_ok());
+        assert!(check(&["compare", "--ceiling", "--rows", "1,5"]).is_err());
     }
 }

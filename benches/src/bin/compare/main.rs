@@ -20,7 +20,6 @@ use std::env;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
 use args::Args;
@@ -35,7 +34,7 @@ use rows::Contest;
 const EXIT_INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::from_command_line();
     if let Some(port) = args.serve_ceiling {
         let Err(error) = ceiling::serve(port);
         eprintln!("compare: error: serve on port {port}: {error}");
