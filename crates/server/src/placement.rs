@@ -14,7 +14,6 @@ use std::io;
 use std::path::Path;
 
 use rustix::thread::{CpuSet, Pid, gettid, sched_getaffinity, sched_setaffinity};
-
 use tracing::debug;
 
 use crate::machine::{CoreTime, core_time, interrupted_core};
@@ -74,9 +73,13 @@ impl Placement {
     }
 
     /// Looks what the threads had of the cores in the window that ends now. Returns what the writer took of this
-    /// thread's core, in thousandths of it; `None`: one of them has ended.
+    /// thread's core, in thousandths of it; `None`: the writer has ended.
     pub(crate) fn measure(&mut self, window_us: u64) -> Option<u32> {
-        let (writer, server) = (self.writer.lately()?, self.server.lately()?);
+        let (Some(writer), Some(server)) = (self.writer.lately(), self.server.lately()) else {
+            // The number of one that has ended may be another's by now.
+            let _ = sched_setaffinity(Some(self.server.thread), &self.anywhere);
+            return None;
+        };
         let thousandths = |us: u64| u32::try_from(us * 1000 / window_us.max(1)).unwrap_or(u32::MAX);
         self.judge.learn(thousandths(writer.used_us), thousandths(writer.waited_us + server.waited_us));
         Some(if self.judge.are_together { self.judge.writer_share } else { 0 })
@@ -93,9 +96,18 @@ impl Placement {
             are_together,
             is_one_enough, writer_share, waited, "placed the log's writer and the thread that serves"
         );
-        let cores = if were_together { &self.anywhere } else { &self.home };
-        sched_setaffinity(Some(self.writer.thread), cores)?;
-        Ok(sched_setaffinity(Some(self.server.thread), cores)?)
+        let placed = self.run_on(if were_together { &self.anywhere } else { &self.home });
+        if placed.is_err() {
+            // Not one of them alone; it has failed anyway.
+            let _ = self.run_on(&self.anywhere);
+        }
+        placed
+    }
+
+    fn run_on(&self, cores: &CpuSet) -> io::Result<()> {
+        let writer = sched_setaffinity(Some(self.writer.thread), cores);
+        let server = sched_setaffinity(Some(self.server.thread), cores);
+        Ok(writer.and(server)?)
     }
 }
 
