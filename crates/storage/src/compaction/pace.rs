@@ -14,6 +14,9 @@ const MIN_WORK: Duration = Duration::from_millis(1);
 /// Longest rest.
 const MAX_REST: Duration = Duration::from_millis(100);
 
+/// With less room on the disk than this there is no rest, in bytes: writers could take it during the longest one.
+const LEAST_ROOM_TO_REST: u64 = 64 * 1024 * 1024;
+
 /// Keeps a compaction from taking the machine for itself, and looks whether it should go on at all.
 pub(super) struct Pace<'c> {
     control: &'c Control,
@@ -28,15 +31,16 @@ impl<'c> Pace<'c> {
         Self { control, log, location, log_bytes_at_start: log.len_bytes(), work_began: Instant::now() }
     }
 
-    /// Rests after some work, unless the log has grown more meanwhile than `done_bytes`, what was done so far.
+    /// Rests after some work, unless the log has grown more meanwhile than `done_bytes`, what was done so far,
+    /// or the disk is small.
     pub(super) fn rest(&mut self, done_bytes: u64) -> Result<(), Error> {
         let worked = self.work_began.elapsed();
         if worked < MIN_WORK {
             return Ok(());
         }
-        self.check()?;
+        let free_bytes = self.free_bytes()?;
         let grown_bytes = self.log.len_bytes().saturating_sub(self.log_bytes_at_start);
-        if grown_bytes <= done_bytes {
+        if grown_bytes <= done_bytes && free_bytes >= LEAST_ROOM_TO_REST {
             self.control.rest((worked * REST_PER_WORK).min(MAX_REST));
         }
         self.work_began = Instant::now();
@@ -45,10 +49,16 @@ impl<'c> Pace<'c> {
 
     /// An error if the compaction is to be abandoned.
     pub(super) fn check(&self) -> Result<(), Error> {
+        self.free_bytes().map(|_| ())
+    }
+
+    /// What is free on the disk; an error if the compaction is to be abandoned.
+    fn free_bytes(&self) -> Result<u64, Error> {
         if self.control.is_stopping() {
             return Err(Error::Closed);
         }
         self.log.check()?;
-        if is_too_tight(self.location.free_bytes()?) { Err(self.location.no_room()) } else { Ok(()) }
+        let free_bytes = self.location.free_bytes()?;
+        if is_too_tight(free_bytes) { Err(self.location.no_room()) } else { Ok(free_bytes) }
     }
 }
