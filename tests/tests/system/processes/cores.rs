@@ -1,0 +1,69 @@
+//! On which cores the daemon's threads may run.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
+use rustvault_tests::{Daemon, Launch, Wire, until};
+
+const WRITERS: usize = 20;
+
+/// Has this thread, and what it starts, run on two cores; `None` if there are not so many.
+fn run_on_two_cores() -> Option<CpuSet> {
+    let cores = sched_getaffinity(None).unwrap();
+    let mut two = CpuSet::new();
+    (0..CpuSet::MAX_CPU).filter(|&core| cores.is_set(core)).take(2).for_each(|core| two.set(core));
+    sched_setaffinity(None, &two).unwrap();
+    (two.count() == 2).then_some(two)
+}
+
+/// The cores on which the daemon's threads with this name may run.
+fn cores_of(daemon: &Daemon, name: &str) -> CpuSet {
+    let tasks = fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap().flatten();
+    let is_called =
+        |task: &fs::DirEntry| fs::read_to_string(task.path().join("comm")).unwrap().trim() == name;
+    let task = tasks.into_iter().find(is_called).unwrap_or_else(|| panic!("no thread {name}"));
+    let number = task.file_name().to_str().unwrap().parse().unwrap();
+    sched_getaffinity(Pid::from_raw(number)).unwrap()
+}
+
+fn write_until(is_over: &AtomicBool, mut wire: Wire) {
+    while !is_over.load(Ordering::Relaxed) {
+        wire.ask("SET key value\r\n", "OK\r\n");
+    }
+}
+
+/// Ends the writers, also when a test fails.
+struct Ending<'a>(&'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn of_two_cores_the_log_writer_and_the_thread_that_serves_share_one() {
+    let Some(both) = run_on_two_cores() else { return println!("skipped: needs two cores") };
+    let daemon = Launch::new().start();
+    for thread in ["serve-0", "wal-writer"] {
+        assert_eq!(cores_of(&daemon, thread), both, "{thread} before there is anything to do");
+    }
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let _ending = Ending(&is_over);
+        for _ in 0..WRITERS {
+            let wire = daemon.wire();
+            scope.spawn(|| write_until(&is_over, wire));
+        }
+        until("both run on one core", || {
+            let (writer, server) = (cores_of(&daemon, "wal-writer"), cores_of(&daemon, "serve-0"));
+            writer.count() == 1 && writer == server
+        });
+        for thread in ["serve-1", "compactor"] {
+            assert_eq!(cores_of(&daemon, thread), both, "{thread} is not bound");
+        }
+    });
+    daemon.stop();
+}
