@@ -21,8 +21,10 @@ fn run_on_two_cores() -> Option<CpuSet> {
 /// The cores on which the daemon's threads with this name may run.
 fn cores_of(daemon: &Daemon, name: &str) -> CpuSet {
     let tasks = fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap().flatten();
-    let is_called =
-        |task: &fs::DirEntry| fs::read_to_string(task.path().join("comm")).unwrap().trim() == name;
+    // Others may end meanwhile.
+    let is_called = |task: &fs::DirEntry| {
+        fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
+    };
     let task = tasks.into_iter().find(is_called).unwrap_or_else(|| panic!("no thread {name}"));
     let number = task.file_name().to_str().unwrap().parse().unwrap();
     sched_getaffinity(Pid::from_raw(number)).unwrap()
