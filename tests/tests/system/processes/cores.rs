@@ -49,6 +49,8 @@ impl Drop for Ending<'_> {
 fn of_two_cores_the_log_writer_and_the_thread_that_serves_share_one() {
     let Some(both) = run_on_two_cores() else { return println!("skipped: needs two cores") };
     let daemon = Launch::new().start();
+    // The line that says that it is ready comes before the threads that serve.
+    daemon.wire().ask("SET key value\r\n", "OK\r\n");
     for thread in ["serve-0", "wal-writer"] {
         assert_eq!(cores_of(&daemon, thread), both, "{thread} before there is anything to do");
     }
