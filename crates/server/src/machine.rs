@@ -40,13 +40,12 @@ pub(crate) fn core_time(thread: Pid) -> Option<CoreTime> {
     Some(CoreTime { used_us: numbers.next()? / 1000, waited_us: numbers.next()? / 1000 })
 }
 
-/// The core that was interrupted most often by the disk on which `path` is, since the machine was started.
+/// The core that was interrupted most often by the disk on which the file at `path` is, since the machine was started.
 ///
 /// `None` if the system does not tell, or if that is no device which interrupts by itself (a file system in
 /// memory, several disks taken together).
 pub(crate) fn interrupted_core(path: &Path) -> Option<usize> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let device = stat(folder.unwrap_or(Path::new("."))).ok()?.st_dev;
+    let device = stat(path).ok()?.st_dev;
     let device = std::fs::canonicalize(format!("/sys/dev/block/{}:{}", major(device), minor(device))).ok()?;
     // A partition is below its disk, and that below what has the interrupts.
     let irqs = device.ancestors().find_map(|above| std::fs::read_dir(above.join("msi_irqs")).ok())?;

@@ -63,12 +63,12 @@ struct Judge {
 impl Placement {
     /// For this thread and the writer of the log at `log`; `None` if they are left to the kernel.
     pub(crate) fn new(writer: Option<i32>, log: &Path) -> Option<Self> {
+        let (writer, server) = (Placed::new(Pid::from_raw(writer?)?)?, Placed::new(gettid())?);
         let anywhere = sched_getaffinity(None).ok()?;
         let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| anywhere.is_set(core));
         let (first, second, None) = (cores.next()?, cores.next()?, cores.next()) else { return None };
         let mut home = CpuSet::new();
         home.set(if interrupted_core(log) == Some(second) { second } else { first });
-        let (writer, server) = (Placed::new(Pid::from_raw(writer?)?)?, Placed::new(gettid())?);
         Some(Self { writer, server, anywhere, home, judge: Judge::default() })
     }
 
@@ -80,7 +80,7 @@ impl Placement {
             let _ = sched_setaffinity(Some(self.server.thread), &self.anywhere);
             return None;
         };
-        let thousandths = |us: u64| u32::try_from(us * 1000 / window_us.max(1)).unwrap_or(u32::MAX);
+        let thousandths = |us: u64| u32::try_from(us * 1000 / window_us).unwrap_or(u32::MAX);
         self.judge.learn(thousandths(writer.used_us), thousandths(writer.waited_us + server.waited_us));
         Some(if self.judge.are_together { self.judge.writer_share } else { 0 })
     }

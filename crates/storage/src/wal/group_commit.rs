@@ -1,14 +1,14 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
-use std::sync::mpsc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
+use rustix::thread::Pid;
 use tokio::sync::{Semaphore, SetOnce};
 
 use super::admission::MAX_WAITING_BYTES;
@@ -29,7 +29,6 @@ use crate::{Error, LogFormat, Lsn, Stats, SyncPolicy};
 pub(crate) struct Log {
     pub(super) shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    writer_thread: i32,
 }
 
 /// Where a log goes on after recovery.
@@ -61,6 +60,7 @@ pub(super) struct Shared {
     pub(super) appender: Mutex<Appender>,
     /// Tells the writer thread that the tail has records to be committed, or is closing.
     pub(super) work: Condvar,
+    pub(super) writer_thread: OnceLock<Pid>,
     /// A permit per byte that may wait.
     pub(super) admission: Semaphore,
     pub(super) space: Space,
@@ -124,6 +124,7 @@ impl Log {
             tail: Mutex::new(Tail::new(start.next_lsn, start.last_timestamp_ms)),
             appender: Mutex::new(Appender::new(&start)),
             work: Condvar::new(),
+            writer_thread: OnceLock::new(),
             admission: Semaphore::new(MAX_WAITING_BYTES as usize),
             space: Space::new(start.format, start.offset),
             in_flight: AtomicUsize::new(0),
@@ -143,18 +144,8 @@ impl Log {
             SyncPolicy::Always | SyncPolicy::Never => None,
         };
         let writer = Writer::new(Arc::clone(&shared), syncer, Box::new(on_idle));
-        let (tell, told) = mpsc::sync_channel(1);
-        let thread = spawn("wal-writer", &shared, move || {
-            // It can be lost only together with who wants to know.
-            let _ = tell.send(rustix::thread::gettid());
-            writer.run();
-        })?;
-        let writer_thread = told.recv().map_err(|_| Error::Internal("the log writer did not begin"))?;
-        Ok(Self {
-            shared,
-            threads: Mutex::new(vec![thread]),
-            writer_thread: writer_thread.as_raw_nonzero().get(),
-        })
+        let thread = spawn("wal-writer", &shared, move || writer.run())?;
+        Ok(Self { shared, threads: Mutex::new(vec![thread]) })
     }
 
     /// Waits until replies that depend on `lsn` may leave.
@@ -178,9 +169,9 @@ impl Log {
         LogHandle::new(Arc::clone(&self.shared))
     }
 
-    /// The number that the system knows the writer thread by.
-    pub(crate) const fn writer_thread(&self) -> i32 {
-        self.writer_thread
+    /// The number that the system knows the writer thread by; waits until that has begun.
+    pub(crate) fn writer_thread(&self) -> i32 {
+        self.shared.writer_thread.wait().as_raw_nonzero().get()
     }
 
     /// The LSN of the newest record.

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::thread::gettid;
+
 use super::group_commit::Shared;
 use super::syncer::Syncer;
 use crate::{Error, Lsn};
@@ -38,6 +40,7 @@ impl Writer {
     }
 
     pub(super) fn run(mut self) {
+        self.shared.writer_thread.get_or_init(gettid);
         if let Err(error) = self.serve() {
             self.shared.fail(error);
         }
