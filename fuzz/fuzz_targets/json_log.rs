@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use libfuzzer_sys::fuzz_target;
-use rustvault_storage::fs::{FileSystem, Lock, LogFile};
+use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile};
 use rustvault_storage::{DurableStore, Error, LogFormat, Options, Store, SyncPolicy};
 
 fuzz_target!(|content: &[u8]| {
@@ -81,12 +81,21 @@ impl FileSystem for MemoryFile {
         Err(io::ErrorKind::NotFound.into())
     }
 
-    fn sync_parent(&self, _: &Path) -> io::Result<()> {
-        Ok(())
+    fn open_parent(&self, _: &Path) -> io::Result<Box<dyn Directory>> {
+        Ok(Box::new(NoNames))
     }
 
     fn free_bytes(&self, _: &Path) -> io::Result<u64> {
         Ok(u64::MAX)
+    }
+}
+
+/// The directory of a file that nothing else lies beside.
+struct NoNames;
+
+impl Directory for NoNames {
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
     }
 }
 

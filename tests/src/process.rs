@@ -1,12 +1,13 @@
 //! Processes from outside: their memory, their end, the files they may open.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 
 /// How long anything may take before a test fails instead of hanging.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -72,6 +73,22 @@ pub fn open_files(pid: u32) -> Vec<OpenFile> {
     let Ok(handles) = fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
     let handles = handles.flatten().map(|handle| handle.path());
     handles.filter_map(|handle| fs::read_link(&handle).ok().map(|name| OpenFile { handle, name })).collect()
+}
+
+/// Lets a process open `spare` more files and no further one; `None`: as many as it may have by its hard limit.
+///
+/// # Panics
+/// There is no such process.
+pub fn leave_descriptors(pid: u32, spare: Option<usize>) {
+    let pid = Pid::from_raw(pid.try_into().expect("a process number")).expect("not 0");
+    let handles = fs::read_dir(format!("/proc/{pid}/fd")).expect("the process runs").flatten();
+    let taken: BTreeSet<u64> =
+        handles.filter_map(|handle| handle.file_name().to_str()?.parse().ok()).collect();
+    // Descriptors are numbers, of which the lowest free one is given, and the limit is on them.
+    let first_refused = |spare| (0..).filter(|number| !taken.contains(number)).nth(spare);
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let current = spare.map_or(maximum, first_refused);
+    prlimit(Some(pid), Resource::Nofile, Rlimit { current, maximum }).expect("it is a child of this process");
 }
 
 /// Lets this process have as many files open as the system allows.

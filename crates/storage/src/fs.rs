@@ -65,11 +65,13 @@ pub trait FileSystem: Send + Sync {
     /// What the system says; [`io::ErrorKind::NotFound`] if there is none.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// Makes what the directory of `path` says of it durable.
+    /// Opens the directory that `path` lies in, to sync it later.
+    ///
+    /// Opening needs a descriptor and may fail for want of one; syncing what is open does not.
     ///
     /// # Errors
     /// What the system says.
-    fn sync_parent(&self, path: &Path) -> io::Result<()>;
+    fn open_parent(&self, path: &Path) -> io::Result<Box<dyn Directory>>;
 
     /// Bytes that are free where `path` lies.
     ///
@@ -127,6 +129,15 @@ pub trait LogFile: Send + Sync {
     /// # Errors
     /// What the system says.
     fn is_at(&self, path: &Path) -> io::Result<bool>;
+}
+
+/// An open directory.
+pub trait Directory: Send + Sync {
+    /// Makes durable which file each name in it means: `fsync(2)`.
+    ///
+    /// # Errors
+    /// What the system says. After an error nobody knows what is on the disk; a second try may lie.
+    fn sync(&self) -> io::Result<()>;
 }
 
 /// What a file is opened for.
@@ -194,8 +205,8 @@ impl FileSystem for OsFileSystem {
         std::fs::remove_file(path)
     }
 
-    fn sync_parent(&self, path: &Path) -> io::Result<()> {
-        File::open(parent_of(path))?.sync_all()
+    fn open_parent(&self, path: &Path) -> io::Result<Box<dyn Directory>> {
+        Ok(Box::new(OsDirectory(File::open(parent_of(path))?)))
     }
 
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {
@@ -283,6 +294,19 @@ impl LogFile for OsFile {
         let (here, there) = (self.0.metadata()?, std::fs::metadata(path)?);
         Ok((here.dev(), here.ino()) == (there.dev(), there.ino()))
     }
+}
+
+struct OsDirectory(File);
+
+impl Directory for OsDirectory {
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+}
+
+/// Makes what the directory of `path` says of it durable.
+pub(crate) fn sync_parent(fs: &dyn FileSystem, path: &Path) -> io::Result<()> {
+    fs.open_parent(path)?.sync()
 }
 
 /// The process that holds the lock on `file`, as /proc/locks tells it: the fifth field is the pid, the

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::fs::{Access, FileSystem, Lock, LogFile, read_up_to, write_all_at};
+use crate::fs::{Access, FileSystem, Lock, LogFile, read_up_to, sync_parent, write_all_at};
 use crate::keyspace::{HashSeed, Keyspace};
 use crate::wal::{
     BatchHeader, Change, Cores, Ending, FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError,
@@ -51,14 +51,14 @@ pub(crate) fn recover(fs: &Arc<dyn FileSystem>, path: &Path, options: &Options) 
     let location = Location::new(Arc::clone(fs), log.target.clone());
     location.remove_leftover();
     if json::is_json(&log, options.log_format.unwrap_or_default())? {
-        log.check("sync the directory of", fs.sync_parent(&log.target))?;
+        log.check("sync the directory of", sync_parent(&**fs, &log.target))?;
         let (keyspace, start, ending) = json::recover_json(&log, options)?;
         let report = report(&keyspace, ending.records, ending.torn_bytes, began);
         return Ok(Recovered { keyspace, start, location, report });
     }
     let header = log.header()?;
     // At every open: the process that made the file may have died before it came to this.
-    log.check("sync the directory of", fs.sync_parent(&log.target))?;
+    log.check("sync the directory of", sync_parent(&**fs, &log.target))?;
     let len = log.len()?;
     let replay = Replay::new(HashSeed(header.hash_seed), len);
     let reader = Reader::new(&*log.file, len, &header, Cores::default());

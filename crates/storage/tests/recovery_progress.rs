@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustvault_storage::fs::{FileSystem, Lock, LogFile, OsFileSystem};
+use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile, OsFileSystem};
 use rustvault_storage::{DurableStore, Op, Options, Store, SyncPolicy};
 
 /// A file system whose disk once takes more than a second to read.
@@ -39,8 +39,8 @@ impl FileSystem for SlowDisk {
         OsFileSystem.remove(path)
     }
 
-    fn sync_parent(&self, path: &Path) -> io::Result<()> {
-        OsFileSystem.sync_parent(path)
+    fn open_parent(&self, path: &Path) -> io::Result<Box<dyn Directory>> {
+        OsFileSystem.open_parent(path)
     }
 
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {

@@ -43,7 +43,7 @@ const BUGS: &[Bug] = &[
     Bug {
         name: "skip the sync of the directory",
         file: "recovery.rs",
-        code: "log.check(\"sync the directory of\", fs.sync_parent(&log.target))?;\n    let len = log.len()?;",
+        code: "log.check(\"sync the directory of\", sync_parent(&**fs, &log.target))?;\n    let len = log.len()?;",
         instead: "let len = log.len()?;",
         suite: "recovery",
         filter: "every_fault",
@@ -171,7 +171,7 @@ const BUGS: &[Bug] = &[
     Bug {
         name: "skip the sync of the directory after the rename",
         file: "wal/rewrite.rs",
-        code: "if let Err(error) = self.location.fs.sync_parent(&self.location.log) {",
+        code: "if let Err(error) = directory.sync() {",
         instead: "if let Err(error) = Ok::<(), io::Error>(()) {",
         suite: "crash",
         filter: "under_always",

@@ -2,7 +2,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Content, NoVisitor, OfflineLog};
-use crate::fs::{Access, LogFile, read_up_to, write_all_at};
+use crate::fs::{Access, LogFile, read_up_to, sync_parent, write_all_at};
 use crate::recovery::{io_error, json};
 use crate::wal::{
     Ending, FileHeader, JsonEnding, JsonReadError, Logged, Passed, Visitor, headers_from, pass,
@@ -147,7 +147,7 @@ impl OfflineLog {
         let kept = self.fs.create(path, &self.log.target)?;
         copy(&*self.log.file, cut.offset, cut.bytes, &*kept)?;
         kept.sync()?;
-        self.fs.sync_parent(path)
+        sync_parent(&*self.fs, path)
     }
 }
 

@@ -10,7 +10,7 @@ use super::header::FileHeader;
 use super::record::LoggedEntry;
 use super::source::LogSource;
 use super::successor::{Mark, Successor};
-use crate::fs::{FileSystem, Lock, LogFile};
+use crate::fs::{Directory, FileSystem, Lock, LogFile};
 use crate::{Error, LogFormat, Lsn};
 
 /// What a compaction needs of the log in use.
@@ -152,10 +152,18 @@ impl Location {
 
     /// Gives the log's name to the successor of a log that nobody writes, for good.
     pub(super) fn replace(&self) -> Result<(), Error> {
+        let directory = self.open_directory()?;
         let renamed = self.fs.rename(&self.successor, &self.log);
         renamed.map_err(|error| io_error("replace", &self.log, error))?;
-        let synced = self.fs.sync_parent(&self.log);
+        let synced = directory.sync();
         synced.map_err(|error| io_error("sync the directory of", &self.log, error))
+    }
+
+    /// Opens the directory that has both names. Done before the rename: once that is done, nothing may fail for
+    /// want of a descriptor.
+    fn open_directory(&self) -> Result<Box<dyn Directory>, Error> {
+        let directory = self.fs.open_parent(&self.log);
+        directory.map_err(|error| io_error("open the directory of", &self.log, error))
     }
 
     /// Removes the successor.
@@ -235,6 +243,7 @@ impl Rewrite {
     /// Returns the old file, which still has to be closed. An error leaves the log as it is, unless it is not
     /// known which file a crash would leave: then the log has failed.
     pub(crate) fn take_over(mut self) -> Result<Arc<dyn LogFile>, Error> {
+        let directory = self.location.open_directory()?;
         let shared = Arc::clone(&self.shared);
         let mut appender = shared.appender.lock();
         let mut syncing = shared.syncing.lock();
@@ -249,7 +258,7 @@ impl Rewrite {
         self.rename(&**syncing)?;
         self.has_taken_over = true;
         // Until this a crash may leave either file: what went into one only would be in doubt.
-        if let Err(error) = self.location.fs.sync_parent(&self.location.log) {
+        if let Err(error) = directory.sync() {
             return Err(self.fail("sync the directory of", error));
         }
         *syncing = Arc::clone(self.successor.file());

@@ -10,12 +10,18 @@ mod support {
 }
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustvault_storage::fs::OsFileSystem;
 use rustvault_storage::{DurableStore, Error, LogFormat, Op, Options, Store, SyncPolicy};
 use support::faults::Faults;
+use support::hooked::{Call, Hooked, WHOLE};
+
+/// This process has no descriptor left.
+const EMFILE: i32 = 24;
 
 type State = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -390,6 +396,27 @@ async fn a_failed_compaction_is_told_and_leaves_the_log_serving() {
     assert!(store.stats().await.unwrap().last_compaction_error.is_none());
     drop(store);
     assert_eq!(folder.open().count().await.unwrap(), 11);
+}
+
+#[tokio::test]
+async fn without_a_descriptor_for_the_take_over_the_log_goes_on() {
+    let folder = Folder::new();
+    let has_descriptors = Arc::new(AtomicBool::new(true));
+    let has_any = Arc::clone(&has_descriptors);
+    let fs = Hooked::new(OsFileSystem, move |operation| match operation.call {
+        Call::OpenParent if !has_any.load(Ordering::SeqCst) => Err(io::Error::from_raw_os_error(EMFILE)),
+        _ => Ok(WHOLE),
+    });
+    let store = DurableStore::open_on(Arc::new(fs), folder.log(), by_hand()).unwrap();
+    fill(&store, 10, b"v").await;
+    has_descriptors.store(false, Ordering::SeqCst);
+    let error = store.compact().await.unwrap_err();
+    assert!(matches!(&error, Error::Io { source, .. } if source.raw_os_error() == Some(EMFILE)), "{error}");
+    assert!(!folder.compacting().exists());
+    store.set(b"after", b"v").await.unwrap();
+    has_descriptors.store(true, Ordering::SeqCst);
+    store.compact().await.unwrap();
+    assert_eq!(state_after_crash(&folder).await.len(), 11);
 }
 
 #[tokio::test]

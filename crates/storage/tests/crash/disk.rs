@@ -255,7 +255,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
 
-    use rustvault_storage::fs::FileSystem;
+    use rustvault_storage::fs::{Directory, FileSystem};
 
     use super::*;
     use crate::sim::SimFileSystem;
@@ -289,7 +289,7 @@ mod tests {
         let file = fs.create(Path::new("log"), Path::new("log")).unwrap();
         file.write_at(&[1; 1024], 0).unwrap();
         file.sync().unwrap();
-        fs.sync_parent(Path::new("log")).unwrap();
+        fs.sync().unwrap();
         file.write_at(&[2; 1024], 512).unwrap();
         let states: Vec<_> = crash_states(&fs).into_iter().map(|[log, _]| log.unwrap()).collect();
         assert_eq!(states, [&[1, 1][..], &[1, 1, 0], &[1, 1, 2], &[1, 2], &[1, 2, 0], &[1, 2, 2]]);
@@ -302,7 +302,7 @@ mod tests {
         log.write_at(&[1], 0).unwrap();
         log.sync().unwrap();
         let new = fs.create(Path::new("new"), Path::new("log")).unwrap();
-        fs.sync_parent(Path::new("log")).unwrap();
+        fs.sync().unwrap();
         new.write_at(&[2], 0).unwrap();
         fs.rename(Path::new("new"), Path::new("log")).unwrap();
         let mut expected = BTreeSet::new();
@@ -320,7 +320,7 @@ mod tests {
         let file = fs.create(Path::new("log"), Path::new("log")).unwrap();
         file.write_at(&[1; 1024], 0).unwrap();
         file.sync().unwrap();
-        fs.sync_parent(Path::new("log")).unwrap();
+        fs.sync().unwrap();
         file.set_len(512).unwrap();
         let states: Vec<_> = crash_states(&fs).into_iter().map(|[log, _]| log.unwrap()).collect();
         assert_eq!(states, [&[1][..], &[1, 0], &[1, 1]]);
@@ -330,7 +330,7 @@ mod tests {
     fn a_sector_that_is_lost_before_one_that_is_not_is_a_hole() {
         let fs = SimFileSystem::default();
         let file = fs.create(Path::new("log"), Path::new("log")).unwrap();
-        fs.sync_parent(Path::new("log")).unwrap();
+        fs.sync().unwrap();
         file.write_at(&[1; 1024], 0).unwrap();
         let mut disk = Disk::of(&Image::default());
         fs.take_recorded().iter().for_each(|step| disk.apply(&step.operation));

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
-use rustvault_storage::fs::{FileSystem, Lock, LogFile};
+use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile};
 use rustvault_storage::{DurableStore, Lsn, Store};
 use tokio::sync::Notify;
 
@@ -204,13 +204,20 @@ impl FileSystem for SimFileSystem {
         })
     }
 
-    fn sync_parent(&self, _: &Path) -> io::Result<()> {
-        let began = self.operations();
-        self.record(|_| Ok(((), Operation::SyncNames { began })))
+    fn open_parent(&self, _: &Path) -> io::Result<Box<dyn Directory>> {
+        Ok(Box::new(self.clone()))
     }
 
     fn free_bytes(&self, _: &Path) -> io::Result<u64> {
         Ok(u64::MAX)
+    }
+}
+
+/// The only directory.
+impl Directory for SimFileSystem {
+    fn sync(&self) -> io::Result<()> {
+        let began = self.operations();
+        self.record(|_| Ok(((), Operation::SyncNames { began })))
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustvault_storage::fs::{FileSystem, Lock, LogFile};
+use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile};
 
 /// What is about to happen.
 #[derive(Clone, Copy)]
@@ -22,6 +22,7 @@ pub(crate) enum Call {
     Create,
     Rename,
     Remove,
+    OpenParent,
     SyncParent,
     FreeBytes,
     Lock,
@@ -101,14 +102,29 @@ impl<F: FileSystem> FileSystem for Hooked<F> {
         self.inner.remove(path)
     }
 
-    fn sync_parent(&self, path: &Path) -> io::Result<()> {
-        self.ask(path, Call::SyncParent)?;
-        self.inner.sync_parent(path)
+    fn open_parent(&self, path: &Path) -> io::Result<Box<dyn Directory>> {
+        self.ask(path, Call::OpenParent)?;
+        let directory = self.inner.open_parent(path)?;
+        Ok(Box::new(HookedDirectory { directory, path: path.to_owned(), hook: Arc::clone(&self.hook) }))
     }
 
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {
         self.ask(path, Call::FreeBytes)?;
         self.inner.free_bytes(path)
+    }
+}
+
+struct HookedDirectory {
+    directory: Box<dyn Directory>,
+    /// Of the file that it was opened for.
+    path: PathBuf,
+    hook: Hook,
+}
+
+impl Directory for HookedDirectory {
+    fn sync(&self) -> io::Result<()> {
+        (self.hook)(Operation { path: &self.path, call: Call::SyncParent })?;
+        self.directory.sync()
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use rustvault_storage::fs::{FileSystem, Lock, LogFile};
+use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile};
 
 /// The name of the log on such a disk.
 pub(crate) const LOG: &str = "/the.log";
@@ -135,14 +135,21 @@ impl FileSystem for MemoryDisk {
         removed.map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    fn sync_parent(&self, _: &Path) -> io::Result<()> {
-        let mut names = self.names.lock().unwrap();
-        names.durable = names.now.clone();
-        Ok(())
+    fn open_parent(&self, _: &Path) -> io::Result<Box<dyn Directory>> {
+        Ok(Box::new(self.clone()))
     }
 
     fn free_bytes(&self, _: &Path) -> io::Result<u64> {
         Ok(u64::MAX)
+    }
+}
+
+/// The only directory of such a disk.
+impl Directory for MemoryDisk {
+    fn sync(&self) -> io::Result<()> {
+        let mut names = self.names.lock().unwrap();
+        names.durable = names.now.clone();
+        Ok(())
     }
 }
 

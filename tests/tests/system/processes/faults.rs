@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use rustix::process::Signal;
-use rustvault_tests::{Launch, need_strace, until};
+use rustvault_tests::{Launch, leave_descriptors, need_strace, until};
 
 use crate::history::History;
 
@@ -165,6 +165,24 @@ fn a_directory_that_cannot_be_synced_after_a_compaction_ends_the_daemon_and_lose
     history.write(&daemon, &mut rng, SOME_WRITES, compact);
     assert_eq!(daemon.wait(END_LIMIT).code(), Some(1), "{:#?}", daemon.log_lines());
     judge(&launch, &mut history);
+}
+
+#[test]
+fn a_compaction_that_lacks_a_descriptor_is_given_up_and_the_daemon_goes_on() {
+    let daemon = Launch::new().start();
+    let mut wire = daemon.wire();
+    wire.ask("SET a 1\r\n", "OK\r\n");
+    // One is for the new log, and one for the directory.
+    for spare in 0..2 {
+        leave_descriptors(daemon.pid(), Some(spare));
+        wire.send("COMPACT\r\n");
+        let line = wire.line();
+        assert!(line.starts_with("ERROR STORAGE ") && line.contains("os error 24"), "{spare}: {line}");
+        wire.ask("SET a 2\r\n", "OK\r\n");
+    }
+    leave_descriptors(daemon.pid(), None);
+    wire.ask("COMPACT\r\nGET a\r\n", "OK\r\nVALUE 2\r\n");
+    daemon.stop();
 }
 
 #[test]

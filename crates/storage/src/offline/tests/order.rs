@@ -3,12 +3,19 @@
 use parking_lot::Mutex;
 
 use super::*;
-use crate::fs::{Lock, LogFile};
+use crate::fs::{Directory, Lock, LogFile};
 
 /// The system's file system, which writes down what is done to it.
 #[derive(Clone, Default)]
 struct Recorder {
     steps: Arc<Mutex<Vec<String>>>,
+}
+
+struct RecordedDirectory {
+    directory: Box<dyn Directory>,
+    /// That of a file in it.
+    name: String,
+    recorder: Recorder,
 }
 
 struct RecordedFile {
@@ -68,13 +75,21 @@ impl FileSystem for Recorder {
         OsFileSystem.remove(path)
     }
 
-    fn sync_parent(&self, path: &Path) -> std::io::Result<()> {
-        self.note("sync the directory of", &name(path));
-        OsFileSystem.sync_parent(path)
+    fn open_parent(&self, path: &Path) -> std::io::Result<Box<dyn Directory>> {
+        self.note("open the directory of", &name(path));
+        let directory = OsFileSystem.open_parent(path)?;
+        Ok(Box::new(RecordedDirectory { directory, name: name(path), recorder: self.clone() }))
     }
 
     fn free_bytes(&self, path: &Path) -> std::io::Result<u64> {
         OsFileSystem.free_bytes(path)
+    }
+}
+
+impl Directory for RecordedDirectory {
+    fn sync(&self) -> std::io::Result<()> {
+        self.recorder.note("sync the directory of", &self.name);
+        self.directory.sync()
     }
 }
 
@@ -128,6 +143,7 @@ fn a_converted_log_is_synced_before_it_takes_the_name() {
             "create vault.log.compacting",
             "write vault.log.compacting",
             "sync vault.log.compacting",
+            "open the directory of vault.log",
             "rename vault.log.compacting",
             "sync the directory of vault.log",
         ];
@@ -149,10 +165,11 @@ fn what_a_repair_cuts_is_synced_elsewhere_before_the_log_is_touched() {
             format!("create {kept}"),
             format!("write {kept}"),
             format!("sync {kept}"),
+            format!("open the directory of {kept}"),
             format!("sync the directory of {kept}"),
         ];
-        assert_eq!(steps[..4], expected);
-        assert!(steps[4..].iter().all(|step| step.ends_with(" vault.log")), "{steps:?}");
+        assert_eq!(steps[..5], expected);
+        assert!(steps[5..].iter().all(|step| step.ends_with(" vault.log")), "{steps:?}");
         assert_eq!(steps.last().map(String::as_str), Some("sync vault.log"));
     }
 }
