@@ -162,7 +162,7 @@ impl<'c, S: Store> Responder<'c, S> {
     /// Waits until all replies at hand may be shown, or never may. What stands before them leaves meanwhile.
     async fn open(&mut self, gate: &mut Gate) -> io::Result<()> {
         self.flush().await?;
-        gate.failure = self.shared.store.wait(gate.highest).await.err();
+        gate.failure = self.shared.store.wait_for_commit(gate.highest).await.err();
         let has_failed = gate.failure.is_some();
         gate.visible = if has_failed { self.shared.store.reply_watermark() } else { gate.highest };
         Ok(())

@@ -112,6 +112,10 @@ impl Store for DurableStore {
         self.inner.log.wait(lsn).await
     }
 
+    async fn wait_for_commit(&self, lsn: Lsn) -> Result<(), Error> {
+        self.inner.log.wait_for_commit(lsn).await
+    }
+
     fn reply_watermark(&self) -> Lsn {
         self.inner.log.watermark()
     }

@@ -273,11 +273,21 @@ pub trait Store: Clone + Send + Sync + 'static {
         replies: &mut Vec<Reply>,
     ) -> impl Future<Output = Submission<'_>> + Send;
 
-    /// Waits until replies that depend on `lsn` may be shown.
+    /// Waits until replies that depend on `lsn` may be shown; what is not committed up to there will be, also while
+    /// its [`Submission`] is still held.
     ///
     /// # Errors
     /// [`Error::Poisoned`] when the log has failed: the outcome of writes up to `lsn` is unknown.
     fn wait(&self, lsn: Lsn) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// As [`wait`](Self::wait), but leaves committing to whoever holds the [`Submission`]: for callers that gather
+    /// the records of several submits for one commit. It does not end while that submission is held back.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    fn wait_for_commit(&self, lsn: Lsn) -> impl Future<Output = Result<(), Error>> + Send {
+        self.wait(lsn)
+    }
 
     /// The highest LSN for which [`wait`](Self::wait) would return at once.
     fn reply_watermark(&self) -> Lsn;

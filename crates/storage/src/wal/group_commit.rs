@@ -148,11 +148,22 @@ impl Log {
         Ok(Self { shared, threads: Mutex::new(vec![thread]) })
     }
 
-    /// Waits until replies that depend on `lsn` may leave.
+    /// Has everything up to `lsn` committed, and waits until replies that depend on it may leave.
     ///
     /// # Errors
     /// [`Error::Poisoned`] if that will never be.
     pub(crate) async fn wait(&self, lsn: Lsn) -> Result<(), Error> {
+        if lsn > self.watermark() {
+            self.shared.announce_up_to(lsn);
+        }
+        self.wait_for_commit(lsn).await
+    }
+
+    /// Waits until replies that depend on `lsn` may leave; somebody else commits.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] if that will never be.
+    pub(crate) async fn wait_for_commit(&self, lsn: Lsn) -> Result<(), Error> {
         if lsn <= self.watermark() {
             return Ok(());
         }
@@ -272,6 +283,15 @@ impl Shared {
     /// Has the writer thread commit what the tail holds.
     pub(super) fn announce(&self) {
         if self.tail.lock().announce() {
+            self.work.notify_one();
+        }
+    }
+
+    /// Has the writer thread commit what the tail holds, if records up to `lsn` are among it.
+    fn announce_up_to(&self, lsn: Lsn) {
+        let mut tail = self.tail.lock();
+        if tail.first_lsn() <= lsn && tail.announce() {
+            drop(tail);
             self.work.notify_one();
         }
     }

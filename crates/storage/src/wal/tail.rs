@@ -98,6 +98,11 @@ impl Tail {
         self.next_lsn
     }
 
+    /// The LSN of the first record here, or of the next one if there is none.
+    pub(super) fn first_lsn(&self) -> Lsn {
+        Lsn::new(self.next_lsn - u64::from(self.records))
+    }
+
     pub(super) const fn is_empty(&self) -> bool {
         self.records == 0
     }
@@ -145,13 +150,13 @@ impl Tail {
     pub(super) fn take(&mut self, spare: Vec<u8>) -> Batch {
         self.is_announced = false;
         self.unsealed_since = Some(Instant::now());
-        let first_lsn = self.next_lsn - u64::from(self.records);
+        let first_lsn = self.first_lsn();
         Batch {
             chunks: std::mem::replace(&mut self.chunks, vec![empty_buffer(spare)]),
             records: std::mem::take(&mut self.records),
             charge: std::mem::take(&mut self.charge),
             claim: std::mem::take(&mut self.claim),
-            first_lsn: Lsn::new(first_lsn),
+            first_lsn,
             last_lsn: Lsn::new(self.next_lsn - 1),
             last_timestamp_ms: self.last_timestamp_ms,
         }
