@@ -235,9 +235,8 @@ impl Commit for Log {
         if matches!(self.shared.policy, SyncPolicy::Interval(_)) {
             return self.commit_soon();
         }
-        if let Err(error) = self.shared.commit() {
-            self.shared.fail(error);
-        }
+        // Who waits for these records learns of a failure from the log.
+        let _ = self.shared.commit();
         if !self.shared.waiters.is_empty() {
             // The writer thread looks after waiters whose leader does not.
             self.shared.work.notify_one();
@@ -296,29 +295,46 @@ impl Shared {
         }
     }
 
+    /// Runs `work` at the log's end, unless the log has failed.
+    ///
+    /// If `work` fails or panics, the log has failed before anybody else can write there: what another
+    /// committer put in the place of a lost batch would be acknowledged, and leave a gap that no recovery accepts.
+    fn at_end<T>(&self, work: impl FnOnce(&mut Appender) -> Result<T, Error>) -> Result<T, Error> {
+        let mut appender = self.appender.lock();
+        let _guard = FailOnPanic::new(self);
+        self.check()?;
+        work(&mut appender).inspect_err(|error| self.fail(error.clone()))
+    }
+
     /// Writes what the tail holds, as one batch, and syncs it if the policy says so. Blocks.
     pub(super) fn commit(&self) -> Result<(), Error> {
-        let mut appender = self.appender.lock();
-        let (batch, was_sealed) = {
-            let mut tail = self.tail.lock();
-            if tail.is_empty() {
-                return Ok(());
+        self.at_end(|appender| {
+            let (batch, was_sealed) = {
+                let mut tail = self.tail.lock();
+                if tail.is_empty() {
+                    return Ok(());
+                }
+                let was_sealed = tail.idle().is_none();
+                (tail.take(std::mem::take(&mut appender.spare)), was_sealed)
+            };
+            if was_sealed {
+                // The writer thread sleeps for good while the log is sealed: it has to look after the next seal.
+                self.work.notify_one();
             }
-            let was_sealed = tail.idle().is_none();
-            (tail.take(std::mem::take(&mut appender.spare)), was_sealed)
-        };
-        if was_sealed {
-            // The writer thread sleeps for good while the log is sealed: it has to look after the next seal.
-            self.work.notify_one();
-        }
-        self.write(&mut appender, batch)
+            self.write(appender, batch)
+        })
     }
 
     fn write(&self, appender: &mut Appender, mut batch: Batch) -> Result<(), Error> {
+        debug_assert!(
+            batch.last_lsn.get() <= self.appended.load(Ordering::Acquire),
+            "written before appended"
+        );
         let written = appender.write(&mut batch, self.synced());
         self.check_append(written)?;
         self.space.used(appender.offset(), batch.claim);
         self.counters.count(&batch);
+        // A sync on the interval's thread may have failed meanwhile.
         self.check()?;
         self.written.store(batch.last_lsn.get(), Ordering::Release);
         if matches!(self.policy, SyncPolicy::Always) {
@@ -346,9 +362,10 @@ impl Shared {
 
     /// Reserves the room that is wanted, as far as the disk has it.
     pub(super) fn make_room(&self) -> Result<(), Error> {
-        let mut appender = self.appender.lock();
-        let wanted_bytes = self.tail.lock().take_wanted_room();
-        self.reserve(&mut appender, wanted_bytes)
+        self.at_end(|appender| {
+            let wanted_bytes = self.tail.lock().take_wanted_room();
+            self.reserve(appender, wanted_bytes)
+        })
     }
 
     fn reserve(&self, appender: &mut Appender, wanted_bytes: u64) -> Result<(), Error> {
@@ -379,21 +396,23 @@ impl Shared {
 
     /// Marks everything so far as complete and synced, which it makes it first, unless something new came.
     pub(super) fn seal(&self) -> Result<(), Error> {
-        let mut appender = self.appender.lock();
-        if !self.tail.lock().is_empty() {
-            return Ok(());
-        }
-        self.write_seal(&mut appender, false)
+        self.at_end(|appender| {
+            if !self.tail.lock().is_empty() {
+                return Ok(());
+            }
+            self.write_seal(appender, false)
+        })
     }
 
     /// Seals the log behind its last batch.
     pub(super) fn seal_for_good(&self) -> Result<(), Error> {
-        let mut appender = self.appender.lock();
-        // Without its first seal the epoch has nothing, and the log is as it was opened.
-        if self.open_epoch(&mut appender)? {
-            self.write_seal(&mut appender, true)?;
-        }
-        self.check_append(appender.trim())
+        self.at_end(|appender| {
+            // Without its first seal the epoch has nothing, and the log is as it was opened.
+            if self.open_epoch(appender)? {
+                self.write_seal(appender, true)?;
+            }
+            self.check_append(appender.trim())
+        })
     }
 
     fn write_seal(&self, appender: &mut Appender, closed: bool) -> Result<(), Error> {
@@ -418,6 +437,7 @@ impl Shared {
     /// syncs run one at a time, and the first failure is known before the next could begin.
     pub(super) fn sync(&self) -> Result<(), Error> {
         let file = self.syncing.lock();
+        let _guard = FailOnPanic::new(self);
         self.check()?;
         let written = self.written.load(Ordering::Acquire);
         if let Err(error) = file.sync() {
@@ -426,7 +446,8 @@ impl Shared {
             return Err(error);
         }
         self.counters.syncs.fetch_add(1, Ordering::Relaxed);
-        self.synced.fetch_max(written, Ordering::AcqRel);
+        let before = self.synced.fetch_max(written, Ordering::AcqRel);
+        debug_assert!(before <= written, "synced before written");
         Ok(())
     }
 
@@ -462,6 +483,26 @@ impl Shared {
 
     pub(super) fn refusal(&self) -> Error {
         self.failure.get().cloned().unwrap_or(Error::Closed)
+    }
+}
+
+/// Fails the log when a thread panics at its end or in a sync, before the locks there are released.
+pub(super) struct FailOnPanic<'s> {
+    shared: &'s Shared,
+    was_panicking: bool,
+}
+
+impl<'s> FailOnPanic<'s> {
+    pub(super) fn new(shared: &'s Shared) -> Self {
+        Self { shared, was_panicking: std::thread::panicking() }
+    }
+}
+
+impl Drop for FailOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() && !self.was_panicking {
+            self.shared.fail(Error::Internal("a thread panicked while it wrote to the log"));
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::admission::now_ms;
-use super::group_commit::Shared;
+use super::group_commit::{FailOnPanic, Shared};
 use super::header::FileHeader;
 use super::record::LoggedEntry;
 use super::source::LogSource;
@@ -74,7 +74,7 @@ impl LogHandle {
 
     /// Writes everything that was appended so far.
     pub(crate) fn commit(&self) -> Result<(), Error> {
-        self.shared.commit().inspect_err(|error| self.shared.fail(error.clone()))
+        self.shared.commit()
     }
 
     /// Fails the log.
@@ -247,6 +247,8 @@ impl Rewrite {
         let shared = Arc::clone(&self.shared);
         let mut appender = shared.appender.lock();
         let mut syncing = shared.syncing.lock();
+        // After the rename, one who went on in the old file would lose what he acknowledges.
+        let _guard = FailOnPanic::new(&shared);
         shared.check()?;
         let written = shared.written();
         self.source.copy(appender.offset(), u64::MAX, &mut self.successor)?;
