@@ -48,9 +48,13 @@ impl Log {
         let shared = &*self.shared;
         let permit = shared.admission.acquire_many(demand.charge()).await.map_err(|_| shared.refusal())?;
         let claim = demand.claim();
+        if shared.space.claim(claim, growth) {
+            return self.admitted(permit, demand);
+        }
+        let _turn = shared.space.turn().await;
         loop {
             let changed = shared.space.changed();
-            if shared.space.claim(claim, growth) {
+            if shared.space.claim_in_turn(claim, growth) {
                 return self.admitted(permit, demand);
             }
             if shared.space.is_refusing() {

@@ -309,23 +309,24 @@ impl Shared {
     /// Writes what the tail holds, as one batch, and syncs it if the policy says so. Blocks.
     pub(super) fn commit(&self) -> Result<(), Error> {
         self.at_end(|appender| {
-            let (batch, was_sealed) = {
+            let (batch, wanted_bytes, was_sealed) = {
                 let mut tail = self.tail.lock();
                 if tail.is_empty() {
                     return Ok(());
                 }
                 let was_sealed = tail.idle().is_none();
-                (tail.take(std::mem::take(&mut appender.spare)), was_sealed)
+                let wanted_bytes = tail.take_wanted_room();
+                (tail.take(std::mem::take(&mut appender.spare)), wanted_bytes, was_sealed)
             };
             if was_sealed {
                 // The writer thread sleeps for good while the log is sealed: it has to look after the next seal.
                 self.work.notify_one();
             }
-            self.write(appender, batch)
+            self.write(appender, batch, wanted_bytes)
         })
     }
 
-    fn write(&self, appender: &mut Appender, mut batch: Batch) -> Result<(), Error> {
+    fn write(&self, appender: &mut Appender, mut batch: Batch, wanted_bytes: u64) -> Result<(), Error> {
         debug_assert!(
             batch.last_lsn.get() <= self.appended.load(Ordering::Acquire),
             "written before appended"
@@ -343,8 +344,10 @@ impl Shared {
         self.waiters.wake_leaders(self.watermark().get());
         self.release(batch.charge);
         appender.spare = batch.into_spare();
-        if !self.space.is_full() && appender.is_short_of(self.space.end_wanted(0)) {
-            self.reserve(appender, 0)?;
+        // Whoever waits for room gets it here, too: the writer thread may never be idle.
+        let is_short = !self.space.is_full() && appender.is_short_of(self.space.end_wanted(0));
+        if is_short || wanted_bytes > 0 {
+            self.reserve(appender, wanted_bytes)?;
         }
         self.size_alarm.check(appender.offset());
         match self.pause_us.load(Ordering::Relaxed) {

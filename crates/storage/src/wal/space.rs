@@ -1,8 +1,8 @@
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use super::batch::BATCH_HEADER_BYTES;
 use crate::LogFormat;
@@ -37,6 +37,25 @@ pub(super) struct Space {
     /// Odd while the log moves to another file.
     moves: AtomicU64,
     changed: Notify,
+    /// Writers that wait for room, or for their turn to.
+    queued: AtomicUsize,
+    /// Held by the one of them whose turn it is; the others come in the order in which they asked.
+    turn: Semaphore,
+}
+
+/// A writer's turn to wait for room: until it has its claim, nobody else that needs to grow the log gets one.
+pub(super) struct Turn<'s> {
+    _queued: Queued<'s>,
+    _permit: Option<SemaphorePermit<'s>>,
+}
+
+/// A writer in the queue for room.
+struct Queued<'s>(&'s AtomicUsize);
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
 }
 
 /// While it is there, no claims are given: the log moves to another file, or stays after all.
@@ -61,6 +80,8 @@ impl Space {
             is_full: AtomicBool::new(false),
             moves: AtomicU64::new(0),
             changed: Notify::new(),
+            queued: AtomicUsize::new(0),
+            turn: Semaphore::new(1),
         }
     }
 
@@ -74,8 +95,26 @@ impl Space {
         (record_bytes + appends * BATCH_HEADER_BYTES) as u64
     }
 
-    /// Claims room for so many bytes; `false` if that much is not reserved.
+    /// Claims room for so many bytes; `false` if that much is not reserved, or others wait for room.
+    ///
+    /// Deletes wait for nobody: they are what ends a want of room.
     pub(super) fn claim(&self, bytes: u64, growth: Growth) -> bool {
+        let must_queue = growth == Growth::Grows && self.queued.load(SeqCst) > 0;
+        !must_queue && self.claim_in_turn(bytes, growth)
+    }
+
+    /// Waits until it is the caller's turn to wait for room, in the order in which this is called.
+    ///
+    /// Without an order, a large claim would wait for as long as small ones take what is reserved for it.
+    pub(super) async fn turn(&self) -> Turn<'_> {
+        self.queued.fetch_add(1, SeqCst);
+        let queued = Queued(&self.queued);
+        // It is never closed: every writer has its turn, and learns then that the log is closed.
+        Turn { _queued: queued, _permit: self.turn.acquire().await.ok() }
+    }
+
+    /// As [`claim`](Self::claim), for the one whose [turn](Self::turn) it is.
+    pub(super) fn claim_in_turn(&self, bytes: u64, growth: Growth) -> bool {
         let spare = match growth {
             Growth::Grows => DELETE_ROOM_BYTES + SEAL_ROOM_BYTES,
             Growth::Shrinks => SEAL_ROOM_BYTES,
