@@ -1,9 +1,7 @@
 //! Work that is spread over the machine's cores while the caller waits for it.
 
-use std::sync::LazyLock;
-use std::thread;
-
 use crate::Error;
+use crate::sync::{LazyLock, thread};
 
 /// Threads that can run at the same time.
 pub(crate) fn available() -> usize {

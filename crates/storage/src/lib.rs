@@ -13,6 +13,7 @@ mod options;
 mod random;
 mod recovery;
 mod store;
+mod sync;
 mod wal;
 
 pub use durable::DurableStore;

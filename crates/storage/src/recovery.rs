@@ -6,10 +6,11 @@ mod replay;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::fs::{Access, FileSystem, Lock, LogFile, read_up_to, sync_parent, write_all_at};
 use crate::keyspace::{HashSeed, Keyspace};
+use crate::sync::{Instant, SystemTime};
 use crate::wal::{
     BatchHeader, Change, Cores, Ending, FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError,
     LSN_STRIDE, Location, LogStart, ReadError, Reader,
@@ -162,7 +163,8 @@ impl OpenLog {
     }
 
     fn create(&self) -> Result<FileHeader, Error> {
-        let created_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let created_ms =
+            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
         let header = FileHeader {
             log_id: crate::random::bytes()?,
             hash_seed: crate::random::bytes()?,

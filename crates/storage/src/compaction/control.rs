@@ -1,9 +1,7 @@
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
-use tokio::sync::oneshot;
-
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Condvar, Instant, Mutex, oneshot};
 use crate::{Error, Stats};
 
 /// Who waits for a compaction.

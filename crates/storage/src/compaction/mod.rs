@@ -8,10 +8,7 @@ mod sample;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
+use std::time::Duration;
 
 use control::{Call, Control};
 pub(crate) use rule::Rule;
@@ -19,6 +16,8 @@ use rule::Sizes;
 use run::{Run, Summary};
 
 use crate::keyspace::Keyspace;
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Instant, Mutex};
 use crate::wal::{Change, Location, LogHandle, now_ms};
 use crate::{Error, LogFormat, Stats};
 
@@ -74,7 +73,7 @@ impl Compactor {
             retry_at: None,
         };
         let spawn_error = worker.location.spawn_error();
-        let thread = std::thread::Builder::new().name("compactor".to_owned()).spawn(move || worker.run());
+        let thread = thread::Builder::new().name("compactor".to_owned()).spawn(move || worker.run());
         *self.thread.lock() = Some(thread.map_err(spawn_error)?);
         Ok(())
     }

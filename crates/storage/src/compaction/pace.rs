@@ -1,8 +1,9 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::control::Control;
 use super::rule::is_too_tight;
 use crate::Error;
+use crate::sync::Instant;
 use crate::wal::{Location, LogHandle};
 
 /// Rest after each stretch of work, in parts of what the work took: clients keep most of the disk and the cores.

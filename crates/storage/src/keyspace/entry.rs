@@ -1,9 +1,9 @@
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use triomphe::{Arc, ThinArc};
 
 use crate::Lsn;
+use crate::sync::counter::{AtomicU64, Ordering};
 
 /// What stands before an entry's bytes.
 struct Header {

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-use parking_lot::RwLockReadGuard;
-
 use super::entry::Entry;
 use super::hash::KeyHash;
 use super::layout::Layout;
 use super::shard::Shard;
 use super::usage::WriteShard;
 use super::{Keyspace, SHARD_BITS, Seen};
+use crate::sync::{RwLockReadGuard, thread};
 use crate::{Error, Lsn};
 
 /// Locked shards by their index. Locks are always taken in ascending order, so two never wait for each other.
@@ -154,9 +153,7 @@ impl Keyspace {
             .collect();
         drop(shards);
         // Freeing millions of entries takes a while: not under the locks, nor on a thread that serves others.
-        if let Err(error) =
-            std::thread::Builder::new().name("freeing".to_owned()).spawn(move || drop(emptied))
-        {
+        if let Err(error) = thread::Builder::new().name("freeing".to_owned()).spawn(move || drop(emptied)) {
             tracing::warn!(%error, "no thread to free the cleared entries on; freed them here");
         }
         lsn

@@ -1,16 +1,15 @@
 //! A keyspace that is put together from a log's records in any order.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Place;
-use parking_lot::Mutex;
 
 use super::entry::Entry;
 use super::hash::{HashSeed, KeyHash};
 use super::layout::Layout;
 use super::shard::Shard;
 use super::{Keyspace, SHARD_BITS};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::{Error, Lsn, cores};
 
 /// Entries below which one thread makes the keyspace: it takes about a millisecond.

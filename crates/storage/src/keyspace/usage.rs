@@ -1,12 +1,11 @@
 //! What the keyspace takes in memory: counted at every change, limited for what adds to it.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::shard::Shard;
 use crate::Error;
+use crate::sync::counter::{AtomicU64, Ordering};
+use crate::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The bytes that all shards together take.
 #[derive(Default)]

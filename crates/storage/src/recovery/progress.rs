@@ -1,8 +1,9 @@
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use parking_lot::Mutex;
 use tracing::info;
+
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Instant, Mutex};
 
 /// How often a recovery that takes longer tells how far it is.
 const INTERVAL: Duration = Duration::from_secs(1);

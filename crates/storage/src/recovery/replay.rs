@@ -1,8 +1,7 @@
-use std::time::Instant;
-
 use super::progress::Progress;
 use crate::Error;
 use crate::keyspace::{HashSeed, Keyspace, Past, Restore};
+use crate::sync::Instant;
 use crate::wal::{Change, Logged};
 
 /// Makes a keyspace of the log's records, which may come in any order.

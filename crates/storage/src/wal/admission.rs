@@ -1,10 +1,7 @@
-use std::sync::atomic::{Ordering, fence};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use tokio::sync::{SemaphorePermit, TryAcquireError};
-
 use super::group_commit::{Log, Shared};
 use super::space::{Growth, Space};
+use crate::sync::atomic::{Ordering, fence};
+use crate::sync::{SemaphorePermit, SystemTime, TryAcquireError};
 use crate::{Error, Lsn};
 
 /// Most bytes of records that wait to be written; beyond, writers wait for admission. A single larger
@@ -144,6 +141,6 @@ impl Drop for InFlight<'_> {
 
 /// The system's clock, in milliseconds since the Unix epoch.
 pub(crate) fn now_ms() -> u64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }

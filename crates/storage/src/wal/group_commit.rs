@@ -1,15 +1,11 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
 use rustix::thread::Pid;
-use tokio::sync::{Semaphore, SetOnce};
 
 use super::admission::MAX_WAITING_BYTES;
 use super::appender::{AppendError, Appender};
@@ -23,6 +19,9 @@ use super::writer::Writer;
 use crate::error::is_no_space;
 use crate::fs::LogFile;
 use crate::store::Commit;
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Condvar, Mutex, OnceLock, Semaphore, SetOnce};
 use crate::{Error, LogFormat, Lsn, Stats, SyncPolicy};
 
 /// A log that takes records: shared by all writers, served by one thread.
@@ -352,7 +351,7 @@ impl Shared {
         self.size_alarm.check(appender.offset());
         match self.pause_us.load(Ordering::Relaxed) {
             0 => {}
-            pause_us => std::thread::sleep(Duration::from_micros(pause_us)),
+            pause_us => thread::sleep(Duration::from_micros(pause_us)),
         }
         Ok(())
     }
@@ -497,13 +496,13 @@ pub(super) struct FailOnPanic<'s> {
 
 impl<'s> FailOnPanic<'s> {
     pub(super) fn new(shared: &'s Shared) -> Self {
-        Self { shared, was_panicking: std::thread::panicking() }
+        Self { shared, was_panicking: thread::panicking() }
     }
 }
 
 impl Drop for FailOnPanic<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() && !self.was_panicking {
+        if thread::panicking() && !self.was_panicking {
             self.shared.fail(Error::Internal("a thread panicked while it wrote to the log"));
         }
     }
@@ -563,7 +562,7 @@ pub(super) fn spawn(
     shared: &Shared,
     body: impl FnOnce() + Send + 'static,
 ) -> Result<JoinHandle<()>, Error> {
-    std::thread::Builder::new()
+    thread::Builder::new()
         .name(name.to_owned())
         .spawn(body)
         .map_err(|error| shared.io_error("start a thread for", error))

@@ -1,7 +1,4 @@
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use parking_lot::{Condvar, Mutex};
 
 use super::header::FileHeader;
 use super::judge::{Window, judge};
@@ -9,6 +6,8 @@ use super::place::{Part, Place};
 use super::unit::{Logged, Unit};
 use super::walk::{Stop, Walk};
 use crate::fs::LogFile;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, thread};
 use crate::{Error, Lsn, cores};
 
 /// Reads a log on all cores and judges what it finds. It changes nothing.
@@ -255,7 +254,7 @@ struct AbortOnPanic<'a>(&'a Turn);
 
 impl Drop for AbortOnPanic<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if thread::panicking() {
             self.0.state.lock().is_aborted = true;
             self.0.changed.notify_all();
         }

@@ -1,7 +1,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::admission::now_ms;
@@ -11,6 +10,7 @@ use super::record::LoggedEntry;
 use super::source::LogSource;
 use super::successor::{Mark, Successor};
 use crate::fs::{Directory, FileSystem, Lock, LogFile};
+use crate::sync::atomic::Ordering;
 use crate::{Error, LogFormat, Lsn};
 
 /// What a compaction needs of the log in use.

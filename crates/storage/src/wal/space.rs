@@ -1,11 +1,8 @@
-use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-
-use tokio::sync::futures::Notified;
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
-
 use super::batch::BATCH_HEADER_BYTES;
 use crate::LogFormat;
+use crate::sync::atomic::Ordering::SeqCst;
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Notified, Notify, Semaphore, SemaphorePermit};
 
 /// Room that is left for deletes when the disk is full.
 const DELETE_ROOM_BYTES: u64 = 64 * 1024;

@@ -1,11 +1,10 @@
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
-
-use parking_lot::{Condvar, Mutex};
+use std::time::Duration;
 
 use super::group_commit::{Shared, spawn};
 use crate::Error;
+use crate::sync::thread::JoinHandle;
+use crate::sync::{Condvar, Instant, Mutex};
 
 /// Syncs at an interval, on a thread of its own, so that writes go on meanwhile.
 pub(super) struct Syncer {

@@ -1,9 +1,7 @@
-use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 
-use parking_lot::Mutex;
+use crate::sync::{Mutex, thread};
 
 /// Groups of waiters; a thread's waiters share one. More than threads that usually serve.
 const GROUPS: usize = 32;
@@ -120,13 +118,5 @@ impl WakeUpTo for Mutex<Group> {
 }
 
 fn group_of_this_thread() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static GROUP: Cell<Option<usize>> = const { Cell::new(None) };
-    }
-    GROUP.with(|group| {
-        let index = group.get().unwrap_or_else(|| NEXT.fetch_add(1, Ordering::Relaxed) % GROUPS);
-        group.set(Some(index));
-        index
-    })
+    thread::number() % GROUPS
 }

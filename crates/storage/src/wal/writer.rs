@@ -1,10 +1,11 @@
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::thread::gettid;
 
 use super::group_commit::Shared;
 use super::syncer::Syncer;
+use crate::sync::{Instant, thread};
 use crate::{Error, Lsn};
 
 /// A pause in the writes after which the log is sealed, so that its last batch becomes provable.
@@ -132,7 +133,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if thread::panicking() {
             self.shared.fail(Error::Internal("the log writer panicked"));
         }
     }
