@@ -35,7 +35,8 @@ struct Inner {
 impl DurableStore {
     /// Opens the log at `path`, or makes one, and restores everything that it holds.
     ///
-    /// Blocks until recovery has ended; from async code call it on a thread that may block.
+    /// Blocks until recovery has ended; from async code call it on a thread that may block. A new log is for its
+    /// owner alone (mode 0600); one that is there keeps its mode.
     ///
     /// # Errors
     /// [`Error::Locked`] if another process has the log; [`Error::NotALog`], [`Error::NewerFormat`] and

@@ -3,7 +3,7 @@
 //! It is a trait so that a test can put a faulty one in its place: one that holds a sync back, loses
 //! what was not synced, or fails at the Nth call.
 
-use std::fs::{File, Metadata, OpenOptions, Permissions, TryLockError};
+use std::fs::{File, FileType, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,8 @@ pub trait FileSystem: Send + Sync {
     /// What the system says.
     fn resolve(&self, path: &Path) -> io::Result<PathBuf>;
 
-    /// Opens the file at `path` for reading and writing, making an empty one if there is none.
+    /// Opens the file at `path` for reading and writing, making an empty one if there is none, which is for its
+    /// owner alone.
     ///
     /// # Errors
     /// What the system says; also when `path` names something else than a regular file.
@@ -37,20 +38,20 @@ pub trait FileSystem: Send + Sync {
     /// [`offline`](crate::offline) need this: a file system that does not have it is not for them.
     ///
     /// # Errors
-    /// What the system says; [`io::ErrorKind::NotFound`] if there is none; also when `path` names something
-    /// else than a regular file.
+    /// What the system says; [`io::ErrorKind::NotFound`] if nothing has that name; also when it names something
+    /// else than a regular file: a link is not followed.
     fn open_existing(&self, path: &Path, access: Access) -> io::Result<Arc<dyn LogFile>> {
         let _ = (path, access);
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Makes an empty file at `path`, in the place of the regular file that may be there.
+    /// Makes an empty file at `path`, a name that nothing has yet, not even a link that leads nowhere.
     ///
     /// It gets the mode and, as far as the process may give it, the owner of the file at `like`; nobody may
     /// read it who may not read that one.
     ///
     /// # Errors
-    /// What the system says; also when `path` names something else than a regular file.
+    /// What the system says; [`io::ErrorKind::AlreadyExists`] if something has that name.
     fn create(&self, path: &Path, like: &Path) -> io::Result<Arc<dyn LogFile>>;
 
     /// Gives the file at `from` the name `to`, in the place of the file that has it.
@@ -59,10 +60,11 @@ pub trait FileSystem: Send + Sync {
     /// What the system says.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Removes the file at `path`.
+    /// Removes the regular file at `path`. Something else that has that name stays, a symbolic link, too.
     ///
     /// # Errors
-    /// What the system says; [`io::ErrorKind::NotFound`] if there is none.
+    /// What the system says; [`io::ErrorKind::NotFound`] if nothing has that name; also when it names something
+    /// else than a regular file.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
     /// Opens the directory that `path` lies in, to sync it later.
@@ -174,12 +176,13 @@ impl FileSystem for OsFileSystem {
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
-        Ok(Arc::new(OsFile(open_regular(&mut OpenOptions::new(), path)?)))
+        let file = OpenOptions::new().read(true).write(true).create(true).mode(OWNER_ALONE).open(path)?;
+        if file.metadata()?.is_file() { Ok(Arc::new(OsFile(file))) } else { Err(not_a_regular_file()) }
     }
 
     fn open_existing(&self, path: &Path, access: Access) -> io::Result<Arc<dyn LogFile>> {
         // Asked first: opening a pipe for reading would wait for a writer.
-        if !std::fs::metadata(path)?.is_file() {
+        if !std::fs::symlink_metadata(path)?.is_file() {
             return Err(not_a_regular_file());
         }
         let file = OpenOptions::new().read(true).write(access == Access::Write).open(path)?;
@@ -188,8 +191,9 @@ impl FileSystem for OsFileSystem {
 
     fn create(&self, path: &Path, like: &Path) -> io::Result<Arc<dyn LogFile>> {
         let like = std::fs::metadata(like)?;
-        // Until its mode is set it is nobody else's.
-        let file = open_regular(OpenOptions::new().truncate(true).mode(OWNER_ALONE), path)?;
+        // Only a new file is surely nobody else's: links, of either kind, may have been planted under a name that
+        // can be guessed. Until its mode is set nobody else may open it.
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(OWNER_ALONE).open(path)?;
         let mode = if has_owner_of(&file, &like)? { like.mode() } else { like.mode() & !GROUP };
         file.set_permissions(Permissions::from_mode(mode & ALL_PERMISSIONS))?;
         // Of a file's content alone a later sync may leave this out.
@@ -202,7 +206,8 @@ impl FileSystem for OsFileSystem {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        std::fs::remove_file(path)
+        let found = std::fs::symlink_metadata(path)?.file_type();
+        if found.is_file() { std::fs::remove_file(path) } else { Err(left_alone(found)) }
     }
 
     fn open_parent(&self, path: &Path) -> io::Result<Box<dyn Directory>> {
@@ -228,11 +233,6 @@ fn parent_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn open_regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    let file = options.read(true).write(true).create(true).open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(not_a_regular_file()) }
-}
-
 /// Gives the file the owner and group of another one; whether it has that group now.
 fn has_owner_of(file: &File, like: &Metadata) -> io::Result<bool> {
     let (uid, gid) = (like.uid(), like.gid());
@@ -252,6 +252,18 @@ fn has_owner_of(file: &File, like: &Metadata) -> io::Result<bool> {
 
 fn not_a_regular_file() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")
+}
+
+fn left_alone(found: FileType) -> io::Error {
+    let found = if found.is_symlink() {
+        "a symbolic link"
+    } else if found.is_dir() {
+        "a directory"
+    } else {
+        "something that is no regular file"
+    };
+    let reason = format!("{found} has that name and was left as it is; move it away");
+    io::Error::new(io::ErrorKind::InvalidInput, reason)
 }
 
 struct OsFile(File);

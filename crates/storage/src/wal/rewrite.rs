@@ -141,6 +141,13 @@ impl Location {
 
     /// Makes the successor's file, locked.
     fn create(&self) -> Result<Arc<dyn LogFile>, Error> {
+        // A leftover goes first: to empty it would empty what else is linked to it.
+        match self.fs.remove(&self.successor) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(io_error("replace", &self.successor, error));
+            }
+            _ => {}
+        }
         let file = self.fs.create(&self.successor, &self.log);
         let file = file.map_err(|error| io_error("create", &self.successor, error))?;
         // Whoever opens the log after it was renamed must find it locked.

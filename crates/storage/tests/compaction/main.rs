@@ -1,6 +1,7 @@
 //! What a compaction keeps, what it gives back, and what it does when something fails.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod files;
 mod lines;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support"]
@@ -355,27 +356,6 @@ async fn a_compacted_log_is_locked_and_a_link_to_it_stays_a_link() {
     assert!(matches!(DurableStore::open(folder.log(), by_hand()), Err(Error::Locked { .. })));
     drop(store);
     assert_eq!(folder.open().count().await.unwrap(), 10);
-}
-
-#[tokio::test]
-async fn a_compacted_log_keeps_its_mode_and_owner() {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
-
-    let folder = Folder::new();
-    let store = folder.open();
-    fill(&store, 10, b"v").await;
-    // Only root may give a file to somebody else.
-    let may_chown = chown(folder.log(), Some(12), Some(34)).is_ok();
-    let owner = |metadata: std::fs::Metadata| (metadata.uid(), metadata.gid());
-    let before = owner(std::fs::metadata(folder.log()).unwrap());
-    assert_eq!(may_chown, before == (12, 34));
-    for mode in [0o600, 0o640] {
-        std::fs::set_permissions(folder.log(), PermissionsExt::from_mode(mode)).unwrap();
-        store.compact().await.unwrap();
-        let after = std::fs::metadata(folder.log()).unwrap();
-        assert_eq!(after.mode() & 0o777, mode);
-        assert_eq!(owner(after), before);
-    }
 }
 
 #[tokio::test]

@@ -180,6 +180,9 @@ impl FileSystem for SimFileSystem {
     fn create(&self, path: &Path, _: &Path) -> io::Result<Arc<dyn LogFile>> {
         self.wait_for_creation();
         let node = self.record(|disk| {
+            if disk.names.contains_key(path) {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
             disk.nodes.push(Content::default());
             let node = disk.nodes.len() - 1;
             disk.names.insert(path.to_owned(), node);

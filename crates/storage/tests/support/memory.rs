@@ -119,7 +119,9 @@ impl FileSystem for MemoryDisk {
     }
 
     fn create(&self, path: &Path, _: &Path) -> io::Result<Arc<dyn LogFile>> {
-        self.names.lock().unwrap().now.insert(path.to_owned(), MemoryFile::default());
+        if self.file(path).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
         self.open(path)
     }
 

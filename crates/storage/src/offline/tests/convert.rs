@@ -1,3 +1,5 @@
+use std::os::unix::fs::symlink;
+
 use super::*;
 
 #[test]
@@ -42,6 +44,19 @@ fn what_is_written_beside_a_log_or_in_its_place_has_its_mode() {
         fixture.log(Access::Write).convert(format).unwrap();
         assert_eq!(mode_of(&fixture.path), 0o600);
     }
+}
+
+#[test]
+fn a_symbolic_link_where_the_new_log_goes_is_not_followed() {
+    let fixture = Fixture::written(LogFormat::Binary);
+    let (before, somebodys) = (fixture.bytes(), fixture.folder.path().join("precious"));
+    fs::write(&somebodys, b"somebody's").unwrap();
+    let planted = fixture.folder.path().join("vault.log.compacting");
+    symlink(&somebodys, &planted).unwrap();
+    let error = fixture.log(Access::Write).convert(LogFormat::Json).unwrap_err().to_string();
+    assert!(error.contains("vault.log.compacting") && error.contains("a symbolic link"), "{error}");
+    assert!(planted.is_symlink());
+    assert_eq!((fixture.bytes(), fs::read(&somebodys).unwrap()), (before, b"somebody's".to_vec()));
 }
 
 #[test]

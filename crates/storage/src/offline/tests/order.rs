@@ -140,6 +140,7 @@ fn a_converted_log_is_synced_before_it_takes_the_name() {
         let (recorder, fixture) = (Recorder::default(), Fixture::written(from));
         open(&recorder, &fixture).convert(to).unwrap();
         let expected = [
+            "remove vault.log.compacting",
             "create vault.log.compacting",
             "write vault.log.compacting",
             "sync vault.log.compacting",

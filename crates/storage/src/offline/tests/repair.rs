@@ -1,3 +1,5 @@
+use std::os::unix::fs::symlink;
+
 use super::*;
 
 #[test]
@@ -85,6 +87,32 @@ fn a_file_of_cut_bytes_is_never_written_over() {
     }
     kept.dedup();
     assert_eq!(kept.len(), 3, "{kept:?}");
+}
+
+#[test]
+fn what_is_cut_goes_through_no_link() {
+    let fixture = Fixture::written(LogFormat::Binary);
+    fixture.damage(|bytes| bytes[200] ^= 1);
+    let before = fixture.bytes();
+    let nowhere = fixture.folder.path().join("nowhere");
+    let planned = |fixture: &Fixture| {
+        let log = fixture.log(Access::Write);
+        let cut = log.find_damage().unwrap().unwrap();
+        let path = cut.keep_in.clone().unwrap();
+        (log, cut, path)
+    };
+    // Planted after the look for a free name: the log stays as it is.
+    let (log, cut, path) = planned(&fixture);
+    symlink(&nowhere, &path).unwrap();
+    let error = log.repair(&cut).unwrap_err().to_string();
+    assert!(error.contains(path.to_str().unwrap()), "{error}");
+    assert!(path.is_symlink() && !nowhere.exists());
+    assert_eq!(fixture.bytes(), before);
+    // Planted before it: that name is taken.
+    let (log, cut, other) = planned(&fixture);
+    assert_ne!(other, path);
+    log.repair(&cut).unwrap();
+    assert!(other.is_file() && !nowhere.exists());
 }
 
 #[test]
