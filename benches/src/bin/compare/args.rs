@@ -1,23 +1,24 @@
+//! The command line.
+
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
-use crate::server::Peer;
+use crate::comparison::Comparison;
+use crate::{programs, rows};
 
 const AFTER_HELP: &str = "\
 RUSTVAULT_SERVER_BIN and RUSTVAULT_CLI_BIN name executables to use instead of those of this workspace.
 Exit codes: 0 every row was measured, 1 a row failed, 2 usage, 130 interrupted. A goal that is missed is not a \
-failure.";
+failure, nor is a figure that is worse than the baseline's.";
 
-/// Rows that load alone measures, and whose load generator takes any answer.
-const CEILING_ROWS: [u8; 8] = [1, 2, 3, 4, 6, 7, 8, 9];
-
-/// Compare RustVault with Redis: both in turn, on this machine, under the same load.
+/// Compare RustVault with Redis, or with an older build: in turn, on this machine, under the same load.
 #[derive(Debug, Parser)]
 #[command(name = "compare", after_help = AFTER_HELP, max_term_width = 110)]
 pub(crate) struct Args {
-    /// The whole table in under two minutes: fewer pairs, shorter loads, an eighth of the keys in rows 10 to 12
+    /// The whole table in about two minutes: fewer pairs, shorter loads, an eighth of the keys in rows 10 to 12
     #[arg(long)]
     pub(crate) quick: bool,
 
@@ -29,12 +30,21 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) pairs: Option<u32>,
 
-    /// Redis on both sides: how far the ratios of equals stray from 1 on this machine
-    #[arg(long)]
+    /// This build and BINARY, the rustvault-server of an older commit, instead of Redis: is anything worse? BINARY
+    /// is measured against itself in the same run, which is what differences are judged by
+    #[arg(
+        long,
+        value_name = "BINARY",
+        value_parser = PathBufValueParser::new().try_map(programs::server_binary)
+    )]
+    pub(crate) against: Option<PathBuf>,
+
+    /// Redis on both sides: the noise floor of this machine
+    #[arg(long, conflicts_with = "against")]
     noise: bool,
 
     /// In RustVault's place a server that answers and does nothing else: what can be reached on this machine
-    #[arg(long, conflicts_with = "noise")]
+    #[arg(long, conflicts_with_all = ["noise", "against"])]
     ceiling: bool,
 
     /// Be that server, on this port of the loopback interface
@@ -59,7 +69,8 @@ impl Args {
     }
 
     fn check(&self) -> Result<(), clap::Error> {
-        match self.rows.iter().find(|row| self.ceiling && !CEILING_ROWS.contains(row)) {
+        let ceiling_rows = rows::with_ceiling();
+        match self.rows.iter().find(|row| self.ceiling && !ceiling_rows.contains(row)) {
             Some(row) => {
                 let text = format!(
                     "--ceiling has no row {row}: its server keeps nothing, which that row would notice"
@@ -70,19 +81,18 @@ impl Args {
         }
     }
 
-    /// Who is measured, and against whom.
-    pub(crate) fn peers(&self) -> [Peer; 2] {
-        let measured = match (self.noise, self.ceiling) {
-            (true, _) => Peer::Redis,
-            (_, true) => Peer::Ceiling,
-            _ => Peer::RustVault,
-        };
-        [measured, Peer::Redis]
+    pub(crate) fn comparison(&self) -> Comparison {
+        match (&self.against, self.noise, self.ceiling) {
+            (Some(_), _, _) => Comparison::WithBaseline,
+            (_, true, _) => Comparison::Noise,
+            (_, _, true) => Comparison::Ceiling,
+            _ => Comparison::WithRedis,
+        }
     }
 
-    /// The rows to measure; none means all.
+    /// Returns the rows to measure; none means all.
     pub(crate) fn rows(&self) -> Vec<u8> {
-        if self.ceiling && self.rows.is_empty() { CEILING_ROWS.into() } else { self.rows.clone() }
+        if self.ceiling && self.rows.is_empty() { rows::with_ceiling() } else { self.rows.clone() }
     }
 
     pub(crate) fn markdown_path(&self, output: &Path) -> PathBuf {
@@ -110,6 +120,39 @@ mod tests {
         for bad in ["0", "14", "1,", "x"] {
             assert!(rows(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_run_compares_one_thing() {
+        let kind = |line: &[&str]| Args::try_parse_from(line).map(|args| args.comparison());
+        assert_eq!(kind(&["compare"]).unwrap(), Comparison::WithRedis);
+        assert_eq!(kind(&["compare", "--noise"]).unwrap(), Comparison::Noise);
+        assert_eq!(kind(&["compare", "--ceiling"]).unwrap(), Comparison::Ceiling);
+        assert!(kind(&["compare", "--noise", "--ceiling"]).is_err());
+        let args = Args { against: Some("rustvault-server".into()), ..Args::parse_from(["compare"]) };
+        assert_eq!(args.comparison(), Comparison::WithBaseline);
+    }
+
+    #[test]
+    fn a_baseline_that_is_none_is_a_usage_error_that_says_what_to_do() {
+        let error = Args::try_parse_from(["compare", "--against", "/nowhere/server"]).unwrap_err();
+        let text = error.to_string();
+        assert_eq!(error.exit_code(), 2);
+        assert!(text.contains("--against <BINARY>") && text.contains("docs/performance.md"), "{text}");
+    }
+
+    #[test]
+    fn a_baseline_excludes_noise_and_ceiling() {
+        let command = Args::command();
+        let against = command.get_arguments().find(|argument| argument.get_id() == "against").unwrap();
+        let mut excluded: Vec<_> = command.get_arg_conflicts_with(against);
+        excluded.extend(
+            command
+                .get_arguments()
+                .filter(|argument| command.get_arg_conflicts_with(argument).contains(&against)),
+        );
+        let excluded: Vec<_> = excluded.iter().map(|argument| argument.get_id().as_str()).collect();
+        assert_eq!(excluded, ["noise", "ceiling"]);
     }
 
     #[test]

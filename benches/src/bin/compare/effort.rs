@@ -1,3 +1,5 @@
+//! How much is measured: pairs, length of a measurement, number of keys.
+
 use std::time::Duration;
 
 use serde::Serialize;

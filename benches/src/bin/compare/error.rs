@@ -1,3 +1,5 @@
+//! Errors that end a row, or the whole comparison.
+
 use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -43,6 +45,9 @@ pub(crate) enum Error {
 
     #[error("{needed} files must be open at a time, and the hard limit is {limit}: raise it (ulimit -Hn)")]
     OpenFiles { needed: u64, limit: u64 },
+
+    #[error("a goal is about {name:?}, which is no figure of its row; mend rows/list.rs")]
+    NoFigure { name: &'static str },
 
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),

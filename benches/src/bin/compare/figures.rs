@@ -1,72 +1,115 @@
-use crate::goals::{Bound, Goal, Subject};
+//! The numbers of a row: samples of all sides, their medians and their ratios.
 
-/// One number of a row, measured on both peers in turn.
+use crate::comparison::{AGAINST, MEASURED, REFERENCE};
+use crate::goals::{Goal, Subject};
+use crate::verdict::Better;
+
+/// One number of a row, measured on all sides in turn.
 #[derive(Debug, Clone)]
 pub(crate) struct Figure {
     pub(crate) name: String,
     pub(crate) unit: &'static str,
-    /// Of the peer that is measured and of the one it is measured against, pair by pair.
-    pub(crate) samples: Vec<[f64; 2]>,
+    pub(crate) better: Better,
+    /// Values below it are noise, and count as it in ratios.
+    pub(crate) resolution: f64,
+    /// The value of each side, round by round.
+    pub(crate) samples: Vec<Vec<f64>>,
     pub(crate) goal: Option<Goal>,
 }
 
+/// Ratios of two sides over all rounds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Ratios {
+    pub(crate) lowest: f64,
+    pub(crate) median: f64,
+    pub(crate) highest: f64,
+}
+
 impl Figure {
-    /// The figure that `value` reads from each measurement.
+    /// Reads a figure, of which less is better, from each measurement by `value`.
     pub(crate) fn of<T>(
         name: impl Into<String>,
         unit: &'static str,
-        pairs: &[[T; 2]],
+        rounds: &[Vec<T>],
         value: impl Fn(&T) -> f64,
     ) -> Self {
-        let samples = pairs.iter().map(|[ours, theirs]| [value(ours), value(theirs)]).collect();
-        Self { name: name.into(), unit, samples, goal: None }
+        let samples = rounds.iter().map(|round| round.iter().map(&value).collect()).collect();
+        Self { name: name.into(), unit, better: Better::Lower, resolution: 0.0, samples, goal: None }
     }
 
-    pub(crate) fn with_goal(self, goal: impl Into<Option<Goal>>) -> Self {
-        Self { goal: goal.into(), ..self }
+    pub(crate) fn higher_is_better(self) -> Self {
+        Self { better: Better::Higher, ..self }
     }
 
-    /// The median of each peer's values.
-    pub(crate) fn medians(&self) -> [f64; 2] {
-        let of_peer = |peer: usize| median(self.samples.iter().map(|pair| pair[peer]));
-        [of_peer(0), of_peer(1)]
+    pub(crate) fn with_resolution(self, resolution: f64) -> Self {
+        Self { resolution, ..self }
     }
 
-    /// Lowest, median and highest ratio of a pair.
-    pub(crate) fn ratios(&self) -> [f64; 3] {
-        let ratios = || self.samples.iter().map(|[ours, theirs]| ours / theirs);
-        [ratios().fold(f64::INFINITY, f64::min), median(ratios()), ratios().fold(0.0, f64::max)]
+    /// The median of a side's values.
+    pub(crate) fn median(&self, side: usize) -> f64 {
+        median(self.samples.iter().filter_map(|round| round.get(side).copied()))
+    }
+
+    /// Ratios of the measured side to the other.
+    pub(crate) fn ratios(&self) -> Ratios {
+        Ratios::of(&self.ratios_by_round(MEASURED))
+    }
+
+    /// Ratios of the third side to the second; `None` in a run without a third side.
+    pub(crate) fn reference_ratios(&self) -> Option<Ratios> {
+        let ratios = self.reference_ratios_by_round();
+        (!ratios.is_empty()).then(|| Ratios::of(&ratios))
+    }
+
+    pub(crate) fn reference_ratios_by_round(&self) -> Vec<f64> {
+        self.ratios_by_round(REFERENCE)
+    }
+
+    fn ratios_by_round(&self, side: usize) -> Vec<f64> {
+        // Not by `f64::max`, which makes a number of NaN.
+        let resolved = |value: f64| if value < self.resolution { self.resolution } else { value };
+        let ratio = |round: &Vec<f64>| Some(resolved(*round.get(side)?) / resolved(*round.get(AGAINST)?));
+        self.samples.iter().filter_map(ratio).collect()
     }
 
     /// How much of its goal it reaches, 1 or more is all of it; `None` without a goal.
     pub(crate) fn share_of_goal(&self) -> Option<f64> {
         let goal = self.goal?;
         let measured = match goal.subject {
-            Subject::Ratio => self.ratios()[1],
-            Subject::Value => self.medians()[0],
+            Subject::Ratio => self.ratios().median,
+            Subject::Value => self.median(MEASURED),
         };
         Some(goal.bound.share(measured))
     }
 
-    /// The goal in words: ratios as a bare number, values with their unit.
+    /// The goal in words; nothing without a goal.
     pub(crate) fn goal_text(&self) -> String {
-        let Some(goal) = self.goal else { return String::new() };
-        let unit = if goal.subject == Subject::Value { self.unit } else { "" };
-        let text = match goal.bound {
-            Bound::AtLeast(bound) => format!("≥ {} {unit}", short(bound)),
-            Bound::AtMost(bound) => format!("≤ {} {unit}", short(bound)),
-        };
-        text.trim_end().to_owned()
+        self.goal.map(|goal| goal.text(self.unit)).unwrap_or_default()
     }
 
     /// `ok`, or how much of the goal is reached; nothing without a goal.
-    pub(crate) fn verdict(&self) -> String {
+    pub(crate) fn goal_verdict(&self) -> String {
         match self.share_of_goal() {
             None => String::new(),
             Some(share) if share >= 1.0 => "ok".to_owned(),
             // Cut, not rounded: what misses its goal must not read as all of it.
             Some(share) => format!("below: {:.2} of it", (share * 100.0).floor() / 100.0),
         }
+    }
+}
+
+impl Ratios {
+    fn of(ratios: &[f64]) -> Self {
+        Self {
+            lowest: ratios.iter().copied().fold(f64::INFINITY, f64::min),
+            median: median(ratios.iter().copied()),
+            highest: ratios.iter().copied().fold(0.0, f64::max),
+        }
+    }
+
+    /// `lowest–highest`.
+    pub(crate) fn range_text(&self) -> String {
+        format!("{:.2}–{:.2}", self.lowest, self.highest)
     }
 }
 
@@ -104,18 +147,12 @@ fn grouped(value: f64) -> String {
     text
 }
 
-/// At most two decimals, and none that are 0.
-fn short(bound: f64) -> String {
-    let text = format!("{bound:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn figure(samples: &[[f64; 2]]) -> Figure {
-        Figure::of("memory", "KiB", samples, |sample| *sample)
+    fn figure(rounds: &[Vec<f64>]) -> Figure {
+        Figure::of("memory", "KiB", rounds, |value| *value)
     }
 
     #[test]
@@ -126,29 +163,36 @@ mod tests {
     }
 
     #[test]
-    fn the_ratio_is_the_median_of_the_ratios_of_the_pairs() {
-        let figure = figure(&[[10.0, 10.0], [30.0, 10.0], [40.0, 20.0]]);
-        assert_eq!(figure.ratios(), [1.0, 2.0, 3.0]);
-        assert_eq!(figure.medians(), [30.0, 10.0]);
+    fn the_ratio_is_the_median_of_the_ratios_of_the_rounds() {
+        let figure = figure(&[vec![10.0, 10.0], vec![30.0, 10.0], vec![40.0, 20.0]]);
+        assert_eq!(figure.ratios(), Ratios { lowest: 1.0, median: 2.0, highest: 3.0 });
+        assert_eq!([figure.median(MEASURED), figure.median(AGAINST)], [30.0, 10.0]);
+        assert_eq!(figure.reference_ratios(), None);
+    }
+
+    #[test]
+    fn the_third_side_is_set_in_ratio_to_the_second() {
+        let figure = figure(&[vec![9.0, 10.0, 20.0], vec![9.0, 10.0, 5.0], vec![9.0, 10.0, 10.0]]);
+        let expected = Ratios { lowest: 0.5, median: 1.0, highest: 2.0 };
+        assert_eq!(figure.reference_ratios(), Some(expected));
+    }
+
+    #[test]
+    fn values_below_the_resolution_count_as_it() {
+        let figure = figure(&[vec![0.0, 0.2]]).with_resolution(1.0);
+        assert_eq!(figure.ratios().median, 1.0);
+        assert_eq!(figure.median(MEASURED), 0.0);
     }
 
     #[test]
     fn a_verdict_says_how_much_of_the_goal_is_reached() {
-        let figure = figure(&[[30.0, 20.0]]);
-        assert_eq!(figure.verdict(), "");
-        let verdict = |goal| figure.clone().with_goal(goal).verdict();
+        let figure = figure(&[vec![30.0, 20.0]]);
+        assert_eq!(figure.goal_verdict(), "");
+        let verdict = |goal| Figure { goal: Some(goal), ..figure.clone() }.goal_verdict();
         assert_eq!(verdict(Goal::ratio_at_least(1.5)), "ok");
         assert_eq!(verdict(Goal::ratio_at_least(2.0)), "below: 0.75 of it");
         assert_eq!(verdict(Goal::ratio_at_least(1.501)), "below: 0.99 of it");
         assert_eq!(verdict(Goal::value_at_most(15.0)), "below: 0.50 of it");
-    }
-
-    #[test]
-    fn a_goal_on_the_value_has_the_unit() {
-        let text = |goal| figure(&[]).with_goal(goal).goal_text();
-        assert_eq!(text(Goal::ratio_at_least(1.5)), "≥ 1.5");
-        assert_eq!(text(Goal::ratio_at_most(1.0 / 3.0)), "≤ 0.33");
-        assert_eq!(text(Goal::value_at_most(8.0)), "≤ 8 KiB");
     }
 
     #[test]

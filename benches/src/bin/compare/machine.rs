@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde::Serialize;
 
+use crate::comparison::Comparison;
 use crate::error::Error;
 use crate::rows::Contest;
 
@@ -18,7 +19,12 @@ pub(crate) struct Machine {
     pub(crate) kernel: String,
     pub(crate) disk: Disk,
     pub(crate) rustvault: String,
-    pub(crate) redis: String,
+    /// Version and path; `None` in a run without a baseline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) baseline: Option<String>,
+    /// `None` in a run without Redis.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) redis: Option<String>,
 }
 
 /// The file system that the servers' folders are on.
@@ -33,6 +39,14 @@ pub(crate) struct Disk {
 
 impl Machine {
     pub(crate) fn look(contest: &Contest) -> Result<Self, Error> {
+        let baseline = match contest.comparison {
+            Comparison::WithBaseline => Some(baseline_version(&contest.programs.baseline_server)?),
+            _ => None,
+        };
+        let redis = match contest.comparison.needs_redis() {
+            true => Some(redis_version(&version(Path::new("redis-server"))?).to_owned()),
+            false => None,
+        };
         let memory_kib = value_of(&read("/proc/meminfo")?, "MemTotal").trim_end_matches(" kB").parse::<u64>();
         Ok(Self {
             processor: value_of(&read("/proc/cpuinfo")?, "model name").to_owned(),
@@ -41,7 +55,8 @@ impl Machine {
             kernel: read("/proc/sys/kernel/osrelease")?.trim().to_owned(),
             disk: Disk::of(&contest.scratch)?,
             rustvault: version(&contest.programs.rustvault_server)?,
-            redis: redis_version(&version(Path::new("redis-server"))?).to_owned(),
+            baseline,
+            redis,
         })
     }
 
@@ -122,6 +137,10 @@ fn version(program: &Path) -> Result<String, Error> {
     let output = Command::new(program).arg("--version").output();
     let output = output.map_err(Error::system(format!("run {}", program.display())))?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn baseline_version(program: &Path) -> Result<String, Error> {
+    Ok(format!("{} ({})", version(program)?, program.display()))
 }
 
 /// `7.0.15` of `Redis server v=7.0.15 sha=00000000:0 …`.

@@ -1,8 +1,9 @@
-//! Runs RustVault and Redis in turn under the same load and prints how they compare; `docs/performance.md`
-//! says what each row means.
+//! Runs RustVault and Redis, or two builds of RustVault, in turn under the same load and prints how they compare;
+//! `docs/performance.md` says what each row means.
 
 mod args;
 mod ceiling;
+mod comparison;
 mod effort;
 mod error;
 mod figures;
@@ -15,6 +16,7 @@ mod report;
 mod resp;
 mod rows;
 mod server;
+mod verdict;
 
 use std::env;
 use std::path::Path;
@@ -40,10 +42,15 @@ fn main() -> ExitCode {
         eprintln!("compare: error: serve on port {port}: {error}");
         return ExitCode::FAILURE;
     }
-    if let Some(program) = programs::missing() {
-        println!("skipped: needs {program} (Debian's package {})", programs::REDIS_PACKAGES);
+    if let Some(program) = programs::missing(args.comparison()) {
+        println!("skipped: needs {} (Debian's package {})", program.name, program.package);
         let is_required = env::var("RUSTVAULT_REQUIRE_ALL").as_deref() == Ok("1");
         return if is_required { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    }
+    if cfg!(debug_assertions) {
+        eprintln!(
+            "compare: warning: built without --release, so the ceiling, and goals with it, are too low"
+        );
     }
     match compare(&args) {
         Ok(true) => ExitCode::SUCCESS,
@@ -62,9 +69,9 @@ fn compare(args: &Args) -> Result<bool, Error> {
     std::fs::create_dir_all(&output).map_err(Error::system(format!("make {}", output.display())))?;
     process::allow_open_files()?;
     let contest = Contest {
-        programs: Programs::build()?,
+        programs: Programs::build(args.against.clone())?,
         effort: Effort::new(args.quick, args.pairs),
-        peers: args.peers(),
+        comparison: args.comparison(),
         scratch: output.clone(),
     };
     let machine = Machine::look(&contest)?;

@@ -30,10 +30,13 @@ const POLL_INTERVAL: Duration = Duration::from_millis(1);
 /// For the row with the most connections.
 const MAX_CONNECTIONS: &str = "11000";
 
-/// Whose server it is.
+/// A kind of server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Peer {
+    /// This build.
     RustVault,
+    /// An older build of RustVault, named by `--against`.
+    Baseline,
     Redis,
     /// A server that answers and does nothing else.
     Ceiling,
@@ -71,6 +74,7 @@ impl Peer {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::RustVault => "rustvault-server",
+            Self::Baseline => "the baseline's rustvault-server",
             Self::Redis => "redis-server",
             Self::Ceiling => "the server that only answers",
         }
@@ -80,6 +84,7 @@ impl Peer {
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::RustVault => "RustVault",
+            Self::Baseline => "baseline",
             Self::Redis => "Redis",
             Self::Ceiling => "Ceiling",
         }
@@ -87,7 +92,8 @@ impl Peer {
 
     fn command(self, programs: &Programs, policy: Policy, port: u16, folder: &Path) -> Command {
         match self {
-            Self::RustVault => rustvault(programs, policy, port, folder),
+            Self::RustVault => rustvault(&programs.rustvault_server, policy, port, folder),
+            Self::Baseline => rustvault(&programs.baseline_server, policy, port, folder),
             Self::Redis => redis(policy, port, folder),
             Self::Ceiling => ceiling(programs, port),
         }
@@ -250,8 +256,9 @@ impl Drop for Server {
     }
 }
 
-fn rustvault(programs: &Programs, policy: Policy, port: u16, folder: &Path) -> Command {
-    let mut command = Command::new(&programs.rustvault_server);
+/// Only with options that every version has had that can compact its log.
+fn rustvault(program: &Path, policy: Policy, port: u16, folder: &Path) -> Command {
+    let mut command = Command::new(program);
     command.arg("--bind").arg(format!("127.0.0.1:{port}"));
     command.arg("--wal").arg(folder.join("vault.log"));
     command.args(["--max-connections", MAX_CONNECTIONS]);

@@ -55,6 +55,8 @@ pub(crate) struct Latency {
     pub(crate) command: &'static str,
     pub(crate) p50_millis: f64,
     pub(crate) p99_millis: f64,
+    /// `None` if the load generator does not report it.
+    pub(crate) p999_millis: Option<f64>,
     pub(crate) max_millis: f64,
 }
 

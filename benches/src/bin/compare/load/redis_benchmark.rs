@@ -1,3 +1,5 @@
+//! Redis's load generator. What it prints for people is read, as `--csv` has no percentile beyond the 99th.
+
 use tokio::process::Command;
 
 use super::{Latency, Load, Told, output_of};
@@ -17,56 +19,113 @@ pub(super) async fn run(
     command.args(["-h", &server.addr().ip().to_string(), "-p", &server.addr().port().to_string()]);
     command.args(["-t", &test.to_lowercase(), "-n", &requests.to_string(), "-r", &load.keys.to_string()]);
     command.args(["-c", &load.connections.to_string(), "-P", &load.pipeline.to_string()]);
-    command.args(["-d", &load.value_bytes.to_string(), "--csv"]);
-    let csv = output_of(PROGRAM, command).await?;
-    told(&csv, test).ok_or(Error::NoResult { program: PROGRAM, text: csv })
+    command.args(["-d", &load.value_bytes.to_string()]);
+    let text = output_of(PROGRAM, command).await?;
+    told(&text, test).ok_or(Error::NoResult { program: PROGRAM, text })
 }
 
-/// Reads what `--csv` prints: a line of headings, then one for each test, all fields in quotes.
-fn told(csv: &str, test: &'static str) -> Option<Told> {
-    let mut lines = csv.lines().map(fields);
-    let headings = lines.find(|fields| fields.first() == Some(&"test"))?;
-    let values = lines.find(|fields| fields.first() == Some(&test))?;
+/// Reads the part of the output that is about the test.
+fn told(text: &str, test: &'static str) -> Option<Told> {
+    let (_, text) = text.split_once(&format!("====== {test} ======"))?;
+    let (_, summary) = text.split_once("throughput summary:")?;
+    let ops_per_second = summary.split_whitespace().next()?.parse().ok()?;
+    // A line of headings, then one of values.
+    let mut lines = summary.lines().skip_while(|line| !line.contains(" p50 "));
+    let (headings, values) = (words(lines.next()?), words(lines.next()?));
     let value = |heading| {
         let index = headings.iter().position(|name| *name == heading)?;
         values.get(index)?.parse::<f64>().ok()
     };
     let latency = Latency {
         command: test,
-        p50_millis: value("p50_latency_ms")?,
-        p99_millis: value("p99_latency_ms")?,
-        max_millis: value("max_latency_ms")?,
+        p50_millis: value("p50")?,
+        p99_millis: value("p99")?,
+        p999_millis: Some(p999_millis(text)?),
+        max_millis: value("max")?,
     };
-    Some(Told { ops_per_second: value("rps")?, latencies: vec![latency] })
+    Some(Told { ops_per_second, latencies: vec![latency] })
 }
 
-fn fields(line: &str) -> Vec<&str> {
-    line.split(',').map(|field| field.trim_matches('"')).collect()
+/// Returns the first of the listed latencies that 99.9% of all answers did not exceed. Of the percentiles listed,
+/// the next is 99.902%. The counts tell, as lines that would repeat the count before them are left out.
+fn p999_millis(text: &str) -> Option<f64> {
+    let (_, list) = text.split_once("Latency by percentile distribution:")?;
+    let lines = list.lines().skip(1).take_while(|line| !line.trim().is_empty());
+    let answers = lines.map(answers_within).collect::<Option<Vec<_>>>()?;
+    let (_, total) = *answers.last()?;
+    answers.iter().find(|(_, count)| *count as f64 >= 0.999 * total as f64).map(|(millis, _)| *millis)
+}
+
+/// Reads latency and count of a line `99.902% <= 1.503 milliseconds (cumulative count 99903)`.
+fn answers_within(line: &str) -> Option<(f64, u64)> {
+    match words(line)[..] {
+        [_, "<=", millis, "milliseconds", "(cumulative", "count", count] => {
+            Some((millis.parse().ok()?, count.trim_end_matches(')').parse().ok()?))
+        }
+        _ => None,
+    }
+}
+
+fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const CSV: &str = r#"WARNING: Could not fetch server CONFIG
-"test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms","max_latency_ms"
-"SET","344827.59","0.395","0.080","0.375","0.559","1.407","4.183"
-"GET","370370.38","0.326","0.048","0.335","0.479","0.551","1.551"
-"#;
+    const TEXT: &str = "
+SET: rps=0.0 (overall: 0.0) avg_msec=-nan (overall: -nan)\r          \r====== SET ======
+  10000 requests completed in 0.05 seconds
+  50 parallel clients
+
+Latency by percentile distribution:
+0.000% <= 0.223 milliseconds (cumulative count 2)
+50.000% <= 0.375 milliseconds (cumulative count 5103)
+99.805% <= 1.807 milliseconds (cumulative count 9985)
+99.902% <= 2.015 milliseconds (cumulative count 9991)
+99.951% <= 2.407 milliseconds (cumulative count 9996)
+100.000% <= 4.183 milliseconds (cumulative count 10000)
+
+Cumulative distribution of latencies:
+0.000% <= 0.103 milliseconds (cumulative count 0)
+100.000% <= 5.103 milliseconds (cumulative count 10000)
+
+Summary:
+  throughput summary: 344827.59 requests per second
+  latency summary (msec):
+          avg       min       p50       p95       p99       max
+        0.395     0.080     0.375     0.559     1.407     4.183
+
+";
 
     #[test]
-    fn the_line_of_the_test_is_read_by_its_headings() {
-        let told = told(CSV, "GET").unwrap();
-        assert_eq!(told.ops_per_second, 370_370.38);
-        let latency = Latency { command: "GET", p50_millis: 0.335, p99_millis: 0.551, max_millis: 1.551 };
+    fn throughput_and_latencies_are_read_by_their_headings() {
+        let told = told(TEXT, "SET").unwrap();
+        assert_eq!(told.ops_per_second, 344_827.59);
+        let latency = Latency {
+            command: "SET",
+            p50_millis: 0.375,
+            p99_millis: 1.407,
+            p999_millis: Some(2.015),
+            max_millis: 4.183,
+        };
         assert_eq!(told.latencies, [latency]);
     }
 
     #[test]
+    fn a_percentile_that_is_left_out_is_the_one_before_it() {
+        let left_out = TEXT.replace("99.902% <= 2.015 milliseconds (cumulative count 9991)\n", "");
+        assert_eq!(p999_millis(&left_out), Some(2.407));
+        assert_eq!(p999_millis(&left_out.replace("count 9985", "count 9991")), Some(1.807));
+    }
+
+    #[test]
     fn what_is_no_result_is_none() {
-        assert_eq!(told(CSV, "PING_MBULK"), None);
+        assert_eq!(told(TEXT, "PING_MBULK"), None);
         assert_eq!(told("", "SET"), None);
-        assert_eq!(told("\"test\",\"rps\"\n\"SET\",\"1.0\"\n", "SET"), None);
-        assert_eq!(told(&CSV.replace("0.375", "nothing"), "SET"), None);
+        assert_eq!(told(&TEXT.replace(" p50 ", " median "), "SET"), None);
+        assert_eq!(told(&TEXT.replace("1.407", "nothing"), "SET"), None);
+        assert_eq!(told(&TEXT.replace("cumulative count", "count"), "SET"), None);
     }
 }

@@ -1,3 +1,5 @@
+//! RustVault's own load generator, for mixed loads.
+
 use serde::Deserialize;
 use tokio::process::Command;
 
@@ -55,6 +57,7 @@ fn latency(output: &CommandOutput) -> Option<Latency> {
         command,
         p50_millis: output.p50_microseconds / 1000.0,
         p99_millis: output.p99_microseconds / 1000.0,
+        p999_millis: None,
         max_millis: output.max_microseconds / 1000.0,
     };
     (output.not_found == 0).then_some(latency)

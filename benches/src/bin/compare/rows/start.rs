@@ -5,16 +5,12 @@ use std::time::Duration;
 use super::Contest;
 use crate::error::Error;
 use crate::figures::Figure;
-use crate::goals::Goal;
 use crate::resp::Keys;
 use crate::server::{Peer, Policy, Server, Site};
 
 const KEYS: u64 = 2_000_000;
 
 const VALUE_BYTES: usize = 64;
-
-/// Three times as fast.
-const GOAL: Goal = Goal::ratio_at_most(1.0 / 3.0);
 
 /// How the server before ended, and what it left to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,22 +22,17 @@ pub(super) enum Before {
 }
 
 impl Contest {
-    pub(super) async fn start(&self, before: Before) -> Result<Vec<Figure>, Error> {
+    pub(super) async fn start(&self, sides: &[Peer], before: Before) -> Result<Vec<Figure>, Error> {
         let keys = KEYS / self.effort.keys_divisor;
-        let [ours, theirs] = self.peers;
-        let (ours, theirs) =
-            tokio::try_join!(self.left(ours, keys, before), self.left(theirs, keys, before))?;
-        let mut pairs = Vec::new();
-        for index in 0..self.effort.pairs {
-            self.say_pair(index);
-            let ours = self.start_time(&ours, keys, before).await?;
-            pairs.push([ours, self.start_time(&theirs, keys, before).await?]);
+        let mut sites = Vec::new();
+        for side in sides {
+            sites.push(self.left(*side, keys, before).await?);
         }
-        let name = format!("first answer, {keys} keys");
-        Ok(vec![Figure::of(name, "s", &pairs, Duration::as_secs_f64).with_goal(GOAL)])
+        let rounds = self.rounds(&sites, async |site| self.start_time(site, keys, before).await).await?;
+        Ok(vec![Figure::of("first answer", "s", &rounds, Duration::as_secs_f64)])
     }
 
-    /// The folder of a server that has set these keys and has ended.
+    /// Makes the folder of a server that has set these keys and has ended.
     async fn left(&self, peer: Peer, keys: u64, before: Before) -> Result<Site, Error> {
         // With any other policy Redis may lose acknowledged writes that are not written yet.
         let site = Site::new(peer, Policy::Always, &self.scratch)?;
@@ -54,7 +45,7 @@ impl Contest {
         Ok(site)
     }
 
-    /// Of a server that ends afterwards as the one before it did.
+    /// Measures a start of the server, which ends afterwards as the one before it did.
     async fn start_time(&self, site: &Site, keys: u64, before: Before) -> Result<Duration, Error> {
         let server = site.start(&self.programs).await?;
         server.check_keys(keys).await?;
