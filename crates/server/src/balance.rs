@@ -7,7 +7,7 @@
 //! times the throughput). Connections move between two batches, towards threads that have less to do.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -15,6 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::Error;
 use crate::machine::{idle_us, thread_cpu_us};
+use crate::occupancy::{BlockedThread, BlockingPermits, Occupancy};
 use crate::placement::Placement;
 use crate::worker::Admitted;
 
@@ -53,6 +54,7 @@ pub(crate) struct Balance {
     threads: Box<[Load]>,
     /// The threads from the first up to here take connections.
     in_use: AtomicUsize,
+    blocking: BlockingPermits,
     started: Instant,
 }
 
@@ -61,9 +63,7 @@ pub(crate) struct Balance {
 struct Load {
     // Bounded by the permits that the connections hold.
     inbox: UnboundedSender<Admitted>,
-    connections: AtomicUsize,
-    /// It waits for a disk, for its only connection.
-    is_blocked: AtomicBool,
+    occupancy: Occupancy,
     /// Counts the windows.
     window: AtomicU32,
     window_began_us: AtomicU64,
@@ -96,27 +96,37 @@ pub(crate) struct Seat {
 impl Balance {
     /// Threads that take connections from these inboxes.
     pub(crate) fn new(inboxes: impl Iterator<Item = UnboundedSender<Admitted>>) -> Arc<Self> {
+        let threads: Box<[Load]> = inboxes.map(Load::new).collect();
         Arc::new(Self {
-            threads: inboxes.map(Load::new).collect(),
+            blocking: BlockingPermits::new(threads.len()),
+            threads,
             in_use: AtomicUsize::new(1),
             started: Instant::now(),
         })
     }
 
-    /// Gives a new connection to the thread in use that has the fewest, and rather to one that is not blocked.
-    pub(crate) fn deal(&self, admitted: Admitted) -> Result<(), Error> {
+    /// Assigns a new connection to the thread in use that has the fewest, but to none that is blocked.
+    pub(crate) fn assign(&self, admitted: Admitted) -> Result<(), Error> {
         if self.threads.iter().all(|load| self.share_now(load) == 0) {
             self.in_use.store(1, Ordering::Relaxed);
         }
+        let load = self.add_to_best().ok_or(Error::ThreadDied)?;
+        load.send(admitted).map_err(|_| Error::ThreadDied)
+    }
+
+    /// Counts a connection on the thread that is best for it; `None` if there are no threads.
+    fn add_to_best(&self) -> Option<&Load> {
         let in_use = self.in_use.load(Ordering::Relaxed);
         let rank = |&(index, load): &(usize, &Load)| {
-            let is_blocked = load.is_blocked.load(Ordering::Relaxed);
-            (is_blocked, index >= in_use, load.connections.load(Ordering::Relaxed))
+            (load.occupancy.is_blocked(), index >= in_use, load.occupancy.connections())
         };
-        let (_, load) = self.threads.iter().enumerate().min_by_key(rank).ok_or(Error::ThreadDied)?;
-        load.inbox.send(admitted).map_err(|_| Error::ThreadDied)?;
-        load.connections.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        loop {
+            let (_, load) = self.threads.iter().enumerate().min_by_key(rank)?;
+            // It may have been blocked since it was looked at. Some other thread is not, at any moment.
+            if load.occupancy.try_add() {
+                return Some(load);
+            }
+        }
     }
 
     fn share_now(&self, load: &Load) -> u32 {
@@ -145,8 +155,7 @@ impl Load {
     fn new(inbox: UnboundedSender<Admitted>) -> Self {
         Self {
             inbox,
-            connections: AtomicUsize::new(0),
-            is_blocked: AtomicBool::new(false),
+            occupancy: Occupancy::default(),
             window: AtomicU32::new(1),
             window_began_us: AtomicU64::new(0),
             cpu_us: AtomicU64::new(0),
@@ -164,6 +173,15 @@ impl Load {
 }
 
 impl Load {
+    /// Sends the thread a connection that is counted there; if the thread has ended, gives it back and counts
+    /// it no more.
+    fn send(&self, admitted: Admitted) -> Result<(), Admitted> {
+        self.inbox.send(admitted).map_err(|error| {
+            self.occupancy.remove();
+            error.0
+        })
+    }
+
     /// Whether some core has been idle since this thread was last saturated: a further thread that had to
     /// share its core with the clients, say, would only slow them down.
     fn finds_idle_core(&self, now_us: u64) -> bool {
@@ -199,13 +217,9 @@ impl Seat {
         *self.load().placement.lock() = placement;
     }
 
-    /// The right to block this thread, if it serves one connection only: new ones go to others meanwhile.
-    pub(crate) fn alone(&self) -> Option<Blocked<'_>> {
-        let load = self.load();
-        (load.connections.load(Ordering::Relaxed) == 1).then(|| {
-            load.is_blocked.store(true, Ordering::Relaxed);
-            Blocked(load)
-        })
+    /// Marks this thread as blocked, if it serves one connection only and another thread remains for new ones.
+    pub(crate) fn try_block(&self) -> Option<BlockedThread<'_>> {
+        self.load().occupancy.try_block(&self.balance.blocking)
     }
 
     /// How many connections are enough to share a commit.
@@ -214,7 +228,7 @@ impl Seat {
         if active < MANY_CONNECTIONS { 1 } else { active / COMMITS_IN_A_ROUND }
     }
 
-    /// Counts a batch; `true`: the connection is to [move](Self::move_away).
+    /// Counts a batch; `true`: the connection is to [move](Self::migrate).
     pub(crate) fn note_batch(&mut self) -> bool {
         let load = &self.balance.threads[self.thread];
         let window = load.window.load(Ordering::Relaxed);
@@ -230,22 +244,17 @@ impl Seat {
     }
 
     /// Hands a connection over to the thread that has less to do; gives it back if that has ended or is blocked.
-    pub(crate) fn move_away(&self, admitted: Admitted) -> Result<(), Admitted> {
+    pub(crate) fn migrate(&self, admitted: Admitted) -> Result<(), Admitted> {
         let load = self.load();
         load.shed.fetch_sub(1, Ordering::Relaxed);
         let target = &self.balance.threads[load.shed_to.load(Ordering::Relaxed)];
-        if target.is_blocked.load(Ordering::Relaxed) {
-            // There it would wait for a sync that is nothing to it.
-            return Err(admitted);
-        }
-        target.inbox.send(admitted).map_err(|error| error.0)?;
-        target.connections.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        // On a blocked thread it would wait for a sync that is nothing to it.
+        if target.occupancy.try_add() { target.send(admitted) } else { Err(admitted) }
     }
 
-    /// The connection is not on this thread any more.
+    /// Counts the connection on this thread no more.
     pub(crate) fn leave(&self) {
-        self.load().connections.fetch_sub(1, Ordering::Relaxed);
+        self.load().occupancy.remove();
     }
 
     fn load(&self) -> &Load {
@@ -284,7 +293,7 @@ impl Seat {
         let others =
             balance.threads.iter().enumerate().take(in_use).filter(|&(index, _)| index != self.thread);
         let target = others
-            .filter(|(_, other)| !other.is_blocked.load(Ordering::Relaxed))
+            .filter(|(_, other)| !other.occupancy.is_blocked())
             .map(|(index, other)| (balance.share_now(other), index))
             .min();
         let active = load.active.load(Ordering::Relaxed);
@@ -298,24 +307,19 @@ impl Seat {
     }
 }
 
-/// While this lives its thread may be blocked.
-pub(crate) struct Blocked<'a>(&'a Load);
-
-impl Drop for Blocked<'_> {
-    fn drop(&mut self) {
-        self.0.is_blocked.store(false, Ordering::Relaxed);
-    }
-}
-
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::mpsc;
+    use std::net::{TcpListener, TcpStream};
+
+    use tokio::sync::Semaphore;
+    use tokio::sync::mpsc::{self, UnboundedReceiver};
 
     use super::*;
+    use crate::shared::OpenConnection;
 
     /// Three threads, the first two in use, whose last window has just ended with these loads.
     fn balance(shares: [u32; 3]) -> Arc<Balance> {
@@ -356,9 +360,44 @@ mod tests {
     #[test]
     fn nothing_moves_to_a_thread_that_waits_for_a_disk() {
         let balance = balance([0, 800, 0]);
-        balance.threads[0].is_blocked.store(true, Ordering::Relaxed);
+        assert!(balance.threads[0].occupancy.try_add());
+        let seat = Seat::new(&balance, 0);
+        let _blocked = seat.try_block().unwrap();
         assert_eq!(shed(&balance, 1, 1).0, 0);
         assert_eq!(shed(&balance, 1, 2).0, 0);
+    }
+
+    /// A connection as the listener gives it.
+    fn connection() -> Admitted {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let open = OpenConnection::new(&Arc::default(), permit);
+        Admitted { peer: stream.local_addr().unwrap(), stream, open, dialect: None }
+    }
+
+    #[test]
+    fn a_new_connection_goes_past_a_blocked_thread_and_no_connection_moves_there() {
+        let (inboxes, outboxes): (Vec<_>, Vec<_>) = (0..2).map(|_| mpsc::unbounded_channel()).unzip();
+        let balance = Balance::new(inboxes.into_iter());
+        let seats = [0, 1].map(|thread| Seat::new(&balance, thread));
+        balance.assign(connection()).unwrap();
+        let blocked = seats[0].try_block().unwrap();
+        for _ in 0..3 {
+            balance.assign(connection()).unwrap();
+        }
+        assert_eq!(outboxes.iter().map(UnboundedReceiver::len).collect::<Vec<_>>(), [1, 3]);
+        assert!(seats[1].migrate(connection()).is_err());
+        drop(blocked);
+        assert!(seats[1].migrate(connection()).is_ok());
+    }
+
+    #[test]
+    fn a_connection_that_cannot_be_delivered_is_not_counted() {
+        let balance = balance([0, 0, 0]);
+        assert!(balance.assign(connection()).is_err());
+        assert!(Seat::new(&balance, 1).migrate(connection()).is_err());
+        assert!(balance.threads.iter().all(|load| load.occupancy.connections() == 0));
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(crate) async fn serve<S: Store>(
             Leave::ForOtherThread => {
                 let Connection { stream, dialect, .. } = connection;
                 let moving = Admitted { stream: stream.into_std()?, peer, open, dialect: Some(dialect) };
-                match seat.move_away(moving) {
+                match seat.migrate(moving) {
                     Ok(()) => return Ok(()),
                     Err(back) => admitted = back,
                 }

@@ -14,6 +14,7 @@ mod input;
 mod linger;
 mod listener;
 mod machine;
+mod occupancy;
 mod placement;
 mod respond;
 mod server;

@@ -32,7 +32,7 @@ const FIRST_BYTE_WAIT: Duration = Duration::from_millis(200);
 const MIN_BACKOFF: Duration = Duration::from_millis(10);
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
-/// Accepts connections, deals them out among the workers and refuses those over the limit.
+/// Accepts connections, assigns them to the workers and refuses those over the limit.
 pub(crate) struct Acceptor<'a, S> {
     listener: TcpListener,
     workers: &'a Workers,
@@ -89,7 +89,7 @@ impl<'a, S: Store> Acceptor<'a, S> {
             Ok(stream) => {
                 debug!(%peer, "connection opened");
                 let open = OpenConnection::new(&self.shared.counters, permit);
-                self.workers.deal(Admitted { stream, peer, open, dialect: None })?;
+                self.workers.assign(Admitted { stream, peer, open, dialect: None })?;
             }
             Err(error) => debug!(%peer, %error, "connection lost"),
         }

@@ -173,7 +173,7 @@ impl<'c, S: Store> Responder<'c, S> {
         if !submission.is_pending() || !nothing_precedes {
             return;
         }
-        match self.seat.alone() {
+        match self.seat.try_block() {
             Some(_blocked) => submission.commit_here(),
             None => gather::commit(submission, self.seat.enough_to_commit()).await,
         }

@@ -86,9 +86,9 @@ impl Workers {
         })
     }
 
-    /// Gives a new connection to a thread.
-    pub(crate) fn deal(&self, admitted: Admitted) -> Result<(), Error> {
-        self.balance.deal(admitted)
+    /// Assigns a new connection to a thread.
+    pub(crate) fn assign(&self, admitted: Admitted) -> Result<(), Error> {
+        self.balance.assign(admitted)
     }
 
     /// Lets connections finish what they have received.

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use rustvault_server::{ServerConfig, serve};
 use rustvault_storage::fs::OsFileSystem;
-use rustvault_storage::{DurableStore, Options};
-use rustvault_tests::Wire;
+use rustvault_storage::{DurableStore, Op, Options, Outcome, Store};
+use rustvault_tests::{Wire, until};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 use hooked::{Call, Hooked, WHOLE};
@@ -22,6 +23,9 @@ mod hooked;
 
 /// Round trips of others within which an answer that need not wait would have come.
 const ROUND_TRIPS: usize = 200;
+
+/// New connections that are made while a sync is held: more than threads, by far.
+const NEWCOMERS: usize = 40;
 
 /// Where syncs wait while it is closed.
 #[derive(Clone, Default)]
@@ -77,6 +81,7 @@ impl Gate {
 /// A server whose syncs wait at a gate; `a` and `gone` have been written.
 struct GatedServer {
     addr: SocketAddr,
+    store: DurableStore,
     gate: Gate,
     /// Dropping it stops the server.
     stop: Option<oneshot::Sender<()>>,
@@ -86,6 +91,10 @@ struct GatedServer {
 
 impl GatedServer {
     fn start() -> Self {
+        Self::start_with_threads(ServerConfig::default().threads)
+    }
+
+    fn start_with_threads(threads: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let gate = Gate::default();
         let store = DurableStore::open_on(
@@ -94,15 +103,18 @@ impl GatedServer {
             Options::default(),
         )
         .unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let mut config = ServerConfig::default();
+        config.threads = threads;
+        let runtime = runtime();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
+        let served = store.clone();
         let thread = thread::spawn(move || {
             let stopped = async { drop(stopped.await) };
-            runtime.block_on(serve(listener, store, &ServerConfig::default(), stopped)).unwrap();
+            runtime.block_on(serve(listener, served, &config, stopped)).unwrap();
         });
-        let server = Self { addr, gate, stop: Some(stop), thread: Some(thread), _folder: folder };
+        let server = Self { addr, store, gate, stop: Some(stop), thread: Some(thread), _folder: folder };
         server.wire().ask("SET a 1\r\nSET gone 1\r\n", "OK\r\nOK\r\n");
         server
     }
@@ -119,6 +131,20 @@ impl GatedServer {
         self.gate.wait_for_sync();
         wire
     }
+
+    /// Waits until the store has carried out writes that make it hold so many keys, durable or not.
+    fn wait_for_keys(&self, expected: u64) {
+        let runtime = runtime();
+        until("the write is carried out", || {
+            let mut replies = Vec::new();
+            runtime.block_on(self.store.submit(&[Op::Count], usize::MAX, &mut replies));
+            matches!(replies[0].outcome, Ok(Outcome::Count(keys)) if keys == expected)
+        });
+    }
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 impl Drop for GatedServer {
@@ -213,4 +239,45 @@ fn a_value_that_is_overwritten_is_not_shown_before_the_new_one_is_durable() {
     server.gate.open();
     writer.expect("OK\r\n");
     reader.expect("VALUE 2\r\n");
+}
+
+/// New connections come and stay, and each is answered at once.
+fn assert_newcomers_are_served(server: &GatedServer) {
+    let mut newcomers = Vec::new();
+    for _ in 0..NEWCOMERS {
+        let mut newcomer = server.wire();
+        newcomer.ask("PING\r\nGET a\r\n", "PONG\r\nVALUE 1\r\n");
+        newcomers.push(newcomer);
+    }
+    for newcomer in &mut newcomers {
+        newcomer.ask("GET a\r\n", "VALUE 1\r\n");
+    }
+}
+
+#[test]
+fn a_lone_writer_whose_sync_is_held_keeps_the_only_thread_from_nobody() {
+    let server = GatedServer::start_with_threads(1);
+    let mut writer = server.hold("SET k v\r\n");
+    assert_newcomers_are_served(&server);
+    assert!(writer.has_nothing(), "it was answered before the sync");
+    server.gate.open();
+    writer.expect("OK\r\n");
+}
+
+#[test]
+fn two_lone_writers_whose_syncs_are_held_do_not_take_both_threads() {
+    let server = GatedServer::start_with_threads(2);
+    let mut writers = vec![server.hold("SET k v\r\n")];
+    let mut second = server.wire();
+    second.ask("PING\r\n", "PONG\r\n");
+    second.send("SET l v\r\n");
+    // `a` and `gone` are there already.
+    server.wait_for_keys(4);
+    writers.push(second);
+    assert_newcomers_are_served(&server);
+    assert!(writers.iter().all(Wire::has_nothing), "one was answered before the sync");
+    server.gate.open();
+    for writer in &mut writers {
+        writer.expect("OK\r\n");
+    }
 }
