@@ -9,7 +9,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fc
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::FallocateFlags;
+use rustix::fs::{FallocateFlags, major, minor};
 
 /// What disks write at one go, in bytes: a crash leaves such a piece whole, old or new.
 pub(crate) const SECTOR_BYTES: u64 = 512;
@@ -321,15 +321,22 @@ pub(crate) fn sync_parent(fs: &dyn FileSystem, path: &Path) -> io::Result<()> {
     fs.open_parent(path)?.sync()
 }
 
-/// The process that holds the lock on `file`, as /proc/locks tells it: the fifth field is the pid, the
-/// sixth `major:minor:inode` (proc_locks(5)).
+/// The process that holds the lock on `file`, as /proc/locks tells it.
 fn lock_holder(file: &File) -> Option<u32> {
-    let inode = file.metadata().ok()?.ino().to_string();
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    let metadata = file.metadata().ok()?;
+    holder_in(&locks, metadata.dev(), metadata.ino())
+}
+
+/// The holder of the lock on this file: the fifth field of a line is the pid, the sixth `major:minor:inode`, the
+/// device in hexadecimal (proc_locks(5)). Where a file system has another device for that than for `stat`, as one with
+/// subvolumes may, nobody is named.
+fn holder_in(locks: &str, device: u64, inode: u64) -> Option<u32> {
+    let place = format!("{:02x}:{:02x}:{inode}", major(device), minor(device));
     locks.lines().filter(|line| line.contains("FLOCK")).find_map(|line| {
         let mut fields = line.split_ascii_whitespace().skip(4);
-        let (pid, place) = (fields.next()?, fields.next()?);
-        (place.rsplit(':').next()? == inode).then(|| pid.parse().ok().filter(|&pid| pid != 0))?
+        let (pid, found) = (fields.next()?, fields.next()?);
+        (found == place).then(|| pid.parse().ok().filter(|&pid| pid != 0))?
     })
 }
 
@@ -397,4 +404,27 @@ pub(crate) fn read_up_to(file: &dyn LogFile, buffer: &mut [u8], offset: u64) -> 
         }
     }
     Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::makedev;
+
+    use super::*;
+
+    #[test]
+    fn the_holder_of_a_lock_is_not_that_of_a_file_with_the_same_number_on_another_disk() {
+        let locks = "1: FLOCK  ADVISORY  WRITE 412 fe:00:77 0 EOF\n\
+                     2: POSIX  ADVISORY  WRITE 413 08:11:77 0 EOF\n\
+                     3: FLOCK  ADVISORY  WRITE 414 08:11:77 0 EOF\n\
+                     4: FLOCK  ADVISORY  WRITE 0 103:02:77 0 EOF\n";
+        assert_eq!(holder_in(locks, makedev(0x08, 0x11), 77), Some(414));
+        assert_eq!(holder_in(locks, makedev(0xfe, 0), 77), Some(412));
+        assert_eq!(holder_in(locks, makedev(0xfe, 1), 77), None);
+        assert_eq!(
+            holder_in(locks, makedev(0x103, 2), 77),
+            None,
+            "a process of another container has no number"
+        );
+    }
 }
