@@ -143,7 +143,8 @@ impl<S: RecordSink> Executor<'_, S> {
             Op::Clear => {
                 self.sink.check_admitted(Growth::Shrinks)?;
                 self.sink.prepare(once(Change::Clear));
-                let lsn = self.keyspace.clear(|| self.sink.append_prepared());
+                let (lsn, emptied) = self.keyspace.clear(|| self.sink.append_prepared());
+                emptied.free_soon();
                 Ok((Outcome::Cleared, lsn))
             }
             Op::Count => {

@@ -86,7 +86,8 @@ fn apply(keyspace: &Keyspace, change: Change<'_>, lsn: Lsn) {
             keyspace.delete(key, lsn, || lsn);
         }
         Change::Clear => {
-            keyspace.clear(|| lsn);
+            // Freed here: nobody is served meanwhile, and a log may have any number of these.
+            drop(keyspace.clear(|| lsn));
         }
     }
 }

@@ -9,8 +9,12 @@ use super::layout::Layout;
 use super::shard::Shard;
 use super::usage::WriteShard;
 use super::{Keyspace, SHARD_BITS, Seen};
+use crate::cores::Affinity;
 use crate::sync::{RwLockReadGuard, thread};
 use crate::{Error, Lsn};
+
+/// Most that a thread which serves others frees by itself, in bytes: that takes no longer than starting a thread.
+const MAX_FREED_HERE_BYTES: u64 = 64 * 1024;
 
 /// Locked shards by their index. Locks are always taken in ascending order, so two never wait for each other.
 type WriteShards<'k> = BTreeMap<usize, WriteShard<'k>>;
@@ -142,21 +146,18 @@ impl Keyspace {
         (deleted, Lsn::new(first_lsn + deleted - 1))
     }
 
-    /// Takes all keys out, by the record that `append` puts into the log.
-    pub(crate) fn clear(&self, append: impl FnOnce() -> Lsn) -> Lsn {
+    /// Takes all keys out, by the record that `append` puts into the log; returns its LSN, and what is still to be
+    /// freed.
+    pub(crate) fn clear(&self, append: impl FnOnce() -> Lsn) -> (Lsn, Emptied) {
         let mut shards: Vec<_> = self.shards.iter().map(|shard| shard.write(&self.used)).collect();
         let lsn = append();
-        let emptied: Vec<Shard> = shards
+        let emptied = shards
             .iter_mut()
             .enumerate()
             .map(|(index, shard)| std::mem::replace(&mut **shard, Shard::new(Layout::of_shard(index), lsn)))
             .collect();
         drop(shards);
-        // Freeing millions of entries takes a while: not under the locks, nor on a thread that serves others.
-        if let Err(error) = thread::Builder::new().name("freeing".to_owned()).spawn(move || drop(emptied)) {
-            tracing::warn!(%error, "no thread to free the cleared entries on; freed them here");
-        }
-        lsn
+        (lsn, Emptied { shards: emptied, affinity: self.affinity })
     }
 
     fn write_shards(&self, hashes: &[KeyHash]) -> WriteShards<'_> {
@@ -170,6 +171,30 @@ impl Keyspace {
         indexes.sort_unstable();
         indexes.dedup();
         indexes
+    }
+}
+
+/// What a clear has taken out of the keyspace. Dropped, it is freed on this thread.
+#[must_use]
+pub(crate) struct Emptied {
+    shards: Vec<Shard>,
+    affinity: Affinity,
+}
+
+impl Emptied {
+    /// Frees it, but not on this thread if that takes long: millions of entries do.
+    pub(crate) fn free_soon(self) {
+        let bytes: u64 = self.shards.iter().map(Shard::used_bytes).sum();
+        if bytes <= MAX_FREED_HERE_BYTES {
+            return;
+        }
+        let free = move || {
+            self.affinity.take();
+            drop(self.shards);
+        };
+        if let Err(error) = thread::Builder::new().name("freeing".to_owned()).spawn(free) {
+            tracing::warn!(%error, "no thread to free the cleared entries on; freed them here");
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use shard::Shard;
 use usage::{ShardLock, UsedBytes, WriteShard};
 pub(crate) use walk::Walk;
 
+use crate::cores::Affinity;
 use crate::{Error, Lsn, ScanPage};
 
 /// Position bits that choose the shard: 256 locks, many more than threads that contend for them.
@@ -35,6 +36,8 @@ pub(crate) struct Keyspace {
     seed: HashSeed,
     shards: Box<[ShardLock]>,
     used: UsedBytes,
+    /// Of the thread that made it, for threads that are started later: who serves may be bound to a core.
+    affinity: Affinity,
 }
 
 /// What a look-up saw, and the LSN that it depends on.
@@ -57,7 +60,8 @@ impl Keyspace {
     pub(crate) fn new(seed: HashSeed) -> Self {
         let used = UsedBytes::default();
         let shard = |index| ShardLock::new(Shard::new(Layout::of_shard(index), Lsn::ZERO), &used);
-        Self { seed, shards: (0..1 << SHARD_BITS).map(shard).collect(), used }
+        let shards = (0..1 << SHARD_BITS).map(shard).collect();
+        Self { seed, shards, used, affinity: Affinity::of_this_thread() }
     }
 
     /// The key of the hash.

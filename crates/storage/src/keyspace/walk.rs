@@ -120,7 +120,7 @@ mod tests {
         let mut walk = Walk::new(&keyspace, Lsn::new(1), 1024);
         let mut entries = Vec::new();
         assert!(walk.next_page(&mut entries));
-        keyspace.clear(|| Lsn::new(2));
+        drop(keyspace.clear(|| Lsn::new(2)));
         entries.clear();
         while walk.next_page(&mut entries) {}
         assert!(entries.is_empty());
