@@ -105,7 +105,7 @@ pub(crate) fn store_error(failure: &Error) -> Response<Field> {
             ErrorCode::TooLarge
         }
         Error::Closed => ErrorCode::ShuttingDown,
-        Error::DiskFull => ErrorCode::ReadOnly,
+        Error::DiskFull | Error::LogRemoved { .. } => ErrorCode::ReadOnly,
         Error::OutOfMemory { .. } => ErrorCode::OutOfMemory,
         _ => ErrorCode::Storage,
     };

@@ -10,7 +10,7 @@ pub(crate) fn lines<S>(shared: &Shared<S>, stats: &Stats) -> Vec<String> {
     let counters = &shared.counters;
     let wal_path = shared.wal_path.display();
     let compaction_error = one_line(stats.last_compaction_error.as_deref().unwrap_or_default());
-    let figures: [(&str, &dyn Display); 29] = [
+    let figures: [(&str, &dyn Display); 30] = [
         ("version", &env!("CARGO_PKG_VERSION")),
         ("pid", &process::id()),
         ("uptime_seconds", &shared.started.elapsed().as_secs()),
@@ -18,7 +18,8 @@ pub(crate) fn lines<S>(shared: &Shared<S>, stats: &Stats) -> Vec<String> {
         ("fsync", &shared.sync_policy),
         ("wal_path", &wal_path),
         ("wal_format", &stats.log_format),
-        ("read_only", &u8::from(stats.is_disk_full)),
+        ("read_only", &u8::from(stats.is_disk_full || stats.is_log_removed)),
+        ("log_removed", &u8::from(stats.is_log_removed)),
         ("keys", &stats.keys),
         ("used_bytes", &stats.used_bytes),
         ("max_memory_bytes", &shared.max_memory_bytes.unwrap_or(0)),

@@ -85,7 +85,8 @@ impl DurableStore {
     /// Reads go on; writes get [`Error::Closed`].
     ///
     /// # Errors
-    /// [`Error::Poisoned`] if the log has failed, now or before.
+    /// [`Error::Poisoned`] if the log has failed, now or before. [`Error::LogRemoved`] if its file is gone: what the
+    /// store held is lost unless somebody has a copy.
     pub fn close(&self) -> Result<(), Error> {
         self.inner.compactor.stop();
         self.inner.log.close()

@@ -43,6 +43,18 @@ pub enum Error {
         "disk full: the log has no room to grow; reads go on, writes are taken again once there is space"
     )]
     DiskFull,
+    /// Somebody removed, replaced or truncated the log's file; nothing was written. Reads go on, and
+    /// [`Store::compact`](crate::Store::compact) writes a new log from memory.
+    #[error(
+        "log removed: {} {reason}; reads go on, COMPACT writes a new log from memory",
+        path.display()
+    )]
+    LogRemoved {
+        /// The log.
+        path: PathBuf,
+        /// What became of it.
+        reason: &'static str,
+    },
     /// The entries have reached [`Options::max_memory_bytes`](crate::Options::max_memory_bytes); nothing was
     /// written. Deleting still works.
     #[error("the memory limit of {max_bytes} bytes is reached; delete keys or raise the limit")]

@@ -48,7 +48,7 @@ pub trait FileSystem: Send + Sync {
     /// Makes an empty file at `path`, a name that nothing has yet, not even a link that leads nowhere.
     ///
     /// It gets the mode and, as far as the process may give it, the owner of the file at `like`; nobody may
-    /// read it who may not read that one.
+    /// read it who may not read that one. If that one is not there any more, the new one is for its owner alone.
     ///
     /// # Errors
     /// What the system says; [`io::ErrorKind::AlreadyExists`] if something has that name.
@@ -59,6 +59,16 @@ pub trait FileSystem: Send + Sync {
     /// # Errors
     /// What the system says.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Gives the file at `from` the further name `to`. Only a compaction needs this, when another file has taken the
+    /// log's place: a file system that does not have it refuses that compaction.
+    ///
+    /// # Errors
+    /// What the system says; [`io::ErrorKind::AlreadyExists`] if there is something at `to`.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let _ = (from, to);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Removes the regular file at `path`. Something else that has that name stays, a symbolic link, too.
     ///
@@ -190,12 +200,17 @@ impl FileSystem for OsFileSystem {
     }
 
     fn create(&self, path: &Path, like: &Path) -> io::Result<Arc<dyn LogFile>> {
-        let like = std::fs::metadata(like)?;
+        let like = match std::fs::metadata(like) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            like => Some(like?),
+        };
         // Only a new file is surely nobody else's: links, of either kind, may have been planted under a name that
         // can be guessed. Until its mode is set nobody else may open it.
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(OWNER_ALONE).open(path)?;
-        let mode = if has_owner_of(&file, &like)? { like.mode() } else { like.mode() & !GROUP };
-        file.set_permissions(Permissions::from_mode(mode & ALL_PERMISSIONS))?;
+        if let Some(like) = like {
+            let mode = if has_owner_of(&file, &like)? { like.mode() } else { like.mode() & !GROUP };
+            file.set_permissions(Permissions::from_mode(mode & ALL_PERMISSIONS))?;
+        }
         // Of a file's content alone a later sync may leave this out.
         file.sync_all()?;
         Ok(Arc::new(OsFile(file)))
@@ -203,6 +218,10 @@ impl FileSystem for OsFileSystem {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::hard_link(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

@@ -216,6 +216,7 @@ impl OpenLog {
         let (seal, previous_crc) = BatchHeader { jumps: stride > 0, ..seal }.encode(crc_seed);
         Ok(LogStart {
             path: self.path.clone(),
+            target: self.target.clone(),
             file: Arc::clone(&self.file),
             policy,
             format: LogFormat::Binary,

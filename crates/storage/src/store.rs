@@ -240,6 +240,8 @@ pub struct Stats {
     pub torn_bytes_dropped: u64,
     /// The disk is full: writes that need room are refused until there is some.
     pub is_disk_full: bool,
+    /// The log's file was removed, replaced or truncated: writes are refused until a compaction has written a new one.
+    pub is_log_removed: bool,
     /// Compactions that succeeded since the start.
     pub compactions: u64,
     /// Whether a compaction is running.
@@ -297,9 +299,13 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// Returns when a compaction that began after this call has ended. All calls that wait share one. It does
     /// not depend on the future, and goes on when that is dropped. A store without a log has nothing to do.
     ///
+    /// If the log's file was removed, this writes a new one from memory. Should another file have its name by now, that
+    /// is kept beside it, as `<log>.replaced-1` or with the next number that is free.
+    ///
     /// # Errors
     /// [`Error::DiskFull`], [`Error::Io`]: it was abandoned, and the log is as it was; it is tried again by
     /// itself when it is due.
+    /// [`Error::Locked`]: another process has the file that has taken the log's place.
     /// [`Error::Poisoned`], [`Error::Closed`].
     fn compact(&self) -> impl Future<Output = Result<(), Error>> + Send;
 

@@ -134,7 +134,8 @@ impl Worker {
                     continue;
                 }
             };
-            let result = self.compact();
+            // What has taken the place of the log is somebody's: only who asks may have it moved.
+            let result = self.compact(!waiting.is_empty());
             let told = result.map_err(|error| self.told(error));
             waiting.into_iter().for_each(|waiting| drop(waiting.send(told.clone())));
             look_at = Some(Instant::now());
@@ -156,7 +157,8 @@ impl Worker {
     }
 
     fn is_due(&self) -> bool {
-        let may_try = self.retry_at.is_none_or(|retry_at| retry_at <= Instant::now());
+        let may_try =
+            !self.log.is_removed() && self.retry_at.is_none_or(|retry_at| retry_at <= Instant::now());
         may_try && self.sizes().is_ok_and(|sizes| self.rule.is_due(&sizes))
     }
 
@@ -179,13 +181,13 @@ impl Worker {
         }
     }
 
-    fn compact(&mut self) -> Result<(), Error> {
+    fn compact(&mut self, may_restore: bool) -> Result<(), Error> {
         let began = Instant::now();
         let (log_bytes, live_bytes) = (self.log.len_bytes(), self.live_bytes());
         tracing::info!(log_bytes, live_bytes, "compaction begins");
         self.control.figures.lock().is_running = true;
         let &Self { ref control, ref keyspace, ref log, ref location, format, .. } = &*self;
-        let run = Run { keyspace, log, location, control, format };
+        let run = Run { keyspace, log, location, control, format, may_restore };
         let result = catch_unwind(AssertUnwindSafe(|| run.run(live_bytes))).unwrap_or_else(|_| {
             let error = Error::Internal("the compacting thread panicked");
             self.log.fail(error.clone());

@@ -45,6 +45,8 @@ pub(super) struct Run<'c> {
     pub(super) control: &'c Control,
     /// How the successor is encoded.
     pub(super) format: LogFormat,
+    /// Whether it may take the place of a log that somebody has removed or replaced.
+    pub(super) may_restore: bool,
 }
 
 impl Run<'_> {
@@ -66,7 +68,7 @@ impl Run<'_> {
             rewrite.zero_ahead()?;
             self.catch_up(&mut rewrite, |_| pace.check())?;
             // Closing the old file frees its blocks, which may take long: here nobody waits for it.
-            drop(rewrite.take_over()?);
+            drop(rewrite.take_over(self.may_restore)?);
         }
         Ok(summary)
     }

@@ -50,6 +50,7 @@ pub(super) fn recover_json(
     let offset = mend(log, &ending, len)?;
     let start = LogStart {
         path: log.path.clone(),
+        target: log.target.clone(),
         file: log.file.clone(),
         policy: options.sync_policy,
         format: LogFormat::Json,

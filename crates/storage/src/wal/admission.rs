@@ -40,7 +40,7 @@ impl Log {
     /// Waits until so much may be appended.
     ///
     /// # Errors
-    /// [`Error::DiskFull`], [`Error::Poisoned`], [`Error::Closed`].
+    /// [`Error::DiskFull`], [`Error::LogRemoved`], [`Error::Poisoned`], [`Error::Closed`].
     pub(crate) async fn admit(&self, demand: Demand, growth: Growth) -> Result<Admission<'_>, Error> {
         let shared = &*self.shared;
         let permit = shared.admission.acquire_many(demand.charge()).await.map_err(|_| shared.refusal())?;
@@ -83,8 +83,10 @@ impl Log {
         let (charge, claim) = (demand.charge(), demand.claim());
         let admission = Admission { in_flight, charge, claim, now_ms: now_ms() };
         // A failure is known a moment before it ends admission.
-        let is_over = shared.admission.is_closed() || shared.check().is_err();
-        if is_over { Err(shared.refusal()) } else { Ok(admission) }
+        if shared.admission.is_closed() || shared.check().is_err() {
+            return Err(shared.refusal());
+        }
+        shared.file_watch.removal().map_or(Ok(admission), Err)
     }
 }
 

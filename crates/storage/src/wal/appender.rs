@@ -67,6 +67,17 @@ impl Appender {
         }
     }
 
+    /// The log's file, and the bytes that it has at least.
+    pub(super) fn file(&self) -> (&dyn LogFile, u64) {
+        (&*self.file, self.zeroed_end)
+    }
+
+    /// Whether this batch makes the file longer.
+    pub(super) fn grows_with(&self, batch: &Batch) -> bool {
+        // Lines are longer than the records that they are made of.
+        self.offset + batch.payload().map(|records| records.len() as u64).sum::<u64>() > self.zeroed_end
+    }
+
     /// Where the log ends, in bytes from the start of the file.
     pub(super) const fn offset(&self) -> u64 {
         self.offset

@@ -10,6 +10,7 @@ use rustix::thread::Pid;
 use super::admission::MAX_WAITING_BYTES;
 use super::appender::{AppendError, Appender};
 use super::batch::BATCH_HEADER_BYTES;
+use super::file_watch::FileWatch;
 use super::rewrite::LogHandle;
 use super::space::Space;
 use super::syncer::Syncer;
@@ -32,7 +33,10 @@ pub(crate) struct Log {
 
 /// Where a log goes on after recovery.
 pub(crate) struct LogStart {
+    /// As it was given.
     pub(crate) path: PathBuf,
+    /// The file's own, whatever links lead to it.
+    pub(crate) target: PathBuf,
     pub(crate) file: Arc<dyn LogFile>,
     pub(crate) policy: SyncPolicy,
     pub(crate) format: LogFormat,
@@ -72,6 +76,7 @@ pub(super) struct Shared {
     failure: SetOnce<Error>,
     /// The file to sync; held while a sync runs: after a failed one there is no other.
     pub(super) syncing: Mutex<Arc<dyn LogFile>>,
+    pub(super) file_watch: FileWatch,
     pub(super) size_alarm: SizeAlarm,
     /// How long every batch waits before the next may be written: a compaction has to catch up.
     pub(super) pause_us: AtomicU64,
@@ -133,6 +138,7 @@ impl Log {
             waiters: Waiters::new(),
             failure: SetOnce::new(),
             syncing: Mutex::new(Arc::clone(&start.file)),
+            file_watch: FileWatch::new(start.target.clone(), &*start.file, start.offset),
             size_alarm: SizeAlarm { at_bytes: AtomicU64::new(u64::MAX), ring: Box::new(on_size) },
             pause_us: AtomicU64::new(0),
             counters: Counters::default(),
@@ -199,6 +205,7 @@ impl Log {
         stats.log_format = self.shared.space.format();
         stats.log_bytes = self.shared.space.log_end();
         stats.is_disk_full = self.shared.space.is_full();
+        stats.is_log_removed = self.shared.file_watch.is_removed();
         stats.syncs = counters.syncs.load(Ordering::Relaxed);
         stats.batches = counters.batches.load(Ordering::Relaxed);
         stats.peak_batch_records = counters.peak_batch_records.load(Ordering::Relaxed);
@@ -208,7 +215,7 @@ impl Log {
     /// Takes no more records, writes and syncs what there is, seals the log. Blocks. Idempotent.
     ///
     /// # Errors
-    /// [`Error::Poisoned`] if the log failed, now or before.
+    /// [`Error::Poisoned`] if the log failed, now or before; [`Error::LogRemoved`].
     pub(crate) fn close(&self) -> Result<(), Error> {
         self.shared.admission.close();
         fence(Ordering::SeqCst);
@@ -220,7 +227,8 @@ impl Log {
                 self.shared.fail(Error::Internal("the log writer panicked"));
             }
         }
-        self.shared.check()
+        self.shared.check()?;
+        self.shared.file_watch.removal().map_or(Ok(()), Err)
     }
 }
 
@@ -330,6 +338,10 @@ impl Shared {
             batch.last_lsn.get() <= self.appended.load(Ordering::Acquire),
             "written before appended"
         );
+        // One that makes the file longer would hide that it was cut.
+        if self.file_watch.note_write() || appender.grows_with(&batch) {
+            self.check_file(appender);
+        }
         let written = appender.write(&mut batch, self.synced());
         self.check_append(written)?;
         self.space.used(appender.offset(), batch.claim);
@@ -396,6 +408,19 @@ impl Shared {
         Ok(true)
     }
 
+    /// Looks whether the log's file is still there.
+    pub(super) fn look_for_file(&self) -> Result<(), Error> {
+        self.at_end(|appender| {
+            self.check_file(appender);
+            Ok(())
+        })
+    }
+
+    fn check_file(&self, appender: &Appender) {
+        let (file, min_bytes) = appender.file();
+        self.file_watch.check(file, appender.offset(), min_bytes);
+    }
+
     /// Marks everything so far as complete and synced, which it makes it first, unless something new came.
     pub(super) fn seal(&self) -> Result<(), Error> {
         self.at_end(|appender| {
@@ -409,6 +434,11 @@ impl Shared {
     /// Seals the log behind its last batch.
     pub(super) fn seal_for_good(&self) -> Result<(), Error> {
         self.at_end(|appender| {
+            self.check_file(appender);
+            if self.file_watch.is_removed() {
+                // What is left of it stays as it is.
+                return Ok(());
+            }
             // Without its first seal the epoch has nothing, and the log is as it was opened.
             if self.open_epoch(appender)? {
                 self.write_seal(appender, true)?;

@@ -6,6 +6,7 @@ mod admission;
 mod appender;
 mod batch;
 mod copy;
+mod file_watch;
 mod format;
 mod group_commit;
 mod header;

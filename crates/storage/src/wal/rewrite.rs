@@ -9,9 +9,12 @@ use super::header::FileHeader;
 use super::record::LoggedEntry;
 use super::source::LogSource;
 use super::successor::{Mark, Successor};
-use crate::fs::{Directory, FileSystem, Lock, LogFile};
+use crate::fs::{Access, Directory, FileSystem, Lock, LogFile};
 use crate::sync::atomic::Ordering;
 use crate::{Error, LogFormat, Lsn};
+
+/// Most files beside a log that have had its place one after the other.
+const MAX_KEPT_FILES: u32 = 1000;
 
 /// What a compaction needs of the log in use.
 #[derive(Clone)]
@@ -75,6 +78,11 @@ impl LogHandle {
     /// Writes everything that was appended so far.
     pub(crate) fn commit(&self) -> Result<(), Error> {
         self.shared.commit()
+    }
+
+    /// Whether somebody has removed, replaced or truncated the log's file.
+    pub(crate) fn is_removed(&self) -> bool {
+        self.shared.file_watch.is_removed()
     }
 
     /// Fails the log.
@@ -173,6 +181,31 @@ impl Location {
         directory.map_err(|error| io_error("open the directory of", &self.log, error))
     }
 
+    /// Gives the file that has taken the log's place a further name, so that it is not lost.
+    fn keep_aside(&self) -> Result<(), Error> {
+        let file = self.fs.open_existing(&self.log, Access::Read);
+        let file = file.map_err(|error| io_error("open", &self.log, error))?;
+        let lock = file.try_lock().map_err(|error| io_error("lock", &self.log, error))?;
+        if let Lock::HeldBy { pid } = lock {
+            return Err(Error::Locked { path: self.log.clone(), holder_pid: pid });
+        }
+        for number in 1..=MAX_KEPT_FILES {
+            let mut aside = self.log.clone().into_os_string();
+            aside.push(format!(".replaced-{number}"));
+            match self.fs.link(&self.log, Path::new(&aside)) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(io_error("keep the file that is now at", &self.log, error)),
+                Ok(()) => {
+                    let (log, aside) = (self.log.display(), Path::new(&aside).display());
+                    tracing::warn!("another file was at {log}: it is kept as {aside}");
+                    return Ok(());
+                }
+            }
+        }
+        let error = io::Error::new(io::ErrorKind::AlreadyExists, "all names for it are taken");
+        Err(io_error("keep the file that is now at", &self.log, error))
+    }
+
     /// Removes the successor.
     pub(super) fn discard(&self) {
         if let Err(error) = self.fs.remove(&self.successor) {
@@ -247,9 +280,11 @@ impl Rewrite {
 
     /// Copies what is left, and makes the successor the log. Nothing is written or synced meanwhile.
     ///
+    /// With `may_restore` also if the log's file is not there any more; another one that has its name is kept.
+    ///
     /// Returns the old file, which still has to be closed. An error leaves the log as it is, unless it is not
     /// known which file a crash would leave: then the log has failed.
-    pub(crate) fn take_over(mut self) -> Result<Arc<dyn LogFile>, Error> {
+    pub(crate) fn take_over(mut self, may_restore: bool) -> Result<Arc<dyn LogFile>, Error> {
         let directory = self.location.open_directory()?;
         let shared = Arc::clone(&self.shared);
         let mut appender = shared.appender.lock();
@@ -264,7 +299,7 @@ impl Rewrite {
         let room_bytes = moving.room_bytes(self.successor.format()).max(appender.reserved_bytes());
         self.successor.reserve(room_bytes)?;
         self.successor.seal(written)?;
-        self.rename(&**syncing)?;
+        self.rename(&**syncing, may_restore)?;
         self.has_taken_over = true;
         // Until this a crash may leave either file: what went into one only would be in doubt.
         if let Err(error) = directory.sync() {
@@ -274,19 +309,22 @@ impl Rewrite {
         let old_file = appender.switch_to(self.successor.end());
         shared.synced.fetch_max(written.get(), Ordering::AcqRel);
         moving.moved(self.successor.format(), appender.offset(), appender.reserved_end());
+        shared.file_watch.switch_to(&**self.successor.file(), appender.offset());
         drop((syncing, appender));
         shared.waiters.wake_leaders(shared.watermark().get());
         Ok(old_file)
     }
 
-    fn rename(&self, old_file: &dyn LogFile) -> Result<(), Error> {
+    fn rename(&self, old_file: &dyn LogFile, may_restore: bool) -> Result<(), Error> {
         let Location { fs, log, successor } = &self.location;
         match old_file.is_at(log) {
             Ok(true) => {}
+            Ok(false) if may_restore => self.location.keep_aside()?,
             Ok(false) => {
                 let error = io::Error::other("another file has taken the log's place");
                 return Err(io_error("replace", log, error));
             }
+            Err(error) if may_restore && error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(io_error("find", log, error)),
         }
         let Err(error) = fs.rename(successor, log) else { return Ok(()) };

@@ -31,6 +31,7 @@ const FULL_DISK_POLL: Duration = Duration::from_millis(250);
 enum Work {
     Commit,
     MakeRoom,
+    LookForFile,
     Seal,
     Close,
 }
@@ -65,6 +66,7 @@ impl Writer {
                     self.room_tried = Instant::now();
                     self.shared.make_room()?;
                 }
+                Work::LookForFile => self.shared.look_for_file()?,
                 Work::Seal => {
                     self.shared.seal()?;
                     (self.on_idle)(self.shared.watermark());
@@ -86,6 +88,9 @@ impl Writer {
             }
             if tail.is_room_wanted() || self.full_disk_rest().is_some_and(|rest| rest.is_zero()) {
                 return Work::MakeRoom;
+            }
+            if shared.file_watch.until_check().is_some_and(|rest| rest.is_zero()) {
+                return Work::LookForFile;
             }
             let idle = tail.idle();
             if idle.is_some_and(|idle| idle >= IDLE_BEFORE_SEAL) {
@@ -112,7 +117,8 @@ impl Writer {
             return Some(LEADER_GRACE);
         }
         let until_seal = idle.map(|idle| IDLE_BEFORE_SEAL.saturating_sub(idle));
-        [until_seal, self.full_disk_rest()].into_iter().flatten().min()
+        let until_look = self.shared.file_watch.until_check();
+        [until_seal, self.full_disk_rest(), until_look].into_iter().flatten().min()
     }
 
     /// How long until a full disk is looked at again; `None` if it is not full.
