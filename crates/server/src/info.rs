@@ -10,7 +10,7 @@ pub(crate) fn lines<S>(shared: &Shared<S>, stats: &Stats) -> Vec<String> {
     let counters = &shared.counters;
     let wal_path = shared.wal_path.display();
     let compaction_error = one_line(stats.last_compaction_error.as_deref().unwrap_or_default());
-    let figures: [(&str, &dyn Display); 30] = [
+    let figures: [(&str, &dyn Display); 31] = [
         ("version", &env!("CARGO_PKG_VERSION")),
         ("pid", &process::id()),
         ("uptime_seconds", &shared.started.elapsed().as_secs()),
@@ -32,6 +32,7 @@ pub(crate) fn lines<S>(shared: &Shared<S>, stats: &Stats) -> Vec<String> {
         ("last_compaction_error", &compaction_error),
         ("durable_lsn", &stats.durable_lsn),
         ("syncs", &stats.syncs),
+        ("sync_running_ms", &stats.sync_running_ms),
         ("batches", &stats.batches),
         ("peak_batch_records", &stats.peak_batch_records),
         ("records_recovered", &stats.records_recovered),

@@ -242,6 +242,9 @@ pub struct Stats {
     pub is_disk_full: bool,
     /// The log's file was removed, replaced or truncated: writes are refused until a compaction has written a new one.
     pub is_log_removed: bool,
+    /// How long the sync of the log that runs at this moment has taken, in milliseconds; 0 if none runs. Seconds mean
+    /// that the disk hangs.
+    pub sync_running_ms: u64,
     /// Compactions that succeeded since the start.
     pub compactions: u64,
     /// Whether a compaction is running.

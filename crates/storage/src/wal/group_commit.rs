@@ -16,6 +16,7 @@ use super::space::Space;
 use super::syncer::Syncer;
 use super::tail::{Batch, Tail};
 use super::waiters::{Ticket, Waiters};
+use super::watchdog::Watchdog;
 use super::writer::Writer;
 use crate::error::is_no_space;
 use crate::fs::LogFile;
@@ -76,6 +77,7 @@ pub(super) struct Shared {
     failure: SetOnce<Error>,
     /// The file to sync; held while a sync runs: after a failed one there is no other.
     pub(super) syncing: Mutex<Arc<dyn LogFile>>,
+    watchdog: Watchdog,
     pub(super) file_watch: FileWatch,
     pub(super) size_alarm: SizeAlarm,
     /// How long every batch waits before the next may be written: a compaction has to catch up.
@@ -138,6 +140,7 @@ impl Log {
             waiters: Waiters::new(),
             failure: SetOnce::new(),
             syncing: Mutex::new(Arc::clone(&start.file)),
+            watchdog: Watchdog::new(start.path.clone()),
             file_watch: FileWatch::new(start.target.clone(), &*start.file, start.offset),
             size_alarm: SizeAlarm { at_bytes: AtomicU64::new(u64::MAX), ring: Box::new(on_size) },
             pause_us: AtomicU64::new(0),
@@ -206,6 +209,8 @@ impl Log {
         stats.log_bytes = self.shared.space.log_end();
         stats.is_disk_full = self.shared.space.is_full();
         stats.is_log_removed = self.shared.file_watch.is_removed();
+        stats.sync_running_ms =
+            u64::try_from(self.shared.watchdog.sync_running().as_millis()).unwrap_or(u64::MAX);
         stats.syncs = counters.syncs.load(Ordering::Relaxed);
         stats.batches = counters.batches.load(Ordering::Relaxed);
         stats.peak_batch_records = counters.peak_batch_records.load(Ordering::Relaxed);
@@ -227,6 +232,7 @@ impl Log {
                 self.shared.fail(Error::Internal("the log writer panicked"));
             }
         }
+        self.shared.watchdog.stop();
         self.shared.check()?;
         self.shared.file_watch.removal().map_or(Ok(()), Err)
     }
@@ -338,6 +344,7 @@ impl Shared {
             batch.last_lsn.get() <= self.appended.load(Ordering::Acquire),
             "written before appended"
         );
+        self.watchdog.start();
         // One that makes the file longer would hide that it was cut.
         if self.file_watch.note_write() || appender.grows_with(&batch) {
             self.check_file(appender);
@@ -472,6 +479,7 @@ impl Shared {
         let _guard = FailOnPanic::new(self);
         self.check()?;
         let written = self.written.load(Ordering::Acquire);
+        let _running = self.watchdog.sync_begins();
         if let Err(error) = file.sync() {
             let error = self.io_error("sync", error);
             self.fail(error.clone());

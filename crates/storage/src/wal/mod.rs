@@ -27,6 +27,7 @@ mod tail;
 mod unit;
 mod waiters;
 mod walk;
+mod watchdog;
 mod writer;
 
 pub(crate) use admission::{Admission, Demand, now_ms};

@@ -1,0 +1,210 @@
+//! Says when the disk hangs: a sync that neither ends nor fails is an error to nobody.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
+use crate::sync::atomic::{AtomicBool, AtomicU64};
+use crate::sync::thread::{Builder, JoinHandle};
+use crate::sync::{Condvar, Instant, Mutex};
+
+/// A sync that takes longer than this is reported.
+const HANGS_AFTER: Duration = Duration::from_secs(5);
+
+/// How often a sync that runs is looked at. The thread sleeps while none does.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Reports syncs of the log that take very long, on a thread of its own: whoever syncs is stuck in the system.
+pub(super) struct Watchdog {
+    state: Arc<State>,
+    is_started: AtomicBool,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct State {
+    path: PathBuf,
+    opened: Instant,
+    /// When the sync that runs began, in microseconds since `opened`, at least 1; 0: none runs.
+    sync_began_us: AtomicU64,
+    /// The thread sleeps until a sync begins.
+    is_asleep: AtomicBool,
+    is_stopping: Mutex<bool>,
+    changed: Condvar,
+}
+
+/// News of a sync, and how long it has taken.
+#[derive(Debug, PartialEq, Eq)]
+enum Found {
+    Hangs(Duration),
+    Ended(Duration),
+}
+
+/// A sync that runs; dropped when it is over.
+pub(super) struct RunningSync<'w>(&'w State);
+
+impl Watchdog {
+    /// A watchdog of the log at `path`, which does not look yet.
+    pub(super) fn new(path: PathBuf) -> Self {
+        let state = State {
+            path,
+            opened: Instant::now(),
+            sync_began_us: AtomicU64::new(0),
+            is_asleep: AtomicBool::new(false),
+            is_stopping: Mutex::new(false),
+            changed: Condvar::new(),
+        };
+        Self { state: Arc::new(state), is_started: AtomicBool::new(false), thread: Mutex::new(None) }
+    }
+
+    /// Starts the thread, unless it was started before: a log that is only opened needs none. Without one syncs are
+    /// timed all the same, and nothing is reported.
+    pub(super) fn start(&self) {
+        if self.is_started.load(Relaxed) || self.is_started.swap(true, Relaxed) {
+            return;
+        }
+        let state = Arc::clone(&self.state);
+        let thread = Builder::new().name("wal-watchdog".to_owned()).spawn(move || state.run());
+        match thread {
+            Ok(thread) => *self.thread.lock() = Some(thread),
+            Err(error) => tracing::warn!(%error, "no thread to watch over the log's syncs"),
+        }
+    }
+
+    /// Times a sync that begins now. The log's syncs run one at a time.
+    pub(super) fn sync_begins(&self) -> RunningSync<'_> {
+        let state = &*self.state;
+        state.sync_began_us.store(state.now_us().max(1), SeqCst);
+        if state.is_asleep.load(SeqCst) && state.is_asleep.swap(false, SeqCst) {
+            drop(state.is_stopping.lock());
+            state.changed.notify_one();
+        }
+        RunningSync(state)
+    }
+
+    /// How long the sync that runs has taken; zero if none does.
+    pub(super) fn sync_running(&self) -> Duration {
+        self.state.sync_running()
+    }
+
+    /// Ends the thread.
+    pub(super) fn stop(&self) {
+        *self.state.is_stopping.lock() = true;
+        self.state.changed.notify_one();
+        if self.thread.lock().take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that watches over the log's syncs panicked");
+        }
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Drop for RunningSync<'_> {
+    fn drop(&mut self) {
+        self.0.sync_began_us.store(0, SeqCst);
+    }
+}
+
+impl State {
+    fn run(&self) {
+        let mut hanging_since_us = None;
+        let mut is_stopping = self.is_stopping.lock();
+        while !*is_stopping {
+            match self.look(&mut hanging_since_us) {
+                Some(Found::Hangs(running)) => tracing::error!(
+                    "the disk hangs: a sync of {} has run for {} s; writes wait for it, reads go on",
+                    self.path.display(),
+                    running.as_secs()
+                ),
+                Some(Found::Ended(took)) => tracing::warn!(
+                    "the sync of {} that hung has ended, after about {} s",
+                    self.path.display(),
+                    took.as_secs()
+                ),
+                None => {}
+            }
+            // First told, then looked: either a sync that begins now sees that we sleep, or we see it.
+            self.is_asleep.store(true, SeqCst);
+            if self.sync_began_us.load(SeqCst) == 0 && hanging_since_us.is_none() {
+                while !*is_stopping && self.is_asleep.load(SeqCst) {
+                    self.changed.wait(&mut is_stopping);
+                }
+            }
+            self.is_asleep.store(false, SeqCst);
+            if !*is_stopping {
+                self.changed.wait_for(&mut is_stopping, LOOK_EVERY);
+            }
+        }
+    }
+
+    /// Finds, once each, that a sync hangs and that it has ended; `hanging_since_us` remembers which one.
+    fn look(&self, hanging_since_us: &mut Option<u64>) -> Option<Found> {
+        let began_us = self.sync_began_us.load(SeqCst);
+        if let Some(since_us) = hanging_since_us.take_if(|since_us| *since_us != began_us) {
+            return Some(Found::Ended(self.since(since_us)));
+        }
+        let hangs = began_us > 0 && hanging_since_us.is_none() && self.since(began_us) >= HANGS_AFTER;
+        hangs.then(|| {
+            *hanging_since_us = Some(began_us);
+            Found::Hangs(self.since(began_us))
+        })
+    }
+
+    fn sync_running(&self) -> Duration {
+        match self.sync_began_us.load(SeqCst) {
+            0 => Duration::ZERO,
+            began_us => self.since(began_us),
+        }
+    }
+
+    fn since(&self, began_us: u64) -> Duration {
+        Duration::from_micros(self.now_us().saturating_sub(began_us))
+    }
+
+    fn now_us(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sync_that_hangs_is_reported_once_and_so_is_its_end() {
+        let mut watchdog = Watchdog::new("vault.log".into());
+        let mut hanging = None;
+        let running = {
+            let state = Arc::get_mut(&mut watchdog.state).unwrap();
+            state.opened -= Duration::from_secs(100);
+            state.sync_began_us.store(95_000_000, SeqCst);
+            RunningSync(state)
+        };
+        let found = running.0.look(&mut hanging);
+        assert!(matches!(found, Some(Found::Hangs(running)) if running.as_secs() == 5), "{found:?}");
+        assert_eq!(running.0.look(&mut hanging), None);
+        drop(running);
+        let found = watchdog.state.look(&mut hanging);
+        assert!(matches!(found, Some(Found::Ended(_))), "{found:?}");
+        assert_eq!(watchdog.state.look(&mut hanging), None);
+        let _next = watchdog.sync_begins();
+        assert_eq!(watchdog.state.look(&mut hanging), None, "it has just begun");
+    }
+
+    #[test]
+    fn the_thread_sleeps_while_nothing_is_synced_and_ends_when_it_is_told_to() {
+        let watchdog = Watchdog::new("vault.log".into());
+        watchdog.start();
+        while !watchdog.state.is_asleep.load(SeqCst) {
+            std::thread::yield_now();
+        }
+        drop(watchdog.sync_begins());
+        assert!(!watchdog.state.is_asleep.load(SeqCst));
+        watchdog.stop();
+        assert!(watchdog.thread.lock().is_none());
+    }
+}
