@@ -153,7 +153,8 @@ impl Worker {
         }
         let look_bytes = self.sizes().map_or(u64::MAX, |sizes| self.rule.look_bytes(&sizes));
         self.log.set_alarm(look_bytes);
-        Some(now + LOOK_EVERY)
+        // One that has become due since it was looked at is past the alarm.
+        Some(if self.is_due() { now } else { now + LOOK_EVERY })
     }
 
     fn is_due(&self) -> bool {
