@@ -102,6 +102,13 @@ impl Launch {
         launch
     }
 
+    /// With a soft limit on the size of each file that the daemon writes (`RLIMIT_FSIZE`), which prlimit sets.
+    #[must_use]
+    pub fn with_file_size_limit(mut self, limit_bytes: u64) -> Self {
+        self.tracer = vec!["prlimit".into(), format!("--fsize={limit_bytes}:").into()];
+        self
+    }
+
     /// The folder that the log lies in.
     pub fn folder(&self) -> &Path {
         self.folder.path()

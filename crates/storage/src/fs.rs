@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{FallocateFlags, major, minor};
+use rustix::process::{Resource, getrlimit};
 
 /// What disks write at one go, in bytes: a crash leaves such a piece whole, old or new.
 pub(crate) const SECTOR_BYTES: u64 = 512;
@@ -133,7 +134,8 @@ pub trait LogFile: Send + Sync {
     /// Keeps room on the disk for bytes from `offset` on, also beyond the end, which stays where it is.
     ///
     /// # Errors
-    /// What the system says; [`io::ErrorKind::StorageFull`] if there is no such room.
+    /// What the system says; [`io::ErrorKind::StorageFull`] if there is no such room, or
+    /// [`io::ErrorKind::FileTooLarge`] if the process may not write a file of that size.
     fn reserve(&self, offset: u64, len_bytes: u64) -> io::Result<()>;
 
     /// Whether `path` names this file, and not another one that has taken its place.
@@ -317,6 +319,11 @@ impl LogFile for OsFile {
     }
 
     fn reserve(&self, offset: u64, len_bytes: u64) -> io::Result<()> {
+        // Most file systems hold only writes against this limit, so they would reserve room that no write may use.
+        let limit = getrlimit(Resource::Fsize).current;
+        if limit.is_some_and(|limit_bytes| offset.saturating_add(len_bytes) > limit_bytes) {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         let reserve = || rustix::fs::fallocate(&self.0, FallocateFlags::KEEP_SIZE, offset, len_bytes);
         Ok(rustix::io::retry_on_intr(reserve)?)
     }

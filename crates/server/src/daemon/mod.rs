@@ -31,7 +31,7 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// Binds, recovers, serves. Until the signals are taken over, at the end of recovery, they end the
+/// Binds, recovers, serves. Until the signals that stop it are taken over, at the end of recovery, they end the
 /// process as they would any other: nothing was promised to anybody yet.
 fn run(config: ServerConfig) -> Result<(), Error> {
     let runtime = Builder::new_current_thread()
@@ -39,6 +39,8 @@ fn run(config: ServerConfig) -> Result<(), Error> {
         .build()
         .map_err(|source| Error::System { action: "start the runtime", source })?;
     runtime.block_on(async {
+        // Opening the log writes to it already.
+        signals::survive_file_size_limit()?;
         let server = Server::bind(config).await?;
         let signals = Signals::take_over()?;
         server.run(signals.shutdown()).await

@@ -1,5 +1,8 @@
+//! The signals that the daemon handles.
+
 use std::process;
 
+use rustix::process::Signal as SignalNumber;
 use rustvault_server::Error;
 use tokio::select;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -12,10 +15,20 @@ pub(super) struct Signals {
     terminate: Signal,
 }
 
+/// Keeps SIGXFSZ from ending the process: a write beyond the limit on the size of a file (`RLIMIT_FSIZE`) then fails
+/// with EFBIG, which the log treats as a full disk.
+///
+/// The runtime never removes a handler, so this holds for the life of the process.
+pub(super) fn survive_file_size_limit() -> Result<(), Error> {
+    listen(SignalKind::from_raw(SignalNumber::XFSZ.as_raw())).map(drop)
+}
+
+fn listen(kind: SignalKind) -> Result<Signal, Error> {
+    signal(kind).map_err(|source| Error::System { action: "listen for signals", source })
+}
+
 impl Signals {
     pub(super) fn take_over() -> Result<Self, Error> {
-        let listen =
-            |kind| signal(kind).map_err(|source| Error::System { action: "listen for signals", source });
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use rustvault_tests::{Daemon, Launch, SmallDisk, until};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use rustvault_tests::{Daemon, Launch, SmallDisk, need, until};
 
 use crate::history::{BALLAST_PREFIX, History};
 
@@ -13,6 +14,9 @@ const DISK_BYTES: u64 = 8 * 1024 * 1024;
 
 /// What else lies on the disk. While it does, there is no room for a compaction.
 const OTHER_BYTES: usize = 4 * 1024 * 1024;
+
+/// The limit on the size of a file, which is no multiple of what the log asks for.
+const FILE_LIMIT_BYTES: u64 = 700_000;
 
 /// How soon writes are taken once there is space again.
 const RESUME_LIMIT: Duration = Duration::from_secs(1);
@@ -77,6 +81,45 @@ fn a_disk_that_fills_up_loses_nothing_and_writes_go_on_within_a_second_of_space(
     history.judge(&daemon);
     assert_eq!(history.failed, 0);
     daemon.stop();
+}
+
+#[test]
+fn a_log_at_the_limit_of_a_files_size_has_writes_refused_and_loses_nothing() {
+    if !need("prlimit") {
+        return;
+    }
+    let launch = Launch::new();
+    let limited = launch.clone().with_file_size_limit(FILE_LIMIT_BYTES);
+    let (mut history, mut rng) = (History::default(), Rng::new());
+    let key = format!("{BALLAST_PREFIX}first");
+    let daemon = limited.start();
+    daemon.wire().ask(format!("SET {key} 1\r\n"), "OK\r\n");
+    history.write_while(daemon, &mut rng, |daemon| {
+        watch_it_fill(daemon, &key);
+        // The live data take little, so a compaction makes room; the writers use it up again.
+        daemon.wire().ask("COMPACT\r\n", "OK\r\n");
+        time_to_write(daemon);
+        until("the log is at the limit again", || daemon.wire().info_number("read_only") == 1);
+    });
+    assert!(history.refused > 0, "writers met the limit");
+    // Under a limit below its size no start can make sure of its end, and none is killed for trying.
+    let refusal = launch.clone().with_file_size_limit(FILE_LIMIT_BYTES / 2).refused();
+    assert_eq!(refusal.code, 1, "{:#?}", refusal.lines);
+    let daemon = limited.start();
+    history.judge(&daemon);
+    assert_eq!(daemon.wire().info_number("read_only"), 1);
+    let unlimited = Rlimit { current: None, maximum: None };
+    prlimit(Pid::from_raw(daemon.pid().try_into().unwrap()), Resource::Fsize, unlimited).unwrap();
+    time_to_write(&daemon);
+    daemon.stop();
+    let daemon = launch.start();
+    history.judge(&daemon);
+    daemon.stop();
+    println!(
+        "{} writes acknowledged, none lost; {} refused, none carried out",
+        history.acknowledged, history.refused
+    );
+    assert_eq!(history.failed, 0);
 }
 
 #[test]
