@@ -90,12 +90,26 @@ pub(crate) fn response<S>(outcome: Result<Outcome, Error>, shared: &Shared<S>) -
             let keys = page.keys.into_iter().map(Field::Key);
             Response::List(std::iter::once(cursor).chain(keys).map(Some).collect())
         }
-        Ok(Outcome::Stats(stats)) => Response::List(
-            info::lines(shared, &stats).into_iter().map(|line| Some(Field::Text(line))).collect(),
-        ),
+        Ok(Outcome::Stats(stats)) => list_of(info::lines(shared, &stats)),
         Ok(_) => store_error(&Error::Internal("the store gave an outcome that the server does not know")),
         Err(error) => store_error(&error),
     }
+}
+
+/// The response to `INFO` without the figures of the data, which may show what is not durable.
+pub(crate) fn status<S>(outcome: Result<Outcome, Error>, shared: &Shared<S>) -> Response<Field> {
+    match outcome {
+        Ok(Outcome::Stats(stats)) => {
+            let mut lines = info::lines(shared, &stats);
+            lines.retain(|line| !info::is_of_data(line));
+            list_of(lines)
+        }
+        outcome => response(outcome, shared),
+    }
+}
+
+fn list_of(lines: Vec<String>) -> Response<Field> {
+    Response::List(lines.into_iter().map(|line| Some(Field::Text(line))).collect())
 }
 
 /// The response to a failure of the store.

@@ -46,6 +46,11 @@ pub(crate) fn lines<S>(shared: &Shared<S>, stats: &Stats) -> Vec<String> {
     figures.iter().map(|(name, value)| format!("{name}={value}")).collect()
 }
 
+/// Whether a line tells of the data: of writes that may not be durable yet.
+pub(crate) fn is_of_data(line: &str) -> bool {
+    ["keys=", "used_bytes=", "live_bytes="].iter().any(|name| line.starts_with(name))
+}
+
 /// RESP's `INFO` is one text of lines, so a line break in a value would begin another.
 fn one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
@@ -68,6 +73,12 @@ mod tests {
         for line in ["fsync=always", "wal_format=binary", "read_only=0", "max_memory_bytes=0"] {
             assert!(lines.contains(&line.to_owned()), "{line}");
         }
+    }
+
+    #[test]
+    fn three_figures_tell_of_the_data() {
+        let lines = lines(&Shared::new((), &ServerConfig::default()), &Stats::default());
+        assert_eq!(lines.iter().filter(|line| is_of_data(line)).count(), 3);
     }
 
     #[test]

@@ -3,15 +3,17 @@
 use std::io;
 use std::iter::Peekable;
 use std::sync::Arc;
+use std::time::Duration;
 use std::vec;
 
 use bytes::{Buf, BytesMut};
 use rustvault_protocol::{ErrorCode, RespValue, Response, Shape, glob_matches};
-use rustvault_storage::{Error, Lsn, Op, Reply, Store, Submission};
+use rustvault_storage::{Error, Lsn, Op, Outcome, Reply, Store, Submission};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::select;
 use tokio::task::yield_now;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::balance::Seat;
@@ -30,6 +32,9 @@ const FLUSH_BYTES: usize = 48 * 1024;
 /// Values from this size on are written from where they are stored, or, if they have to be quoted, are
 /// encoded in pieces of this size.
 const PIECE_BYTES: usize = 16 * 1024;
+
+/// How long `INFO` waits for a sync before it is answered without figures that could show what is not durable.
+const INFO_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Bytes of keys that are held against a pattern before other connections have a turn.
 const MATCHED_BYTES_PER_TURN: usize = 64 * 1024;
@@ -125,10 +130,11 @@ impl<'c, S: Store> Responder<'c, S> {
             match slot {
                 Slot::Asked(shape) => {
                     let Some(reply) = replies.next() else { break };
-                    if !gate.knows_of(&reply) {
-                        self.open(&mut gate).await?;
-                    }
-                    let response = gate.reveal(reply, self.shared);
+                    let response = if gate.knows_of(&reply) || self.open_for(&reply, &mut gate).await? {
+                        gate.reveal(reply, self.shared)
+                    } else {
+                        execute::status(reply.outcome, self.shared)
+                    };
                     // Nearly all answers are small: for them this loop has nothing to wait for.
                     if is_small(&response, &shape) {
                         self.put_small(&response, &shape);
@@ -157,6 +163,22 @@ impl<'c, S: Store> Responder<'c, S> {
             }
         }
         self.flush().await
+    }
+
+    /// Waits until this reply may be shown, and all others at hand; `false`: it is `INFO`, and that takes too long. Whoever
+    /// asks why the disk hangs must not have to wait for it.
+    async fn open_for(&mut self, reply: &Reply, gate: &mut Gate) -> io::Result<bool> {
+        if !matches!(reply.outcome, Ok(Outcome::Stats(_))) {
+            self.open(gate).await?;
+            return Ok(true);
+        }
+        self.flush().await?;
+        let wait = self.shared.store.wait_for_commit(gate.highest);
+        if timeout(INFO_PATIENCE, wait).await.is_err() {
+            return Ok(false);
+        }
+        self.open(gate).await?;
+        Ok(true)
     }
 
     /// Waits until all replies at hand may be shown, or never may. What stands before them leaves meanwhile.
