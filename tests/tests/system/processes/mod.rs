@@ -7,3 +7,4 @@ mod disk_use;
 mod faults;
 mod full_disk;
 mod kill;
+mod lost_log;
