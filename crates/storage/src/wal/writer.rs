@@ -5,6 +5,7 @@ use rustix::thread::gettid;
 
 use super::group_commit::Shared;
 use super::syncer::Syncer;
+use super::tail::Tail;
 use crate::sync::{Instant, thread};
 use crate::{Error, Lsn};
 
@@ -92,11 +93,11 @@ impl Writer {
             if shared.file_watch.until_check().is_some_and(|rest| rest.is_zero()) {
                 return Work::LookForFile;
             }
-            let idle = tail.idle();
-            if idle.is_some_and(|idle| idle >= IDLE_BEFORE_SEAL) {
+            let until_seal = until_seal(&tail);
+            if until_seal.is_some_and(|rest| rest.is_zero()) {
                 return Work::Seal;
             }
-            match self.patience(tail.is_closing, idle) {
+            match self.patience(tail.is_closing, until_seal) {
                 Some(patience) => {
                     shared.work.wait_for(&mut tail, patience);
                     if tail.idle().is_none_or(|idle| idle >= LEADER_GRACE) {
@@ -109,14 +110,13 @@ impl Writer {
     }
 
     /// How long to wait for work before looking after something else; `None`: there is nothing else.
-    fn patience(&self, is_closing: bool, idle: Option<Duration>) -> Option<Duration> {
+    fn patience(&self, is_closing: bool, until_seal: Option<Duration>) -> Option<Duration> {
         if is_closing {
             return Some(CLOSING_POLL);
         }
         if !self.shared.waiters.is_empty() {
             return Some(LEADER_GRACE);
         }
-        let until_seal = idle.map(|idle| IDLE_BEFORE_SEAL.saturating_sub(idle));
         let until_look = self.shared.file_watch.until_check();
         [until_seal, self.full_disk_rest(), until_look].into_iter().flatten().min()
     }
@@ -135,6 +135,13 @@ impl Writer {
         self.shared.waiters.wake_all(self.shared.watermark().get());
         Ok(())
     }
+}
+
+/// How long until the log is to be sealed; `None`: it is. Records that somebody holds back come first, however long that
+/// takes: whoever commits them tells nobody, so it is looked again.
+fn until_seal(tail: &Tail) -> Option<Duration> {
+    let idle = tail.idle()?;
+    Some(if tail.is_empty() { IDLE_BEFORE_SEAL.saturating_sub(idle) } else { IDLE_BEFORE_SEAL })
 }
 
 impl Drop for Writer {
