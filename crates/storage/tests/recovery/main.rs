@@ -9,6 +9,7 @@ mod injector;
 mod refused;
 mod reopen;
 mod steps;
+mod two_committers;
 #[path = "../support"]
 mod support {
     pub(crate) mod hooked;

@@ -57,7 +57,7 @@ fn a_log_that_is_removed_or_truncated_is_written_anew_by_compact_and_nothing_is_
         let counter = if acknowledged > 0 { format!("VALUE {acknowledged}") } else { "NOT_FOUND".to_owned() };
         daemon.wire().ask(
             "GET before\r\nGET counter\r\nGET after\r\n",
-            &format!("VALUE 1\r\n{counter}\r\nVALUE 1\r\n"),
+            format!("VALUE 1\r\n{counter}\r\nVALUE 1\r\n"),
         );
         daemon.stop();
         println!("{number}: {acknowledged} writes acknowledged, none lost");
