@@ -85,9 +85,15 @@ impl Launch {
     /// Under strace, which has system calls fail: `fdatasync:error=EIO:when=7` is the seventh `fdatasync` of
     /// each thread. It writes all calls of that name to `output`.
     #[must_use]
-    pub fn with_fault(mut self, fault: &str, output: &Path) -> Self {
-        let call = fault.split(':').next().unwrap_or_default();
-        let (trace, inject) = (format!("trace={call}"), format!("inject={fault}"));
+    pub fn with_fault(self, fault: &str, output: &Path) -> Self {
+        let calls = fault.split(':').next().unwrap_or_default();
+        self.with_fault_and_trace(fault, calls, output)
+    }
+
+    /// As [`with_fault`](Self::with_fault), but the calls that it writes to `output` are named.
+    #[must_use]
+    pub fn with_fault_and_trace(mut self, fault: &str, calls: &str, output: &Path) -> Self {
+        let (trace, inject) = (format!("trace={calls}"), format!("inject={fault}"));
         let line = ["strace", "-f", "--seccomp-bpf", "-e", &trace, "-e", &inject, "-o"];
         self.tracer = line.map(OsString::from).to_vec();
         self.tracer.push(output.into());

@@ -2,6 +2,7 @@
 //!
 //! CI runs these on a daemon that is optimised as a released one is.
 
+mod committers;
 mod cores;
 mod disk_use;
 mod faults;
