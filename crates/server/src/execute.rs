@@ -115,9 +115,10 @@ fn list_of(lines: Vec<String>) -> Response<Field> {
 /// The response to a failure of the store.
 pub(crate) fn store_error(failure: &Error) -> Response<Field> {
     let code = match failure {
-        Error::KeyTooLarge { .. } | Error::ValueTooLarge { .. } | Error::TooManyKeys { .. } => {
-            ErrorCode::TooLarge
-        }
+        Error::KeyTooLarge { .. }
+        | Error::ValueTooLarge { .. }
+        | Error::WriteTooLarge { .. }
+        | Error::TooManyKeys { .. } => ErrorCode::TooLarge,
         Error::Closed => ErrorCode::ShuttingDown,
         Error::DiskFull | Error::LogRemoved { .. } => ErrorCode::ReadOnly,
         Error::OutOfMemory { .. } => ErrorCode::OutOfMemory,
@@ -154,6 +155,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(code(Error::ValueTooLarge { len_bytes: 2, max_bytes: 1 }), ErrorCode::TooLarge);
+        assert_eq!(code(Error::WriteTooLarge { len_bytes: 2, max_bytes: 1 }), ErrorCode::TooLarge);
         assert_eq!(code(Error::Closed), ErrorCode::ShuttingDown);
         assert_eq!(code(Error::OutOfMemory { max_bytes: 1 }), ErrorCode::OutOfMemory);
         assert_eq!(code(Error::Poisoned { cause: Arc::new(Error::Closed) }), ErrorCode::Storage);

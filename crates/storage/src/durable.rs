@@ -3,6 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::compaction::{Compactor, Rule};
+use crate::demand::{self, MAX_SUBMIT_BYTES};
 use crate::execute::{Executor, RecordSink};
 use crate::fs::{FileSystem, OsFileSystem};
 use crate::keyspace::Keyspace;
@@ -137,74 +138,30 @@ impl fmt::Debug for DurableStore {
     }
 }
 
-/// Has the log admit what `ops` may write: all of them, or those in front that only read, since readers
-/// never wait for admission. On a full disk what makes room is admitted alone, beside why the rest is not.
+/// Has the log admit what `ops` may write: as many of them as go together, or those in front that only read, since
+/// readers never wait for admission. On a full disk what makes room is admitted alone, beside why the rest is not.
 async fn admit<'o, 'a, 'l>(
     log: &'l Log,
     ops: &'o [Op<'a>],
 ) -> (&'o [Op<'a>], Result<Admission<'l>, Error>, Option<Error>) {
-    let wanted = demand(ops, |_| true);
+    let (ops, wanted) = demand::leading(ops, MAX_SUBMIT_BYTES);
     if wanted == Demand::default() {
         return (ops, Err(Error::Internal("an operation wrote without admission")), None);
     }
     let admission = match log.try_admit(wanted, Growth::Grows) {
         Some(admission) => admission,
-        None => match leading_reads(ops) {
+        None => match demand::leading_reads(ops) {
             [] => log.admit(wanted, Growth::Grows).await,
             reads => return (reads, Err(Error::Internal("a read wrote")), None),
         },
     };
     match admission {
         Err(refusal @ Error::DiskFull) => {
-            let shrinking = demand(ops, |op| growth(op) == Growth::Shrinks);
-            let admission = log.try_admit(shrinking, Growth::Shrinks);
+            let admission = log.try_admit(demand::of_shrinking(ops), Growth::Shrinks);
             (ops, admission.unwrap_or(Err(Error::DiskFull)), Some(refusal))
         }
         admission => (ops, admission, None),
     }
-}
-
-fn growth(op: &Op<'_>) -> Growth {
-    match op {
-        Op::Delete { .. } | Op::DeleteMany { .. } | Op::Clear => Growth::Shrinks,
-        _ => Growth::Grows,
-    }
-}
-
-/// What those operations write at most that `is_meant` picks.
-fn demand(ops: &[Op<'_>], is_meant: impl Fn(&Op<'_>) -> bool) -> Demand {
-    let mut demand = Demand::default();
-    for bytes in ops.iter().filter(|op| is_meant(op)).map(record_bytes).filter(|&bytes| bytes > 0) {
-        demand.record_bytes += bytes;
-        demand.appends += 1;
-    }
-    demand
-}
-
-/// What the operation's record takes in the log; 0 if it has none.
-fn record_bytes(op: &Op<'_>) -> usize {
-    match *op {
-        Op::Set { key, value } => Change::Set { key, value }.encoded_bytes(),
-        Op::Delete { key } => Change::Delete { key }.encoded_bytes(),
-        Op::SetMany { pairs } => {
-            pairs.iter().map(|(key, value)| Change::Set { key, value }.encoded_bytes()).sum()
-        }
-        Op::DeleteMany { keys } => keys.iter().map(|key| Change::Delete { key }.encoded_bytes()).sum(),
-        Op::Clear => Change::Clear.encoded_bytes(),
-        Op::Get { .. }
-        | Op::GetMany { .. }
-        | Op::Exists { .. }
-        | Op::CountOf { .. }
-        | Op::Count
-        | Op::Keys { .. }
-        | Op::Scan { .. }
-        | Op::Stats => 0,
-    }
-}
-
-fn leading_reads<'o, 'a>(ops: &'o [Op<'a>]) -> &'o [Op<'a>] {
-    let end = ops.iter().position(|op| record_bytes(op) > 0).unwrap_or(ops.len());
-    ops.split_at(end).0
 }
 
 /// Puts records into the log.

@@ -22,6 +22,16 @@ pub enum Error {
         /// The limit.
         max_bytes: usize,
     },
+    /// The records of one write of several keys are more than the log takes at one go; nothing was written.
+    #[error(
+        "a write whose records have {len_bytes} bytes is over the limit of {max_bytes}; write fewer keys at once"
+    )]
+    WriteTooLarge {
+        /// What they take in the log.
+        len_bytes: usize,
+        /// The limit.
+        max_bytes: usize,
+    },
     /// A file operation failed.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {

@@ -1,5 +1,6 @@
 use std::iter::once;
 
+use crate::demand::check_fits;
 use crate::keyspace::{Entry, Key, Keyspace, Seen, Value};
 use crate::wal::{Change, Growth};
 use crate::{Error, Lsn, Op, Options, Outcome, Pair, Reply, ScanPage, Stats};
@@ -47,10 +48,6 @@ impl RecordSink for NoLog {
 /// Operations of a pipeline whose keys are looked up together: enough to overlap their waits for memory, and
 /// few enough that the locks of their shards are held for a few microseconds only.
 const MAX_KEYS_TOGETHER: usize = 32;
-
-/// Most bytes of keys and values that one write of several keys may have: it is one batch, whose length
-/// has 32 bits in the log.
-const MAX_PAIRS_BYTES: usize = 2 * 1024 * 1024 * 1024;
 
 /// Carries operations out against a keyspace, in order.
 pub(crate) struct Executor<'a, S> {
@@ -180,12 +177,10 @@ impl<S: RecordSink> Executor<'_, S> {
         if pairs.is_empty() {
             return Ok((Outcome::Stored, Lsn::ZERO));
         }
-        let len_bytes = pairs.iter().map(|(key, value)| key.len() + value.len()).sum();
-        if len_bytes > MAX_PAIRS_BYTES {
-            return Err(Error::ValueTooLarge { len_bytes, max_bytes: MAX_PAIRS_BYTES });
-        }
+        let changes = || pairs.iter().map(|(key, value)| Change::Set { key, value });
+        check_fits(changes())?;
         self.sink.check_admitted(Growth::Grows)?;
-        self.sink.prepare(pairs.iter().map(|(key, value)| Change::Set { key, value }));
+        self.sink.prepare(changes());
         let entries = pairs.iter().map(|(key, value)| Entry::live(key, value)).collect();
         let (max_bytes, append) = (self.options.max_memory_bytes, || self.sink.append_prepared());
         let lsn = self.keyspace.set_many(entries, max_bytes, self.watermark, append)?;
@@ -205,6 +200,7 @@ impl<S: RecordSink> Executor<'_, S> {
         if keys.is_empty() {
             return Ok((Outcome::Count(0), Lsn::ZERO));
         }
+        check_fits(keys.iter().map(|key| Change::Delete { key }))?;
         self.sink.check_admitted(Growth::Shrinks)?;
         let (deleted, lsn) = self.keyspace.delete_many(keys, self.watermark, |those_there| {
             self.sink.prepare(those_there.iter().map(|&key| Change::Delete { key }));

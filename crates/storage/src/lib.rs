@@ -2,6 +2,7 @@
 
 mod compaction;
 mod cores;
+mod demand;
 mod durable;
 mod error;
 mod execute;

@@ -71,6 +71,7 @@ every_store!(
     what_is_deleted_is_gone,
     keys_and_values_are_any_bytes,
     limits_are_errors_and_change_nothing,
+    a_write_that_fits_into_no_batch_is_refused_and_those_around_it_are_not,
     a_batch_runs_in_order,
     a_batch_stops_at_the_reply_limit,
     a_held_value_outlives_its_key,
@@ -125,6 +126,31 @@ async fn limits_are_errors_and_change_nothing(store: impl Store) {
     assert!(matches!(refused, Error::ValueTooLarge { len_bytes: 100_001, max_bytes: 100_000 }), "{refused}");
     assert_eq!(store.count().await.unwrap(), 0);
     store.set(&too_long[..10], &vec![0; 100_000]).await.unwrap();
+}
+
+async fn a_write_that_fits_into_no_batch_is_refused_and_those_around_it_are_not(store: impl Store) {
+    // The same memory 50,000 times.
+    let value = vec![0; 100_000];
+    let pairs = vec![(&b"many"[..], &value[..]); 50_000];
+    let ops = [
+        Op::Set { key: b"before", value: b"1" },
+        Op::SetMany { pairs: &pairs },
+        Op::Set { key: b"after", value: b"2" },
+        Op::Count,
+    ];
+    let mut replies = Vec::new();
+    drop(store.submit(&ops, usize::MAX, &mut replies).await);
+    let outcomes: Vec<_> = replies.iter().map(|reply| &reply.outcome).collect();
+    let [Ok(Outcome::Stored), Err(refused), Ok(Outcome::Stored), Ok(Outcome::Count(2))] = outcomes[..] else {
+        panic!("{outcomes:?}")
+    };
+    let is_right = |len_bytes| len_bytes > 5_000_000_000;
+    assert!(
+        matches!(*refused, Error::WriteTooLarge { len_bytes, max_bytes: 4_294_967_295 } if is_right(len_bytes)),
+        "{refused}"
+    );
+    store.wait(replies[3].depends_on).await.unwrap();
+    store.set(b"later", b"3").await.unwrap();
 }
 
 async fn a_batch_runs_in_order(store: impl Store) {

@@ -4,8 +4,9 @@ use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{SemaphorePermit, SystemTime, TryAcquireError};
 use crate::{Error, Lsn};
 
-/// Most bytes of records that wait to be written; beyond, writers wait for admission. A single larger
-/// record is admitted when nothing else waits.
+/// Most bytes of records that wait to be written; beyond, writers wait for admission. Whoever has more is admitted
+/// when nothing else waits, and nobody else is until all of it is written: so a batch never has more bytes than this, or
+/// than one submit.
 pub(super) const MAX_WAITING_BYTES: u32 = 8 * 1024 * 1024;
 
 /// What somebody wants to append, at most.
@@ -19,8 +20,10 @@ pub(crate) struct Demand {
 /// The right to append records of so many bytes.
 pub(crate) struct Admission<'a> {
     in_flight: InFlight<'a>,
-    /// What goes back if nothing is appended.
+    /// Of the bytes that may wait, those that nothing appended has taken along.
     charge: u32,
+    /// The records may be more than all that may wait: all of that goes back when the last of them is written.
+    is_oversized: bool,
     /// Room in the file that nothing appended has taken yet.
     claim: u64,
     now_ms: u64,
@@ -28,7 +31,7 @@ pub(crate) struct Admission<'a> {
 
 impl Demand {
     fn charge(self) -> u32 {
-        u32::try_from(self.record_bytes).unwrap_or(MAX_WAITING_BYTES).clamp(1, MAX_WAITING_BYTES)
+        charge_of(self.record_bytes)
     }
 
     const fn claim(self) -> u64 {
@@ -81,7 +84,8 @@ impl Log {
         let shared = &*self.shared;
         let in_flight = InFlight::begin(shared);
         let (charge, claim) = (demand.charge(), demand.claim());
-        let admission = Admission { in_flight, charge, claim, now_ms: now_ms() };
+        let is_oversized = demand.record_bytes > MAX_WAITING_BYTES as usize;
+        let admission = Admission { in_flight, charge, is_oversized, claim, now_ms: now_ms() };
         // A failure is known a moment before it ends admission.
         if shared.admission.is_closed() || shared.check().is_err() {
             return Err(shared.refusal());
@@ -94,7 +98,8 @@ impl Admission<'_> {
     /// Appends encoded records, which begin at `starts` in `records`, as one piece; returns the LSN of the
     /// first. Large ones are taken out of `records`.
     pub(crate) fn append(&mut self, records: &mut Vec<u8>, starts: &[usize]) -> Lsn {
-        let charge = std::mem::take(&mut self.charge);
+        let charge = if self.is_oversized { 0 } else { self.charge.min(charge_of(records.len())) };
+        self.charge -= charge;
         let shared = self.in_flight.shared;
         let claim = Space::claim_bytes(records.len(), 1).min(self.claim);
         self.claim -= claim;
@@ -112,7 +117,7 @@ impl Admission<'_> {
 impl Drop for Admission<'_> {
     fn drop(&mut self) {
         let shared = self.in_flight.shared;
-        if self.charge > 0 {
+        if self.charge > 0 && !(self.is_oversized && shared.tail.lock().take_along(self.charge)) {
             shared.release(self.charge);
         }
         if self.claim > 0 {
@@ -141,8 +146,82 @@ impl Drop for InFlight<'_> {
     }
 }
 
+fn charge_of(record_bytes: usize) -> u32 {
+    u32::try_from(record_bytes).unwrap_or(MAX_WAITING_BYTES).clamp(1, MAX_WAITING_BYTES)
+}
+
 /// The system's clock, in milliseconds since the Unix epoch.
 pub(crate) fn now_ms() -> u64 {
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::record::Change;
+    use super::*;
+    use crate::fs::OsFileSystem;
+    use crate::recovery::recover;
+    use crate::store::Commit;
+    use crate::{Options, SyncPolicy};
+
+    const SMALL: Demand = Demand { record_bytes: 100, appends: 1 };
+
+    fn log(folder: &tempfile::TempDir) -> Log {
+        let options = Options { sync_policy: SyncPolicy::Never, ..Options::default() };
+        let recovered =
+            recover(&(Arc::new(OsFileSystem) as _), &folder.path().join("the.log"), &options).unwrap();
+        Log::start(recovered.start, |_| (), || ()).unwrap()
+    }
+
+    fn append(admission: &mut Admission<'_>) {
+        let mut records = Vec::new();
+        Change::Set { key: b"key", value: b"value" }.encode(&mut records);
+        admission.append(&mut records, &[0]);
+    }
+
+    async fn admit(log: &Log, demand: Demand) -> Admission<'_> {
+        log.admit(demand, Growth::Grows).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn is_admitted(log: &Log, demand: Demand) -> bool {
+        log.try_admit(demand, Growth::Grows).is_some()
+    }
+
+    #[tokio::test]
+    async fn who_appends_more_than_may_wait_shares_no_batch() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = log(&folder);
+        let large = Demand { record_bytes: MAX_WAITING_BYTES as usize + 1, appends: 3 };
+        let mut admission = admit(&log, large).await;
+        append(&mut admission);
+        log.commit_here();
+        append(&mut admission);
+        assert!(!is_admitted(&log, SMALL), "more may come");
+        drop(admission);
+        assert!(!is_admitted(&log, SMALL), "not all of it is written");
+        log.commit_here();
+        assert!(is_admitted(&log, SMALL));
+        drop(admit(&log, large).await);
+        assert!(is_admitted(&log, SMALL), "there was nothing to write");
+    }
+
+    #[tokio::test]
+    async fn others_are_admitted_by_what_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = log(&folder);
+        let all = Demand { record_bytes: MAX_WAITING_BYTES as usize, appends: 3 };
+        let mut admission = admit(&log, all).await;
+        append(&mut admission);
+        assert!(!is_admitted(&log, SMALL));
+        log.commit_here();
+        let written =
+            Demand { record_bytes: Change::Set { key: b"key", value: b"value" }.encoded_bytes(), ..SMALL };
+        assert!(is_admitted(&log, written));
+        assert!(!is_admitted(&log, SMALL), "the rest is still to come");
+        drop(admission);
+        assert!(is_admitted(&log, SMALL));
+    }
 }

@@ -7,6 +7,9 @@ pub(crate) const BATCH_MAGIC: [u8; 4] = *b"RVB\xf1";
 /// Bytes of a batch header.
 pub(crate) const BATCH_HEADER_BYTES: usize = 48;
 
+/// Most bytes of records that a batch may have: their number has 32 bits in its header.
+pub(crate) const MAX_BATCH_PAYLOAD_BYTES: usize = u32::MAX as usize;
+
 /// How far the LSNs jump after a crash, so that one which was lost is never given again: more records
 /// than can ever have been waiting for a sync.
 pub(crate) const LSN_STRIDE: u64 = 1 << 32;

@@ -31,7 +31,7 @@ mod watchdog;
 mod writer;
 
 pub(crate) use admission::{Admission, Demand, now_ms};
-pub(crate) use batch::{BatchHeader, BatchKind, LSN_STRIDE};
+pub(crate) use batch::{BatchHeader, BatchKind, LSN_STRIDE, MAX_BATCH_PAYLOAD_BYTES};
 pub(crate) use copy::LogCopy;
 pub(crate) use group_commit::{Log, LogStart};
 pub(crate) use header::{FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError};

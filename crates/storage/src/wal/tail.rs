@@ -95,6 +95,13 @@ impl Tail {
         first_lsn
     }
 
+    /// Has these admitted bytes given back when what is here is written; `false`: there is nothing.
+    pub(super) fn take_along(&mut self, charge: u32) -> bool {
+        let has_records = !self.is_empty();
+        self.charge += if has_records { charge } else { 0 };
+        has_records
+    }
+
     pub(super) const fn next_lsn(&self) -> u64 {
         self.next_lsn
     }
