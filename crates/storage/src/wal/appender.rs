@@ -45,6 +45,8 @@ pub(super) struct Appender {
     epoch: u32,
     crc_seed: u32,
     previous_crc: u32,
+    /// The LSN of the next record that is written.
+    next_lsn: Lsn,
     last_timestamp_ms: u64,
     /// A buffer to be used again.
     pub(super) spare: Vec<u8>,
@@ -62,6 +64,7 @@ impl Appender {
             epoch: start.epoch,
             crc_seed: start.crc_seed,
             previous_crc: start.previous_crc,
+            next_lsn: start.next_lsn,
             last_timestamp_ms: start.last_timestamp_ms,
             spare: Vec::new(),
         }
@@ -99,10 +102,13 @@ impl Appender {
 
     /// Writes a batch; nothing is synced yet.
     pub(super) fn write(&mut self, batch: &mut Batch, synced_lsn: Lsn) -> Result<(), AppendError> {
+        debug_assert_eq!(batch.first_lsn, self.next_lsn, "a batch that does not follow the one before");
         match self.format {
             LogFormat::Binary => self.write_framed(batch, synced_lsn)?,
             LogFormat::Json => self.write_lines(batch)?,
         }
+        debug_assert!(self.offset <= self.reserved_end, "a batch that was written beyond what is reserved");
+        self.next_lsn = Lsn::new(batch.last_lsn.get() + 1);
         self.last_timestamp_ms = batch.last_timestamp_ms;
         Ok(())
     }

@@ -130,7 +130,8 @@ impl Space {
 
     /// Gives a claim back.
     pub(super) fn release(&self, bytes: u64) {
-        self.claimed.fetch_sub(bytes, Ordering::AcqRel);
+        let before = self.claimed.fetch_sub(bytes, Ordering::AcqRel);
+        debug_assert!(bytes <= before, "{bytes} bytes given back of {before} that are claimed");
     }
 
     /// The log has grown to `log_end`, by what had a claim of `bytes`.
