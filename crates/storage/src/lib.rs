@@ -17,6 +17,9 @@ mod store;
 mod sync;
 mod wal;
 
+#[cfg(feature = "shuttle")]
+pub use sync::pass_time;
+
 pub use durable::DurableStore;
 pub use error::Error;
 pub use keyspace::{Key, Value};

@@ -3,11 +3,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::Error;
+use crate::sync::fill_random;
 
 /// Random bytes from the system.
 pub(crate) fn bytes<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| Error::Io {
+    fill_random(&mut bytes).map_err(|error| Error::Io {
         action: "read random bytes from",
         path: PathBuf::from("the system"),
         source: Arc::new(io::Error::other(error)),

@@ -25,7 +25,9 @@ use crate::cores::Affinity;
 use crate::{Error, Lsn, ScanPage};
 
 /// Position bits that choose the shard: 256 locks, many more than threads that contend for them.
-const SHARD_BITS: u32 = 8;
+///
+/// A model checker gets few: each schedule makes all of them, several times.
+const SHARD_BITS: u32 = if cfg!(feature = "shuttle") { 2 } else { 8 };
 
 /// A value up to this size is copied under the shard's lock, into the place of the one it replaces if that is
 /// as long: memory that is at hand already, where a fresh piece would have to be fetched.

@@ -4,7 +4,9 @@ use std::task::Waker;
 use crate::sync::{Mutex, thread};
 
 /// Groups of waiters; a thread's waiters share one. More than threads that usually serve.
-const GROUPS: usize = 32;
+///
+/// A model checker gets few: every commit takes the locks of all, and each is a step.
+const GROUPS: usize = if cfg!(feature = "shuttle") { 2 } else { 32 };
 
 /// Who waits for which LSN.
 ///

@@ -1,6 +1,6 @@
-//! Names every synchronisation primitive, the threads and the clock that this crate uses: the one place
-//! where they can be exchanged.
+//! The primitives of the system, of parking_lot and of tokio, as they are.
 
+pub(crate) use getrandom::fill as fill_random;
 pub(crate) use std::sync::{LazyLock, OnceLock};
 pub(crate) use std::time::{Instant, SystemTime};
 

@@ -1,0 +1,14 @@
+//! Names every synchronisation primitive, the threads and the clock that this crate uses: the one place
+//! where they are exchanged for those of a model checker.
+
+#[cfg(feature = "shuttle")]
+mod model;
+#[cfg(not(feature = "shuttle"))]
+mod native;
+
+#[cfg(feature = "shuttle")]
+pub use model::pass_time;
+#[cfg(feature = "shuttle")]
+pub(crate) use model::*;
+#[cfg(not(feature = "shuttle"))]
+pub(crate) use native::*;
