@@ -116,16 +116,23 @@ impl Space {
             Growth::Grows => DELETE_ROOM_BYTES + SEAL_ROOM_BYTES,
             Growth::Shrinks => SEAL_ROOM_BYTES,
         };
-        // First: either a move that begins now sees the claim, or this sees the move.
-        let claimed = self.claimed.fetch_add(bytes, SeqCst) + bytes;
         let moves = self.moves.load(SeqCst);
-        let end = self.log_end().saturating_add(room_bytes(claimed, self.format())).saturating_add(spare);
-        let is_reserved = end <= self.reserved_end.load(Ordering::Acquire);
-        let fits = is_reserved && moves.is_multiple_of(2) && self.moves.load(SeqCst) == moves;
-        if !fits {
+        let (log_end, reserved_end, format) =
+            (self.log_end(), self.reserved_end.load(Ordering::Acquire), self.format());
+        // Only what fits is added: nobody else may be refused for a claim that is not given.
+        let added = self.claimed.fetch_update(SeqCst, SeqCst, |claimed| {
+            let end = log_end.saturating_add(room_bytes(claimed + bytes, format)).saturating_add(spare);
+            (end <= reserved_end).then_some(claimed + bytes)
+        });
+        if added.is_err() {
+            return false;
+        }
+        // Either a move that begins now sees the claim, or this sees the move.
+        let is_still = moves.is_multiple_of(2) && self.moves.load(SeqCst) == moves;
+        if !is_still {
             self.release(bytes);
         }
-        fits
+        is_still
     }
 
     /// Gives a claim back.
