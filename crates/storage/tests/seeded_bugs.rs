@@ -163,8 +163,8 @@ const BUGS: &[Bug] = &[
     Bug {
         name: "rename the successor before it is synced",
         file: "wal/rewrite.rs",
-        code: "self.successor.seal(written)?;\n        self.rename(&**syncing)?;",
-        instead: "self.rename(&**syncing)?;\n        self.successor.seal(written)?;",
+        code: "self.successor.seal(written)?;\n        self.rename(&**syncing, may_restore)?;",
+        instead: "self.rename(&**syncing, may_restore)?;\n        self.successor.seal(written)?;",
         suite: "crash",
         filter: "under_always",
     },
@@ -175,6 +175,15 @@ const BUGS: &[Bug] = &[
         instead: "if let Err(error) = Ok::<(), io::Error>(()) {",
         suite: "crash",
         filter: "under_always",
+    },
+    Bug {
+        name: "open the directory after the rename",
+        file: "wal/rewrite.rs",
+        code: "if let Err(error) = directory.sync() {",
+        instead: "drop(directory);
+        if let Err(error) = self.location.fs.open_parent(&self.location.log).and_then(|opened| opened.sync()) {",
+        suite: "recovery",
+        filter: "every_fault",
     },
     Bug {
         name: "take over before the tail is complete",

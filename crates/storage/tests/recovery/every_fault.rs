@@ -71,6 +71,10 @@ impl World {
             Ok(()) => self.possible.iter_mut().for_each(|state| step.apply_to(state)),
             Err(error @ Error::Poisoned { .. }) => {
                 self.check_cause(&error);
+                assert!(
+                    !self.injector.was_only_opening_a_directory(),
+                    "a log that goes on without it has failed"
+                );
                 let again = run(store.set(b"refused", b""));
                 assert!(matches!(again, Err(Error::Poisoned { .. })), "{step:?}, then {again:?}");
                 let before = self.possible.clone();

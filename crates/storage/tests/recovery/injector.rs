@@ -141,6 +141,13 @@ impl Injector {
         }
     }
 
+    /// Whether nothing has failed but the opening of a directory, which nothing depends on yet.
+    pub(crate) fn was_only_opening_a_directory(&self) -> bool {
+        let hit = self.hit.lock().unwrap();
+        self.case.lasting == Lasting::Once
+            && hit.as_ref().is_some_and(|(_, call)| call.starts_with("OpenParent"))
+    }
+
     pub(crate) fn before(&self, operation: Operation<'_>) -> io::Result<usize> {
         let Case { start, fault, lasting, nth, .. } = self.case;
         if start == Start::Unreserved && matches!(operation.call, Call::Reserve { .. }) {
