@@ -5,6 +5,7 @@
 mod model;
 #[cfg(not(feature = "shuttle"))]
 mod native;
+mod ordered;
 
 #[cfg(feature = "shuttle")]
 pub use model::pass_time;
@@ -12,3 +13,4 @@ pub use model::pass_time;
 pub(crate) use model::*;
 #[cfg(not(feature = "shuttle"))]
 pub(crate) use native::*;
+pub(crate) use ordered::{OrderedMutex, Rank};

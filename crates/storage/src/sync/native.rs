@@ -4,7 +4,7 @@ pub(crate) use getrandom::fill as fill_random;
 pub(crate) use std::sync::{LazyLock, OnceLock};
 pub(crate) use std::time::{Instant, SystemTime};
 
-pub(crate) use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub(crate) use tokio::sync::{
     Notify, Semaphore, SemaphorePermit, SetOnce, TryAcquireError, futures::Notified, oneshot,
 };

@@ -23,7 +23,7 @@ use crate::fs::LogFile;
 use crate::store::Commit;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::thread::{self, JoinHandle};
-use crate::sync::{Condvar, Mutex, OnceLock, Semaphore, SetOnce};
+use crate::sync::{Condvar, Mutex, OnceLock, OrderedMutex, Rank, Semaphore, SetOnce};
 use crate::{Error, LogFormat, Lsn, Stats, SyncPolicy};
 
 /// A log that takes records: shared by all writers, served by one thread.
@@ -59,9 +59,9 @@ pub(crate) struct LogStart {
 pub(super) struct Shared {
     pub(super) path: PathBuf,
     policy: SyncPolicy,
-    pub(super) tail: Mutex<Tail>,
+    pub(super) tail: OrderedMutex<Tail>,
     /// Taken before the tail, and held until what was taken out of it is written and synced.
-    pub(super) appender: Mutex<Appender>,
+    pub(super) appender: OrderedMutex<Appender>,
     /// Tells the writer thread that the tail has records to be committed, or is closing.
     pub(super) work: Condvar,
     pub(super) writer_thread: OnceLock<Pid>,
@@ -76,7 +76,7 @@ pub(super) struct Shared {
     pub(super) waiters: Waiters,
     failure: SetOnce<Error>,
     /// The file to sync; held while a sync runs: after a failed one there is no other.
-    pub(super) syncing: Mutex<Arc<dyn LogFile>>,
+    pub(super) syncing: OrderedMutex<Arc<dyn LogFile>>,
     watchdog: Watchdog,
     pub(super) file_watch: FileWatch,
     pub(super) size_alarm: SizeAlarm,
@@ -127,8 +127,8 @@ impl Log {
         let shared = Arc::new(Shared {
             path: start.path.clone(),
             policy: start.policy,
-            tail: Mutex::new(Tail::new(start.next_lsn, start.last_timestamp_ms)),
-            appender: Mutex::new(Appender::new(&start)),
+            tail: OrderedMutex::new(Rank::Tail, Tail::new(start.next_lsn, start.last_timestamp_ms)),
+            appender: OrderedMutex::new(Rank::Appender, Appender::new(&start)),
             work: Condvar::new(),
             writer_thread: OnceLock::new(),
             admission: Semaphore::new(MAX_WAITING_BYTES as usize),
@@ -139,7 +139,7 @@ impl Log {
             synced: AtomicU64::new(last_lsn),
             waiters: Waiters::new(),
             failure: SetOnce::new(),
-            syncing: Mutex::new(Arc::clone(&start.file)),
+            syncing: OrderedMutex::new(Rank::Syncing, Arc::clone(&start.file)),
             watchdog: Watchdog::new(start.path.clone()),
             file_watch: FileWatch::new(start.target.clone(), &*start.file, start.offset),
             size_alarm: SizeAlarm { at_bytes: AtomicU64::new(u64::MAX), ring: Box::new(on_size) },

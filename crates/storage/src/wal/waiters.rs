@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::task::Waker;
 
-use crate::sync::{Mutex, thread};
+use crate::sync::{OrderedMutex, Rank, thread};
 
 /// Groups of waiters; a thread's waiters share one. More than threads that usually serve.
 ///
@@ -14,7 +14,7 @@ const GROUPS: usize = if cfg!(feature = "shuttle") { 2 } else { 32 };
 /// So a thread's waiters form a group in LSN order: the log writer wakes only the first, the group's
 /// leader, and the leader, on its own thread, wakes the others ([`wake_group`](Self::wake_group)).
 pub(super) struct Waiters {
-    groups: [Mutex<Group>; GROUPS],
+    groups: [OrderedMutex<Group>; GROUPS],
 }
 
 #[derive(Default)]
@@ -33,7 +33,7 @@ pub(super) struct Ticket {
 
 impl Waiters {
     pub(super) fn new() -> Self {
-        Self { groups: std::array::from_fn(|_| Mutex::default()) }
+        Self { groups: std::array::from_fn(|_| OrderedMutex::new(Rank::Waiters, Group::default())) }
     }
 
     /// Adds a waiter for `lsn`, unless `is_reached` says, with the group locked, that it need not wait.
@@ -104,7 +104,7 @@ trait WakeUpTo {
     fn wake_up_to(&self, lsn: u64);
 }
 
-impl WakeUpTo for Mutex<Group> {
+impl WakeUpTo for OrderedMutex<Group> {
     fn wake_up_to(&self, lsn: u64) {
         let due = {
             let mut group = self.lock();

@@ -15,7 +15,7 @@ pub use clock::pass_time;
 pub(crate) use clock::{Instant, SystemTime};
 pub(crate) use condvar::Condvar;
 pub(crate) use futures::{Notified, Notify, Semaphore, SemaphorePermit, SetOnce, TryAcquireError, oneshot};
-pub(crate) use lock::{Mutex, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub(crate) use lock::{Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub(crate) use std::sync::LazyLock;
 
 /// Numbers and flags that threads share without a lock. Every order is as strong as the strongest here, and
