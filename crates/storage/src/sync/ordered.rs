@@ -43,7 +43,7 @@ impl<T> OrderedMutex<T> {
 
 impl<'m, T> OrderedGuard<'m, T> {
     /// For a condition variable, which gives the mutex up while it waits.
-    pub(crate) fn to_wait_with(&mut self) -> &mut MutexGuard<'m, T> {
+    pub(crate) fn guard_mut(&mut self) -> &mut MutexGuard<'m, T> {
         &mut self.guard
     }
 }

@@ -99,12 +99,12 @@ impl Writer {
             }
             match self.patience(tail.is_closing, until_seal) {
                 Some(patience) => {
-                    shared.work.wait_for(tail.to_wait_with(), patience);
+                    shared.work.wait_for(tail.guard_mut(), patience);
                     if tail.idle().is_none_or(|idle| idle >= LEADER_GRACE) {
                         shared.waiters.wake_all(shared.watermark().get());
                     }
                 }
-                None => shared.work.wait(tail.to_wait_with()),
+                None => shared.work.wait(tail.guard_mut()),
             }
         }
     }
