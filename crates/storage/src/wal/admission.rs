@@ -1,6 +1,6 @@
 use super::group_commit::{Log, Shared};
+use super::in_flight::Flight;
 use super::space::{Growth, Space};
-use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{SemaphorePermit, SystemTime, TryAcquireError};
 use crate::{Error, Lsn};
 
@@ -19,7 +19,8 @@ pub(crate) struct Demand {
 
 /// The right to append records of so many bytes.
 pub(crate) struct Admission<'a> {
-    in_flight: InFlight<'a>,
+    shared: &'a Shared,
+    _flight: Flight<'a>,
     /// Of the bytes that may wait, those that nothing appended has taken along.
     charge: u32,
     /// The records may be more than all that may wait: all of that goes back when the last of them is written.
@@ -82,10 +83,10 @@ impl Log {
     fn admitted(&self, permit: SemaphorePermit<'_>, demand: Demand) -> Result<Admission<'_>, Error> {
         permit.forget();
         let shared = &*self.shared;
-        let in_flight = InFlight::begin(shared);
+        let _flight = shared.in_flight.begin();
         let (charge, claim) = (demand.charge(), demand.claim());
         let is_oversized = demand.record_bytes > MAX_WAITING_BYTES as usize;
-        let admission = Admission { in_flight, charge, is_oversized, claim, now_ms: now_ms() };
+        let admission = Admission { shared, _flight, charge, is_oversized, claim, now_ms: now_ms() };
         // A failure is known a moment before it ends admission.
         if shared.admission.is_closed() || shared.check().is_err() {
             return Err(shared.refusal());
@@ -100,7 +101,7 @@ impl Admission<'_> {
     pub(crate) fn append(&mut self, records: &mut Vec<u8>, starts: &[usize]) -> Lsn {
         let charge = if self.is_oversized { 0 } else { self.charge.min(charge_of(records.len())) };
         self.charge -= charge;
-        let shared = self.in_flight.shared;
+        let shared = self.shared;
         let claim = Space::claim_bytes(records.len(), 1).min(self.claim);
         self.claim -= claim;
         let mut tail = shared.tail.lock();
@@ -116,33 +117,13 @@ impl Admission<'_> {
 
 impl Drop for Admission<'_> {
     fn drop(&mut self) {
-        let shared = self.in_flight.shared;
+        let shared = self.shared;
         if self.charge > 0 && !(self.is_oversized && shared.tail.lock().take_along(self.charge)) {
             shared.release(self.charge);
         }
         if self.claim > 0 {
             shared.space.release(self.claim);
         }
-    }
-}
-
-/// Somebody who is admitted and has not appended yet, which takes no waiting: a closing log waits for them.
-struct InFlight<'a> {
-    shared: &'a Shared,
-}
-
-impl<'a> InFlight<'a> {
-    fn begin(shared: &'a Shared) -> Self {
-        shared.in_flight.fetch_add(1, Ordering::Relaxed);
-        // With the fence in `Log::close`: either we see that admission has ended, or the writer sees us.
-        fence(Ordering::SeqCst);
-        Self { shared }
-    }
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.shared.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -11,6 +11,7 @@ use super::admission::MAX_WAITING_BYTES;
 use super::appender::{AppendError, Appender};
 use super::batch::BATCH_HEADER_BYTES;
 use super::file_watch::FileWatch;
+use super::in_flight::InFlight;
 use super::rewrite::LogHandle;
 use super::space::Space;
 use super::syncer::Syncer;
@@ -21,7 +22,7 @@ use super::writer::Writer;
 use crate::error::is_no_space;
 use crate::fs::LogFile;
 use crate::store::Commit;
-use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Mutex, OnceLock, OrderedMutex, Rank, Semaphore, SetOnce};
 use crate::{Error, LogFormat, Lsn, Stats, SyncPolicy};
@@ -69,7 +70,7 @@ pub(super) struct Shared {
     pub(super) admission: Semaphore,
     pub(super) space: Space,
     /// Admissions that may still append.
-    pub(super) in_flight: AtomicUsize,
+    pub(super) in_flight: InFlight,
     appended: AtomicU64,
     written: AtomicU64,
     pub(super) synced: AtomicU64,
@@ -133,7 +134,7 @@ impl Log {
             writer_thread: OnceLock::new(),
             admission: Semaphore::new(MAX_WAITING_BYTES as usize),
             space: Space::new(start.format, start.offset),
-            in_flight: AtomicUsize::new(0),
+            in_flight: InFlight::new(),
             appended: AtomicU64::new(last_lsn),
             written: AtomicU64::new(last_lsn),
             synced: AtomicU64::new(last_lsn),
@@ -223,7 +224,7 @@ impl Log {
     /// [`Error::Poisoned`] if the log failed, now or before; [`Error::LogRemoved`].
     pub(crate) fn close(&self) -> Result<(), Error> {
         self.shared.admission.close();
-        fence(Ordering::SeqCst);
+        self.shared.in_flight.admission_has_ended();
         self.shared.space.wake_all();
         self.shared.tail.lock().is_closing = true;
         self.shared.work.notify_one();
@@ -498,10 +499,6 @@ impl Shared {
 
     pub(super) fn release(&self, charge: u32) {
         self.admission.add_permits(charge as usize);
-    }
-
-    pub(super) fn has_in_flight(&self) -> bool {
-        self.in_flight.load(Ordering::Acquire) > 0
     }
 
     /// Poisons the log: nobody is admitted any more, who waits gets the error.

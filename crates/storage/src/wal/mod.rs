@@ -10,6 +10,7 @@ mod file_watch;
 mod format;
 mod group_commit;
 mod header;
+mod in_flight;
 mod json;
 mod json_reader;
 mod judge;

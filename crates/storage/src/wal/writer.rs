@@ -84,7 +84,7 @@ impl Writer {
             if tail.is_announced() || shared.check().is_err() {
                 return Work::Commit;
             }
-            if tail.is_closing && !shared.has_in_flight() {
+            if tail.is_closing && !shared.in_flight.is_any() {
                 return if tail.is_empty() { Work::Close } else { Work::Commit };
             }
             if tail.is_room_wanted() || self.full_disk_rest().is_some_and(|rest| rest.is_zero()) {
