@@ -19,9 +19,8 @@ const EVERY_100_MS: SyncPolicy = SyncPolicy::Interval(Duration::from_millis(100)
 const BINARY: LogFormat = LogFormat::Binary;
 const LINES: LogFormat = LogFormat::Json;
 
-/// Whether a full disk takes deletes at the first try. It may not: a large write beside it, which is being refused,
-/// counts for a moment as if it had the room.
-const DELETES_ARE_NEVER_REFUSED: bool = false;
+/// A value that needs more room than the log has reserved when it was opened, in bytes.
+const MORE_THAN_RESERVED_BYTES: usize = 270 * 1024;
 
 /// Runs `body` on a thread of its own with the world and a store.
 fn client(
@@ -103,8 +102,17 @@ fn closing_beside_writers_loses_nothing_and_ends() {
         let store = world.open();
         let clients = [("a", By::Itself), ("b", By::Log), ("c", By::Wait)];
         let writers = clients.map(|(name, by)| writer(&world, &store, name, by, 2));
+        let waiting_for_room = (thread_rng().gen_range(0..4) == 0).then(|| {
+            client(&world, &store, |world, store| {
+                let value = vec![b'l'; MORE_THAN_RESERVED_BYTES];
+                world
+                    .run(store, By::Log, Op::Set { key: b"large", value: &value })
+                    .map(drop)
+                    .unwrap_or_default();
+            })
+        });
         let closing = client(&world, &store, |_, store| drop(store.close()));
-        join(writers);
+        join(writers.into_iter().chain(waiting_for_room));
         join([closing]);
         assert!(world.set(&store, By::Log, "too late").is_err());
         world.end(store);
@@ -240,7 +248,7 @@ fn a_full_disk_refuses_writes_and_takes_them_again() {
         let world = World::new(ALWAYS, BINARY, Trouble::Full, is_shown);
         let store = world.open();
         // As much as is reserved at a time.
-        let value = vec![b'v'; 130 * 1024];
+        let value = vec![b'v'; 200 * 1024];
         let clients = [("a", By::Itself), ("b", By::Log)].map(|(name, by)| {
             let value = value.clone();
             client(&world, &store, move |world, store| {
@@ -249,11 +257,9 @@ fn a_full_disk_refuses_writes_and_takes_them_again() {
                     let set = world.run(store, by, Op::Set { key: key.as_bytes(), value: &value });
                     assert!(matches!(set, Ok(_) | Err(Error::DiskFull)), "{set:?}");
                 }
-                let delete = || world.run(store, by, Op::Delete { key: format!("{name}0").as_bytes() });
-                while let Err(error) = delete() {
-                    assert!(!DELETES_ARE_NEVER_REFUSED && matches!(error, Error::DiskFull), "{error:?}");
-                    thread::yield_now();
-                }
+                // There is room left for what makes room.
+                let deleted = world.run(store, by, Op::Delete { key: format!("{name}0").as_bytes() });
+                assert!(deleted.is_ok(), "{deleted:?}");
             })
         });
         join(clients);
@@ -273,7 +279,7 @@ fn a_write_that_needs_more_room_than_is_reserved_gets_it_beside_small_ones() {
         let world = World::new(ALWAYS, BINARY, Trouble::None, is_shown);
         let store = world.open();
         let large = client(&world, &store, |world, store| {
-            let value = vec![b'l'; 270 * 1024];
+            let value = vec![b'l'; MORE_THAN_RESERVED_BYTES];
             world.run(store, By::Itself, Op::Set { key: b"large", value: &value }).unwrap();
         });
         let small = [("a", By::Log), ("b", By::Itself)];
@@ -303,6 +309,28 @@ fn several_keys_are_written_whole_or_not_at_all() {
         });
         join(clients);
         join([reading]);
+        world.end(store);
+    });
+}
+
+#[test]
+fn a_log_that_was_removed_is_written_anew_from_memory() {
+    explore("the log removed", 5, |is_shown| {
+        let world = World::new(ALWAYS, BINARY, Trouble::None, is_shown);
+        let store = world.open();
+        let clients = [("a", By::Itself), ("b", By::Log)];
+        let writers = clients.map(|(name, by)| writer(&world, &store, name, by, 3));
+        let healing = client(&world, &store, |world, store| {
+            world.set(store, By::Log, "before").unwrap();
+            world.remove_log();
+            (0..thread_rng().gen_range(0..30)).for_each(|_| thread::yield_now());
+            while world.compact(store).is_err() {
+                thread::yield_now();
+            }
+        });
+        join(writers);
+        join([healing]);
+        world.set(&store, By::Log, "after").unwrap();
         world.end(store);
     });
 }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use rustvault_storage::fs::FileSystem as _;
 use rustvault_storage::{
     DurableStore, Error, LogFormat, Lsn, Op, Options, Outcome, Reply, Store, Submission, SyncPolicy,
 };
@@ -28,6 +31,7 @@ pub(crate) struct World {
     trouble: Trouble,
     history: Mutex<History>,
     crash: Mutex<Sample>,
+    is_log_removed: AtomicBool,
 }
 
 /// A crash that happens at one of the moments seen so far.
@@ -66,6 +70,7 @@ impl World {
             trouble,
             history: Mutex::default(),
             crash: Mutex::default(),
+            is_log_removed: AtomicBool::new(false),
         })
     }
 
@@ -89,6 +94,13 @@ impl World {
         self.faults.begin(trouble);
     }
 
+    /// Removes the log's file, which stays open. A crash that comes before it is back leaves nothing.
+    pub(crate) fn remove_log(&self) {
+        self.faults.show(|| "the log's file is removed".to_owned());
+        self.is_log_removed.store(true, Ordering::Relaxed);
+        self.disk.remove(Path::new(LOG)).unwrap();
+    }
+
     /// Ends all trouble.
     pub(crate) fn heal(&self) {
         self.faults.end();
@@ -101,6 +113,9 @@ impl World {
 
     /// Each moment that this is called at is as likely to be the one of the crash.
     fn maybe_crash(&self) {
+        if self.is_log_removed.load(Ordering::Relaxed) {
+            return;
+        }
         let mut crash = self.crash.lock().unwrap();
         crash.moments += 1;
         if thread_rng().gen_range(0..crash.moments) == 0 {
@@ -191,6 +206,7 @@ impl World {
             Error::Poisoned { .. } => self.faults.failures() > 0,
             Error::DiskFull => self.faults.failures() > 0,
             Error::Closed => true,
+            Error::LogRemoved { .. } => self.is_log_removed.load(Ordering::Relaxed),
             _ => false,
         };
         assert!(is_reasonable, "{error:?}");
@@ -201,7 +217,10 @@ impl World {
         let result = block_on(store.compact());
         self.faults.show(|| format!("compaction: {result:?}"));
         assert!(
-            result.is_ok() || self.faults.failures() > 0 || matches!(result, Err(Error::Closed)),
+            result.is_ok()
+                || self.faults.failures() > 0
+                || self.is_log_removed.load(Ordering::Relaxed)
+                || matches!(result, Err(Error::Closed)),
             "{result:?}"
         );
         result
