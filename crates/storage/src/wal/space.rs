@@ -1,8 +1,8 @@
 use super::batch::BATCH_HEADER_BYTES;
 use crate::LogFormat;
+use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::Ordering::SeqCst;
-use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Notified, Notify, Semaphore, SemaphorePermit};
+use crate::sync::{Mutex, Notified, Notify, Semaphore, SemaphorePermit};
 
 /// Room that is left for deletes when the disk is full.
 const DELETE_ROOM_BYTES: u64 = 64 * 1024;
@@ -23,21 +23,40 @@ const JSON_EXPANSION: u64 = 6;
 /// right when the log changes its format.
 #[derive(Debug)]
 pub(super) struct Space {
-    is_json: AtomicBool,
-    /// Where the log ends, in bytes from the start of the file.
-    log_end: AtomicU64,
-    /// Where the reserved room ends.
-    reserved_end: AtomicU64,
-    /// What admitted writes will take at most behind the log's end, in bytes of the binary format.
-    claimed: AtomicU64,
-    is_full: AtomicBool,
-    /// Odd while the log moves to another file.
-    moves: AtomicU64,
+    room: Mutex<Room>,
     changed: Notify,
     /// Writers that wait for room, or for their turn to.
     queued: AtomicUsize,
     /// Held by the one of them whose turn it is; the others come in the order in which they asked.
     turn: Semaphore,
+}
+
+/// Read and changed together: a claim that saw the log's old end and not the claim that has become part of the log would get
+/// the same room a second time.
+#[derive(Debug)]
+struct Room {
+    format: LogFormat,
+    /// Where the log ends, in bytes from the start of the file.
+    log_end: u64,
+    /// Where the reserved room ends.
+    reserved_end: u64,
+    /// What admitted writes will take at most behind the log's end, in bytes of the binary format.
+    claimed: u64,
+    is_full: bool,
+    /// The log moves to another file.
+    is_moving: bool,
+}
+
+impl Room {
+    /// Where the room of all claims ends once there is a further one of `bytes`.
+    fn end_with(&self, bytes: u64) -> u64 {
+        self.log_end.saturating_add(room_bytes(self.claimed.saturating_add(bytes), self.format))
+    }
+
+    fn release(&mut self, bytes: u64) {
+        debug_assert!(bytes <= self.claimed, "{bytes} bytes given back of {} that are claimed", self.claimed);
+        self.claimed -= bytes;
+    }
 }
 
 /// A writer's turn to wait for room: until it has its claim, nobody else that needs to grow the log gets one.
@@ -69,13 +88,10 @@ pub(crate) enum Growth {
 
 impl Space {
     pub(super) fn new(format: LogFormat, log_end: u64) -> Self {
+        let room =
+            Room { format, log_end, reserved_end: log_end, claimed: 0, is_full: false, is_moving: false };
         Self {
-            is_json: AtomicBool::new(format == LogFormat::Json),
-            log_end: AtomicU64::new(log_end),
-            reserved_end: AtomicU64::new(log_end),
-            claimed: AtomicU64::new(0),
-            is_full: AtomicBool::new(false),
-            moves: AtomicU64::new(0),
+            room: Mutex::new(room),
             changed: Notify::new(),
             queued: AtomicUsize::new(0),
             turn: Semaphore::new(1),
@@ -84,7 +100,7 @@ impl Space {
 
     /// How the log is encoded.
     pub(super) fn format(&self) -> LogFormat {
-        if self.is_json.load(Ordering::Acquire) { LogFormat::Json } else { LogFormat::Binary }
+        self.room.lock().format
     }
 
     /// The claim of `record_bytes` of records in up to `appends` batches.
@@ -116,73 +132,64 @@ impl Space {
             Growth::Grows => DELETE_ROOM_BYTES + SEAL_ROOM_BYTES,
             Growth::Shrinks => SEAL_ROOM_BYTES,
         };
-        let moves = self.moves.load(SeqCst);
-        let (log_end, reserved_end, format) =
-            (self.log_end(), self.reserved_end.load(Ordering::Acquire), self.format());
-        // Only what fits is added: nobody else may be refused for a claim that is not given.
-        let added = self.claimed.fetch_update(SeqCst, SeqCst, |claimed| {
-            let end = log_end.saturating_add(room_bytes(claimed + bytes, format)).saturating_add(spare);
-            (end <= reserved_end).then_some(claimed + bytes)
-        });
-        if added.is_err() {
-            return false;
+        let mut room = self.room.lock();
+        let fits = !room.is_moving && room.end_with(bytes).saturating_add(spare) <= room.reserved_end;
+        if fits {
+            room.claimed += bytes;
         }
-        // Either a move that begins now sees the claim, or this sees the move.
-        let is_still = moves.is_multiple_of(2) && self.moves.load(SeqCst) == moves;
-        if !is_still {
-            self.release(bytes);
-        }
-        is_still
+        fits
     }
 
     /// Gives a claim back.
     pub(super) fn release(&self, bytes: u64) {
-        let before = self.claimed.fetch_sub(bytes, Ordering::AcqRel);
-        debug_assert!(bytes <= before, "{bytes} bytes given back of {before} that are claimed");
+        self.room.lock().release(bytes);
     }
 
     /// The log has grown to `log_end`, by what had a claim of `bytes`.
     pub(super) fn used(&self, log_end: u64, bytes: u64) {
-        self.log_end.store(log_end, Ordering::Release);
-        self.release(bytes);
+        let mut room = self.room.lock();
+        room.log_end = log_end;
+        room.release(bytes);
     }
 
     pub(super) fn log_end(&self) -> u64 {
-        self.log_end.load(Ordering::Acquire)
+        self.room.lock().log_end
     }
 
     /// Where the room has to end for a further claim of `bytes`.
     pub(super) fn end_wanted(&self, bytes: u64) -> u64 {
-        let claimed = self.claimed.load(Ordering::Acquire);
-        self.log_end() + room_bytes(claimed + bytes, self.format()) + DELETE_ROOM_BYTES + SEAL_ROOM_BYTES
+        self.room.lock().end_with(bytes).saturating_add(DELETE_ROOM_BYTES + SEAL_ROOM_BYTES)
     }
 
     /// Room is reserved up to `end`; `is_full`: there is no more.
     pub(super) fn set_reserved(&self, end: u64, is_full: bool) {
-        self.reserved_end.store(end, Ordering::Release);
-        if self.is_full.swap(is_full, Ordering::AcqRel) != is_full {
-            if is_full {
-                tracing::warn!("disk full: writes are refused, reads go on");
-            } else {
-                tracing::info!("there is space on the disk again: writes are taken");
-            }
+        let was_full = {
+            let mut room = self.room.lock();
+            room.reserved_end = end;
+            std::mem::replace(&mut room.is_full, is_full)
+        };
+        match (was_full, is_full) {
+            (false, true) => tracing::warn!("disk full: writes are refused, reads go on"),
+            (true, false) => tracing::info!("there is space on the disk again: writes are taken"),
+            _ => {}
         }
         self.changed.notify_waiters();
     }
 
     /// Gives no claims until the log has moved to another file.
     pub(super) fn begin_move(&self) -> Move<'_> {
-        self.moves.fetch_add(1, SeqCst);
+        self.room.lock().is_moving = true;
         Move(self)
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.is_full.load(Ordering::Acquire)
+        self.room.lock().is_full
     }
 
     /// Whether a claim that was not given is refused. Else it is worth waiting for.
     pub(super) fn is_refusing(&self) -> bool {
-        self.is_full() && self.moves.load(SeqCst).is_multiple_of(2)
+        let room = self.room.lock();
+        room.is_full && !room.is_moving
     }
 
     /// Ends when the room has changed after this call.
@@ -200,20 +207,19 @@ impl Move<'_> {
     /// The room that the claims given so far may take in a log of this format, and what is left for deletes
     /// and seals.
     pub(super) fn room_bytes(&self, format: LogFormat) -> u64 {
-        room_bytes(self.0.claimed.load(SeqCst), format) + DELETE_ROOM_BYTES + SEAL_ROOM_BYTES
+        room_bytes(self.0.room.lock().claimed, format) + DELETE_ROOM_BYTES + SEAL_ROOM_BYTES
     }
 
     /// The log ends elsewhere now, in another file with room for all claims behind it.
     pub(super) fn moved(self, format: LogFormat, log_end: u64, reserved_end: u64) {
-        self.0.is_json.store(format == LogFormat::Json, Ordering::Release);
-        self.0.log_end.store(log_end, Ordering::Release);
-        self.0.reserved_end.store(reserved_end, Ordering::Release);
+        let mut room = self.0.room.lock();
+        (room.format, room.log_end, room.reserved_end) = (format, log_end, reserved_end);
     }
 }
 
 impl Drop for Move<'_> {
     fn drop(&mut self) {
-        self.0.moves.fetch_add(1, SeqCst);
+        self.0.room.lock().is_moving = false;
         self.0.changed.notify_waiters();
     }
 }
