@@ -14,6 +14,8 @@ pub(crate) type State = BTreeMap<Vec<u8>, Vec<u8>>;
 pub(crate) struct History {
     /// By the LSN that their reply depends on.
     writes: BTreeMap<Lsn, Vec<Change>>,
+    /// Keys of writes that were refused.
+    refused: Vec<Vec<u8>>,
     pub(crate) told: Told,
 }
 
@@ -36,9 +38,15 @@ impl History {
         self.writes.keys().next_back().copied().unwrap_or_default()
     }
 
-    /// All keys that were written.
+    /// Adds a write that was refused.
+    pub(crate) fn add_refused(&mut self, changes: Vec<Change>) {
+        self.refused.extend(changes.into_iter().map(|(key, _)| key));
+    }
+
+    /// All keys that somebody wanted to write.
     pub(crate) fn keys(&self) -> Vec<&[u8]> {
-        let mut keys: Vec<_> = self.writes.values().flatten().map(|(key, _)| &key[..]).collect();
+        let written = self.writes.values().flatten().map(|(key, _)| key);
+        let mut keys: Vec<_> = written.chain(&self.refused).map(|key| &key[..]).collect();
         keys.sort_unstable();
         keys.dedup();
         keys

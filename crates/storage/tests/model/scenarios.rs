@@ -64,12 +64,12 @@ fn committers(policy: SyncPolicy, format: LogFormat, trouble: Trouble, is_shown:
 
 #[test]
 fn several_committers_lose_nothing_and_leave_no_gap() {
-    explore("several committers", 8, |is_shown| committers(ALWAYS, BINARY, Trouble::None, is_shown));
+    explore("several committers", 6, |is_shown| committers(ALWAYS, BINARY, Trouble::None, is_shown));
 }
 
 #[test]
 fn several_committers_lose_nothing_and_leave_no_gap_when_calls_fail() {
-    explore("several committers, failing calls", 20, |is_shown| {
+    explore("several committers, failing calls", 16, |is_shown| {
         committers(ALWAYS, BINARY, Trouble::Errors, is_shown);
     });
 }
@@ -121,7 +121,7 @@ fn closing_beside_writers_loses_nothing_and_ends() {
 
 #[test]
 fn a_seal_beside_writers_loses_nothing() {
-    explore("seal beside submit", 8, |is_shown| {
+    explore("seal beside submit", 7, |is_shown| {
         let world = World::new(ALWAYS, BINARY, Trouble::Errors, is_shown);
         let store = world.open();
         let paused = client(&world, &store, |world, store| {
@@ -154,7 +154,9 @@ fn compaction(policy: SyncPolicy, format: LogFormat, trouble: Trouble, is_shown:
     let compacting = client(&world, &store, |world, store| world.compact(store).unwrap_or_default());
     let own = client(&world, &store, |world, store| {
         let set = |value: &[u8]| world.run(store, By::Itself, Op::Set { key: b"a", value });
-        set(b"one").and_then(|_| set(b"two")).map(drop).unwrap_or_default();
+        // What is admitted meanwhile needs its room in the new file.
+        let two_bytes = if thread_rng().gen_range(0..8) == 0 { MORE_THAN_RESERVED_BYTES } else { 1 };
+        set(b"one").and_then(|_| set(&vec![b'2'; two_bytes])).map(drop).unwrap_or_default();
     });
     let other = client(&world, &store, |world, store| {
         let deleted = world.run(store, By::Log, Op::Delete { key: b"gone" });
@@ -166,7 +168,7 @@ fn compaction(policy: SyncPolicy, format: LogFormat, trouble: Trouble, is_shown:
 
 #[test]
 fn a_compaction_that_takes_over_beside_writers_loses_nothing() {
-    explore("take-over beside submit, failing calls", 12, |is_shown| {
+    explore("take-over beside submit, failing calls", 11, |is_shown| {
         compaction(ALWAYS, BINARY, Trouble::Errors, is_shown);
     });
 }
@@ -244,7 +246,7 @@ fn records_that_others_hold_back_are_committed_by_whoever_waits() {
 
 #[test]
 fn a_full_disk_refuses_writes_and_takes_them_again() {
-    explore("a full disk", 5, |is_shown| {
+    explore("a full disk", 4, |is_shown| {
         let world = World::new(ALWAYS, BINARY, Trouble::Full, is_shown);
         let store = world.open();
         // As much as is reserved at a time.
@@ -275,12 +277,13 @@ fn a_full_disk_refuses_writes_and_takes_them_again() {
 
 #[test]
 fn a_write_that_needs_more_room_than_is_reserved_gets_it_beside_small_ones() {
-    explore("a large write beside small ones", 3, |is_shown| {
-        let world = World::new(ALWAYS, BINARY, Trouble::None, is_shown);
+    explore("a large write beside small ones, failing calls", 3, |is_shown| {
+        let world = World::new(ALWAYS, BINARY, Trouble::Errors, is_shown);
         let store = world.open();
         let large = client(&world, &store, |world, store| {
             let value = vec![b'l'; MORE_THAN_RESERVED_BYTES];
-            world.run(store, By::Itself, Op::Set { key: b"large", value: &value }).unwrap();
+            let set = Op::Set { key: b"large", value: &value };
+            world.run(store, By::Itself, set).map(drop).unwrap_or_default();
         });
         let small = [("a", By::Log), ("b", By::Itself)];
         join(small.map(|(name, by)| writer(&world, &store, name, by, 3)));

@@ -147,6 +147,7 @@ impl World {
             }
             if let Err(error) = &reply.outcome {
                 self.expect_reason(error);
+                self.history.lock().unwrap().add_refused(changes(op));
             }
         }
         (submission, replies)
@@ -230,6 +231,9 @@ impl World {
     pub(crate) fn end(&self, store: DurableStore) {
         let closed = store.close();
         self.faults.show(|| format!("close: {closed:?}"));
+        if closed.is_err() && self.faults.failures() > 0 {
+            self.expect_reason(&block_on(store.poisoned()));
+        }
         drop(store);
         assert_eq!(self.faults.violations(), [""; 0]);
         assert!(closed.is_ok() || self.faults.failures() > 0, "{closed:?}");
@@ -277,7 +281,7 @@ fn changes(op: &Op<'_>) -> Vec<Change> {
             pairs.iter().map(|&(key, value)| (key.to_vec(), Some(value.to_vec()))).collect()
         }
         Op::Delete { key } => vec![(key.to_vec(), None)],
-        _ => panic!("{op:?} is not followed"),
+        _ => Vec::new(),
     }
 }
 
