@@ -46,7 +46,7 @@ pub(crate) fn lines<S>(shared: &Shared<S>, stats: &Stats) -> Vec<String> {
     figures.iter().map(|(name, value)| format!("{name}={value}")).collect()
 }
 
-/// Whether a line tells of the data: of writes that may not be durable yet.
+/// Returns whether a line describes the data, and so may show writes that are not durable.
 pub(crate) fn is_of_data(line: &str) -> bool {
     ["keys=", "used_bytes=", "live_bytes="].iter().any(|name| line.starts_with(name))
 }

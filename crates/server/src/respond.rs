@@ -33,7 +33,7 @@ const FLUSH_BYTES: usize = 48 * 1024;
 /// encoded in pieces of this size.
 const PIECE_BYTES: usize = 16 * 1024;
 
-/// How long `INFO` waits for a sync before it is answered without figures that could show what is not durable.
+/// Longest wait of `INFO` for a sync; after it, figures that may show data that is not durable are left out.
 const INFO_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Bytes of keys that are held against a pattern before other connections have a turn.
@@ -165,8 +165,8 @@ impl<'c, S: Store> Responder<'c, S> {
         self.flush().await
     }
 
-    /// Waits until this reply may be shown, and all others at hand; `false`: it is `INFO`, and that takes too long. Whoever
-    /// asks why the disk hangs must not have to wait for it.
+    /// Waits until this and all replies at hand may be shown. Returns `false` for `INFO` after [`INFO_PATIENCE`]: whoever
+    /// asks why the disk hangs must not wait for it.
     async fn open_for(&mut self, reply: &Reply, gate: &mut Gate) -> io::Result<bool> {
         if !matches!(reply.outcome, Ok(Outcome::Stats(_))) {
             self.open(gate).await?;

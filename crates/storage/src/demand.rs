@@ -1,4 +1,4 @@
-//! What operations take in the log, and how many of them may go there at one go.
+//! Computes how much log space operations need, and how many fit into one submit.
 
 use crate::wal::{Change, Demand, Growth, MAX_BATCH_PAYLOAD_BYTES};
 use crate::{Error, Op};
@@ -16,8 +16,8 @@ pub(crate) fn check_fits<'c>(changes: impl Iterator<Item = Change<'c>>) -> Resul
     if len_bytes > max_bytes { Err(Error::WriteTooLarge { len_bytes, max_bytes }) } else { Ok(()) }
 }
 
-/// The operations in front that may be carried out together, and what they write: no more than `max_bytes`, or one
-/// write that has more.
+/// Returns the longest run of leading operations whose records have at most `max_bytes`, or the first write alone if it
+/// has more, and its demand.
 pub(crate) fn leading<'o, 'a>(ops: &'o [Op<'a>], max_bytes: usize) -> (&'o [Op<'a>], Demand) {
     let mut demand = Demand::default();
     for (index, op) in ops.iter().enumerate() {
@@ -34,8 +34,8 @@ pub(crate) fn leading<'o, 'a>(ops: &'o [Op<'a>], max_bytes: usize) -> (&'o [Op<'
     (ops, demand)
 }
 
-/// What those operations write that need no room for the live data.
-pub(crate) fn of_shrinking(ops: &[Op<'_>]) -> Demand {
+/// Returns the demand of those operations that only remove data.
+pub(crate) fn shrinking_demand(ops: &[Op<'_>]) -> Demand {
     let shrinking = ops.iter().filter(|op| growth(op) == Growth::Shrinks).map(record_bytes);
     shrinking.filter(|&bytes| bytes > 0).fold(Demand::default(), |demand, bytes| Demand {
         record_bytes: demand.record_bytes + bytes,
@@ -56,8 +56,7 @@ fn growth(op: &Op<'_>) -> Growth {
     }
 }
 
-/// What the operation's records take in the log at most; 0 if it has none, or more than a batch may have: it is
-/// refused then.
+/// Upper bound of the operation's records, in bytes; 0 for a read, and for a write too large for a batch, which is refused.
 fn record_bytes(op: &Op<'_>) -> usize {
     let bytes = match *op {
         Op::Set { key, value } => Change::Set { key, value }.encoded_bytes(),

@@ -138,8 +138,9 @@ impl fmt::Debug for DurableStore {
     }
 }
 
-/// Has the log admit what `ops` may write: as many of them as go together, or those in front that only read, since
-/// readers never wait for admission. On a full disk what makes room is admitted alone, beside why the rest is not.
+/// Admits the leading operations of `ops` that fit into one submit; if that would have to wait, those in front that only
+/// read, because readers never wait for admission. On a full disk only deletes are admitted, and the error for the rest is
+/// returned.
 async fn admit<'o, 'a, 'l>(
     log: &'l Log,
     ops: &'o [Op<'a>],
@@ -157,7 +158,7 @@ async fn admit<'o, 'a, 'l>(
     };
     match admission {
         Err(refusal @ Error::DiskFull) => {
-            let admission = log.try_admit(demand::of_shrinking(ops), Growth::Shrinks);
+            let admission = log.try_admit(demand::shrinking_demand(ops), Growth::Shrinks);
             (ops, admission.unwrap_or(Err(Error::DiskFull)), Some(refusal))
         }
         admission => (ops, admission, None),

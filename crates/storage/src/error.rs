@@ -22,12 +22,12 @@ pub enum Error {
         /// The limit.
         max_bytes: usize,
     },
-    /// The records of one write of several keys are more than the log takes at one go; nothing was written.
+    /// The records of one write of several keys exceed what one batch of the log can hold; nothing was written.
     #[error(
         "a write whose records have {len_bytes} bytes is over the limit of {max_bytes}; write fewer keys at once"
     )]
     WriteTooLarge {
-        /// What they take in the log.
+        /// Bytes that the records take in the log.
         len_bytes: usize,
         /// The limit.
         max_bytes: usize,

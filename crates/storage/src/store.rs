@@ -242,8 +242,7 @@ pub struct Stats {
     pub is_disk_full: bool,
     /// The log's file was removed, replaced or truncated: writes are refused until a compaction has written a new one.
     pub is_log_removed: bool,
-    /// How long the sync of the log that runs at this moment has taken, in milliseconds; 0 if none runs. Seconds mean
-    /// that the disk hangs.
+    /// Milliseconds that the running sync of the log has taken; 0 if none runs. Thousands mean that the disk hangs.
     pub sync_running_ms: u64,
     /// Compactions that succeeded since the start.
     pub compactions: u64,
@@ -279,8 +278,8 @@ pub trait Store: Clone + Send + Sync + 'static {
         replies: &mut Vec<Reply>,
     ) -> impl Future<Output = Submission<'_>> + Send;
 
-    /// Waits until replies that depend on `lsn` may be shown; what is not committed up to there will be, also while
-    /// its [`Submission`] is still held.
+    /// Commits everything up to `lsn`, also records of a [`Submission`] that is still held, and waits until replies that
+    /// depend on it may be shown.
     ///
     /// # Errors
     /// [`Error::Poisoned`] when the log has failed: the outcome of writes up to `lsn` is unknown.

@@ -275,7 +275,7 @@ const BUGS: &[Bug] = &[
         suite: "compaction",
         filter: "damage_in_what_a_compaction_wrote",
     },
-    // What was found by reading, with the tests that were made for it left out.
+    // Defects found by reading. The tests named for them are left out: these suites must see them by themselves.
     Bug {
         name: "write at the log's end without looking for a failure",
         file: "wal/group_commit.rs",
@@ -285,7 +285,7 @@ const BUGS: &[Bug] = &[
         filter: "several_committers_lose_nothing",
     },
     Bug {
-        name: "write behind a failed reservation",
+        name: "write at the log's end without looking for a failure, with real threads",
         file: "wal/group_commit.rs",
         code: "        self.check()?;\n        work(&mut appender)",
         instead: "        work(&mut appender)",

@@ -45,7 +45,7 @@ pub(super) struct Run<'c> {
     pub(super) control: &'c Control,
     /// How the successor is encoded.
     pub(super) format: LogFormat,
-    /// Whether it may take the place of a log that somebody has removed or replaced.
+    /// Allows taking the place of a log that was removed or replaced.
     pub(super) may_restore: bool,
 }
 

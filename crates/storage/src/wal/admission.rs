@@ -21,7 +21,7 @@ pub(crate) struct Demand {
 pub(crate) struct Admission<'a> {
     shared: &'a Shared,
     _flight: Flight<'a>,
-    /// Of the bytes that may wait, those that nothing appended has taken along.
+    /// Permits not yet passed on to an appended record, in bytes.
     charge: u32,
     /// The records may be more than all that may wait: all of that goes back when the last of them is written.
     is_oversized: bool,

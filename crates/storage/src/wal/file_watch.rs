@@ -1,7 +1,5 @@
-//! Notices that somebody removed, replaced or truncated the log's file while it is in use.
-//!
-//! Whatever is written to such a file is gone at the next start, so writes are refused from then on. The file stays open:
-//! it may be the only copy of the log.
+//! Notices that the log's file was removed, replaced or truncated while in use. Writes are refused from then on, because
+//! the next start would not find them. The file stays open: it may be the only copy.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,14 +10,14 @@ use crate::fs::{LogFile, read_up_to};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Instant, Mutex};
 
-/// How often the file is looked at while something is written, and until it is back once it was removed.
+/// Interval between looks while something is written, or while the file is missing.
 const CHECK_EVERY: Duration = Duration::from_millis(500);
 
-/// What is remembered of the file's beginning, which never changes: a file that is copied over the log in place keeps
-/// its name and perhaps its size. A binary log's header is not longer, and has an id of its own.
+/// Bytes compared at the file's beginning, which never change: they tell a file copied over the log apart, whose name
+/// and size may be the same. A binary log has an id of its own there.
 const BEGINNING_BYTES: u64 = 64;
 
-/// Whether the log's file is still where, and what, it was.
+/// Watch over the log's file: is it still there, and still the same?
 pub(super) struct FileWatch {
     /// The file's own, whatever links lead to it.
     path: PathBuf,
@@ -72,7 +70,7 @@ impl FileWatch {
         self.since_check() >= CHECK_EVERY
     }
 
-    /// How long until the next check is due without a further write; `None`: none is.
+    /// Returns the time until the next check; `None` if none is due without a further write.
     pub(super) fn until_check(&self) -> Option<Duration> {
         let is_wanted = self.is_unchecked.load(Ordering::Relaxed) || self.is_removed();
         is_wanted.then(|| CHECK_EVERY.saturating_sub(self.since_check()))
@@ -85,20 +83,24 @@ impl FileWatch {
         self.is_unchecked.store(false, Ordering::Relaxed);
         let now_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.checked_at_us.store(now_us, Ordering::Relaxed);
-        let mut found = self.found.lock();
+        // Nobody who asks for the outcome waits for the disk.
+        let mut beginning = self.found.lock().beginning.clone();
         // What the system does not tell changes nothing.
-        if let Ok(removal) = removal(file, &self.path, min_bytes, &found.beginning) {
-            if removal.is_none() && (found.beginning.len() as u64) < log_end.min(BEGINNING_BYTES) {
-                found.beginning = beginning_of(file, log_end);
+        if let Ok(removal) = removal(file, &self.path, min_bytes, &beginning) {
+            if removal.is_none() && (beginning.len() as u64) < log_end.min(BEGINNING_BYTES) {
+                beginning = beginning_of(file, log_end);
             }
+            let mut found = self.found.lock();
+            found.beginning = beginning;
             self.set_removal(&mut found, removal);
         }
     }
 
     /// Watches over another file from now on, which has taken the log's place and ends at `log_end`.
     pub(super) fn switch_to(&self, file: &dyn LogFile, log_end: u64) {
+        let beginning = beginning_of(file, log_end);
         let mut found = self.found.lock();
-        found.beginning = beginning_of(file, log_end);
+        found.beginning = beginning;
         self.set_removal(&mut found, None);
     }
 
@@ -121,7 +123,7 @@ impl FileWatch {
     }
 }
 
-/// What became of a log's file; `None`: it is there, whole.
+/// Returns what became of a log's file; `None` if it is there, whole.
 fn removal(
     file: &dyn LogFile,
     path: &Path,

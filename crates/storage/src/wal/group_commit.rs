@@ -157,7 +157,7 @@ impl Log {
         Ok(Self { shared, threads: Mutex::new(vec![thread]) })
     }
 
-    /// Has everything up to `lsn` committed, and waits until replies that depend on it may leave.
+    /// Commits everything up to `lsn`, and waits until replies that depend on it may leave.
     ///
     /// # Errors
     /// [`Error::Poisoned`] if that will never be.
@@ -300,7 +300,7 @@ impl Shared {
         }
     }
 
-    /// Has the writer thread commit what the tail holds, if records up to `lsn` are among it.
+    /// Wakes the writer thread if the tail holds records up to `lsn`.
     fn announce_up_to(&self, lsn: Lsn) {
         let mut tail = self.tail.lock();
         if tail.first_lsn() <= lsn && tail.announce() {

@@ -1,8 +1,5 @@
-//! Counts those who are admitted and have not appended yet, which takes no waiting: a closing log waits for them.
-//!
-//! Both sides first say something and then look at what the other one says, with a fence in between: so either who
-//! was admitted sees that admission has ended, or the closing log sees them. `tests/fences.rs` tries it on the weak
-//! memory that a processor may have.
+//! Counts admitted writers that have not appended yet; a closing log waits for them. Each side writes its flag, then a
+//! fence, then reads the other's: at least one sees the other. `tests/fences.rs` checks this with loom.
 
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
 
@@ -17,20 +14,20 @@ impl InFlight {
         Self(AtomicUsize::new(0))
     }
 
-    /// Begins one. Only after this is it asked whether admission has ended; who is told so appends nothing.
+    /// Counts a writer. It must ask afterwards whether admission has ended, and append nothing if so.
     pub(super) fn begin(&self) -> Flight<'_> {
         self.0.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         Flight(self)
     }
 
-    /// To be called after admission has ended, and before anybody asks whether there [is any](Self::is_any).
+    /// Orders the end of admission before the next [`is_any`](Self::is_any).
     pub(super) fn admission_has_ended(&self) {
         fence(Ordering::SeqCst);
     }
 
-    /// Whether somebody may still append. Once nobody does after admission has ended, nobody ever will, and
-    /// what they appended is seen.
+    /// Returns whether an admitted writer may still append. After admission has ended, `false` is final, and makes all
+    /// appends visible.
     pub(super) fn is_any(&self) -> bool {
         self.0.load(Ordering::Acquire) > 0
     }

@@ -80,7 +80,7 @@ impl LogHandle {
         self.shared.commit()
     }
 
-    /// Whether somebody has removed, replaced or truncated the log's file.
+    /// Returns whether the log's file was removed, replaced or truncated.
     pub(crate) fn is_removed(&self) -> bool {
         self.shared.file_watch.is_removed()
     }

@@ -48,7 +48,7 @@ struct Room {
 }
 
 impl Room {
-    /// Where the room of all claims ends once there is a further one of `bytes`.
+    /// Returns the end of the room that all claims need, with a further one of `bytes`.
     fn end_with(&self, bytes: u64) -> u64 {
         self.log_end.saturating_add(room_bytes(self.claimed.saturating_add(bytes), self.format))
     }

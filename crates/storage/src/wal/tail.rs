@@ -95,7 +95,7 @@ impl Tail {
         first_lsn
     }
 
-    /// Has these admitted bytes given back when what is here is written; `false`: there is nothing.
+    /// Adds `charge` bytes to those released when this is written; `false` if there is nothing to write.
     pub(super) fn take_along(&mut self, charge: u32) -> bool {
         let has_records = !self.is_empty();
         self.charge += if has_records { charge } else { 0 };

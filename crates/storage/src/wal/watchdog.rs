@@ -1,4 +1,4 @@
-//! Says when the disk hangs: a sync that neither ends nor fails is an error to nobody.
+//! Reports a sync that hangs: it neither ends nor fails, so no error would say so.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::sync::{Condvar, Instant, Mutex};
 /// A sync that takes longer than this is reported.
 const HANGS_AFTER: Duration = Duration::from_secs(5);
 
-/// How often a sync that runs is looked at. The thread sleeps while none does.
+/// Interval between looks at a running sync. The thread sleeps while none runs.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Reports syncs of the log that take very long, on a thread of its own: whoever syncs is stuck in the system.
@@ -25,7 +25,7 @@ pub(super) struct Watchdog {
 struct State {
     path: PathBuf,
     opened: Instant,
-    /// When the sync that runs began, in microseconds since `opened`, at least 1; 0: none runs.
+    /// Start of the running sync, in microseconds since `opened`, at least 1; 0 if none runs.
     sync_began_us: AtomicU64,
     /// The thread sleeps until a sync begins.
     is_asleep: AtomicBool,
@@ -35,7 +35,7 @@ struct State {
 
 /// News of a sync, and how long it has taken.
 #[derive(Debug, PartialEq, Eq)]
-enum Found {
+enum News {
     Hangs(Duration),
     Ended(Duration),
 }
@@ -82,7 +82,7 @@ impl Watchdog {
         RunningSync(state)
     }
 
-    /// How long the sync that runs has taken; zero if none does.
+    /// Returns how long the running sync has taken; zero if none runs.
     pub(super) fn sync_running(&self) -> Duration {
         self.state.sync_running()
     }
@@ -115,12 +115,12 @@ impl State {
         let mut is_stopping = self.is_stopping.lock();
         while !*is_stopping {
             match self.look(&mut hanging_since_us) {
-                Some(Found::Hangs(running)) => tracing::error!(
+                Some(News::Hangs(running)) => tracing::error!(
                     "the disk hangs: a sync of {} has run for {} s; writes wait for it, reads go on",
                     self.path.display(),
                     running.as_secs()
                 ),
-                Some(Found::Ended(took)) => tracing::warn!(
+                Some(News::Ended(took)) => tracing::warn!(
                     "the sync of {} that hung has ended, after about {} s",
                     self.path.display(),
                     took.as_secs()
@@ -142,15 +142,15 @@ impl State {
     }
 
     /// Finds, once each, that a sync hangs and that it has ended; `hanging_since_us` remembers which one.
-    fn look(&self, hanging_since_us: &mut Option<u64>) -> Option<Found> {
+    fn look(&self, hanging_since_us: &mut Option<u64>) -> Option<News> {
         let began_us = self.sync_began_us.load(SeqCst);
         if let Some(since_us) = hanging_since_us.take_if(|since_us| *since_us != began_us) {
-            return Some(Found::Ended(self.since(since_us)));
+            return Some(News::Ended(self.since(since_us)));
         }
         let hangs = began_us > 0 && hanging_since_us.is_none() && self.since(began_us) >= HANGS_AFTER;
         hangs.then(|| {
             *hanging_since_us = Some(began_us);
-            Found::Hangs(self.since(began_us))
+            News::Hangs(self.since(began_us))
         })
     }
 
@@ -185,11 +185,11 @@ mod tests {
             RunningSync(state)
         };
         let found = running.0.look(&mut hanging);
-        assert!(matches!(found, Some(Found::Hangs(running)) if running.as_secs() == 5), "{found:?}");
+        assert!(matches!(found, Some(News::Hangs(running)) if running.as_secs() == 5), "{found:?}");
         assert_eq!(running.0.look(&mut hanging), None);
         drop(running);
         let found = watchdog.state.look(&mut hanging);
-        assert!(matches!(found, Some(Found::Ended(_))), "{found:?}");
+        assert!(matches!(found, Some(News::Ended(_))), "{found:?}");
         assert_eq!(watchdog.state.look(&mut hanging), None);
         let _next = watchdog.sync_begins();
         assert_eq!(watchdog.state.look(&mut hanging), None, "it has just begun");

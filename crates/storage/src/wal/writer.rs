@@ -137,8 +137,8 @@ impl Writer {
     }
 }
 
-/// How long until the log is to be sealed; `None`: it is. Records that somebody holds back come first, however long that
-/// takes: whoever commits them tells nobody, so it is looked again.
+/// Returns the time until the log is to be sealed; `None` if it is sealed. Records that are held back come first; whoever
+/// commits them wakes nobody, so the thread looks again.
 fn until_seal(tail: &Tail) -> Option<Duration> {
     let idle = tail.idle()?;
     Some(if tail.is_empty() { IDLE_BEFORE_SEAL.saturating_sub(idle) } else { IDLE_BEFORE_SEAL })

@@ -10,11 +10,12 @@ use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 use crate::schedule::Numbered;
 
-/// Schedules of all scenarios together, unless the environment says otherwise.
+/// The schedules of which each scenario runs its share, unless the environment says otherwise.
 const SCHEDULES: u64 = 100_000;
 
-/// The sum of all shares.
-const SHARES: u64 = 100;
+/// Shares are percent of [`SCHEDULES`]. All together they are a little more than 100, so that a new scenario takes none
+/// from the others.
+const PERCENT: u64 = 100;
 
 /// More steps than any schedule takes: one that takes more never ends.
 const MOST_STEPS: usize = 200_000;
@@ -32,10 +33,10 @@ pub(crate) fn explore(name: &str, share: u64, scenario: impl Fn(bool) + Send + S
         // Others than last time.
         (None, Some(wanted)) => {
             let first = fastrand::u64(1 << 32..1 << 63);
-            first..first + (wanted * share).div_ceil(SHARES)
+            first..first + (wanted * share).div_ceil(PERCENT)
         }
         // The same every time: a failure is of the change that is tested.
-        (None, None) => 0..(SCHEDULES * share).div_ceil(SHARES),
+        (None, None) => 0..(SCHEDULES * share).div_ceil(PERCENT),
     };
     let mut config = Config::new();
     config.stack_size = STACK_BYTES;

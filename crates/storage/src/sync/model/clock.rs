@@ -25,7 +25,8 @@ shuttle::lazy_static! {
     };
 }
 
-/// Lets so much time pass for the stores of this schedule. It is there with the feature `shuttle`, for tests.
+/// Advances the model's clock by `duration`. For tests within a schedule of the model checker alone; no part of the stable API.
+#[doc(hidden)]
 pub fn pass_time(duration: Duration) {
     let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     CLOCK.now_nanos.fetch_add(nanos, Ordering::Relaxed);
