@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use libfuzzer_sys::fuzz_target;
-use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile};
+use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile, Ownership};
 use rustvault_storage::{DurableStore, Error, LogFormat, Options, Store, SyncPolicy};
 
 fuzz_target!(|content: &[u8]| {
@@ -69,7 +69,7 @@ impl FileSystem for MemoryFile {
         Ok(Arc::new(self.clone()))
     }
 
-    fn create(&self, _: &Path, _: &Path) -> io::Result<Arc<dyn LogFile>> {
+    fn create(&self, _: &Path, _: Option<Ownership>) -> io::Result<Arc<dyn LogFile>> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

@@ -48,7 +48,9 @@ pub(crate) fn lines<S>(shared: &Shared<S>, stats: &Stats) -> Vec<String> {
 
 /// Returns whether a line describes the data, and so may show writes that are not durable.
 pub(crate) fn is_of_data(line: &str) -> bool {
-    ["keys=", "used_bytes=", "live_bytes="].iter().any(|name| line.starts_with(name))
+    ["keys=", "used_bytes=", "live_bytes=", "log_bytes=", "batches=", "peak_batch_records="]
+        .iter()
+        .any(|name| line.starts_with(name))
 }
 
 /// RESP's `INFO` is one text of lines, so a line break in a value would begin another.
@@ -76,9 +78,9 @@ mod tests {
     }
 
     #[test]
-    fn three_figures_tell_of_the_data() {
+    fn figures_of_the_data_are_known() {
         let lines = lines(&Shared::new((), &ServerConfig::default()), &Stats::default());
-        assert_eq!(lines.iter().filter(|line| is_of_data(line)).count(), 3);
+        assert_eq!(lines.iter().filter(|line| is_of_data(line)).count(), 6);
     }
 
     #[test]

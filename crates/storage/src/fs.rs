@@ -3,13 +3,13 @@
 //! It is a trait so that a test can put a faulty one in its place: one that holds a sync back, loses
 //! what was not synced, or fails at the Nth call.
 
-use std::fs::{File, FileType, Metadata, OpenOptions, Permissions, TryLockError};
+use std::fs::{File, FileType, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, major, minor};
+use rustix::fs::{FallocateFlags, OFlags, major, minor};
 use rustix::process::{Resource, getrlimit};
 
 /// What disks write at one go, in bytes: a crash leaves such a piece whole, old or new.
@@ -48,12 +48,12 @@ pub trait FileSystem: Send + Sync {
 
     /// Makes an empty file at `path`, a name that nothing has yet, not even a link that leads nowhere.
     ///
-    /// It gets the mode and, as far as the process may give it, the owner of the file at `like`; nobody may
-    /// read it who may not read that one. If that one is not there any more, the new one is for its owner alone.
+    /// It gets this owner, as far as the process may give it, and mode; nobody may read it who may not read a file that has
+    /// them. Without, it is for its owner alone.
     ///
     /// # Errors
     /// What the system says; [`io::ErrorKind::AlreadyExists`] if something has that name.
-    fn create(&self, path: &Path, like: &Path) -> io::Result<Arc<dyn LogFile>>;
+    fn create(&self, path: &Path, like: Option<Ownership>) -> io::Result<Arc<dyn LogFile>>;
 
     /// Gives the file at `from` the name `to`, in the place of the file that has it.
     ///
@@ -138,11 +138,30 @@ pub trait LogFile: Send + Sync {
     /// [`io::ErrorKind::FileTooLarge`] if the process may not write a file of that size.
     fn reserve(&self, offset: u64, len_bytes: u64) -> io::Result<()>;
 
+    /// Returns whose the file is; `None` on a file system that does not know.
+    ///
+    /// # Errors
+    /// The system's error.
+    fn ownership(&self) -> io::Result<Option<Ownership>> {
+        Ok(None)
+    }
+
     /// Whether `path` names this file, and not another one that has taken its place.
     ///
     /// # Errors
     /// What the system says.
     fn is_at(&self, path: &Path) -> io::Result<bool>;
+}
+
+/// Owner and mode of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ownership {
+    /// The user's number.
+    pub uid: u32,
+    /// The group's number.
+    pub gid: u32,
+    /// The permission bits, as of chmod(2).
+    pub mode: u32,
 }
 
 /// An open directory.
@@ -193,24 +212,22 @@ impl FileSystem for OsFileSystem {
     }
 
     fn open_existing(&self, path: &Path, access: Access) -> io::Result<Arc<dyn LogFile>> {
-        // Asked first: opening a pipe for reading would wait for a writer.
+        // Asked first, because opening some devices does something; and opening a pipe would wait for a writer.
         if !std::fs::symlink_metadata(path)?.is_file() {
             return Err(not_a_regular_file());
         }
-        let file = OpenOptions::new().read(true).write(access == Access::Write).open(path)?;
-        Ok(Arc::new(OsFile(file)))
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+        let is_written = access == Access::Write;
+        let file = OpenOptions::new().read(true).write(is_written).custom_flags(flags).open(path)?;
+        if file.metadata()?.is_file() { Ok(Arc::new(OsFile(file))) } else { Err(not_a_regular_file()) }
     }
 
-    fn create(&self, path: &Path, like: &Path) -> io::Result<Arc<dyn LogFile>> {
-        let like = match std::fs::metadata(like) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            like => Some(like?),
-        };
+    fn create(&self, path: &Path, like: Option<Ownership>) -> io::Result<Arc<dyn LogFile>> {
         // Only a new file is surely nobody else's: links, of either kind, may have been planted under a name that
         // can be guessed. Until its mode is set nobody else may open it.
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(OWNER_ALONE).open(path)?;
         if let Some(like) = like {
-            let mode = if has_owner_of(&file, &like)? { like.mode() } else { like.mode() & !GROUP };
+            let mode = if has_owner_of(&file, like)? { like.mode } else { like.mode & !GROUP };
             file.set_permissions(Permissions::from_mode(mode & ALL_PERMISSIONS))?;
         }
         // Of a file's content alone a later sync may leave this out.
@@ -255,8 +272,8 @@ fn parent_of(path: &Path) -> &Path {
 }
 
 /// Gives the file the owner and group of another one; whether it has that group now.
-fn has_owner_of(file: &File, like: &Metadata) -> io::Result<bool> {
-    let (uid, gid) = (like.uid(), like.gid());
+fn has_owner_of(file: &File, like: Ownership) -> io::Result<bool> {
+    let Ownership { uid, gid, .. } = like;
     let is = file.metadata()?;
     if (is.uid(), is.gid()) == (uid, gid) {
         return Ok(true);
@@ -326,6 +343,11 @@ impl LogFile for OsFile {
         }
         let reserve = || rustix::fs::fallocate(&self.0, FallocateFlags::KEEP_SIZE, offset, len_bytes);
         Ok(rustix::io::retry_on_intr(reserve)?)
+    }
+
+    fn ownership(&self) -> io::Result<Option<Ownership>> {
+        let file = self.0.metadata()?;
+        Ok(Some(Ownership { uid: file.uid(), gid: file.gid(), mode: file.mode() }))
     }
 
     fn is_at(&self, path: &Path) -> io::Result<bool> {

@@ -177,3 +177,69 @@ async fn a_compaction_of_its_own_does_not_restore_a_log_that_was_removed() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(!case.log.exists());
 }
+
+/// Cuts the middle out, whose end the next write makes whole again, as far as the size goes.
+#[tokio::test]
+async fn a_log_that_was_truncated_stays_so_however_long_later_writes_make_it() {
+    for (format, value_bytes) in [(LogFormat::Binary, 1), (LogFormat::Binary, 100_000), (LogFormat::Json, 1)]
+    {
+        let case = Case::new(format);
+        case.fill().await;
+        fs::OpenOptions::new().write(true).open(&case.log).unwrap().set_len(500).unwrap();
+        case.store.set(b"large", &vec![b'v'; value_bytes]).await.unwrap();
+        case.refusal().await;
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        let refused = case.store.set(b"later", b"v").await;
+        assert!(matches!(refused, Err(Error::LogRemoved { .. })), "{format}, {value_bytes}: {refused:?}");
+        case.store.set(b"acknowledged", b"after").await.unwrap_err();
+        case.store.compact().await.unwrap();
+        case.store.set(b"acknowledged", b"after").await.unwrap();
+        drop(case.store);
+        let store = DurableStore::open(&case.log, Options::default()).unwrap();
+        assert_eq!(store.get(b"large").await.unwrap().map(|value| value.len()), Some(value_bytes));
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_is_cut_while_nothing_is_written_is_not_sealed_as_if_it_were_whole() {
+    let case = Case::new(LogFormat::Binary);
+    // A large batch makes the file no longer than it is itself.
+    case.store.set(b"acknowledged", &vec![b'v'; 300_000]).await.unwrap();
+    fs::OpenOptions::new().write(true).open(&case.log).unwrap().set_len(1000).unwrap();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert!(matches!(case.store.set(b"k", b"v").await, Err(Error::LogRemoved { .. })));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_log_that_is_written_anew_is_for_those_whom_the_old_one_was_for() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for (own, others) in [(0o600, 0o666), (0o640, 0o600)] {
+        let case = Case::new(LogFormat::Binary);
+        case.fill().await;
+        fs::set_permissions(&case.log, fs::Permissions::from_mode(own)).unwrap();
+        let other = case.log.with_extension("other");
+        fs::write(&other, "somebody's").unwrap();
+        fs::set_permissions(&other, fs::Permissions::from_mode(others)).unwrap();
+        fs::rename(&other, &case.log).unwrap();
+        case.store.compact().await.unwrap();
+        assert_eq!(mode(&case.log), own);
+        fs::remove_file(&case.log).unwrap();
+        case.store.compact().await.unwrap();
+        assert_eq!(mode(&case.log), own);
+    }
+}
+
+#[tokio::test]
+async fn what_was_copied_into_the_log_is_kept_when_a_compaction_writes_that_anew() {
+    let case = Case::new(LogFormat::Binary);
+    case.fill().await;
+    fs::write(&case.log, vec![b'x'; 4 * 1024 * 1024]).unwrap();
+    case.refusal().await;
+    case.store.compact().await.unwrap();
+    let kept = fs::read(case.log.with_file_name("vault.log.replaced-1")).unwrap();
+    assert!(kept.starts_with(&[b'x'; 1000]));
+    drop(case.store);
+    assert!(DurableStore::open(&case.log, Options::default()).unwrap().count().await.unwrap() >= 100);
+}

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile, OsFileSystem};
+use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile, OsFileSystem, Ownership};
 use rustvault_storage::{DurableStore, Op, Options, Store, SyncPolicy};
 
 /// A file system whose disk once takes more than a second to read.
@@ -27,7 +27,7 @@ impl FileSystem for SlowDisk {
         Ok(Arc::new(SlowFile { file: OsFileSystem.open(path)?, was_slow: AtomicBool::new(false) }))
     }
 
-    fn create(&self, path: &Path, like: &Path) -> io::Result<Arc<dyn LogFile>> {
+    fn create(&self, path: &Path, like: Option<Ownership>) -> io::Result<Arc<dyn LogFile>> {
         OsFileSystem.create(path, like)
     }
 

@@ -163,8 +163,8 @@ const BUGS: &[Bug] = &[
     Bug {
         name: "rename the successor before it is synced",
         file: "wal/rewrite.rs",
-        code: "self.successor.seal(written)?;\n        self.rename(&**syncing, may_restore)?;",
-        instead: "self.rename(&**syncing, may_restore)?;\n        self.successor.seal(written)?;",
+        code: "self.successor.seal(written)?;\n        let _other = self.rename(&**syncing, may_restore)?;",
+        instead: "let _other = self.rename(&**syncing, may_restore)?;\n        self.successor.seal(written)?;",
         suite: "crash",
         filter: "under_always",
     },
@@ -339,7 +339,7 @@ const BUGS: &[Bug] = &[
     Bug {
         name: "go on writing to a log that was removed",
         file: "wal/admission.rs",
-        code: "shared.file_watch.removal().map_or(Ok(admission), Err)",
+        code: "shared.file_watch.error().map_or(Ok(admission), Err)",
         instead: "Ok(admission)",
         suite: "model",
         filter: "removed",

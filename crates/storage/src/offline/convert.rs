@@ -20,7 +20,7 @@ impl OfflineLog {
             return self.verify();
         }
         let location = Location::new(Arc::clone(&self.fs), self.log.target.clone());
-        let mut copy = Copying(LogCopy::begin(location, format)?);
+        let mut copy = Copying(LogCopy::begin(location, format, &*self.log.file)?);
         let checked = self.visit(&mut copy)?;
         copy.0.finish()?;
         Ok(checked)

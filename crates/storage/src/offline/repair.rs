@@ -144,7 +144,7 @@ impl OfflineLog {
     }
 
     fn keep(&self, cut: &Cut, path: &Path) -> io::Result<()> {
-        let kept = self.fs.create(path, &self.log.target)?;
+        let kept = self.fs.create(path, self.log.file.ownership()?)?;
         copy(&*self.log.file, cut.offset, cut.bytes, &*kept)?;
         kept.sync()?;
         sync_parent(&*self.fs, path)

@@ -11,7 +11,7 @@ pub(crate) use tokio::sync::{
 
 /// Numbers and flags that threads share without a lock.
 pub(crate) mod atomic {
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
 }
 
 /// Atomics of the keyspace, which are only changed under the lock of a shard or only counted with: nobody's

@@ -74,6 +74,8 @@ impl Log {
         let shared = &*self.shared;
         match shared.admission.try_acquire_many(demand.charge()) {
             Ok(permit) if shared.space.claim(demand.claim(), growth) => Some(self.admitted(permit, demand)),
+            // Others wait for room: there may be enough for this when it has its turn.
+            Ok(_) if growth == Growth::Grows && shared.space.has_queue() => None,
             Ok(_) => shared.space.is_refusing().then_some(Err(Error::DiskFull)),
             Err(TryAcquireError::Closed) => Some(Err(shared.refusal())),
             Err(TryAcquireError::NoPermits) => None,
@@ -91,7 +93,7 @@ impl Log {
         if shared.admission.is_closed() || shared.check().is_err() {
             return Err(shared.refusal());
         }
-        shared.file_watch.removal().map_or(Ok(admission), Err)
+        shared.file_watch.error().map_or(Ok(admission), Err)
     }
 }
 

@@ -1,6 +1,7 @@
 use super::record::Change;
 use super::rewrite::Location;
 use super::successor::{Mark, Successor};
+use crate::fs::LogFile;
 use crate::{Error, LogFormat, Lsn};
 
 /// The only epoch of a copy.
@@ -17,10 +18,10 @@ pub(crate) struct LogCopy {
 }
 
 impl LogCopy {
-    /// Begins the successor of the log at `location`.
-    pub(crate) fn begin(location: Location, format: LogFormat) -> Result<Self, Error> {
+    /// Begins the successor of the log at `location`, whose file is `log`.
+    pub(crate) fn begin(location: Location, format: LogFormat, log: &dyn LogFile) -> Result<Self, Error> {
         let mark = Mark { last_lsn: Lsn::ZERO, last_timestamp_ms: 0, epoch: EPOCH };
-        let mut to = location.begin_successor(format, crate::random::bytes()?, mark)?;
+        let mut to = location.begin_successor(format, crate::random::bytes()?, mark, log)?;
         // No log in use waits for the disk.
         to.hurry();
         Ok(Self { location, to, last_lsn: 0, is_finished: false })

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::Error;
 use crate::fs::{LogFile, read_up_to};
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use crate::sync::{Instant, Mutex};
 
 /// Interval between looks while something is written, or while the file is missing.
@@ -26,42 +26,64 @@ pub(super) struct FileWatch {
     checked_at_us: AtomicU64,
     /// Something was written after the last check.
     is_unchecked: AtomicBool,
-    is_removed: AtomicBool,
-    found: Mutex<Found>,
+    /// A [`Removal`] as a number; 0: there is none. Whoever asks waits for nobody.
+    removal: AtomicU8,
+    beginning: Mutex<Vec<u8>>,
 }
 
-#[derive(Default)]
-struct Found {
-    beginning: Vec<u8>,
-    /// What became of the file, if it was removed.
-    removal: Option<&'static str>,
+/// Harm that somebody has done to the log's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Removal {
+    Missing = 1,
+    Replaced,
+    Truncated,
+    Overwritten,
+}
+
+impl Removal {
+    const ALL: [Self; 4] = [Self::Missing, Self::Replaced, Self::Truncated, Self::Overwritten];
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Missing => "is not there any more",
+            Self::Replaced => "is another file now",
+            Self::Truncated => "was truncated",
+            Self::Overwritten => "was overwritten",
+        }
+    }
+
+    /// Whether the same file may come back, whole. What was cut or overwritten does not: the next write may make the file as
+    /// long as it was, but what it had is gone.
+    const fn may_end(self) -> bool {
+        matches!(self, Self::Missing | Self::Replaced)
+    }
 }
 
 impl FileWatch {
     /// Watches over `file`, a log at `path` that ends at `log_end`.
     pub(super) fn new(path: PathBuf, file: &dyn LogFile, log_end: u64) -> Self {
-        let found = Found { beginning: beginning_of(file, log_end), removal: None };
         Self {
             path,
             started: Instant::now(),
             checked_at_us: AtomicU64::new(0),
             is_unchecked: AtomicBool::new(false),
-            is_removed: AtomicBool::new(false),
-            found: Mutex::new(found),
+            removal: AtomicU8::new(0),
+            beginning: Mutex::new(beginning_of(file, log_end)),
         }
     }
 
-    /// Why writes are refused, if the file was removed.
-    pub(super) fn removal(&self) -> Option<Error> {
-        if !self.is_removed() {
-            return None;
-        }
-        let reason = self.found.lock().removal?;
-        Some(Error::LogRemoved { path: self.path.clone(), reason })
+    /// Returns why writes are refused, if the file was removed.
+    pub(super) fn error(&self) -> Option<Error> {
+        self.removal().map(|removal| Error::LogRemoved { path: self.path.clone(), reason: removal.text() })
+    }
+
+    pub(super) fn removal(&self) -> Option<Removal> {
+        let number = self.removal.load(Ordering::Acquire);
+        Removal::ALL.into_iter().find(|&removal| removal as u8 == number)
     }
 
     pub(super) fn is_removed(&self) -> bool {
-        self.is_removed.load(Ordering::Acquire)
+        self.removal.load(Ordering::Acquire) != 0
     }
 
     /// Notes a write that is not [checked](Self::check) now; returns whether it has to be.
@@ -83,36 +105,34 @@ impl FileWatch {
         self.is_unchecked.store(false, Ordering::Relaxed);
         let now_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.checked_at_us.store(now_us, Ordering::Relaxed);
-        // Nobody who asks for the outcome waits for the disk.
-        let mut beginning = self.found.lock().beginning.clone();
+        if self.removal().is_some_and(|removal| !removal.may_end()) {
+            return;
+        }
+        let mut beginning = self.beginning.lock();
         // What the system does not tell changes nothing.
-        if let Ok(removal) = removal(file, &self.path, min_bytes, &beginning) {
+        if let Ok(removal) = look(file, &self.path, min_bytes, &beginning) {
             if removal.is_none() && (beginning.len() as u64) < log_end.min(BEGINNING_BYTES) {
-                beginning = beginning_of(file, log_end);
+                *beginning = beginning_of(file, log_end);
             }
-            let mut found = self.found.lock();
-            found.beginning = beginning;
-            self.set_removal(&mut found, removal);
+            self.set_removal(removal);
         }
     }
 
     /// Watches over another file from now on, which has taken the log's place and ends at `log_end`.
     pub(super) fn switch_to(&self, file: &dyn LogFile, log_end: u64) {
-        let beginning = beginning_of(file, log_end);
-        let mut found = self.found.lock();
-        found.beginning = beginning;
-        self.set_removal(&mut found, None);
+        *self.beginning.lock() = beginning_of(file, log_end);
+        self.set_removal(None);
     }
 
-    fn set_removal(&self, found: &mut Found, removal: Option<&'static str>) {
-        let before = std::mem::replace(&mut found.removal, removal);
-        self.is_removed.store(removal.is_some(), Ordering::Release);
+    fn set_removal(&self, removal: Option<Removal>) {
+        let before = self.removal.swap(removal.map_or(0, |removal| removal as u8), Ordering::AcqRel);
         let path = self.path.display();
-        match (before, removal) {
-            (None, Some(reason)) => tracing::error!(
-                "log removed: {path} {reason}; writes are refused, reads go on; COMPACT writes a new log from memory"
+        match removal {
+            Some(removal) if before == 0 => tracing::error!(
+                "log removed: {path} {}; writes are refused, reads go on; COMPACT writes a new log from memory",
+                removal.text()
             ),
-            (Some(_), None) => tracing::info!("there is a log at {path} again: writes are taken"),
+            None if before != 0 => tracing::info!("there is a log at {path} again: writes are taken"),
             _ => {}
         }
     }
@@ -124,24 +144,19 @@ impl FileWatch {
 }
 
 /// Returns what became of a log's file; `None` if it is there, whole.
-fn removal(
-    file: &dyn LogFile,
-    path: &Path,
-    min_bytes: u64,
-    beginning: &[u8],
-) -> io::Result<Option<&'static str>> {
+fn look(file: &dyn LogFile, path: &Path, min_bytes: u64, beginning: &[u8]) -> io::Result<Option<Removal>> {
     match file.is_at(path) {
         Ok(true) => {}
-        Ok(false) => return Ok(Some("is another file now")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some("is not there any more")),
+        Ok(false) => return Ok(Some(Removal::Replaced)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(Removal::Missing)),
         Err(error) => return Err(error),
     }
     if file.len_bytes()? < min_bytes {
-        return Ok(Some("was truncated"));
+        return Ok(Some(Removal::Truncated));
     }
     let mut found = vec![0; beginning.len()];
     let read = read_up_to(file, &mut found, 0)?;
-    Ok((found.get(..read) != Some(beginning)).then_some("was overwritten"))
+    Ok((found.get(..read) != Some(beginning)).then_some(Removal::Overwritten))
 }
 
 /// The bytes that a log begins with. A log that cannot be read now is told apart from others by its name and size alone.

@@ -78,7 +78,7 @@ pub(super) struct Shared {
     failure: SetOnce<Error>,
     /// The file to sync; held while a sync runs: after a failed one there is no other.
     pub(super) syncing: OrderedMutex<Arc<dyn LogFile>>,
-    watchdog: Watchdog,
+    pub(super) watchdog: Watchdog,
     pub(super) file_watch: FileWatch,
     pub(super) size_alarm: SizeAlarm,
     /// How long every batch waits before the next may be written: a compaction has to catch up.
@@ -235,7 +235,7 @@ impl Log {
         }
         self.shared.watchdog.stop();
         self.shared.check()?;
-        self.shared.file_watch.removal().map_or(Ok(()), Err)
+        self.shared.file_watch.error().map_or(Ok(()), Err)
     }
 }
 
@@ -395,6 +395,8 @@ impl Shared {
             self.space.set_reserved(appender.reserved_end(), true);
             return Ok(());
         }
+        // Where nothing can be reserved, zeros make the file longer.
+        self.check_file(appender);
         let least = self.space.end_wanted(wanted_bytes);
         let reserved = appender.reserve(least);
         let end = reserved.map_err(|error| self.io_error("reserve room for", error))?;
@@ -424,7 +426,7 @@ impl Shared {
         })
     }
 
-    fn check_file(&self, appender: &Appender) {
+    pub(super) fn check_file(&self, appender: &Appender) {
         let (file, min_bytes) = appender.file();
         self.file_watch.check(file, appender.offset(), min_bytes);
     }
@@ -433,6 +435,12 @@ impl Shared {
     pub(super) fn seal(&self) -> Result<(), Error> {
         self.at_end(|appender| {
             if !self.tail.lock().is_empty() {
+                return Ok(());
+            }
+            // A seal makes the file longer, too.
+            self.check_file(appender);
+            if self.file_watch.is_removed() {
+                self.tail.lock().set_sealed();
                 return Ok(());
             }
             self.write_seal(appender, false)
@@ -444,8 +452,8 @@ impl Shared {
         self.at_end(|appender| {
             self.check_file(appender);
             if self.file_watch.is_removed() {
-                // What is left of it stays as it is.
-                return Ok(());
+                // What is left of it stays as it is; it may have been renamed, and be all that there is.
+                return self.sync();
             }
             // Without its first seal the epoch has nothing, and the log is as it was opened.
             if self.open_epoch(appender)? {

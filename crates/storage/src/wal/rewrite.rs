@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::admission::now_ms;
+use super::file_watch::Removal;
 use super::group_commit::{FailOnPanic, Shared};
 use super::header::FileHeader;
 use super::record::LoggedEntry;
@@ -127,12 +128,13 @@ impl Location {
         io_error("make room for", &self.successor, io::ErrorKind::StorageFull.into())
     }
 
-    /// Begins a successor in this format, of a log that is as `mark` says.
+    /// Begins a successor in this format, of a log that is as `mark` says, for the owner of the file `like`.
     pub(super) fn begin_successor(
         &self,
         format: LogFormat,
         hash_seed: [u8; 16],
         mark: Mark,
+        like: &dyn LogFile,
     ) -> Result<Successor, Error> {
         let header = match format {
             LogFormat::Binary => Some(FileHeader {
@@ -144,11 +146,11 @@ impl Location {
             }),
             LogFormat::Json => None,
         };
-        Ok(Successor::new(self.create()?, self.successor.clone(), header.as_ref(), mark))
+        Ok(Successor::new(self.create(like)?, self.successor.clone(), header.as_ref(), mark))
     }
 
     /// Makes the successor's file, locked.
-    fn create(&self) -> Result<Arc<dyn LogFile>, Error> {
+    fn create(&self, like: &dyn LogFile) -> Result<Arc<dyn LogFile>, Error> {
         // A leftover goes first: to empty it would empty what else is linked to it.
         match self.fs.remove(&self.successor) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -156,7 +158,9 @@ impl Location {
             }
             _ => {}
         }
-        let file = self.fs.create(&self.successor, &self.log);
+        // Of the open file: what has its name now may be somebody else's.
+        let like = like.ownership().map_err(|error| io_error("look at", &self.log, error))?;
+        let file = self.fs.create(&self.successor, like);
         let file = file.map_err(|error| io_error("create", &self.successor, error))?;
         // Whoever opens the log after it was renamed must find it locked.
         match file.try_lock().map_err(|error| io_error("lock", &self.successor, error))? {
@@ -181,14 +185,18 @@ impl Location {
         directory.map_err(|error| io_error("open the directory of", &self.log, error))
     }
 
-    /// Gives the file that has taken the log's place a further name, so that it is not lost.
-    fn keep_aside(&self) -> Result<(), Error> {
+    /// Locks the file that has taken the log's place, so that nobody begins to use it as a log.
+    fn lock_other(&self) -> Result<Arc<dyn LogFile>, Error> {
         let file = self.fs.open_existing(&self.log, Access::Read);
         let file = file.map_err(|error| io_error("open", &self.log, error))?;
-        let lock = file.try_lock().map_err(|error| io_error("lock", &self.log, error))?;
-        if let Lock::HeldBy { pid } = lock {
-            return Err(Error::Locked { path: self.log.clone(), holder_pid: pid });
+        match file.try_lock().map_err(|error| io_error("lock", &self.log, error))? {
+            Lock::Taken => Ok(file),
+            Lock::HeldBy { pid } => Err(Error::Locked { path: self.log.clone(), holder_pid: pid }),
         }
+    }
+
+    /// Gives the file that is at the log's place a further name, so that it is not lost.
+    fn keep_aside(&self) -> Result<(), Error> {
         for number in 1..=MAX_KEPT_FILES {
             let mut aside = self.log.clone().into_os_string();
             aside.push(format!(".replaced-{number}"));
@@ -227,7 +235,7 @@ impl Rewrite {
             let appender = shared.appender.lock();
             (appender.mark(shared.written()), appender.source(location.log.clone()))
         };
-        let successor = location.begin_successor(format, hash_seed, mark)?;
+        let successor = location.begin_successor(format, hash_seed, mark, source.file())?;
         let location = location.clone();
         Ok(Self { shared, location, source, successor, last_lsn: mark.last_lsn, has_taken_over: false })
     }
@@ -292,6 +300,8 @@ impl Rewrite {
         // After the rename, one who went on in the old file would lose what he acknowledges.
         let _guard = FailOnPanic::new(&shared);
         shared.check()?;
+        shared.check_file(&appender);
+        let _running = shared.watchdog.sync_begins();
         let written = shared.written();
         self.source.copy(appender.offset(), u64::MAX, &mut self.successor)?;
         // What was admitted has claims on room, which are worth more or less of it in another format.
@@ -299,7 +309,7 @@ impl Rewrite {
         let room_bytes = moving.room_bytes(self.successor.format()).max(appender.reserved_bytes());
         self.successor.reserve(room_bytes)?;
         self.successor.seal(written)?;
-        self.rename(&**syncing, may_restore)?;
+        let _other = self.rename(&**syncing, may_restore)?;
         self.has_taken_over = true;
         // Until this a crash may leave either file: what went into one only would be in doubt.
         if let Err(error) = directory.sync() {
@@ -315,24 +325,38 @@ impl Rewrite {
         Ok(old_file)
     }
 
-    fn rename(&self, old_file: &dyn LogFile, may_restore: bool) -> Result<(), Error> {
+    /// Gives the log's name to the successor. Returns the file that had it, locked, if that is not the log in use.
+    fn rename(&self, old_file: &dyn LogFile, may_restore: bool) -> Result<Option<Arc<dyn LogFile>>, Error> {
         let Location { fs, log, successor } = &self.location;
-        match old_file.is_at(log) {
-            Ok(true) => {}
-            Ok(false) if may_restore => self.location.keep_aside()?,
+        let other = match old_file.is_at(log) {
+            Ok(true) => self.look_at_old_file(may_restore).map(|()| None)?,
+            Ok(false) if may_restore => {
+                let other = self.location.lock_other()?;
+                self.location.keep_aside()?;
+                Some(other)
+            }
             Ok(false) => {
                 let error = io::Error::other("another file has taken the log's place");
                 return Err(io_error("replace", log, error));
             }
-            Err(error) if may_restore && error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if may_restore && error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(io_error("find", log, error)),
-        }
-        let Err(error) = fs.rename(successor, log) else { return Ok(()) };
+        };
+        let Err(error) = fs.rename(successor, log) else { return Ok(other) };
         // It may have been renamed all the same.
         match self.successor.file().is_at(log) {
-            Ok(true) => Ok(()),
+            Ok(true) => Ok(other),
             Ok(false) => Err(io_error("replace", log, error)),
             Err(_) => Err(self.fail("replace", error)),
+        }
+    }
+
+    /// Makes sure that nothing is lost with the file in use: somebody may have copied another one into it.
+    fn look_at_old_file(&self, may_restore: bool) -> Result<(), Error> {
+        match self.shared.file_watch.removal() {
+            Some(Removal::Overwritten) if may_restore => self.location.keep_aside(),
+            Some(_) if !may_restore => self.shared.file_watch.error().map_or(Ok(()), Err),
+            _ => Ok(()),
         }
     }
 

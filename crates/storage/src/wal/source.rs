@@ -55,6 +55,10 @@ impl LogSource {
         end - self.offset
     }
 
+    pub(super) fn file(&self) -> &dyn LogFile {
+        &*self.file
+    }
+
     /// Memory that it takes, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         self.window.capacity() + self.line.capacity()

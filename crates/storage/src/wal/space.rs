@@ -110,10 +110,15 @@ impl Space {
 
     /// Claims room for so many bytes; `false` if that much is not reserved, or others wait for room.
     ///
-    /// Deletes wait for nobody: they are what ends a want of room.
+    /// What [shrinks](Growth::Shrinks) on a full disk waits for nobody: it is what ends a want of room.
     pub(super) fn claim(&self, bytes: u64, growth: Growth) -> bool {
-        let must_queue = growth == Growth::Grows && self.queued.load(SeqCst) > 0;
+        let must_queue = growth == Growth::Grows && self.has_queue();
         !must_queue && self.claim_in_turn(bytes, growth)
+    }
+
+    /// Returns whether somebody waits for room, or for the turn to.
+    pub(super) fn has_queue(&self) -> bool {
+        self.queued.load(SeqCst) > 0
     }
 
     /// Waits until it is the caller's turn to wait for room, in the order in which this is called.

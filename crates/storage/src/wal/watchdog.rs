@@ -67,7 +67,10 @@ impl Watchdog {
         let thread = Builder::new().name("wal-watchdog".to_owned()).spawn(move || state.run());
         match thread {
             Ok(thread) => *self.thread.lock() = Some(thread),
-            Err(error) => tracing::warn!(%error, "no thread to watch over the log's syncs"),
+            Err(error) => {
+                tracing::warn!(%error, "no thread to watch over the log's syncs");
+                self.is_started.store(false, Relaxed);
+            }
         }
     }
 

@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn what_is_synced_stays_and_of_the_rest_any_part_arrives() {
         let fs = SimFileSystem::default();
-        let file = fs.create(Path::new("log"), Path::new("log")).unwrap();
+        let file = fs.create(Path::new("log"), None).unwrap();
         file.write_at(&[1; 1024], 0).unwrap();
         file.sync().unwrap();
         fs.sync().unwrap();
@@ -298,10 +298,10 @@ mod tests {
     #[test]
     fn names_and_contents_arrive_apart() {
         let fs = SimFileSystem::default();
-        let log = fs.create(Path::new("log"), Path::new("log")).unwrap();
+        let log = fs.create(Path::new("log"), None).unwrap();
         log.write_at(&[1], 0).unwrap();
         log.sync().unwrap();
-        let new = fs.create(Path::new("new"), Path::new("log")).unwrap();
+        let new = fs.create(Path::new("new"), None).unwrap();
         fs.sync().unwrap();
         new.write_at(&[2], 0).unwrap();
         fs.rename(Path::new("new"), Path::new("log")).unwrap();
@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn an_unsynced_cut_may_be_undone() {
         let fs = SimFileSystem::default();
-        let file = fs.create(Path::new("log"), Path::new("log")).unwrap();
+        let file = fs.create(Path::new("log"), None).unwrap();
         file.write_at(&[1; 1024], 0).unwrap();
         file.sync().unwrap();
         fs.sync().unwrap();
@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn a_sector_that_is_lost_before_one_that_is_not_is_a_hole() {
         let fs = SimFileSystem::default();
-        let file = fs.create(Path::new("log"), Path::new("log")).unwrap();
+        let file = fs.create(Path::new("log"), None).unwrap();
         fs.sync().unwrap();
         file.write_at(&[1; 1024], 0).unwrap();
         let mut disk = Disk::of(&Image::default());

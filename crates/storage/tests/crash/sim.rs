@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
-use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile};
+use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile, Ownership};
 use rustvault_storage::{DurableStore, Lsn, Store};
 use tokio::sync::Notify;
 
@@ -174,10 +174,10 @@ impl FileSystem for SimFileSystem {
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
         let node = self.disk().names.get(path).copied();
-        node.map_or_else(|| self.create(path, path), |node| Ok(self.file(node)))
+        node.map_or_else(|| self.create(path, None), |node| Ok(self.file(node)))
     }
 
-    fn create(&self, path: &Path, _: &Path) -> io::Result<Arc<dyn LogFile>> {
+    fn create(&self, path: &Path, _: Option<Ownership>) -> io::Result<Arc<dyn LogFile>> {
         self.wait_for_creation();
         let node = self.record(|disk| {
             if disk.names.contains_key(path) {

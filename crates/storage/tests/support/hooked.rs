@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile};
+use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile, Ownership};
 
 /// What is about to happen.
 #[derive(Clone, Copy)]
@@ -87,7 +87,7 @@ impl<F: FileSystem> FileSystem for Hooked<F> {
         Ok(self.hooked(path, self.inner.open(path)?))
     }
 
-    fn create(&self, path: &Path, like: &Path) -> io::Result<Arc<dyn LogFile>> {
+    fn create(&self, path: &Path, like: Option<Ownership>) -> io::Result<Arc<dyn LogFile>> {
         self.ask(path, Call::Create)?;
         Ok(self.hooked(path, self.inner.create(path, like)?))
     }
@@ -176,6 +176,10 @@ impl LogFile for HookedFile {
     fn reserve(&self, offset: u64, len: u64) -> io::Result<()> {
         self.ask(Call::Reserve { offset, len })?;
         self.file.reserve(offset, len)
+    }
+
+    fn ownership(&self) -> io::Result<Option<Ownership>> {
+        self.file.ownership()
     }
 
     fn is_at(&self, path: &Path) -> io::Result<bool> {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile};
+use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile, Ownership};
 
 /// The name of the log on such a disk.
 pub(crate) const LOG: &str = "/the.log";
@@ -118,7 +118,7 @@ impl FileSystem for MemoryDisk {
         Ok(Arc::new(OpenFile { disk: self.clone(), file }))
     }
 
-    fn create(&self, path: &Path, _: &Path) -> io::Result<Arc<dyn LogFile>> {
+    fn create(&self, path: &Path, _: Option<Ownership>) -> io::Result<Arc<dyn LogFile>> {
         if self.file(path).is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }

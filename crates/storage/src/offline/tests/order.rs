@@ -3,7 +3,7 @@
 use parking_lot::Mutex;
 
 use super::*;
-use crate::fs::{Directory, Lock, LogFile};
+use crate::fs::{Directory, Lock, LogFile, Ownership};
 
 /// The system's file system, which writes down what is done to it.
 #[derive(Clone, Default)]
@@ -60,7 +60,7 @@ impl FileSystem for Recorder {
         OsFileSystem.open_existing(path, access).map(|file| self.file(path, file))
     }
 
-    fn create(&self, path: &Path, like: &Path) -> std::io::Result<Arc<dyn LogFile>> {
+    fn create(&self, path: &Path, like: Option<Ownership>) -> std::io::Result<Arc<dyn LogFile>> {
         self.note("create", &name(path));
         OsFileSystem.create(path, like).map(|file| self.file(path, file))
     }

@@ -21,7 +21,7 @@ pub(crate) use std::sync::LazyLock;
 /// Numbers and flags that threads share without a lock. Every order is as strong as the strongest here, and
 /// fences do nothing: what depends on them is tried elsewhere.
 pub(crate) mod atomic {
-    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
 }
 
 /// Atomics of the keyspace, which are only changed under the lock of a shard or only counted with: nobody's
