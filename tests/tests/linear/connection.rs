@@ -1,0 +1,196 @@
+//! Commands and answers on a connection, as the text protocol and RESP write them.
+
+use std::net::SocketAddr;
+
+use rustvault_tests::Wire;
+
+use crate::history::{Answer, Command, FOREIGN, Key, Value};
+
+/// Every value whose number this divides is a large one.
+const LARGE_EVERY: u32 = 50;
+
+const LARGE_VALUE_BYTES: usize = 100 * 1024;
+const MAX_SMALL_PADDING_BYTES: usize = 48;
+
+/// The protocol of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// Commands have one key.
+    Text,
+    Resp,
+}
+
+/// The outcome of one command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Answered(Answer),
+    /// The server promises that nothing has changed.
+    Refused,
+    /// Unknown: it may have taken effect.
+    Failed,
+}
+
+/// A connection on which commands are sent, in pipelines, and answered.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    wire: Wire,
+    protocol: Protocol,
+}
+
+impl Connection {
+    /// Connects; `None` if nobody listens any more.
+    pub(crate) fn open(addr: SocketAddr, protocol: Protocol) -> Option<Self> {
+        Some(Self { wire: Wire::try_connect(addr).ok()?, protocol })
+    }
+
+    /// Sends commands in one write; `false`: the connection has gone.
+    #[must_use]
+    pub(crate) fn send(&mut self, commands: &[Command]) -> bool {
+        let encode = match self.protocol {
+            Protocol::Text => text_line,
+            Protocol::Resp => resp_array,
+        };
+        self.wire.try_send(commands.iter().map(encode).collect::<String>()).is_ok()
+    }
+
+    /// Reads what a command is answered; `None`: the connection has gone.
+    #[must_use]
+    pub(crate) fn receive(&mut self, command: &Command) -> Option<Outcome> {
+        let line = self.line()?;
+        if let Some(code) = error_code(&line) {
+            return Some(outcome_of_error(code, &line));
+        }
+        let answer = match self.protocol {
+            Protocol::Text => text_answer(command, &line),
+            Protocol::Resp => self.resp_answer(command, &line)?,
+        };
+        Some(Outcome::Answered(answer))
+    }
+
+    /// Asks for a compaction; `false`: the connection has gone.
+    #[must_use]
+    pub(crate) fn compact(&mut self) -> bool {
+        // In RESP nothing waits for the end; one that is running already is an error.
+        let command = match self.protocol {
+            Protocol::Text => "COMPACT\r\n",
+            Protocol::Resp => "*1\r\n$12\r\nBGREWRITEAOF\r\n",
+        };
+        self.wire.try_send(command).is_ok() && self.line().is_some()
+    }
+
+    fn line(&mut self) -> Option<String> {
+        self.wire.try_line().map(|line| String::from_utf8_lossy(&line).into_owned())
+    }
+
+    fn resp_answer(&mut self, command: &Command, line: &str) -> Option<Answer> {
+        let (kind, rest) = line.split_at(1);
+        let answer = match (command, kind) {
+            (Command::Set(_), "+") if rest == "OK" => Answer::Done,
+            (Command::Delete(_) | Command::Exists(_), ":") => Answer::Count(number(rest)),
+            (Command::Get(_), "$") => Answer::Values(vec![self.bulk(line)?]),
+            (Command::Get(_), "*") => {
+                let mut values = Vec::new();
+                for _ in 0..number(rest) {
+                    let line = self.line()?;
+                    values.push(self.bulk(&line)?);
+                }
+                Answer::Values(values)
+            }
+            _ => panic!("{command} is answered {line}"),
+        };
+        Some(answer)
+    }
+
+    /// Reads the rest of a bulk string; the outer `None`: the connection has gone.
+    fn bulk(&mut self, line: &str) -> Option<Option<Value>> {
+        match line {
+            "$-1" => Some(None),
+            _ if line.starts_with('$') => self.line().map(|text| Some(value_of(&text))),
+            _ => panic!("no bulk string: {line}"),
+        }
+    }
+}
+
+/// Returns whether this value is a large one.
+pub(crate) fn is_large(value: Value) -> bool {
+    value.get().is_multiple_of(LARGE_EVERY)
+}
+
+/// The bytes that a client stores: the value's number, and padding that says no more.
+fn text_of(value: Value) -> String {
+    let padding_bytes =
+        if is_large(value) { LARGE_VALUE_BYTES } else { value.get() as usize % MAX_SMALL_PADDING_BYTES };
+    format!("{value}.{}", "x".repeat(padding_bytes))
+}
+
+fn value_of(text: &str) -> Value {
+    let number = text.split('.').next().and_then(|number| number.parse().ok());
+    number.filter(|number| text_of(*number) == text).unwrap_or(FOREIGN)
+}
+
+fn name_of(key: Key) -> String {
+    format!("key:{key}")
+}
+
+fn text_line(command: &Command) -> String {
+    let (name, key) = match command {
+        Command::Set(pairs) => match pairs[..] {
+            [(key, value)] => return format!("SET {} {}\r\n", name_of(key), text_of(value)),
+            _ => panic!("{command}: text has no such command"),
+        },
+        Command::Get(keys) => ("GET", keys),
+        Command::Delete(keys) => ("DELETE", keys),
+        Command::Exists(keys) => ("EXISTS", keys),
+    };
+    match key[..] {
+        [key] => format!("{name} {}\r\n", name_of(key)),
+        _ => panic!("{command}: text has no such command"),
+    }
+}
+
+fn text_answer(command: &Command, line: &str) -> Answer {
+    match (command, line) {
+        (Command::Set(_), "OK") => Answer::Done,
+        (Command::Delete(_) | Command::Exists(_), "OK") => Answer::Count(1),
+        (Command::Delete(_) | Command::Exists(_), "NOT_FOUND") => Answer::Count(0),
+        (Command::Get(_), "NOT_FOUND") => Answer::Values(vec![None]),
+        (Command::Get(_), line) if line.starts_with("VALUE ") => {
+            Answer::Values(line.strip_prefix("VALUE ").map(value_of).into_iter().map(Some).collect())
+        }
+        _ => panic!("{command} is answered {line}"),
+    }
+}
+
+fn resp_array(command: &Command) -> String {
+    let names = |keys: &[Key]| keys.iter().copied().map(name_of).collect();
+    let (name, arguments): (_, Vec<_>) = match command {
+        Command::Set(pairs) => {
+            let arguments = pairs.iter().flat_map(|&(key, value)| [name_of(key), text_of(value)]).collect();
+            (if pairs.len() == 1 { "SET" } else { "MSET" }, arguments)
+        }
+        Command::Get(keys) => (if keys.len() == 1 { "GET" } else { "MGET" }, names(keys)),
+        Command::Delete(keys) => ("DEL", names(keys)),
+        Command::Exists(keys) => ("EXISTS", names(keys)),
+    };
+    let words = [name.to_owned()].into_iter().chain(arguments);
+    let bulks: Vec<_> = words.map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
+    format!("*{}\r\n{}", bulks.len(), bulks.concat())
+}
+
+/// The first word of an error, in either protocol.
+fn error_code(line: &str) -> Option<&str> {
+    let message = line.strip_prefix("ERROR ").or_else(|| line.strip_prefix('-'))?;
+    message.split(' ').next()
+}
+
+fn outcome_of_error(code: &str, line: &str) -> Outcome {
+    match code {
+        "STORAGE" => Outcome::Failed,
+        "READ_ONLY" | "MISCONF" | "SHUTTING_DOWN" => Outcome::Refused,
+        _ => panic!("no history brings this error about: {line}"),
+    }
+}
+
+fn number(text: &str) -> usize {
+    text.parse().unwrap_or_else(|_| panic!("no number: {text}"))
+}
