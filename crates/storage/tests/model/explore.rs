@@ -13,8 +13,7 @@ use crate::schedule::Numbered;
 /// The schedules of which each scenario runs its share, unless the environment says otherwise.
 const SCHEDULES: u64 = 100_000;
 
-/// Shares are percent of [`SCHEDULES`]. All together they are a little more than 100, so that a new scenario takes none
-/// from the others.
+/// Shares are percent of [`SCHEDULES`].
 const PERCENT: u64 = 100;
 
 /// More steps than any schedule takes: one that takes more never ends.
