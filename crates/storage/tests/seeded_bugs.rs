@@ -341,8 +341,8 @@ const BUGS: &[Bug] = &[
         file: "wal/admission.rs",
         code: "shared.file_watch.error().map_or(Ok(admission), Err)",
         instead: "Ok(admission)",
-        suite: "log_removed",
-        filter: "removed_takes_no_writes",
+        suite: "model",
+        filter: "removed_log_refuses_writes",
     },
     Bug {
         name: "leave a removed log alone when somebody asks for it",

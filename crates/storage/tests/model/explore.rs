@@ -13,7 +13,7 @@ use crate::schedule::Numbered;
 /// The schedules of which each scenario runs its share, unless the environment says otherwise.
 const SCHEDULES: u64 = 100_000;
 
-/// Shares are percent of [`SCHEDULES`].
+/// Shares are percent of [`SCHEDULES`]; all together they may be a little more.
 const PERCENT: u64 = 100;
 
 /// More steps than any schedule takes: one that takes more never ends.

@@ -337,3 +337,22 @@ fn a_log_that_was_removed_is_written_anew_from_memory() {
         world.end(store);
     });
 }
+
+#[test]
+fn a_removed_log_refuses_writes_at_most_a_second_after_the_next_one() {
+    explore("writes to a removed log", 2, |is_shown| {
+        let world = World::new(ALWAYS, BINARY, Trouble::None, is_shown);
+        let store = world.open();
+        let clients = [("a", By::Itself), ("b", By::Log)];
+        let writers = clients.map(|(name, by)| writer(&world, &store, name, by, 3));
+        world.remove_log();
+        join(writers);
+        pass_time(Duration::from_secs(1));
+        // Should the log's thread not have run for so long, this write looks for the file.
+        world.set(&store, By::Itself, "later").unwrap_or_default();
+        assert!(matches!(world.set(&store, By::Log, "latest"), Err(Error::LogRemoved { .. })));
+        world.compact(&store).unwrap();
+        world.set(&store, By::Itself, "again").unwrap();
+        world.end(store);
+    });
+}
