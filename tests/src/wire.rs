@@ -85,7 +85,14 @@ impl Wire {
         let mut read = vec![0; expected.len()];
         let result = self.stream.read_exact(&mut read);
         if result.is_err() || read != expected {
-            panic!("{} came, not {} ({result:?})", excerpt(&read), excerpt(expected));
+            // From the line on in which they begin to differ: of many lines the first ones tell nothing.
+            let same = read.iter().zip(expected).take_while(|(read, expected)| read == expected).count();
+            let from = read[..same].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+            panic!(
+                "at {from}: {} came, not {} ({result:?})",
+                excerpt(&read[from..]),
+                excerpt(&expected[from..])
+            );
         }
     }
 

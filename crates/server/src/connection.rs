@@ -1,3 +1,5 @@
+//! Serves one client: reads what its socket has, answers, moves between threads, ends.
+
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;

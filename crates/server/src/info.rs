@@ -1,3 +1,5 @@
+//! The lines that `INFO` answers.
+
 use std::fmt::Display;
 use std::process;
 

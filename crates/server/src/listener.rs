@@ -1,3 +1,5 @@
+//! Accepts connections, assigns them to threads and refuses those over the limit.
+
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;

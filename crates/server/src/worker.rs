@@ -1,3 +1,5 @@
+//! The threads that serve connections, each with a runtime of its own.
+
 use std::net::{SocketAddr, TcpStream as StdTcpStream};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};

@@ -34,7 +34,7 @@ pub(crate) fn run(helpers: usize, work: impl Fn() + Sync) -> Result<(), Error> {
 pub(crate) struct Affinity(Option<CpuSet>);
 
 impl Affinity {
-    /// That of the calling thread.
+    /// Returns the affinity of the calling thread.
     pub(crate) fn of_this_thread() -> Self {
         Self(sched_getaffinity(None).ok())
     }

@@ -1,3 +1,5 @@
+//! The store that survives: a keyspace behind a write-ahead log.
+
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;

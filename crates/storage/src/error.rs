@@ -1,3 +1,5 @@
+//! The errors of this crate, with the facts and with what to do.
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -62,7 +64,7 @@ pub enum Error {
     LogRemoved {
         /// The log.
         path: PathBuf,
-        /// What became of it.
+        /// Harm that was done to it, as the end of a sentence: `was truncated`.
         reason: &'static str,
     },
     /// The entries have reached [`Options::max_memory_bytes`](crate::Options::max_memory_bytes); nothing was

@@ -1,3 +1,5 @@
+//! Carries operations out on the keyspace, the same for every store.
+
 use std::iter::once;
 
 use crate::demand::check_fits;

@@ -1,3 +1,5 @@
+//! Random bytes of the system.
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;

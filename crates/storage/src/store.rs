@@ -285,8 +285,8 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// [`Error::Poisoned`] when the log has failed: the outcome of writes up to `lsn` is unknown.
     fn wait(&self, lsn: Lsn) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// As [`wait`](Self::wait), but leaves committing to whoever holds the [`Submission`]: for callers that gather
-    /// the records of several submits for one commit. It does not end while that submission is held back.
+    /// Waits as [`wait`](Self::wait) does, but leaves committing to whoever holds the [`Submission`]: for callers that
+    /// gather the records of several submits for one commit. It does not end while that submission is held back.
     ///
     /// # Errors
     /// As [`wait`](Self::wait).

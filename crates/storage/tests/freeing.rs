@@ -11,7 +11,7 @@ use rustvault_storage::{DurableStore, LogFormat, MemoryStore, Op, Options, Store
 /// So many that freeing them takes many times as long as a look for the thread that does it.
 const MANY_KEYS: u32 = 300_000;
 
-/// How long that thread may take to begin.
+/// Longest time until that thread begins.
 const BEGIN_LIMIT: Duration = Duration::from_secs(1);
 
 /// How often it is tried to see it.

@@ -1,4 +1,4 @@
-//! Who is compared with whom: the sides of a run, which are measured in turn.
+//! The sides of a run, which are measured in turn.
 
 use crate::server::Peer;
 
@@ -38,12 +38,12 @@ impl Comparison {
         }
     }
 
-    /// Whether the goals, which are about a ratio to Redis, apply.
+    /// Returns whether the goals apply: they are ratios to Redis.
     pub(crate) fn has_goals(self) -> bool {
         matches!(self, Self::WithRedis | Self::Ceiling)
     }
 
-    /// Whether a server of Redis takes part.
+    /// Returns whether Redis takes part.
     pub(crate) fn needs_redis(self) -> bool {
         self.sides(false).contains(&Peer::Redis)
     }

@@ -5,7 +5,7 @@
 pub(crate) struct Goal {
     pub(crate) subject: Subject,
     pub(crate) bound: Bound,
-    /// Whether the bound is that of the ceiling, because the stated one is out of reach on this machine.
+    /// The bound is that of the ceiling, because the stated one is out of reach on this machine.
     pub(crate) is_of_ceiling: bool,
 }
 

@@ -1,3 +1,5 @@
+//! Requests to the compacting thread, and the figures that it reports.
+
 use std::time::Duration;
 
 use crate::sync::atomic::{AtomicBool, Ordering};

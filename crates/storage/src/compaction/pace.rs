@@ -1,3 +1,5 @@
+//! Rests between stretches of a compaction, and reasons to abandon it.
+
 use std::time::Duration;
 
 use super::control::Control;

@@ -1,3 +1,5 @@
+//! One compaction: entries, then what was written meanwhile, then the take-over.
+
 use std::time::Duration;
 
 use super::control::Control;

@@ -1,3 +1,5 @@
+//! A key with its value and LSN, in one allocation.
+
 use std::fmt;
 
 use triomphe::{Arc, ThinArc};

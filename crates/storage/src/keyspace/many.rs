@@ -174,7 +174,7 @@ impl Keyspace {
     }
 }
 
-/// What a clear has taken out of the keyspace. Dropped, it is freed on this thread.
+/// Entries that a clear has taken out of the keyspace. Dropped, they are freed on this thread.
 #[must_use]
 pub(crate) struct Emptied {
     shards: Vec<Shard>,

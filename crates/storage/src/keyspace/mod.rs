@@ -38,7 +38,7 @@ pub(crate) struct Keyspace {
     seed: HashSeed,
     shards: Box<[ShardLock]>,
     used: UsedBytes,
-    /// Of the thread that made it, for threads that are started later: who serves may be bound to a core.
+    /// Affinity of the thread that made the keyspace, for threads that are started later by one that is bound to a core.
     affinity: Affinity,
 }
 

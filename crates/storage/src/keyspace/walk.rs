@@ -1,3 +1,5 @@
+//! A walk over all entries up to an LSN, table by table, beside writers.
+
 use super::Keyspace;
 use super::entry::Entry;
 use super::hash::{HashSeed, Position};

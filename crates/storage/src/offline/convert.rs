@@ -1,3 +1,5 @@
+//! Writes a log that no store has open anew in the other format.
+
 use std::sync::Arc;
 
 use super::{Checked, OfflineLog};

@@ -1,3 +1,5 @@
+//! Cuts a damaged log off where the damage begins, and keeps what was cut.
+
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -1,3 +1,5 @@
+//! Reports how far recovery is, and how long it will still take.
+
 use std::time::Duration;
 
 use tracing::info;

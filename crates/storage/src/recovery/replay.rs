@@ -1,3 +1,5 @@
+//! Applies what a log holds to a keyspace that is being restored.
+
 use super::progress::Progress;
 use crate::Error;
 use crate::keyspace::{HashSeed, Keyspace, Past, Restore};

@@ -1,3 +1,5 @@
+//! Admits writers: bounds what waits to be written, and claims room for it before anything changes.
+
 use super::group_commit::{Log, Shared};
 use super::in_flight::Flight;
 use super::space::{Growth, Space};

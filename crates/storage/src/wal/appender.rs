@@ -1,3 +1,5 @@
+//! The end of the log's file: batches, seals, zeros ahead, and room reserved behind it.
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -75,7 +77,7 @@ impl Appender {
         (&*self.file, self.zeroed_end)
     }
 
-    /// Whether this batch makes the file longer.
+    /// Returns whether this batch makes the file longer.
     pub(super) fn grows_with(&self, batch: &Batch) -> bool {
         // Lines are longer than the records that they are made of.
         self.offset + batch.payload().map(|records| records.len() as u64).sum::<u64>() > self.zeroed_end

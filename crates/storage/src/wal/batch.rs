@@ -1,3 +1,5 @@
+//! Batch headers: their fields, bytes and checksums. docs/wal-format.md has the byte table.
+
 use super::format::{crc, field, put};
 use crate::Lsn;
 

@@ -1,3 +1,5 @@
+//! A log that is written beside another one that nobody writes, to take its place.
+
 use super::record::Change;
 use super::rewrite::Location;
 use super::successor::{Mark, Successor};

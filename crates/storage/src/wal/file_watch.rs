@@ -52,7 +52,7 @@ impl Removal {
         }
     }
 
-    /// Whether the same file may come back, whole. What was cut or overwritten does not: the next write may make the file as
+    /// Returns whether the same file may come back, whole. What was cut or overwritten does not: the next write may make the file as
     /// long as it was, but what it had is gone.
     const fn may_end(self) -> bool {
         matches!(self, Self::Missing | Self::Replaced)

@@ -1,3 +1,6 @@
+//! Group commit: one write and one sync for the records of all who wait. What runs at the log's end runs here, under the
+//! appender's lock.
+
 use std::fmt;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -35,7 +38,7 @@ pub(crate) struct Log {
 
 /// Where a log goes on after recovery.
 pub(crate) struct LogStart {
-    /// As it was given.
+    /// Path of the log as it was given, for messages.
     pub(crate) path: PathBuf,
     /// The file's own, whatever links lead to it.
     pub(crate) target: PathBuf,

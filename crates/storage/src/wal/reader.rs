@@ -1,3 +1,5 @@
+//! Reads a log on all cores, and tells a torn tail from corruption.
+
 use std::io;
 
 use super::header::FileHeader;

@@ -1,3 +1,5 @@
+//! Writes the log's successor beside it, and has it take the log's place.
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! Reads back what the log in use holds from some offset on, for its successor.
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;

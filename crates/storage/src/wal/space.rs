@@ -1,3 +1,5 @@
+//! Accounts for the room that the log has on the disk: reserved, claimed by admitted writers, waited for.
+
 use super::batch::BATCH_HEADER_BYTES;
 use crate::LogFormat;
 use crate::sync::atomic::AtomicUsize;
@@ -131,7 +133,7 @@ impl Space {
         Turn { _queued: queued, _permit: self.turn.acquire().await.ok() }
     }
 
-    /// As [`claim`](Self::claim), for the one whose [turn](Self::turn) it is.
+    /// Claims as [`claim`](Self::claim) does, for the one whose [turn](Self::turn) it is.
     pub(super) fn claim_in_turn(&self, bytes: u64, growth: Growth) -> bool {
         let spare = match growth {
             Growth::Grows => DELETE_ROOM_BYTES + SEAL_ROOM_BYTES,

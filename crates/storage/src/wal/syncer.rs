@@ -1,3 +1,5 @@
+//! Syncs the log at an interval, on a thread of its own.
+
 use std::sync::Arc;
 use std::time::Duration;
 

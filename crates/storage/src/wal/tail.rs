@@ -1,3 +1,5 @@
+//! The records that are not written yet: the next batch, in memory.
+
 use std::time::Duration;
 
 use super::batch::BATCH_HEADER_BYTES;

@@ -1,3 +1,5 @@
+//! Those who wait for an LSN to become durable, in groups of one thread each.
+
 use std::collections::BTreeMap;
 use std::task::Waker;
 

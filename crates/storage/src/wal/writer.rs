@@ -1,3 +1,5 @@
+//! The log's thread: commits what is announced, makes room, looks after the file, seals and closes.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -39,7 +39,7 @@ struct JsonFigure<'a> {
     ratio: f64,
     lowest_ratio: f64,
     highest_ratio: f64,
-    /// Of the third side to the second.
+    /// Ratio of the third side to the second.
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<JsonReference>,
     #[serde(skip_serializing_if = "String::is_empty")]

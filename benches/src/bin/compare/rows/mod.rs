@@ -58,7 +58,7 @@ enum Task {
 }
 
 impl Row {
-    /// Whether load alone measures it, and the load generator takes any answer.
+    /// Load alone measures it, and the load generator takes any answer.
     pub(crate) fn has_ceiling(&self) -> bool {
         matches!(self.task, Task::Steady(steady) if !matches!(steady.load.work, Work::Mixed { .. }))
     }

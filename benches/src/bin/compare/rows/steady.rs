@@ -10,7 +10,7 @@ use crate::server::{Peer, Policy, Server};
 pub(super) struct Steady {
     pub(super) policy: Policy,
     pub(super) load: Load,
-    /// Whether each server's `PING` is measured as well, for the processor time of the load beside it.
+    /// Each server's `PING` is measured as well, for the processor time of the load beside it.
     pub(super) has_ping: bool,
 }
 

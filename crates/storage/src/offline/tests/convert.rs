@@ -1,3 +1,5 @@
+//! Tests of converting a log.
+
 use std::os::unix::fs::symlink;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of repairing a log.
+
 use std::os::unix::fs::symlink;
 
 use super::*;

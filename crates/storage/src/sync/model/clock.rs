@@ -9,8 +9,7 @@ use super::choose;
 /// When the model's time begins, in seconds since the Unix epoch.
 const BEGIN_UNIX_SECONDS: u64 = 1_700_000_000;
 
-/// How often a timed wait is looked at, on average, before it ends though time has not come: a schedule has one of
-/// these throughout.
+/// Average number of looks at a timed wait before it ends early: a schedule has one of these throughout.
 const PATIENCES: [usize; 4] = [4, 16, 64, 256];
 
 struct Clock {
@@ -32,7 +31,7 @@ pub fn pass_time(duration: Duration) {
     CLOCK.now_nanos.fetch_add(nanos, Ordering::Relaxed);
 }
 
-/// Whether a wait until `deadline` ends now; time is there then. Any step may be the one: real threads sleep longer
+/// Returns whether a wait until `deadline` ends now; time is there then. Any step may be the one: real threads sleep longer
 /// than they wanted to.
 pub(super) fn is_over(deadline: Instant) -> bool {
     let patience = CLOCK.patience.load(Ordering::Relaxed);

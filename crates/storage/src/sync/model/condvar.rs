@@ -25,7 +25,7 @@ struct State {
     waker: Option<Waker>,
 }
 
-/// Whether a timed wait ended because of the time.
+/// Result of a timed wait: it ended because of the time, or not.
 pub(crate) struct WaitTimeoutResult(bool);
 
 impl WaitTimeoutResult {

@@ -69,7 +69,7 @@ impl Drop for SemaphorePermit<'_> {
     }
 }
 
-/// Who is to be woken.
+/// Wakers of those who wait.
 #[derive(Debug, Default)]
 struct Wakers(Mutex<Vec<Waker>>);
 
