@@ -8,8 +8,8 @@ mod support {
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use rustvault_storage::fs::OsFileSystem;
@@ -171,15 +171,140 @@ async fn a_compaction_without_room_says_that_the_disk_is_full() {
     assert_eq!(store.get(&key(0)).await.unwrap().as_deref(), Some(&b"v"[..]));
 }
 
-/// A file system of 1 MiB in memory, mounted as long as this lives.
+/// Writes to a compaction's file wait until this lets them through, or fail then.
+#[derive(Default)]
+struct Gate {
+    /// Whether one came; how they end, once they may.
+    state: Mutex<(bool, Option<io::Result<()>>)>,
+    changed: Condvar,
+}
+
+impl Gate {
+    fn pass(&self) -> io::Result<()> {
+        let mut state = self.state.lock().unwrap();
+        state.0 = true;
+        self.changed.notify_all();
+        let state = self.changed.wait_while(state, |state| state.1.is_none()).unwrap();
+        state.1.as_ref().unwrap().as_ref().copied().map_err(|error| error.kind().into())
+    }
+
+    fn wait_for_one(&self) {
+        drop(self.changed.wait_while(self.state.lock().unwrap(), |state| !state.0).unwrap());
+    }
+
+    fn open(&self, result: io::Result<()>) {
+        self.state.lock().unwrap().1.get_or_insert(result);
+        self.changed.notify_all();
+    }
+}
+
+/// A store on a disk of 24 MiB, of which a compaction has just begun and is held.
+struct HeldCompaction {
+    store: DurableStore,
+    gate: Arc<Gate>,
+    _tmpfs: Tmpfs,
+}
+
+impl HeldCompaction {
+    async fn begin() -> Option<Self> {
+        let tmpfs = Tmpfs::mount(24)?;
+        let gate = Arc::new(Gate::default());
+        let fs = Hooked::new(OsFileSystem, {
+            let gate = Arc::clone(&gate);
+            move |operation| {
+                let is_compaction = operation.path.extension().is_some_and(|ending| ending == "compacting");
+                if is_compaction && matches!(operation.call, Call::Write { .. }) {
+                    gate.pass()?;
+                }
+                Ok(WHOLE)
+            }
+        });
+        let path = tmpfs.0.path().join("vault.log");
+        let store = DurableStore::open_on(Arc::new(fs), &path, Options::default()).unwrap();
+        while !store.stats().await.unwrap().compaction_running {
+            overwrite(&store, 1).await.unwrap();
+        }
+        gate.wait_for_one();
+        Some(Self { store, gate, _tmpfs: tmpfs })
+    }
+}
+
+impl Drop for HeldCompaction {
+    /// A test that fails must not wait for what it holds.
+    fn drop(&mut self) {
+        self.gate.open(Err(io::ErrorKind::Other.into()));
+    }
+}
+
+/// Overwrites 1 MiB so many times.
+async fn overwrite(store: &DurableStore, rounds: usize) -> Result<(), Error> {
+    for _ in 0..rounds {
+        for number in 0..64 {
+            store.set(&key(number), &[b'v'; 16 * 1024]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// More than there can be room for while the compaction is held.
+const ROUNDS: usize = 40;
+
+/// How long writers are watched that must not go on.
+const WATCHED: Duration = Duration::from_millis(500);
+
+#[tokio::test]
+async fn overwrites_wait_for_a_late_compaction_that_makes_room_for_them() {
+    let Some(held) = HeldCompaction::begin().await else { return };
+    let store = &held.store;
+    let mut writing = Box::pin(overwrite(store, ROUNDS));
+    let ended = tokio::time::timeout(WATCHED, &mut writing).await;
+    assert!(ended.is_err(), "{ended:?}, not waiting for the compaction");
+    let stats = store.stats().await.unwrap();
+    assert!(stats.compaction_running && !stats.is_disk_full);
+    assert!(store.get(&key(0)).await.unwrap().is_some(), "reads go on");
+    held.gate.open(Ok(()));
+    writing.await.unwrap();
+    let stats = store.stats().await.unwrap();
+    assert!(stats.compactions >= 2 && stats.last_compaction_error.is_none(), "{stats:?}");
+}
+
+#[tokio::test]
+async fn a_compaction_that_fails_leaves_no_writer_waiting() {
+    let Some(held) = HeldCompaction::begin().await else { return };
+    let store = &held.store;
+    let mut writing = Box::pin(overwrite(store, ROUNDS));
+    assert!(tokio::time::timeout(WATCHED, &mut writing).await.is_err());
+    held.gate.open(Err(io::ErrorKind::Other.into()));
+    let written = writing.await;
+    assert!(matches!(written, Err(Error::DiskFull)), "{written:?}");
+    assert!(store.stats().await.unwrap().last_compaction_error.is_some());
+}
+
+#[tokio::test]
+async fn a_store_that_is_closed_leaves_no_writer_waiting() {
+    let Some(held) = HeldCompaction::begin().await else { return };
+    let store = &held.store;
+    let mut writing = Box::pin(overwrite(store, ROUNDS));
+    assert!(tokio::time::timeout(WATCHED, &mut writing).await.is_err());
+    // Closing waits for the compaction to see it, which is held.
+    let closing = std::thread::spawn({
+        let store = store.clone();
+        move || store.close()
+    });
+    held.gate.open(Err(io::ErrorKind::Other.into()));
+    assert!(matches!(writing.await, Err(Error::DiskFull | Error::Closed)));
+    closing.join().unwrap().unwrap();
+}
+
+/// A file system in memory, mounted as long as this lives.
 struct Tmpfs(tempfile::TempDir);
 
 impl Tmpfs {
-    /// `None`, which is told, where one cannot be mounted: that takes root.
-    fn mount() -> Option<Self> {
+    /// One of so many MiB; `None`, which is told, where none can be mounted: that takes root.
+    fn mount(mib: u32) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"])
             .arg(folder.path())
             .stderr(Stdio::null())
             .status();
@@ -200,7 +325,7 @@ impl Drop for Tmpfs {
 
 #[tokio::test]
 async fn a_log_on_a_full_tmpfs_is_opened_and_read_and_takes_writes_once_there_is_space() {
-    let Some(tmpfs) = Tmpfs::mount() else { return };
+    let Some(tmpfs) = Tmpfs::mount(1) else { return };
     let path = tmpfs.0.path().join("vault.log");
     let open = || DurableStore::open(&path, Options::default()).unwrap();
     open().set(&key(0), b"value").await.unwrap();

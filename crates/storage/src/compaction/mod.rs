@@ -72,6 +72,8 @@ impl Compactor {
             failures: 0,
             retry_at: None,
         };
+        // Before anything is written: the thread may come to it late.
+        worker.limit_size();
         let spawn_error = worker.location.spawn_error();
         let thread = thread::Builder::new().name("compactor".to_owned()).spawn(move || worker.run());
         *self.thread.lock() = Some(thread.map_err(spawn_error)?);
@@ -118,6 +120,13 @@ struct Worker {
     retry_at: Option<Instant>,
 }
 
+impl Drop for Worker {
+    /// Nobody compacts any more: nobody has to wait for it.
+    fn drop(&mut self) {
+        self.log.set_size_limit(u64::MAX);
+    }
+}
+
 impl Worker {
     fn run(mut self) {
         let mut look_at = Some(Instant::now());
@@ -142,8 +151,19 @@ impl Worker {
         }
     }
 
+    /// Has writers leave a compaction the room that it needs, as long as there is to be one.
+    fn limit_size(&self) {
+        let limit = match self.sizes() {
+            // Who waits for more than that while none is due gets it: nothing would come of waiting.
+            Ok(sizes) if self.may_try() => Rule::size_limit(&sizes).max(self.log.held_bytes()),
+            _ => u64::MAX,
+        };
+        self.log.set_size_limit(limit);
+    }
+
     /// When to look again. A log that does not grow is looked at when it does.
     fn plan(&self, log_bytes: u64, is_quiet: bool) -> Option<Instant> {
+        self.limit_size();
         let now = Instant::now();
         if is_quiet {
             self.log.set_alarm(log_bytes + 1);
@@ -157,10 +177,13 @@ impl Worker {
         Some(if self.is_due() { now } else { now + LOOK_EVERY })
     }
 
+    /// Returns whether a compaction that is due may begin by itself.
+    fn may_try(&self) -> bool {
+        !self.log.is_removed() && self.retry_at.is_none_or(|retry_at| retry_at <= Instant::now())
+    }
+
     fn is_due(&self) -> bool {
-        let may_try =
-            !self.log.is_removed() && self.retry_at.is_none_or(|retry_at| retry_at <= Instant::now());
-        may_try && self.sizes().is_ok_and(|sizes| self.rule.is_due(&sizes))
+        self.may_try() && self.sizes().is_ok_and(|sizes| self.rule.is_due(&sizes))
     }
 
     fn sizes(&self) -> Result<Sizes, Error> {

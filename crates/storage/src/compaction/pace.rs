@@ -1,9 +1,9 @@
-//! Rests between stretches of a compaction, and reasons to abandon it.
+//! Rests between stretches of a compaction, what writers may take of the disk meanwhile, and reasons to abandon it.
 
 use std::time::Duration;
 
 use super::control::Control;
-use super::rule::is_too_tight;
+use super::rule::{is_too_tight, size_limit_beside};
 use crate::Error;
 use crate::sync::Instant;
 use crate::wal::{Location, LogHandle};
@@ -25,25 +25,57 @@ pub(super) struct Pace<'c> {
     control: &'c Control,
     log: &'c LogHandle,
     location: &'c Location,
+    live_bytes_at_start: u64,
     log_bytes_at_start: u64,
+    /// The size that the log may have by now.
+    size_limit: u64,
+    /// It was told that writers wait.
+    has_told: bool,
     work_began: Instant,
 }
 
 impl<'c> Pace<'c> {
-    pub(super) fn new(control: &'c Control, log: &'c LogHandle, location: &'c Location) -> Self {
-        Self { control, log, location, log_bytes_at_start: log.len_bytes(), work_began: Instant::now() }
+    /// Begins a compaction of so many live bytes with so many free on the disk.
+    pub(super) fn begin(
+        control: &'c Control,
+        log: &'c LogHandle,
+        location: &'c Location,
+        live_bytes_at_start: u64,
+        free_bytes: u64,
+    ) -> Self {
+        let (log_bytes_at_start, work_began) = (log.len_bytes(), Instant::now());
+        let mut pace = Self {
+            control,
+            log,
+            location,
+            live_bytes_at_start,
+            log_bytes_at_start,
+            size_limit: 0,
+            has_told: false,
+            work_began,
+        };
+        pace.raise_size_limit(0, free_bytes);
+        pace
     }
 
     /// Rests after some work, unless the log has grown more meanwhile than `done_bytes`, what was done so far,
-    /// or the disk is small.
+    /// the disk is small, or writers wait for the end of the compaction.
     pub(super) fn rest(&mut self, done_bytes: u64) -> Result<(), Error> {
         let worked = self.work_began.elapsed();
         if worked < MIN_WORK {
             return Ok(());
         }
         let free_bytes = self.free_bytes()?;
+        self.raise_size_limit(done_bytes, free_bytes);
         let grown_bytes = self.log.len_bytes().saturating_sub(self.log_bytes_at_start);
-        if grown_bytes <= done_bytes && free_bytes >= LEAST_ROOM_TO_REST {
+        let is_awaited = self.log.held_bytes() > 0;
+        if is_awaited && !std::mem::replace(&mut self.has_told, true) {
+            tracing::warn!(
+                free_bytes,
+                "little room on the disk: writes wait until the compaction gives some back"
+            );
+        }
+        if grown_bytes <= done_bytes && free_bytes >= LEAST_ROOM_TO_REST && !is_awaited {
             self.control.rest((worked * REST_PER_WORK).min(MAX_REST));
         }
         self.work_began = Instant::now();
@@ -53,6 +85,16 @@ impl<'c> Pace<'c> {
     /// An error if the compaction is to be abandoned.
     pub(super) fn check(&self) -> Result<(), Error> {
         self.free_bytes().map(|_| ())
+    }
+
+    /// Lets the log grow by what the compaction will not need of the disk, now that so much of it is done.
+    fn raise_size_limit(&mut self, done_bytes: u64, free_bytes: u64) {
+        let (live_bytes, log_bytes) = (self.live_bytes_at_start, self.log.len_bytes());
+        let limit = size_limit_beside(live_bytes, done_bytes, self.log_bytes_at_start, log_bytes, free_bytes);
+        if limit > self.size_limit {
+            self.size_limit = limit;
+            self.log.set_size_limit(limit);
+        }
     }
 
     /// What is free on the disk; an error if the compaction is to be abandoned.

@@ -60,17 +60,41 @@ impl Rule {
         due.min(sizes.log.saturating_add(until_tight.max(MIN_GARBAGE_BYTES)))
     }
 
+    /// The size that the log may have before it is looked at again: writers must leave a compaction that is worth it
+    /// the room that it needs.
+    pub(super) fn size_limit(sizes: &Sizes) -> u64 {
+        // Without room for a compaction there is none to keep.
+        let Some(spare) = sizes.free.checked_sub(room_bytes(sizes.live)) else { return u64::MAX };
+        let until_worth_it =
+            (sizes.live.max(sizes.after_last) + least_garbage(sizes.live)).saturating_sub(sizes.log);
+        // Of what is written, a compaction has to write as much at most: each takes half.
+        sizes.log.saturating_add((spare / 2).max(until_worth_it))
+    }
+
     /// Whether the disk would soon have no room for a compaction that would give some back.
     fn is_due_for_space(sizes: &Sizes) -> bool {
         let garbage = sizes.log.saturating_sub(sizes.live.max(sizes.after_last));
         let is_tight = sizes.free < room_bytes(sizes.live).saturating_mul(2);
-        is_tight && garbage >= MIN_GARBAGE_BYTES.max(sizes.live / 4)
+        is_tight && garbage >= least_garbage(sizes.live)
     }
+}
+
+/// Garbage from which on a compaction for want of space is worth it, in bytes.
+fn least_garbage(live: u64) -> u64 {
+    MIN_GARBAGE_BYTES.max(live / 4)
 }
 
 /// Free room that a compaction of so many live bytes begins with.
 pub(super) fn room_bytes(live: u64) -> u64 {
     live + compacted_overhead_bytes(live) + SUCCESSOR_SPARE_BYTES + SPARE_DISK_BYTES
+}
+
+/// The size that the log may have while a compaction of `live` bytes at its start runs, which has written `done` bytes
+/// since the log had `log_at_start`.
+pub(super) fn size_limit_beside(live: u64, done: u64, log_at_start: u64, log: u64, free: u64) -> u64 {
+    let grown = log.saturating_sub(log_at_start);
+    let to_write = room_bytes(live).saturating_add(grown).saturating_sub(done);
+    log.saturating_add(free.saturating_sub(to_write) / 2)
 }
 
 /// Whether so little room is free that a running compaction makes way for the log.
@@ -125,6 +149,20 @@ mod tests {
         // But not at every batch, while there is little to gain, or while the next try has to wait.
         assert_eq!(rule().look_bytes(&Sizes { free: 0, ..sizes }), 151 * MIB);
         assert_eq!(rule().look_bytes(&Sizes { log: 300 * MIB, free: 0, ..sizes }), 301 * MIB);
+    }
+
+    #[test]
+    fn writers_leave_a_compaction_its_room() {
+        let sizes = Sizes { log: 20 * MIB, live: 10 * MIB, after_last: 0, free: 40 * MIB };
+        let limit = Rule::size_limit(&sizes);
+        // At the limit a compaction has room even if everything new is live.
+        let written = limit - sizes.log;
+        assert!(written > 8 * MIB);
+        assert!(sizes.free - written >= room_bytes(sizes.live + written) - MIB, "{written}");
+        // Until there is something to gain nobody is held for it, nor when it is too late.
+        let fresh = Sizes { log: 10 * MIB, free: room_bytes(10 * MIB), ..sizes };
+        assert_eq!(Rule::size_limit(&fresh), fresh.log + 10 * MIB / 4);
+        assert_eq!(Rule::size_limit(&Sizes { free: fresh.free - 1, ..fresh }), u64::MAX);
     }
 
     #[test]

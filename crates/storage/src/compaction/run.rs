@@ -54,11 +54,12 @@ pub(super) struct Run<'c> {
 impl Run<'_> {
     /// Makes a successor of the log and has it take over.
     pub(super) fn run(&self, live_bytes: u64) -> Result<Summary, Error> {
-        let mut pace = Pace::new(self.control, self.log, self.location);
-        pace.check()?;
-        if self.location.free_bytes()? < room_bytes(live_bytes) {
+        let free_bytes = self.location.free_bytes()?;
+        if free_bytes < room_bytes(live_bytes) {
             return Err(self.location.no_room());
         }
+        let mut pace = Pace::begin(self.control, self.log, self.location, live_bytes, free_bytes);
+        pace.check()?;
         let mut rewrite = Rewrite::begin(self.log, self.location, self.format, self.keyspace.seed().0)?;
         let summary = self.write_entries(&mut rewrite, &mut pace)?;
         // The walk has skipped what was written after it began, and missed what was deleted: the records of

@@ -153,9 +153,11 @@ impl Appender {
         least + self.reserve_step_bytes() / 2 > self.reserved_end
     }
 
-    /// Reserves room at least up to `least`, or as much as there is; returns where it ends.
-    pub(super) fn reserve(&mut self, least: u64) -> io::Result<u64> {
-        let mut more = (least + self.reserve_step_bytes()).saturating_sub(self.reserved_end);
+    /// Reserves room at least up to `least` and at most up to `most`, or as much as there is; returns where it
+    /// ends.
+    pub(super) fn reserve(&mut self, least: u64, most: u64) -> io::Result<u64> {
+        let end = (least + self.reserve_step_bytes()).min(most).max(least);
+        let mut more = end.saturating_sub(self.reserved_end);
         while more >= LEAST_ROOM_BYTES {
             match self.file.reserve(self.reserved_end, more) {
                 Ok(()) => {

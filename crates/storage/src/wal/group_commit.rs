@@ -16,6 +16,7 @@ use super::batch::BATCH_HEADER_BYTES;
 use super::file_watch::FileWatch;
 use super::in_flight::InFlight;
 use super::rewrite::LogHandle;
+use super::size_limit::SizeLimit;
 use super::space::Space;
 use super::syncer::Syncer;
 use super::tail::{Batch, Tail};
@@ -83,7 +84,7 @@ pub(super) struct Shared {
     pub(super) syncing: OrderedMutex<Arc<dyn LogFile>>,
     pub(super) watchdog: Watchdog,
     pub(super) file_watch: FileWatch,
-    pub(super) size_alarm: SizeAlarm,
+    pub(super) size_limit: SizeLimit,
     /// How long every batch waits before the next may be written: a compaction has to catch up.
     pub(super) pause_us: AtomicU64,
     pub(super) counters: Counters,
@@ -94,22 +95,6 @@ pub(super) struct Counters {
     pub(super) syncs: AtomicU64,
     pub(super) batches: AtomicU64,
     pub(super) peak_batch_records: AtomicU64,
-}
-
-/// Calls somebody when the log has grown.
-pub(super) struct SizeAlarm {
-    /// The size at which it does so, once, in bytes.
-    pub(super) at_bytes: AtomicU64,
-    pub(super) ring: Box<dyn Fn() + Send + Sync>,
-}
-
-impl SizeAlarm {
-    fn check(&self, log_bytes: u64) {
-        if log_bytes >= self.at_bytes.load(Ordering::Relaxed) {
-            self.at_bytes.store(u64::MAX, Ordering::Relaxed);
-            (self.ring)();
-        }
-    }
 }
 
 impl Counters {
@@ -146,7 +131,7 @@ impl Log {
             syncing: OrderedMutex::new(Rank::Syncing, Arc::clone(&start.file)),
             watchdog: Watchdog::new(start.path.clone()),
             file_watch: FileWatch::new(start.target.clone(), &*start.file, start.offset),
-            size_alarm: SizeAlarm { at_bytes: AtomicU64::new(u64::MAX), ring: Box::new(on_size) },
+            size_limit: SizeLimit::new(on_size),
             pause_us: AtomicU64::new(0),
             counters: Counters::default(),
         });
@@ -371,7 +356,7 @@ impl Shared {
         if is_short || wanted_bytes > 0 {
             self.reserve(appender, wanted_bytes)?;
         }
-        self.size_alarm.check(appender.offset());
+        self.size_limit.check_alarm(appender.offset());
         match self.pause_us.load(Ordering::Relaxed) {
             0 => {}
             pause_us => thread::sleep(Duration::from_micros(pause_us)),
@@ -398,10 +383,13 @@ impl Shared {
             self.space.set_reserved(appender.reserved_end(), true);
             return Ok(());
         }
+        let least = self.space.end_wanted(wanted_bytes);
+        if least > appender.reserved_end() && !self.size_limit.admits(least) {
+            return Ok(());
+        }
         // Where nothing can be reserved, zeros make the file longer.
         self.check_file(appender);
-        let least = self.space.end_wanted(wanted_bytes);
-        let reserved = appender.reserve(least);
+        let reserved = appender.reserve(least, self.size_limit.max_bytes());
         let end = reserved.map_err(|error| self.io_error("reserve room for", error))?;
         self.space.set_reserved(end, end < least);
         Ok(())

@@ -20,6 +20,7 @@ mod place;
 mod reader;
 mod record;
 mod rewrite;
+mod size_limit;
 mod source;
 mod space;
 mod successor;

@@ -64,7 +64,19 @@ impl LogHandle {
 
     /// Has the log's `on_size` called once, when the log has this size after a write.
     pub(crate) fn set_alarm(&self, at_bytes: u64) {
-        self.shared.size_alarm.at_bytes.store(at_bytes, Ordering::Relaxed);
+        self.shared.size_limit.set_alarm(at_bytes);
+    }
+
+    /// Has writers that need the log to be larger than this wait until another limit is set, in bytes.
+    pub(crate) fn set_size_limit(&self, max_bytes: u64) {
+        if self.shared.size_limit.set_max(max_bytes) {
+            self.shared.space.wake_all();
+        }
+    }
+
+    /// The size of the log that writers wait for, in bytes; 0 if nobody waits.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.shared.size_limit.held_bytes()
     }
 
     /// Has every batch wait before the next may be written.
