@@ -345,6 +345,14 @@ const BUGS: &[Bug] = &[
         filter: "removed_log_refuses_writes",
     },
     Bug {
+        name: "take the room that a compaction needs",
+        file: "wal/group_commit.rs",
+        code: "if least > appender.reserved_end() && !self.size_limit.admits(least) {",
+        instead: "if least == u64::MAX {",
+        suite: "disk_full",
+        filter: "overwrites_wait",
+    },
+    Bug {
         name: "leave a removed log alone when somebody asks for it",
         file: "compaction/mod.rs",
         code: "self.compact(!waiting.is_empty())",
