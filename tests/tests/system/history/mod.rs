@@ -102,10 +102,12 @@ impl History {
         let mut seen = Vec::new();
         let writers: Vec<_> =
             (0..WRITERS).map(|writer| (writer, self.counts[writer], rng.fork(), daemon.wire())).collect();
+        // Connected before anything is written: the kill may come before another thread has begun.
+        let reader = daemon.wire();
         thread::scope(|scope| {
             let reading = scope.spawn(|| {
                 let _guard = Guard(daemon);
-                read_shared_keys(daemon.wire())
+                read_shared_keys(reader)
             });
             let writing: Vec<_> = writers
                 .into_iter()
