@@ -3,6 +3,7 @@
 use rustvault_protocol::{Command, RespValue, Response, SessionCommand, Shape};
 use rustvault_storage::Op;
 
+use crate::closing::{CloseReason, Closing};
 use crate::dialect::{Dialect, Incoming, Next};
 use crate::execute::{self, Field, Plan};
 use crate::shared::Shared;
@@ -20,14 +21,15 @@ pub(crate) struct Batch<'a> {
 }
 
 /// Why a batch ended where it did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// The input holds no further complete request.
     InputUsedUp,
     /// The batch takes no more; the input may hold more.
     Full,
-    /// The client said `QUIT`, or nothing more can be understood; what follows is not carried out.
-    Last,
+    /// The connection ends after it, because the client said `QUIT` or nothing more can be understood; what follows
+    /// is not carried out.
+    Last(Closing),
 }
 
 impl<'a> Batch<'a> {
@@ -75,13 +77,19 @@ impl<'a> Batch<'a> {
 }
 
 /// How a batch ends that this request must be the last of.
-const fn ending_with(incoming: &Incoming<'_>) -> Option<Ending> {
+fn ending_with(incoming: &Incoming<'_>) -> Option<Ending> {
     match incoming {
-        Incoming::One(Command::Quit, _) | Incoming::Fatal(_) => Some(Ending::Last),
+        Incoming::One(Command::Quit, _) => Some(Ending::Last(CloseReason::Quit.into())),
+        Incoming::Fatal(answer) => Some(Ending::Last(protocol_error(answer))),
         // What comes after it is carried out after it.
         Incoming::One(Command::Compact, _) => Some(Ending::Full),
         _ => None,
     }
+}
+
+fn protocol_error(answer: &RespValue<'_>) -> Closing {
+    let message = if let RespValue::Error(message) = answer { message.as_ref() } else { b"" };
+    Closing::new(CloseReason::ProtocolError, String::from_utf8_lossy(message))
 }
 
 /// The place of one answer among the answers of a batch.

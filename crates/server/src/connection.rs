@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::balance::Seat;
 use crate::batch::{Batch, Ending};
 use crate::buffers::Buffers;
+use crate::closing::{CloseReason, Closing};
 use crate::dialect::Dialect;
 use crate::input::INPUT_BYTES;
 use crate::linger;
@@ -26,25 +27,29 @@ use crate::worker::Admitted;
 const MAX_RESTING_BYTES: usize = 4 * 1024;
 
 /// Serves one client until it leaves, says `QUIT`, moves to another thread, or `stopping` asks to finish
-/// what was received.
+/// what was received. Returns why the connection ended, `None` if it moved; an error ended it, too.
 pub(crate) async fn serve<S: Store>(
     mut admitted: Admitted,
     shared: Arc<Shared<S>>,
     seat: &Seat,
     stopping: CancellationToken,
-) -> io::Result<()> {
+) -> io::Result<Option<Closing>> {
     loop {
         let Admitted { stream, peer, open, dialect } = admitted;
         let stream = TcpStream::from_std(stream)?;
         let mut connection = Connection::new(stream, dialect, Arc::clone(&shared), seat.clone());
         match connection.run(&stopping).await? {
-            Leave::ByClient => return Ok(()),
-            Leave::ByServer => return linger::close(connection.stream).await,
+            Leave::ByClient => return Ok(Some(CloseReason::ByClient.into())),
+            Leave::ByServer(closing) => {
+                // The reason stays the same if the client does not take the end well.
+                let _ = linger::close(connection.stream).await;
+                return Ok(Some(closing));
+            }
             Leave::ForOtherThread => {
                 let Connection { stream, dialect, .. } = connection;
                 let moving = Admitted { stream: stream.into_std()?, peer, open, dialect: Some(dialect) };
                 match seat.migrate(moving) {
-                    Ok(()) => return Ok(()),
+                    Ok(()) => return Ok(None),
                     Err(back) => admitted = back,
                 }
             }
@@ -53,10 +58,10 @@ pub(crate) async fn serve<S: Store>(
 }
 
 /// How a connection leaves its thread.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum Leave {
     ByClient,
-    ByServer,
+    ByServer(Closing),
     /// It goes on elsewhere.
     ForOtherThread,
 }
@@ -106,7 +111,7 @@ impl<S: Store> Connection<S> {
             }
             received_bytes = received_bytes.saturating_sub(read_bytes as u64);
         }
-        Ok(Leave::ByServer)
+        Ok(Leave::ByServer(CloseReason::Stopping.into()))
     }
 
     /// Reads what the socket has; while it has nothing, the buffers are somebody else's.
@@ -157,7 +162,7 @@ impl<S: Store> Connection<S> {
             match ending {
                 Ending::InputUsedUp => break,
                 Ending::Full => yield_now().await,
-                Ending::Last => return Ok(Some(Leave::ByServer)),
+                Ending::Last(closing) => return Ok(Some(Leave::ByServer(closing))),
             }
         }
         buffers.trim()?;

@@ -45,7 +45,8 @@ pub(crate) fn lines<S>(shared: &Shared<S>, stats: &Stats) -> Vec<String> {
         ("total_commands", &counters.total_commands.get()),
         ("total_errors", &counters.total_errors.get()),
     ];
-    figures.iter().map(|(name, value)| format!("{name}={value}")).collect()
+    let closed = counters.closings.counters().map(|(name, closed)| format!("{name}={closed}"));
+    figures.iter().map(|(name, value)| format!("{name}={value}")).chain(closed).collect()
 }
 
 /// Returns whether a line describes the data, and so may show writes that are not durable.

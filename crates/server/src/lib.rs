@@ -3,6 +3,7 @@
 mod balance;
 mod batch;
 mod buffers;
+mod closing;
 mod config;
 mod connection;
 mod dialect;
@@ -16,6 +17,7 @@ mod listener;
 mod machine;
 mod occupancy;
 mod placement;
+mod rate_limit;
 mod respond;
 mod server;
 mod shared;

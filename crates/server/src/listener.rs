@@ -100,7 +100,13 @@ impl<'a, S: Store> Acceptor<'a, S> {
 
     fn refuse(&mut self, stream: TcpStream, peer: SocketAddr) {
         self.shared.counters.rejected_connections.add(1);
-        debug!(%peer, "connection refused: too many");
+        let max_connections = self.max_connections;
+        match self.shared.counters.refusal_warnings.admit() {
+            Some(left_out) => {
+                warn!(%peer, max_connections, left_out, "connection refused: --max-connections are open");
+            }
+            None => debug!(%peer, max_connections, "connection refused: --max-connections are open"),
+        }
         while self.refusals.try_join_next().is_some() {}
         let refusal = Refusal { limits: self.shared.limits, max_connections: self.max_connections };
         if self.refusals.len() < MAX_REFUSALS {

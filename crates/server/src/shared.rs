@@ -9,6 +9,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
 use crate::ServerConfig;
+use crate::closing::Closings;
+use crate::rate_limit::RateLimit;
 
 /// What all connections of a server share.
 #[derive(Debug)]
@@ -49,6 +51,9 @@ pub(crate) struct Counters {
     pub(crate) connections: Counter,
     pub(crate) total_connections: Counter,
     pub(crate) rejected_connections: Counter,
+    pub(crate) closings: Closings,
+    /// Warnings about refused connections.
+    pub(crate) refusal_warnings: RateLimit,
     pub(crate) total_commands: Counter,
     pub(crate) total_errors: Counter,
     /// Numbers that RESP clients know their connections by.

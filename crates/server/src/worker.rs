@@ -14,6 +14,7 @@ use tracing::debug;
 
 use crate::Error;
 use crate::balance::{Balance, Seat};
+use crate::closing::Closing;
 use crate::connection;
 use crate::dialect::Dialect;
 use crate::placement::Placement;
@@ -169,10 +170,11 @@ impl<S: Store> Serving<S> {
         let stopping = self.stopping.clone();
         let seat = Taken(self.seat.clone());
         async move {
-            let peer = admitted.peer;
+            let (peer, counters) = (admitted.peer, Arc::clone(&shared.counters));
             match connection::serve(admitted, shared, &seat.0, stopping).await {
-                Ok(()) => debug!(%peer, "connection closed"),
-                Err(error) => debug!(%peer, %error, "connection lost"),
+                Ok(Some(closing)) => counters.closings.report(peer, &closing),
+                Ok(None) => debug!(%peer, "connection moved to another thread"),
+                Err(error) => counters.closings.report(peer, &Closing::of(&error)),
             }
         }
     }

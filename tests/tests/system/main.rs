@@ -6,6 +6,7 @@ mod bad_logs;
 mod cli;
 mod client;
 mod clients;
+mod closings;
 mod examples;
 mod history;
 mod never_read;

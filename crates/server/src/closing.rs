@@ -1,0 +1,201 @@
+//! Why a connection ends: the word for its message, its counter in `INFO`, and whether the operator is warned.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use tracing::{debug, warn};
+
+use crate::rate_limit::RateLimit;
+use crate::shared::Counter;
+
+/// Why a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CloseReason {
+    /// The client closed it.
+    ByClient,
+    /// The client said `QUIT`.
+    Quit,
+    /// The client sent bytes after which nothing can be understood.
+    ProtocolError,
+    /// The client speaks another protocol, such as HTTP.
+    ForeignProtocol,
+    /// The client did not read, and more was held for it than it may have.
+    OutputLimit,
+    /// The client did not read for longer than it may.
+    OutputStalled,
+    /// Nothing came for longer than the idle timeout.
+    Idle,
+    /// The client's machine did not answer any more: keepalive or `TCP_USER_TIMEOUT`.
+    Unreachable,
+    /// The connection was reset, or failed otherwise.
+    Lost,
+    /// The server stops.
+    Stopping,
+}
+
+impl CloseReason {
+    /// Every reason, in the order of `INFO`.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::ByClient,
+        Self::Quit,
+        Self::ProtocolError,
+        Self::ForeignProtocol,
+        Self::OutputLimit,
+        Self::OutputStalled,
+        Self::Idle,
+        Self::Unreachable,
+        Self::Lost,
+        Self::Stopping,
+    ];
+
+    /// The name of its counter in `INFO`.
+    pub(crate) const fn counter_name(self) -> &'static str {
+        match self {
+            Self::ByClient => "closed_by_client",
+            Self::Quit => "closed_quit",
+            Self::ProtocolError => "closed_protocol_error",
+            Self::ForeignProtocol => "closed_foreign_protocol",
+            Self::OutputLimit => "closed_output_limit",
+            Self::OutputStalled => "closed_output_stalled",
+            Self::Idle => "closed_idle",
+            Self::Unreachable => "closed_unreachable",
+            Self::Lost => "closed_lost",
+            Self::Stopping => "closed_stopping",
+        }
+    }
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::ByClient => "closed by the client",
+            Self::Quit => "the client said QUIT",
+            Self::ProtocolError => "protocol error",
+            Self::ForeignProtocol => "the client speaks another protocol",
+            Self::OutputLimit => "the client does not read its answers, and they take too much memory",
+            Self::OutputStalled => "the client does not read its answers",
+            Self::Idle => "idle for longer than --idle-timeout",
+            Self::Unreachable => "the client's machine does not answer",
+            Self::Lost => "lost",
+            Self::Stopping => "the server stops",
+        }
+    }
+
+    /// Returns whether an operator should hear of it unasked: the client is at fault, and would not tell anybody.
+    const fn is_warned_about(self) -> bool {
+        matches!(self, Self::ProtocolError | Self::ForeignProtocol | Self::OutputLimit | Self::OutputStalled)
+    }
+}
+
+/// The end of a connection: why, and what exactly happened.
+///
+/// It travels as an [`io::Error`] where a read or a write ends the connection, so `?` carries it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Closing {
+    pub(crate) reason: CloseReason,
+    /// May be empty; it holds what a client sent, so it is only ever shown escaped.
+    detail: String,
+}
+
+impl Closing {
+    pub(crate) fn new(reason: CloseReason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+
+    /// The end that a failed read or write means.
+    pub(crate) fn of(error: &io::Error) -> Self {
+        if let Some(closing) = error.get_ref().and_then(|source| source.downcast_ref::<Self>()) {
+            return closing.clone();
+        }
+        let reason = match error.kind() {
+            io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+                CloseReason::Unreachable
+            }
+            _ => CloseReason::Lost,
+        };
+        Self::new(reason, error.to_string())
+    }
+}
+
+impl From<CloseReason> for Closing {
+    fn from(reason: CloseReason) -> Self {
+        Self::new(reason, "")
+    }
+}
+
+impl From<Closing> for io::Error {
+    fn from(closing: Closing) -> Self {
+        Self::other(closing)
+    }
+}
+
+impl std::error::Error for Closing {}
+
+impl fmt::Display for Closing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason.text())?;
+        if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", self.detail.escape_debug()) }
+    }
+}
+
+/// The connections that have ended, counted by reason.
+#[derive(Debug, Default)]
+pub(crate) struct Closings {
+    by_reason: [Tally; CloseReason::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    closed: Counter,
+    warnings: RateLimit,
+}
+
+impl Closings {
+    /// Counts a connection that has ended, and reports it: a fault of the client's as a warning, within a limit.
+    pub(crate) fn report(&self, peer: SocketAddr, closing: &Closing) {
+        let Some(tally) = self.by_reason.get(closing.reason as usize) else { return };
+        tally.closed.add(1);
+        match closing.reason.is_warned_about().then(|| tally.warnings.admit()).flatten() {
+            Some(left_out) => warn!(%peer, reason = %closing, left_out, "connection closed"),
+            None => debug!(%peer, reason = %closing, "connection closed"),
+        }
+    }
+
+    /// Returns the counters, by their names in `INFO`.
+    pub(crate) fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let tallies = CloseReason::ALL.iter().zip(&self.by_reason);
+        tallies.map(|(reason, tally)| (reason.counter_name(), tally.closed.get()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_counted_under_its_own_name() {
+        let (closings, peer) = (Closings::default(), SocketAddr::from(([127, 0, 0, 1], 1)));
+        for (number, reason) in CloseReason::ALL.into_iter().enumerate() {
+            (0..=number).for_each(|_| closings.report(peer, &reason.into()));
+        }
+        let counters: Vec<_> = closings.counters().collect();
+        for (number, reason) in CloseReason::ALL.into_iter().enumerate() {
+            assert_eq!(counters[number], (reason.counter_name(), number as u64 + 1));
+            assert_eq!(counters.iter().filter(|(name, _)| *name == reason.counter_name()).count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_reason_survives_its_way_through_an_io_error() {
+        let closing = Closing::new(CloseReason::OutputLimit, "33 MiB");
+        assert_eq!(Closing::of(&closing.clone().into()), closing);
+        let of = |kind: io::ErrorKind| Closing::of(&kind.into()).reason;
+        assert_eq!(of(io::ErrorKind::TimedOut), CloseReason::Unreachable);
+        assert_eq!(of(io::ErrorKind::ConnectionReset), CloseReason::Lost);
+    }
+
+    #[test]
+    fn what_a_client_sent_cannot_begin_a_line_of_its_own() {
+        let closing = Closing::new(CloseReason::ProtocolError, "a\r\n\u{1b}[31mb");
+        assert!(!closing.to_string().contains(char::is_control), "{closing}");
+    }
+}
