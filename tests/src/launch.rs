@@ -168,10 +168,10 @@ impl Launch {
         let (program, first_args) = line.split_first().expect("it names a program");
         let mut command = Command::new(program);
         command.args(first_args).arg("--bind").arg(&self.bind).arg("--wal").arg(&self.wal).args(&self.args);
-        for name in ["BIND_ADDR", "WAL_PATH", "MAX_CONNECTIONS", "FSYNC", "MAX_VALUE_BYTES", "THREADS"] {
-            command.env_remove(format!("RUSTVAULT_{name}"));
+        let names = std::env::vars_os().map(|(name, _)| name);
+        for name in names.filter(|name| name.to_string_lossy().starts_with("RUSTVAULT_")) {
+            command.env_remove(name);
         }
-        command.env_remove("RUSTVAULT_LOG_FORMAT").env_remove("RUSTVAULT_LOG_LEVEL");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         command
     }

@@ -22,7 +22,8 @@ mod wire;
 pub use daemon::Daemon;
 pub use launch::{Launch, Refusal};
 pub use process::{
-    OpenFile, PATIENCE, allow_open_files, leave_descriptors, open_files, resident_bytes, until, wait_for_exit,
+    OpenFile, PATIENCE, allow_open_files, leave_descriptors, listening_port, open_files, resident_bytes,
+    until, wait_for_exit,
 };
 pub use programs::{cli, example, examples, has_program, need, need_strace};
 pub use small_disk::SmallDisk;

@@ -75,6 +75,27 @@ pub fn open_files(pid: u32) -> Vec<OpenFile> {
     handles.filter_map(|handle| fs::read_link(&handle).ok().map(|name| OpenFile { handle, name })).collect()
 }
 
+/// The port that a process listens on, once it does.
+///
+/// # Panics
+/// It does not.
+#[track_caller]
+pub fn listening_port(pid: u32) -> u16 {
+    let mut port = None;
+    until("the process listens", || {
+        let sockets: Vec<_> = open_files(pid).into_iter().map(|file| file.name).collect();
+        let table = fs::read_to_string(format!("/proc/{pid}/net/tcp")).unwrap_or_default();
+        port = table.lines().find_map(|line| {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
+            let is_listener = *state == "0A" && sockets.contains(&format!("socket:[{inode}]").into());
+            is_listener.then(|| u16::from_str_radix(local.split(':').nth(1)?, 16).ok())?
+        });
+        port.is_some()
+    });
+    port.expect("it was found")
+}
+
 /// Lets a process open `spare` more files and no further one; `None`: as many as it may have by its hard limit.
 ///
 /// # Panics

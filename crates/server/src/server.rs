@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustvault_storage::{DurableStore, LogFormat, Store};
+use rustvault_storage::{DurableStore, LogFormat, Stats, Store};
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -64,7 +64,7 @@ impl Server {
     /// # Errors
     /// [`Error::Store`] once the log has failed; the server takes no more writes then and has stopped.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
-        self.log_start(self.store.stats().await?.log_format);
+        self.log_start(&self.store.stats().await?);
         let stop = async {
             tokio::select! {
                 () = shutdown => Stop { failure: None, drain_limit: DRAIN_LIMIT },
@@ -83,12 +83,14 @@ impl Server {
         Ok(())
     }
 
-    fn log_start(&self, wal_format: LogFormat) {
+    fn log_start(&self, stats: &Stats) {
+        let wal_format = stats.log_format;
         let recovery = self.store.recovery();
         if recovery.torn_bytes_dropped > 0 {
             let bytes = recovery.torn_bytes_dropped;
             warn!(bytes, "dropped the torn tail of the log: unconfirmed writes that a crash cut off");
         }
+        self.warn_of_full_memory(stats);
         if !self.local_addr.ip().is_loopback() {
             warn!(address = %self.local_addr, "anybody who can reach this address can read and write: there is no authentication");
         }
@@ -102,6 +104,28 @@ impl Server {
             recovery_ms = recovery.elapsed.as_millis() as u64,
             "ready"
         );
+    }
+
+    /// Warns of a limit that leaves room for no write that adds something.
+    fn warn_of_full_memory(&self, stats: &Stats) {
+        let Some(max_memory_bytes) = self.config.max_memory_bytes.filter(|max| *max <= stats.used_bytes)
+        else {
+            return;
+        };
+        let used_bytes = stats.used_bytes;
+        if stats.keys == 0 {
+            warn!(
+                used_bytes,
+                max_memory_bytes,
+                "no write can succeed: an empty store takes more than --max-memory; raise it"
+            );
+        } else {
+            warn!(
+                used_bytes,
+                max_memory_bytes,
+                "writes that add data are refused: --max-memory is used up; raise it or delete keys"
+            );
+        }
     }
 }
 

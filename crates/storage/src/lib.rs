@@ -1,4 +1,6 @@
 #![doc = include_str!("../README.md")]
+// They panic when nobody reads.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod compaction;
 mod cores;

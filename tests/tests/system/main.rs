@@ -9,6 +9,7 @@ mod clients;
 mod closings;
 mod examples;
 mod history;
+mod messages;
 mod never_read;
 mod processes;
 mod protocol;

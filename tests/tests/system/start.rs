@@ -1,5 +1,6 @@
 //! Options, the start-up line, and starts that are refused.
 
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
 use rustvault_tests::{Daemon, Launch, Wire};
@@ -131,6 +132,87 @@ fn every_option_may_come_from_the_environment() {
         output.status.code() == Some(1) && stderr.contains(launch.folder().to_str().unwrap()),
         "{output:?}"
     );
+}
+
+#[test]
+fn a_bad_environment_variable_is_named() {
+    let launch = Launch::new();
+    for (name, value) in [
+        ("RUSTVAULT_MAX_CONNECTIONS", "none"),
+        ("RUSTVAULT_FSYNC", "none"),
+        ("RUSTVAULT_MAX_VALUE_BYTES", "none"),
+        ("RUSTVAULT_WAL_FORMAT", "none"),
+        ("RUSTVAULT_MAX_MEMORY", ""),
+        ("RUSTVAULT_THREADS", ""),
+        ("RUSTVAULT_LOG_FORMAT", "none"),
+        ("RUSTVAULT_LOG_LEVEL", "none"),
+    ] {
+        let output = launch.command().env(name, value).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && stderr.lines().count() == 1, "{name}: {output:?}");
+        assert!(stderr.contains(name), "{name}={value}: {stderr}");
+        // What the command line says counts, so it is what is named.
+        let output = launch.command().env(name, value).arg("--max-connections=x").output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains("--max-connections") && !stderr.contains("RUSTVAULT_"), "{stderr}");
+    }
+    let unreadable = std::ffi::OsStr::from_bytes(b"\xff");
+    let output = launch.command().env("RUSTVAULT_THREADS", unreadable).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && stderr.contains("RUSTVAULT_THREADS"), "{stderr}");
+}
+
+#[test]
+fn what_ends_the_daemon_is_json_where_messages_are() {
+    let taken = Launch::new().start();
+    let corrupt = Launch::new().with_args("--log-format=json");
+    std::fs::write(corrupt.wal(), "no log").unwrap();
+    for (launch, code, part) in [
+        (Launch::new().with_bind(taken.addr()).with_args("--log-format json"), 1, "cannot listen on"),
+        (
+            Launch::new().with_bind(taken.addr()).with_args("--log-format json --log-level off"),
+            1,
+            "cannot listen",
+        ),
+        (Launch::new().with_args("--log-format json --threads 0"), 2, "--threads"),
+        (Launch::new().with_args("--threads 0 --log-format=json"), 2, "--threads"),
+        (corrupt, 3, "vault.log"),
+    ] {
+        let refusal = launch.refused();
+        assert_eq!((refusal.code, refusal.lines.len()), (code, 1), "{:#?}", refusal.lines);
+        let line: Value = serde_json::from_str(&refusal.lines[0]).unwrap();
+        let message = line["fields"]["message"].as_str().unwrap();
+        assert!(line["level"] == "ERROR" && message.contains(part), "{line}");
+    }
+    let output =
+        Launch::new().command().env("RUSTVAULT_LOG_FORMAT", "json").arg("--nonsense").output().unwrap();
+    let line: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert!(line["fields"]["message"].as_str().unwrap().contains("--nonsense"), "{line}");
+}
+
+#[test]
+fn a_memory_limit_that_leaves_no_room_is_warned_about() {
+    let launch = Launch::new();
+    let daemon = launch.clone().with_args("--max-memory 1").start();
+    let line = daemon.wait_for_line("no write can succeed");
+    assert!(line.contains("WARN") && line.contains("--max-memory"), "{line}");
+    daemon.wire().ask_error("SET k v\r\n", "OUT_OF_MEMORY");
+    daemon.stop();
+
+    let daemon = launch.start();
+    let mut wire = daemon.wire();
+    let empty_bytes = wire.info_number("used_bytes");
+    wire.ask("SET k v\r\n", "OK\r\n");
+    let used_bytes = wire.info_number("used_bytes");
+    daemon.stop();
+    let daemon = launch.clone().with_args(&format!("--max-memory {}", used_bytes - 1)).start();
+    daemon.wait_for_line("writes that add data are refused");
+    daemon.stop();
+    for max_memory in [used_bytes + 1, 64 << 20] {
+        let daemon = launch.clone().with_args(&format!("--max-memory {max_memory}")).start();
+        assert_eq!(daemon.log_lines().len(), 1, "{:#?}", daemon.log_lines());
+    }
+    println!("an empty store takes {empty_bytes} bytes");
 }
 
 #[test]

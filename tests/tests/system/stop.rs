@@ -125,6 +125,20 @@ fn a_second_signal_ends_at_once_and_loses_nothing() {
     }
 }
 
+#[test]
+fn a_hangup_is_ignored() {
+    let daemon = Launch::new().start();
+    let mut wire = daemon.wire();
+    wire.ask("SET k v\r\n", "OK\r\n");
+    for _ in 0..3 {
+        daemon.signal(Signal::HUP);
+    }
+    daemon.wait_for_line("SIGHUP is ignored");
+    wire.ask("GET k\r\n", "VALUE v\r\n");
+    drop(wire);
+    daemon.stop();
+}
+
 /// A daemon whose client has asked for more than it takes.
 fn daemon_with_a_stuck_client() -> (Launch, Daemon, Wire) {
     let launch = Launch::new();

@@ -1,3 +1,5 @@
+//! The daemon's options, and the configuration that they make.
+
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
@@ -101,12 +103,6 @@ impl Args {
     }
 }
 
-/// The first paragraph of a usage error, which says what is wrong, as one line.
-pub(super) fn one_line(usage_error: &str) -> String {
-    let lines = usage_error.lines().map(str::trim).take_while(|line| !line.is_empty());
-    lines.collect::<Vec<_>>().join(" ")
-}
-
 fn bind_addr(text: &str) -> Result<String, String> {
     let mut config = ServerConfig::default();
     config.bind_addr = text.to_owned();
@@ -162,6 +158,7 @@ fn log_level() -> impl TypedValueParser<Value = LevelFilter> {
 mod tests {
     use clap::CommandFactory;
 
+    use super::super::usage::one_line;
     use super::*;
 
     fn parse(args: &[&str]) -> Result<Args, clap::Error> {

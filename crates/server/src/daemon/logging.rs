@@ -1,18 +1,42 @@
-use std::io::{self, IsTerminal};
+//! What becomes a message, and in which format: events, panics, and the error that ends the daemon.
+
+use std::io::{self, IsTerminal, Write};
 use std::panic;
 
-use tracing::error;
 use tracing::level_filters::LevelFilter;
+use tracing::{error, subscriber};
 use tracing_subscriber::fmt;
 
 use super::args::LogFormat;
+use super::messages::Messages;
 
-/// Sends the log to standard error, panics included.
-pub(super) fn start(format: LogFormat, level: LevelFilter) {
-    let builder = fmt().with_writer(io::stderr).with_max_level(level).with_ansi(io::stderr().is_terminal());
+/// Sends events and panics to standard error.
+pub(super) fn start(format: LogFormat, level: LevelFilter, messages: &Messages) {
+    let messages = messages.clone();
+    let builder = fmt()
+        .with_max_level(level)
+        .with_ansi(io::stderr().is_terminal())
+        // It reports its own errors with a macro that panics when standard error is closed.
+        .log_internal_errors(false)
+        .with_writer(move || messages.clone());
     match format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),
     }
     panic::set_hook(Box::new(|panic| error!("a defect, please report it: {panic}")));
+}
+
+/// Reports what ends the daemon, whatever level of messages was asked for.
+pub(super) fn fatal(format: LogFormat, message: &str, messages: &Messages) {
+    let mut messages = messages.clone();
+    match format {
+        LogFormat::Text => {
+            // This writer never fails.
+            let _ = messages.write_all(format!("rustvault-server: {message}\n").as_bytes());
+        }
+        LogFormat::Json => {
+            let json = fmt().json().log_internal_errors(false).with_writer(move || messages.clone());
+            subscriber::with_default(json.finish(), || error!("{message}"));
+        }
+    }
 }

@@ -2,9 +2,13 @@
 
 mod args;
 mod logging;
+mod messages;
 mod open_files;
 mod signals;
+mod usage;
 
+use std::env;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -12,28 +16,41 @@ use rustvault_server::{Error, Server, ServerConfig};
 use tokio::runtime::Builder;
 
 use args::Args;
+use messages::Messages;
 use signals::Signals;
 
 pub(crate) fn main() -> ExitCode {
+    let last_words = LastWords(Messages::to_stderr());
+    let messages = &last_words.0;
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(answer) => return usage_answer(&answer),
+        Err(answer) => return usage_answer(&answer, messages),
     };
-    logging::start(args.log_format, args.log_level);
+    let format = args.log_format;
+    logging::start(format, args.log_level, messages);
     let config = args.into_config();
     open_files::allow(config.max_connections, config.threads);
-    match run(config) {
+    match run(config, messages) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("rustvault-server: error: {error}");
+            logging::fatal(format, &format!("error: {error}"), messages);
             ExitCode::from(error.exit_code())
         }
     }
 }
 
+/// Has the last messages written before the process ends, also after a panic.
+struct LastWords(Messages);
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
+}
+
 /// Binds, recovers, serves. Until the signals that stop it are taken over, at the end of recovery, they end the
 /// process as they would any other: nothing was promised to anybody yet.
-fn run(config: ServerConfig) -> Result<(), Error> {
+fn run(config: ServerConfig, messages: &Messages) -> Result<(), Error> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
@@ -41,20 +58,22 @@ fn run(config: ServerConfig) -> Result<(), Error> {
     runtime.block_on(async {
         // Opening the log writes to it already.
         signals::survive_file_size_limit()?;
+        signals::ignore_hangup()?;
         let server = Server::bind(config).await?;
         let signals = Signals::take_over()?;
-        server.run(signals.shutdown()).await
+        server.run(signals.shutdown(messages.clone())).await
     })
 }
 
 /// `--help` and `--version` as they are; a usage error as one line.
-fn usage_answer(answer: &clap::Error) -> ExitCode {
+fn usage_answer(answer: &clap::Error, messages: &Messages) -> ExitCode {
     if !answer.use_stderr() {
         // Nobody is there to read it if this fails.
         let _ = answer.print();
         return ExitCode::SUCCESS;
     }
-    let text = answer.to_string();
-    eprintln!("rustvault-server: {} (see --help)", args::one_line(&text));
+    let args: Vec<OsString> = env::args_os().skip(1).collect();
+    let message = format!("{} (see --help)", usage::explain(answer, &args));
+    logging::fatal(usage::message_format(&args), &message, messages);
     ExitCode::from(2)
 }

@@ -8,6 +8,8 @@ use tokio::select;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
+use super::messages::Messages;
+
 /// SIGINT and SIGTERM, which would otherwise end the process.
 #[derive(Debug)]
 pub(super) struct Signals {
@@ -23,6 +25,20 @@ pub(super) fn survive_file_size_limit() -> Result<(), Error> {
     listen(SignalKind::from_raw(SignalNumber::XFSZ.as_raw())).map(drop)
 }
 
+/// Keeps SIGHUP from ending the process.
+///
+/// It says that a terminal has gone, or asks to read settings or open files anew: nohup, logrotate and service managers
+/// send it to what should live on.
+pub(super) fn ignore_hangup() -> Result<(), Error> {
+    let mut hangup = listen(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            info!("SIGHUP is ignored: there is nothing to read or open anew; SIGTERM stops the server");
+        }
+    });
+    Ok(())
+}
+
 fn listen(kind: SignalKind) -> Result<Signal, Error> {
     signal(kind).map_err(|source| Error::System { action: "listen for signals", source })
 }
@@ -33,12 +49,13 @@ impl Signals {
     }
 
     /// Ends at the first signal; a second one ends the process at once, which the log survives like a crash.
-    pub(super) async fn shutdown(mut self) {
+    pub(super) async fn shutdown(mut self, messages: Messages) {
         let signal = self.next().await;
         info!(signal = signal.name, "stopping; a second signal ends the process at once");
         tokio::spawn(async move {
             let signal = self.next().await;
             warn!(signal = signal.name, "ending at once");
+            messages.flush();
             process::exit(signal.exit_code);
         });
     }
