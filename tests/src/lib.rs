@@ -14,17 +14,21 @@
 mod daemon;
 mod launch;
 mod log;
+mod network;
 mod process;
 mod programs;
 mod small_disk;
+mod sockets;
 mod wire;
 
 pub use daemon::Daemon;
 pub use launch::{Launch, Refusal};
+pub use network::Network;
 pub use process::{
     OpenFile, PATIENCE, allow_open_files, leave_descriptors, listening_port, open_files, resident_bytes,
     until, wait_for_exit,
 };
 pub use programs::{cli, example, examples, has_program, need, need_strace};
 pub use small_disk::SmallDisk;
+pub use sockets::{Keepalive, SocketOptions, socket_options};
 pub use wire::Wire;

@@ -41,7 +41,8 @@ impl Drop for SmallDisk {
     }
 }
 
-fn as_root(program: &str, args: &[&OsStr]) -> bool {
+/// Runs a program as root, directly or by sudo, and returns whether it succeeded.
+pub(crate) fn as_root(program: &str, args: &[&OsStr]) -> bool {
     let mut command = if geteuid().is_root() {
         Command::new(program)
     } else {

@@ -1,7 +1,9 @@
 use std::io;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use rustvault_protocol::{ClientCodec, Command, Response, encode_command};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -10,6 +12,20 @@ use tokio_util::codec::Decoder;
 use crate::Options;
 use crate::error::{Error, ErrorKind};
 use crate::reply::Kind;
+
+/// Silence after which the kernel probes whether the server's machine is still there.
+const KEEPALIVE_SILENCE: Duration = Duration::from_secs(60);
+
+#[cfg(target_os = "linux")]
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+
+#[cfg(target_os = "linux")]
+const KEEPALIVE_PROBES: u32 = 3;
+
+/// Longest time that sent bytes may stay unacknowledged, or the server's window shut; on Linux it takes the place of the
+/// number of probes, so it is what the silence and they take together.
+#[cfg(target_os = "linux")]
+const USER_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Where to connect, and how.
 #[derive(Debug)]
@@ -83,5 +99,19 @@ async fn open(target: &Target) -> Result<Wire, Error> {
 async fn connect(addr: &str) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(addr).await?;
     stream.set_nodelay(true)?;
+    notice_a_vanished_server(&stream)?;
     Ok(stream)
+}
+
+/// Has the kernel end the connection if the server's machine does not answer, also while nothing is asked: the next
+/// request then finds a new connection, and need not run into its timeout.
+fn notice_a_vanished_server(stream: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_SILENCE);
+    #[cfg(target_os = "linux")]
+    let keepalive = keepalive.with_interval(KEEPALIVE_INTERVAL).with_retries(KEEPALIVE_PROBES);
+    socket.set_tcp_keepalive(&keepalive)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    Ok(())
 }

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 use std::thread;
+use std::time::Duration;
 
 use rustvault_protocol::Limits;
 use rustvault_storage::{DEFAULT_COMPACT_MIN_BYTES, DEFAULT_COMPACT_RATIO, LogFormat, Options, SyncPolicy};
@@ -22,6 +23,17 @@ pub const MAX_VALUE_BYTES_LIMIT: usize = 1 << 29;
 
 /// The highest number of threads that is accepted.
 pub const MAX_THREADS: usize = 1024;
+
+/// Silence after which a peer is probed, unless the configuration says otherwise: a minute, which is shorter than the
+/// patience of common firewalls and address translators, so that the probes keep idle connections open, too. Redis's is
+/// 300 s.
+pub const DEFAULT_TCP_KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// The longest `tcp_keepalive` that is accepted, which is the kernel's limit (`MAX_TCP_KEEPIDLE`).
+pub const MAX_TCP_KEEPALIVE: Duration = Duration::from_secs(32_767);
+
+/// The longest `idle_timeout` that is accepted: a year.
+pub const MAX_IDLE_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// What a server is told before it starts.
 ///
@@ -56,6 +68,12 @@ pub struct ServerConfig {
     pub max_memory_bytes: Option<u64>,
     /// Threads that serve connections, 1 to [`MAX_THREADS`]; one per core by default.
     pub threads: usize,
+    /// Silence after which the kernel probes whether a client's machine is still there, in whole seconds, 1 s to
+    /// [`MAX_TCP_KEEPALIVE`]; `None` for never. [`DEFAULT_TCP_KEEPALIVE`] by default.
+    pub tcp_keepalive: Option<Duration>,
+    /// Time without a request after which a connection is closed, 1 s to [`MAX_IDLE_TIMEOUT`]; `None`, the default, for
+    /// never.
+    pub idle_timeout: Option<Duration>,
 }
 
 impl Default for ServerConfig {
@@ -71,6 +89,8 @@ impl Default for ServerConfig {
             compact_min_bytes: DEFAULT_COMPACT_MIN_BYTES,
             max_memory_bytes: None,
             threads: default_threads(),
+            tcp_keepalive: Some(DEFAULT_TCP_KEEPALIVE),
+            idle_timeout: None,
         }
     }
 }
@@ -85,6 +105,8 @@ impl ServerConfig {
         check_range("max_connections", self.max_connections, MAX_CONNECTIONS_LIMIT)?;
         check_range("max_value_bytes", self.max_value_bytes, MAX_VALUE_BYTES_LIMIT)?;
         check_range("threads", self.threads, MAX_THREADS)?;
+        check_seconds("tcp_keepalive", self.tcp_keepalive, MAX_TCP_KEEPALIVE)?;
+        check_seconds("idle_timeout", self.idle_timeout, MAX_IDLE_TIMEOUT)?;
         check_compact_ratio(self.compact_ratio)?;
         check_max_memory(self.max_memory_bytes)
     }
@@ -126,6 +148,16 @@ pub enum ConfigError {
         /// The highest value that is accepted.
         max: usize,
     },
+    /// A duration is out of its range.
+    #[error("{field} is {value:?}, it must be 1s to {max:?}")]
+    DurationOutOfRange {
+        /// The field.
+        field: &'static str,
+        /// What was given.
+        value: Duration,
+        /// The longest that is accepted.
+        max: Duration,
+    },
     /// With a ratio of 1 or less the log would be compacted all the time.
     #[error("compact_ratio is {ratio}, it must be a number above 1")]
     CompactRatio {
@@ -145,6 +177,13 @@ fn check_bind_addr(addr: &str) -> Result<(), ConfigError> {
 
 fn check_range(field: &'static str, value: usize, max: usize) -> Result<(), ConfigError> {
     if (1..=max).contains(&value) { Ok(()) } else { Err(ConfigError::OutOfRange { field, value, max }) }
+}
+
+fn check_seconds(field: &'static str, value: Option<Duration>, max: Duration) -> Result<(), ConfigError> {
+    match value.filter(|value| !(Duration::from_secs(1)..=max).contains(value)) {
+        Some(value) => Err(ConfigError::DurationOutOfRange { field, value, max }),
+        None => Ok(()),
+    }
 }
 
 fn check_compact_ratio(ratio: f64) -> Result<(), ConfigError> {
@@ -191,6 +230,22 @@ mod tests {
     fn a_memory_limit_of_nothing_is_refused() {
         let config = ServerConfig { max_memory_bytes: Some(0), ..ServerConfig::default() };
         assert_eq!(config.validate(), Err(ConfigError::NoMemory));
+    }
+
+    #[test]
+    fn durations_out_of_range_are_refused() {
+        let (no_time, too_long) = (Some(Duration::ZERO), Some(MAX_IDLE_TIMEOUT + Duration::from_secs(1)));
+        for value in [no_time, too_long] {
+            for config in [
+                ServerConfig { tcp_keepalive: value, ..ServerConfig::default() },
+                ServerConfig { idle_timeout: value, ..ServerConfig::default() },
+            ] {
+                assert!(
+                    matches!(config.validate(), Err(ConfigError::DurationOutOfRange { .. })),
+                    "{config:?}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::batch::{Batch, Ending};
 use crate::buffers::Buffers;
 use crate::closing::{CloseReason, Closing};
 use crate::dialect::Dialect;
+use crate::idle::IdleTimer;
 use crate::input::INPUT_BYTES;
 use crate::linger;
 use crate::respond::Responder;
@@ -26,7 +27,7 @@ use crate::worker::Admitted;
 /// An idle connection that has sent at most this much of a line keeps it apart and lends no buffers.
 const MAX_RESTING_BYTES: usize = 4 * 1024;
 
-/// Serves one client until it leaves, says `QUIT`, moves to another thread, or `stopping` asks to finish
+/// Serves one client until it leaves, says `QUIT`, idles too long, moves to another thread, or `stopping` asks to finish
 /// what was received. Returns why the connection ended, `None` if it moved; an error ended it, too.
 pub(crate) async fn serve<S: Store>(
     mut admitted: Admitted,
@@ -85,15 +86,18 @@ impl<S: Store> Connection<S> {
 
     async fn run(&mut self, stopping: &CancellationToken) -> io::Result<Leave> {
         let mut stop = pin!(stopping.cancelled());
+        let mut idle = IdleTimer::new(self.shared.idle_timeout);
         while !stopping.is_cancelled() {
             let read_bytes = select! {
                 biased;
                 read = poll_fn(|context| self.poll_read(context)) => read?,
                 () = &mut stop => break,
+                () = idle.expired() => return Ok(Leave::ByServer(CloseReason::Idle.into())),
             };
             if let Some(leave) = self.answer_input(read_bytes, stopping).await? {
                 return Ok(leave);
             }
+            idle.restart();
             if self.seat.note_batch() && self.hand_back() {
                 return Ok(Leave::ForOtherThread);
             }

@@ -12,6 +12,7 @@ mod dialect;
 mod error;
 mod execute;
 mod gather;
+mod idle;
 mod info;
 mod input;
 mod linger;
@@ -23,11 +24,13 @@ mod rate_limit;
 mod respond;
 mod server;
 mod shared;
+mod socket;
 mod worker;
 
 pub use config::{
-    ConfigError, DEFAULT_BIND_ADDR, DEFAULT_MAX_CONNECTIONS, DEFAULT_WAL_PATH, MAX_CONNECTIONS_LIMIT,
-    MAX_THREADS, MAX_VALUE_BYTES_LIMIT, ServerConfig,
+    ConfigError, DEFAULT_BIND_ADDR, DEFAULT_MAX_CONNECTIONS, DEFAULT_TCP_KEEPALIVE, DEFAULT_WAL_PATH,
+    MAX_CONNECTIONS_LIMIT, MAX_IDLE_TIMEOUT, MAX_TCP_KEEPALIVE, MAX_THREADS, MAX_VALUE_BYTES_LIMIT,
+    ServerConfig,
 };
 pub use error::Error;
 pub use server::{Server, serve};

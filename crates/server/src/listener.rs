@@ -22,6 +22,7 @@ use crate::dialect::Dialect;
 use crate::execute;
 use crate::linger;
 use crate::shared::{OpenConnection, Shared};
+use crate::socket;
 use crate::worker::{Admitted, Workers};
 
 /// Refused connections that are closed with care at a time. Others are told as well, but if they have
@@ -86,8 +87,7 @@ impl<'a, S: Store> Acceptor<'a, S> {
             self.refuse(stream, peer);
             return Ok(());
         };
-        // Answers are written whole, so there is nothing to gather; holding them back only costs time.
-        match stream.set_nodelay(true).and_then(|()| stream.into_std()) {
+        match socket::prepare(&stream, self.shared.tcp_keepalive).and_then(|()| stream.into_std()) {
             Ok(stream) => {
                 debug!(%peer, "connection opened");
                 let open = OpenConnection::new(&self.shared.counters, permit);

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustvault_protocol::Limits;
 use rustvault_storage::SyncPolicy;
@@ -24,6 +24,8 @@ pub(crate) struct Shared<S> {
     pub(crate) threads: usize,
     pub(crate) max_connections: usize,
     pub(crate) max_memory_bytes: Option<u64>,
+    pub(crate) tcp_keepalive: Option<Duration>,
+    pub(crate) idle_timeout: Option<Duration>,
     /// Permits one compaction that was begun without waiting for its end.
     pub(crate) background_compaction: Arc<Semaphore>,
 }
@@ -40,6 +42,8 @@ impl<S> Shared<S> {
             threads: config.threads,
             max_connections: config.max_connections,
             max_memory_bytes: config.max_memory_bytes,
+            tcp_keepalive: config.tcp_keepalive,
+            idle_timeout: config.idle_timeout,
             background_compaction: Arc::new(Semaphore::new(1)),
         }
     }

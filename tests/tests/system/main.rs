@@ -19,3 +19,4 @@ mod scan;
 mod start;
 mod stop;
 mod syscalls;
+mod vanished;

@@ -1,13 +1,15 @@
 //! The daemon's options, and the configuration that they make.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 use rustvault_server::{
-    DEFAULT_BIND_ADDR, DEFAULT_MAX_CONNECTIONS, DEFAULT_WAL_PATH, MAX_CONNECTIONS_LIMIT, MAX_THREADS,
-    MAX_VALUE_BYTES_LIMIT, ServerConfig,
+    DEFAULT_BIND_ADDR, DEFAULT_MAX_CONNECTIONS, DEFAULT_TCP_KEEPALIVE, DEFAULT_WAL_PATH,
+    MAX_CONNECTIONS_LIMIT, MAX_IDLE_TIMEOUT, MAX_TCP_KEEPALIVE, MAX_THREADS, MAX_VALUE_BYTES_LIMIT,
+    ServerConfig,
 };
 use rustvault_storage::{DEFAULT_COMPACT_RATIO, LogFormat as WalFormat, SyncPolicy};
 use tracing::level_filters::LevelFilter;
@@ -68,6 +70,15 @@ pub(super) struct Args {
     #[arg(value_parser = count::<MAX_THREADS>, default_value_t = ServerConfig::default().threads)]
     threads: usize,
 
+    /// Seconds of silence after which the kernel probes whether a client's machine is still there; 0 for never
+    #[arg(long, env = "RUSTVAULT_TCP_KEEPALIVE", value_name = "SECONDS")]
+    #[arg(value_parser = tcp_keepalive, default_value_t = DEFAULT_TCP_KEEPALIVE.as_secs())]
+    tcp_keepalive: u64,
+
+    /// Seconds without a request after which a connection is closed; 0 for never
+    #[arg(long, env = "RUSTVAULT_IDLE_TIMEOUT", value_name = "SECONDS", value_parser = idle_timeout, default_value_t = 0)]
+    idle_timeout: u64,
+
     /// How the log on standard error is written
     #[arg(long, env = "RUSTVAULT_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(super) log_format: LogFormat,
@@ -99,6 +110,8 @@ impl Args {
         config.compact_min_bytes = self.compact_min_bytes;
         config.max_memory_bytes = self.max_memory;
         config.threads = self.threads;
+        config.tcp_keepalive = unless_zero(self.tcp_keepalive);
+        config.idle_timeout = unless_zero(self.idle_timeout);
         config
     }
 }
@@ -113,6 +126,24 @@ fn bind_addr(text: &str) -> Result<String, String> {
 fn count<const MAX: usize>(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| (1..=MAX).contains(number));
     number.ok_or_else(|| format!("it must be a number from 1 to {MAX}"))
+}
+
+fn tcp_keepalive(text: &str) -> Result<u64, String> {
+    seconds(text, MAX_TCP_KEEPALIVE)
+}
+
+fn idle_timeout(text: &str) -> Result<u64, String> {
+    seconds(text, MAX_IDLE_TIMEOUT)
+}
+
+fn seconds(text: &str, max: Duration) -> Result<u64, String> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds <= max.as_secs());
+    seconds
+        .ok_or_else(|| format!("it must be a number of seconds from 1 to {}, or 0 for never", max.as_secs()))
+}
+
+fn unless_zero(seconds: u64) -> Option<Duration> {
+    (seconds != 0).then(|| Duration::from_secs(seconds))
 }
 
 fn value_bytes(text: &str) -> Result<usize, String> {
@@ -184,6 +215,8 @@ mod tests {
             "--compact-min-bytes=1MiB",
             "--max-memory=2GiB",
             "--threads=3",
+            "--tcp-keepalive=5",
+            "--idle-timeout=6",
         ]);
         let config = config.unwrap().into_config();
         assert_eq!(
@@ -193,7 +226,9 @@ mod tests {
         assert_eq!((config.wal_path, config.max_value_bytes), (PathBuf::from("x.log"), 1024 * 1024));
         assert_eq!((config.wal_format, config.compact_ratio), (Some(WalFormat::Json), 1.5));
         assert_eq!((config.compact_min_bytes, config.max_memory_bytes), (1 << 20, Some(2 << 30)));
-        assert_eq!(config.sync_policy, SyncPolicy::Interval(std::time::Duration::from_secs(1)));
+        let secs = Duration::from_secs;
+        assert_eq!((config.tcp_keepalive, config.idle_timeout), (Some(secs(5)), Some(secs(6))));
+        assert_eq!(config.sync_policy, SyncPolicy::Interval(secs(1)));
     }
 
     #[test]
@@ -221,6 +256,9 @@ mod tests {
             ["--max-memory", "0"],
             ["--max-memory", "all"],
             ["--threads", "0"],
+            ["--tcp-keepalive", "32768"],
+            ["--tcp-keepalive", "1s"],
+            ["--idle-timeout", "soon"],
             ["--log-format", "xml"],
             ["--log-level", "loud"],
         ] {
@@ -239,7 +277,7 @@ mod tests {
         let help = Args::command().render_long_help().to_string();
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         let options = Args::command().get_arguments().filter(|option| option.get_env().is_some()).count();
-        assert_eq!(options, 12);
+        assert_eq!(options, 14);
         assert_eq!(help.matches("[env: RUSTVAULT_").count(), options, "{help}");
         assert_eq!(help.matches("[default: ").count(), options, "{help}");
     }

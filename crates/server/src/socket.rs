@@ -1,0 +1,56 @@
+//! Options of an accepted socket: no delay, and limits for a peer that has vanished or takes nothing.
+
+use std::io;
+use std::time::Duration;
+
+use rustix::net::sockopt;
+use tokio::net::TcpStream;
+
+/// Unanswered probes after which the kernel takes a peer for vanished, if no other limit comes first.
+const KEEPALIVE_PROBES: u32 = 3;
+
+/// Shortest time that written bytes may stay unacknowledged, or a peer's window shut, before the kernel ends the
+/// connection. It ends live peers that do not read, too, so it must be long for a person or a debugger.
+const MIN_USER_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Prepares a socket for serving; `keepalive` is the silence after which its peer is probed.
+pub(crate) fn prepare(stream: &TcpStream, keepalive: Option<Duration>) -> io::Result<()> {
+    // Answers are written whole, so there is nothing to gather; holding them back only costs time.
+    stream.set_nodelay(true)?;
+    if let Some(silence) = keepalive {
+        sockopt::set_tcp_keepidle(stream, silence)?;
+        sockopt::set_tcp_keepintvl(stream, probe_interval(silence))?;
+        sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES)?;
+        sockopt::set_socket_keepalive(stream, true)?;
+    }
+    let user_timeout_ms = user_timeout(keepalive).as_millis();
+    sockopt::set_tcp_user_timeout(stream, u32::try_from(user_timeout_ms).unwrap_or(u32::MAX))?;
+    Ok(())
+}
+
+/// A third of the silence, as in Redis, so that the probes take as long as the silence before them.
+fn probe_interval(silence: Duration) -> Duration {
+    // The kernel takes whole seconds.
+    Duration::from_secs((silence.as_secs() / u64::from(KEEPALIVE_PROBES)).max(1))
+}
+
+/// The kernel lets this limit take the place of the number of probes (tcp(7)), so it must not end before they do.
+fn user_timeout(keepalive: Option<Duration>) -> Duration {
+    keepalive.map_or(MIN_USER_TIMEOUT, |silence| {
+        MIN_USER_TIMEOUT.max(silence + probe_interval(silence) * KEEPALIVE_PROBES)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_on_unacknowledged_bytes_leaves_time_for_the_probes() {
+        let secs = |keepalive: Option<u64>| user_timeout(keepalive.map(Duration::from_secs)).as_secs();
+        assert_eq!(
+            [None, Some(1), Some(60), Some(300), Some(32_767)].map(secs),
+            [120, 120, 120, 600, 65_533]
+        );
+    }
+}

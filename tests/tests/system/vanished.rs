@@ -1,0 +1,98 @@
+//! Clients that vanish, or say nothing for long: how the daemon finds out, and gives their places to others.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rustvault_client::Client;
+use rustvault_tests::{
+    Keepalive, Launch, Network, SocketOptions, Wire, allow_open_files, socket_options, until,
+};
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+const fn keepalive(silence: u64, interval: u64) -> Option<Keepalive> {
+    Some(Keepalive { silence: secs(silence), interval: secs(interval), probes: 3 })
+}
+
+#[test]
+fn accepted_sockets_probe_silent_peers_and_give_up_on_those_that_take_nothing() {
+    for (args, keepalive, user_timeout) in [
+        ("", keepalive(60, 20), secs(120)),
+        ("--tcp-keepalive 300", keepalive(300, 100), secs(600)),
+        ("--tcp-keepalive 1", keepalive(1, 1), secs(120)),
+        ("--tcp-keepalive 0", None, secs(120)),
+    ] {
+        let daemon = Launch::new().with_args(args).start();
+        let mut wire = daemon.wire();
+        wire.ask("PING\r\n", "PONG\r\n");
+        let port = wire.socket().local_addr().unwrap().port();
+        let Some(options) = socket_options(daemon.pid(), daemon.addr().port(), port) else { return };
+        assert_eq!(options, SocketOptions { keepalive, user_timeout, nodelay: true }, "{args}");
+    }
+}
+
+#[tokio::test]
+async fn sockets_of_the_client_crate_notice_a_vanished_server() {
+    let daemon = Launch::new().start();
+    let client = Client::connect(daemon.addr().to_string()).await.unwrap();
+    client.ping().await.unwrap();
+    let port = connected_port(std::process::id(), daemon.addr().port());
+    let Some(options) = socket_options(std::process::id(), port, daemon.addr().port()) else { return };
+    let expected = SocketOptions { keepalive: keepalive(60, 20), user_timeout: secs(120), nodelay: true };
+    assert_eq!(options, expected);
+}
+
+/// The port of the one connection that a process has to this port.
+fn connected_port(pid: u32, peer_port: u16) -> u16 {
+    let table = std::fs::read_to_string(format!("/proc/{pid}/net/tcp")).unwrap();
+    let peer = format!(":{peer_port:04X}");
+    let line =
+        table.lines().find(|line| line.split_whitespace().nth(2).is_some_and(|end| end.ends_with(&peer)));
+    let local = line.unwrap().split_whitespace().nth(1).unwrap();
+    u16::from_str_radix(local.split(':').nth(1).unwrap(), 16).unwrap()
+}
+
+#[test]
+fn an_idle_connection_is_closed_after_the_timeout_and_an_active_one_is_not() {
+    let daemon = Launch::new().with_args("--idle-timeout 1").start();
+    let (mut idle, mut half) = (daemon.wire(), daemon.wire());
+    idle.ask("PING\r\n", "PONG\r\n");
+    half.send("SET half ");
+    let mut active = daemon.wire();
+    let start = Instant::now();
+    until("the idle ones are closed", || active.info_number("closed_idle") == 2);
+    assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
+    assert_eq!((idle.rest(), half.rest()), (String::new(), String::new()));
+    until("several timeouts have passed", || {
+        active.ask("PING\r\n", "PONG\r\n");
+        start.elapsed() > secs(3)
+    });
+    assert_eq!(active.info_number("connections"), 1);
+}
+
+#[test]
+fn a_thousand_vanished_clients_give_their_places_back_within_minutes() {
+    /// Two minutes until the kernel gives a peer up, and the rest of an interval of probes.
+    const LIMIT: Duration = secs(120 + 20 + 10);
+    allow_open_files(3_000);
+    let Some(network) = Network::set_up() else { return };
+    let daemon =
+        network.on_server(|| Launch::new().with_bind(SocketAddr::from((Network::SERVER, 0))).start());
+    let mut watching = network.on_server(|| daemon.wire());
+    watching.ask("PING\r\n", "PONG\r\n");
+    let vanishing: Vec<Wire> = network.on_clients(|| (0..999).map(|_| daemon.wire()).collect());
+    until("all are served", || watching.info_number("connections") == 1000);
+    assert!(network.on_server(|| daemon.wire()).rest().starts_with("ERROR TOO_MANY_CONNECTIONS "));
+    let cut = Instant::now();
+    network.cut();
+    while watching.info_number("closed_unreachable") < 999 {
+        assert!(cut.elapsed() < LIMIT, "{} are left", watching.info_number("connections") - 1);
+        std::thread::sleep(secs(1));
+    }
+    println!("999 vanished clients were found out {:?} after their link was cut", cut.elapsed());
+    network.on_server(|| daemon.wire()).ask("PING\r\n", "PONG\r\n");
+    drop(vanishing);
+    daemon.stop();
+}
