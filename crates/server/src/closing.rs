@@ -26,7 +26,7 @@ pub(crate) enum CloseReason {
     OutputStalled,
     /// Nothing came for longer than the idle timeout.
     Idle,
-    /// The client's machine did not answer any more: keepalive or `TCP_USER_TIMEOUT`.
+    /// The client's machine did not answer any more, or took nothing for minutes: keepalive or `TCP_USER_TIMEOUT`.
     Unreachable,
     /// The connection was reset, or failed otherwise.
     Lost,
@@ -74,7 +74,7 @@ impl CloseReason {
             Self::OutputLimit => "the client does not read its answers, and they take too much memory",
             Self::OutputStalled => "the client does not read its answers",
             Self::Idle => "idle for longer than --idle-timeout",
-            Self::Unreachable => "the client's machine does not answer",
+            Self::Unreachable => "the client's machine does not answer, or takes nothing",
             Self::Lost => "lost",
             Self::Stopping => "the server stops",
         }
