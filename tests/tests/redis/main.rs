@@ -9,3 +9,4 @@ mod other_clients;
 mod peer;
 mod redis_cli;
 mod redis_rs;
+mod transactions;

@@ -21,6 +21,9 @@ pub enum RespCommand<'a> {
     },
     /// A command that reads or changes only the connection.
     Session(SessionCommand<'a>),
+    /// A command of transactions, which a server may refuse but must not overlook: what follows `MULTI` is not to be
+    /// carried out one by one.
+    Transaction(TransactionCommand),
     /// The answer is known from the command alone: `ECHO`, or an error such as a wrong number of arguments.
     Answered(RespValue<'a>),
 }
@@ -90,6 +93,22 @@ pub enum SessionCommand<'a> {
     },
     /// `RESET`: forget login, name and version; answered `+RESET` in RESP2.
     Reset,
+}
+
+/// A command of transactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransactionCommand {
+    /// `MULTI`: what follows is to be carried out at `EXEC`, all at once.
+    Multi,
+    /// `EXEC`: carry out what came since `MULTI`.
+    Exec,
+    /// `DISCARD`: forget what came since `MULTI`.
+    Discard,
+    /// `WATCH`: the next `EXEC` is to do nothing if one of these keys has changed.
+    Watch,
+    /// `UNWATCH`: watch no key any more.
+    Unwatch,
 }
 
 /// Who wants to log in.

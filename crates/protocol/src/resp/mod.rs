@@ -6,7 +6,7 @@ mod glob;
 mod shape;
 mod value;
 
-pub use command::{Credentials, ManyRequest, RespCommand, SessionCommand};
+pub use command::{Credentials, ManyRequest, RespCommand, SessionCommand, TransactionCommand};
 pub use encode::{begin_resp_bulk, encode_resp};
 pub use glob::{glob_literal_prefix, glob_matches};
 pub use shape::Shape;

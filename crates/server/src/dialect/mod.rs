@@ -2,6 +2,7 @@
 
 mod resp;
 mod text;
+mod transaction;
 
 use bytes::{BufMut, BytesMut};
 use rustvault_protocol::{

@@ -5,6 +5,7 @@ use rustvault_protocol::{
 };
 use rustvault_storage::SyncPolicy;
 
+use super::transaction::Refused;
 use super::{Incoming, Next, ValueEncoder};
 use crate::execute::Field;
 use crate::shared::Shared;
@@ -16,17 +17,24 @@ pub(crate) struct Resp {
     version: RespVersion,
     connection_id: u64,
     name: Vec<u8>,
+    refused: Refused,
 }
 
 impl Resp {
     pub(super) fn new(limits: Limits, connection_id: u64) -> Self {
-        Self { parser: RespParser::new(limits), version: RespVersion::V2, connection_id, name: Vec::new() }
+        Self {
+            parser: RespParser::new(limits),
+            version: RespVersion::V2,
+            connection_id,
+            name: Vec::new(),
+            refused: Refused::default(),
+        }
     }
 
     pub(super) fn next<'a>(&mut self, input: &'a [u8]) -> Next<'a> {
         match self.parser.next(input) {
             RespStep::Command { command, consumed_bytes } => {
-                Next::Incoming { incoming: incoming(command), consumed_bytes }
+                Next::Incoming { incoming: self.incoming(command), consumed_bytes }
             }
             RespStep::Ignored { consumed_bytes } => Next::Skip { consumed_bytes },
             RespStep::Incomplete => Next::Incomplete,
@@ -35,6 +43,18 @@ impl Resp {
                 consumed_bytes: input.len(),
             },
         }
+    }
+
+    fn incoming<'a>(&mut self, command: RespCommand<'a>) -> Incoming<'a> {
+        let incoming = match command {
+            RespCommand::One { request, shape } => Incoming::One(request, shape),
+            RespCommand::Many { request, shape } => Incoming::Many(request, shape),
+            RespCommand::Session(command) => Incoming::Session(command),
+            RespCommand::Transaction(command) => return Incoming::Answered(self.refused.answer(command)),
+            RespCommand::Answered(answer) => Incoming::Answered(answer),
+            _ => Incoming::Answered(RespValue::Error(b"ERR this server does not serve that command".into())),
+        };
+        self.refused.pass(incoming)
     }
 
     pub(super) fn encode(&self, response: &Response<Field>, shape: &Shape<'_>, out: &mut BytesMut) {
@@ -119,16 +139,6 @@ impl Resp {
 
     fn id(&self) -> i64 {
         i64::try_from(self.connection_id).unwrap_or(i64::MAX)
-    }
-}
-
-fn incoming(command: RespCommand<'_>) -> Incoming<'_> {
-    match command {
-        RespCommand::One { request, shape } => Incoming::One(request, shape),
-        RespCommand::Many { request, shape } => Incoming::Many(request, shape),
-        RespCommand::Session(command) => Incoming::Session(command),
-        RespCommand::Answered(answer) => Incoming::Answered(answer),
-        _ => Incoming::Answered(RespValue::Error(b"ERR this server does not serve that command".into())),
     }
 }
 

@@ -40,5 +40,15 @@ for (const RESP of [2, 3]) {
   assert.ok(bytes.equals(await binary.get("binary")));
 
   await assert.rejects(client.sendCommand(["NOPE", "x"]), /ERR unknown command 'NOPE', with args beginning with: 'x' $/);
+
+  const keys = await client.dbSize();
+  for (const _ of [1, 2]) {
+    const refused = client.multi().set("refused", "1").mSet({ "refused:1": "1" }).del("user:1").exec();
+    await assert.rejects(refused);
+    assert.equal(await client.dbSize(), keys);
+    assert.equal(await client.get("user:1"), "john");
+  }
+  await assert.rejects(client.set("expiring", "1", { expiration: { type: "EX", value: 10 } }), /no expiry yet/);
+  assert.equal(await client.get("expiring"), null);
   await client.close();
 }

@@ -45,6 +45,25 @@ def check(protocol, decode_responses):
         raise AssertionError("an unknown command is served")
     except redis.ResponseError as error:
         assert str(error) == "unknown command 'NOPE', with args beginning with: 'x' ", str(error)
+
+    # A pipeline is a transaction unless it is told otherwise: what it reports as failed has not happened.
+    keys = client.dbsize()
+    for _ in range(2):
+        try:
+            with client.pipeline() as pipeline:
+                pipeline.set("refused", "1").mset({"refused:1": 1, "refused:2": 2}).delete("user:1")
+                pipeline.execute()
+            raise AssertionError("a transaction is served")
+        except redis.ResponseError as error:
+            assert "transactions are not served" in str(error), str(error)
+        assert client.dbsize() == keys
+        assert client.get("user:1") == text("john")
+    try:
+        client.set("expiring", "1", ex=10)
+        raise AssertionError("an expiry is served")
+    except redis.ResponseError as error:
+        assert "no expiry yet" in str(error), str(error)
+    assert client.get("expiring") is None
     client.close()
 
 

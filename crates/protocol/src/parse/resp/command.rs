@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::fault::Refusal;
 use super::frame::Arguments;
-use super::{keyspace, session};
+use super::{keyspace, session, transaction};
 use crate::{Limits, RespCommand, RespValue};
 
 /// A command or subcommand that is served.
@@ -28,7 +28,7 @@ pub(super) const fn spec(name: &'static str, arguments: RangeInclusive<usize>, p
 }
 
 /// Looked through from the front, so the frequent ones come first.
-pub(super) static COMMANDS: [Spec; 25] = [
+pub(super) static COMMANDS: [Spec; 30] = [
     spec("get", 1..=1, keyspace::get),
     spec("set", 2..=ANY, keyspace::set),
     spec("mget", 1..=ANY, keyspace::mget),
@@ -54,6 +54,11 @@ pub(super) static COMMANDS: [Spec; 25] = [
     spec("config", 1..=ANY, session::config),
     spec("quit", 0..=ANY, session::quit),
     spec("reset", 0..=0, session::reset),
+    spec("multi", 0..=0, transaction::multi),
+    spec("exec", 0..=0, transaction::exec),
+    spec("discard", 0..=0, transaction::discard),
+    spec("watch", 1..=ANY, transaction::watch),
+    spec("unwatch", 0..=0, transaction::unwatch),
 ];
 
 /// What a command asks for, or the error that it is answered with.

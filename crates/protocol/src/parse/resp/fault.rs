@@ -82,6 +82,23 @@ impl Refusal {
         Self(line.concat().into())
     }
 
+    /// Says of an option that Redis has what is missing here: a bare syntax error would send its user looking for a typo.
+    pub(super) fn option_of_set(option: &[u8]) -> Self {
+        let is_one_of = |names: &[&'static str]| {
+            names.iter().copied().find(|name| option.eq_ignore_ascii_case(name.as_bytes()))
+        };
+        if let Some(name) = is_one_of(&["EX", "PX", "EXAT", "PXAT", "KEEPTTL"]) {
+            let problem = format!("there is no expiry yet: SET does not take {name}, and nothing was stored");
+            return Self(format!("ERR {problem}").into_bytes().into());
+        }
+        if let Some(name) = is_one_of(&["NX", "XX", "GET"]) {
+            return Self(
+                format!("ERR SET does not take {name} yet, and nothing was stored").into_bytes().into(),
+            );
+        }
+        Self::SYNTAX
+    }
+
     pub(super) fn unrecognized_option(option: &[u8]) -> Self {
         Self([b"ERR Unrecognized option '", until_nul(option), b"'"].concat().into())
     }

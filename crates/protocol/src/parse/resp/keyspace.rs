@@ -21,7 +21,7 @@ pub(super) fn key_type<'a>(arguments: Arguments<'a>, limits: &Limits) -> Parsed<
 
 pub(super) fn set<'a>(mut arguments: Arguments<'a>, limits: &Limits) -> Parsed<'a> {
     if arguments.len() > 2 {
-        return Err(Refusal::SYNTAX);
+        return Err(Refusal::option_of_set(arguments.nth(2).unwrap_or_default()));
     }
     let (key, value) = (key(&mut arguments, limits)?.into(), value(&mut arguments, limits)?.into());
     Ok(RespCommand::One { request: Command::Set { key, value }, shape: Shape::Plain })
@@ -217,8 +217,8 @@ mod tests {
     #[test]
     fn wrong_options_are_refused_as_in_redis() {
         let syntax = [
-            "SET k v EX",
-            "SET k v NX",
+            "SET k v w",
+            "SET k v w EX 1",
             "FLUSHALL x",
             "FLUSHALL ASYNC x",
             "FLUSHDB SYNC SYNC",
@@ -231,6 +231,16 @@ mod tests {
         ];
         for line in syntax {
             assert_eq!(error(line), "ERR syntax error", "{line}");
+        }
+        for option in ["EX 10", "PX 10", "EXAT 1", "PXAT 1", "KEEPTTL"] {
+            let name = option.split(' ').next().unwrap();
+            let missing =
+                format!("ERR there is no expiry yet: SET does not take {name}, and nothing was stored");
+            assert_eq!(error(&format!("SET k v {}", option.to_lowercase())), missing);
+        }
+        for option in ["NX", "XX", "GET"] {
+            let missing = format!("ERR SET does not take {option} yet, and nothing was stored");
+            assert_eq!(error(&format!("SET k v {option} EX 10")), missing);
         }
         assert_eq!(error("SCAN x COUNT y"), "ERR invalid cursor");
         assert_eq!(error("SCAN 0 COUNT 1x"), "ERR value is not an integer or out of range");

@@ -9,6 +9,7 @@ mod header;
 mod keyspace;
 mod number;
 mod session;
+mod transaction;
 
 use frame::{Frame, FrameReader};
 

@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(parse("CLIENT SETINFO lib-ver 1"), status_ok());
         assert_eq!(parse("COMMAND"), RespCommand::Answered(RespValue::Array(vec![])));
         assert_eq!(parse("COMMAND DOCS get"), RespCommand::Answered(RespValue::Map(vec![])));
-        assert_eq!(parse("COMMAND COUNT"), RespCommand::Answered(RespValue::Integer(25)));
+        assert_eq!(parse("COMMAND COUNT"), RespCommand::Answered(RespValue::Integer(30)));
     }
 
     #[test]
