@@ -93,6 +93,19 @@ pub enum ProtocolError {
     /// The first word is no command; it is shown shortened and escaped.
     #[error("unknown command '{0}'; commands are SET GET DELETE EXISTS COUNT SCAN PING INFO COMPACT QUIT")]
     UnknownCommand(String),
+    /// The first line of a connection begins with a word that is no command; it is shown shortened and escaped.
+    ///
+    /// Only a [guarded](crate::RequestParser::guarded) parser reports it, and the connection is to be closed.
+    #[error(
+        "unknown command '{0}' in the first line; the connection is closed, because its client seems to speak another \
+        protocol; commands are SET GET DELETE EXISTS COUNT SCAN PING INFO COMPACT QUIT"
+    )]
+    UnknownFirstCommand(String),
+    /// The line belongs to a request of HTTP.
+    ///
+    /// Only a [guarded](crate::RequestParser::guarded) parser reports it, and the connection is to be closed.
+    #[error("this is a request of HTTP, which is not spoken here; the connection is closed")]
+    Http,
     /// The key is over its limit.
     #[error("key of {len_bytes} bytes is over the limit of {max_bytes}")]
     KeyTooLarge {
@@ -118,11 +131,17 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
+    /// Returns whether the client speaks another protocol: a server closes the connection after its answer, and carries
+    /// out nothing of what follows.
+    pub const fn is_foreign(&self) -> bool {
+        matches!(self, Self::UnknownFirstCommand(_) | Self::Http)
+    }
+
     /// The code that a server answers with.
     pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Syntax(_) => ErrorCode::Syntax,
-            Self::UnknownCommand(_) => ErrorCode::UnknownCommand,
+            Self::Syntax(_) | Self::Http => ErrorCode::Syntax,
+            Self::UnknownCommand(_) | Self::UnknownFirstCommand(_) => ErrorCode::UnknownCommand,
             Self::KeyTooLarge { .. } | Self::ValueTooLarge { .. } | Self::LineTooLong { .. } => {
                 ErrorCode::TooLarge
             }

@@ -68,8 +68,10 @@ impl<'a> Batch<'a> {
             Incoming::One(request, shape) => slot(execute::plan(request), *shape),
             Incoming::Many(request, shape) => slot(execute::plan_many(request), *shape),
             Incoming::Session(command) => Slot::Session(command),
-            Incoming::Answered(answer) | Incoming::Fatal(answer) => Slot::Own(answer),
-            Incoming::Bad(problem) => Slot::Answered(execute::error(problem.code(), problem)),
+            Incoming::Answered(answer) | Incoming::Fatal(answer, _) => Slot::Own(answer),
+            Incoming::Bad(problem) | Incoming::Foreign(problem) => {
+                Slot::Answered(execute::error(problem.code(), problem))
+            }
         });
         let slots = slots.collect();
         (ops, slots)
@@ -80,16 +82,19 @@ impl<'a> Batch<'a> {
 fn ending_with(incoming: &Incoming<'_>) -> Option<Ending> {
     match incoming {
         Incoming::One(Command::Quit, _) => Some(Ending::Last(CloseReason::Quit.into())),
-        Incoming::Fatal(answer) => Some(Ending::Last(protocol_error(answer))),
+        Incoming::Foreign(problem) => {
+            Some(Ending::Last(Closing::new(CloseReason::ForeignProtocol, problem.to_string())))
+        }
+        Incoming::Fatal(answer, reason) => Some(Ending::Last(fatal(answer, *reason))),
         // What comes after it is carried out after it.
         Incoming::One(Command::Compact, _) => Some(Ending::Full),
         _ => None,
     }
 }
 
-fn protocol_error(answer: &RespValue<'_>) -> Closing {
+fn fatal(answer: &RespValue<'_>, reason: CloseReason) -> Closing {
     let message = if let RespValue::Error(message) = answer { message.as_ref() } else { b"" };
-    Closing::new(CloseReason::ProtocolError, String::from_utf8_lossy(message))
+    Closing::new(reason, String::from_utf8_lossy(message))
 }
 
 /// The place of one answer among the answers of a batch.

@@ -8,6 +8,7 @@ mod client;
 mod clients;
 mod closings;
 mod examples;
+mod foreign;
 mod history;
 mod messages;
 mod never_read;

@@ -9,6 +9,8 @@ mod resp;
 mod text;
 
 pub use resp::{RespParser, RespStep};
+use text::Guard;
+pub(crate) use text::is_word_of_http;
 pub(crate) use text::{LineReader, Reply, parse_reply};
 
 /// One step of a [`RequestParser`] through a read buffer.
@@ -64,12 +66,28 @@ pub(crate) enum Frame {
 pub struct RequestParser {
     limits: Limits,
     lines: LineReader,
+    guard: Guard,
 }
 
 impl RequestParser {
     /// A parser at the start of a connection.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, lines: LineReader::new(&limits) }
+        Self { limits, lines: LineReader::new(&limits), guard: Guard::Off }
+    }
+
+    /// A parser at the start of a connection from a stranger, who may speak another protocol.
+    ///
+    /// A web page can have its visitor's browser send lines to any port that the browser reaches, loopback included, so
+    /// a request of HTTP must not pass for commands. This parser reports an error that
+    /// [is foreign](ProtocolError::is_foreign) for
+    ///
+    /// - the first line that is not empty, if its first word is no command, as soon as that is certain;
+    /// - that line, if it is malformed and ends in ` HTTP/<digit>.<digit>`;
+    /// - any later line whose first word is `POST` or `Host:`, in any case.
+    ///
+    /// Answer it, close the connection, and do not ask again.
+    pub fn guarded(limits: Limits) -> Self {
+        Self { guard: Guard::FirstLine, ..Self::new(limits) }
     }
 
     /// Parses the request at the front of `input`.
@@ -77,13 +95,25 @@ impl RequestParser {
         match self.frame(input) {
             Frame::Whole { consumed_bytes } => {
                 let (frame, _) = input.split_at(consumed_bytes);
-                Step::Request { request: self.parse(frame), consumed_bytes }
+                let request = match self.parse(frame) {
+                    Ok(request) => {
+                        self.guard.pass();
+                        Ok(request)
+                    }
+                    Err(problem) => Err(self.guard.judge(frame, problem)),
+                };
+                Step::Request { request, consumed_bytes }
             }
             Frame::TooLong { consumed_bytes } => {
-                Step::Request { request: Err(self.too_long()), consumed_bytes }
+                let (line, _) = input.split_at(consumed_bytes);
+                let problem = self.guard.judge(line, self.too_long());
+                Step::Request { request: Err(problem), consumed_bytes }
             }
             Frame::Skip { consumed_bytes } => Step::Skip { consumed_bytes },
-            Frame::Incomplete => Step::Incomplete,
+            Frame::Incomplete => match self.guard.judge_beginning(input) {
+                Some(problem) => Step::Request { request: Err(problem), consumed_bytes: input.len() },
+                None => Step::Incomplete,
+            },
         }
     }
 

@@ -24,6 +24,12 @@ pub enum RespCommand<'a> {
     /// A command of transactions, which a server may refuse but must not overlook: what follows `MULTI` is not to be
     /// carried out one by one.
     Transaction(TransactionCommand),
+    /// A word of HTTP as a command: the client speaks another protocol, so answer with the error `message`, close the
+    /// connection and carry out nothing of what follows.
+    Foreign {
+        /// For [`RespValue::Error`](crate::RespValue::Error).
+        message: &'static [u8],
+    },
     /// The answer is known from the command alone: `ECHO`, or an error such as a wrong number of arguments.
     Answered(RespValue<'a>),
 }

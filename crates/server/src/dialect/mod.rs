@@ -10,6 +10,7 @@ use rustvault_protocol::{
     encode_value_chunk,
 };
 
+use crate::closing::CloseReason;
 use crate::execute::Field;
 use crate::shared::Shared;
 use resp::Resp;
@@ -50,8 +51,10 @@ pub(crate) enum Incoming<'a> {
     Answered(RespValue<'a>),
     /// A line that is no command.
     Bad(ProtocolError),
-    /// Bytes after which nothing can be understood: the connection ends with this answer.
-    Fatal(RespValue<'a>),
+    /// A line of another protocol: the connection ends with the answer to it.
+    Foreign(ProtocolError),
+    /// Bytes after which nothing can be understood, or nothing should be: the connection ends with this answer.
+    Fatal(RespValue<'a>, CloseReason),
 }
 
 impl Dialect {

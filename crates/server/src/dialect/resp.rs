@@ -7,6 +7,7 @@ use rustvault_storage::SyncPolicy;
 
 use super::transaction::Refused;
 use super::{Incoming, Next, ValueEncoder};
+use crate::closing::CloseReason;
 use crate::execute::Field;
 use crate::shared::Shared;
 
@@ -39,7 +40,7 @@ impl Resp {
             RespStep::Ignored { consumed_bytes } => Next::Skip { consumed_bytes },
             RespStep::Incomplete => Next::Incomplete,
             RespStep::ProtocolError { message } => Next::Incoming {
-                incoming: Incoming::Fatal(RespValue::Error(message)),
+                incoming: Incoming::Fatal(RespValue::Error(message), CloseReason::ProtocolError),
                 consumed_bytes: input.len(),
             },
         }
@@ -51,6 +52,9 @@ impl Resp {
             RespCommand::Many { request, shape } => Incoming::Many(request, shape),
             RespCommand::Session(command) => Incoming::Session(command),
             RespCommand::Transaction(command) => return Incoming::Answered(self.refused.answer(command)),
+            RespCommand::Foreign { message } => {
+                return Incoming::Fatal(RespValue::Error(message.into()), CloseReason::ForeignProtocol);
+            }
             RespCommand::Answered(answer) => Incoming::Answered(answer),
             _ => Incoming::Answered(RespValue::Error(b"ERR this server does not serve that command".into())),
         };

@@ -12,7 +12,7 @@ pub(crate) struct Text {
 
 impl Text {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { parser: RequestParser::new(limits) }
+        Self { parser: RequestParser::guarded(limits) }
     }
 
     pub(super) fn next<'a>(&mut self, input: &'a [u8]) -> Next<'a> {
@@ -20,6 +20,7 @@ impl Text {
             Step::Request { request, consumed_bytes } => {
                 let incoming = match request {
                     Ok(request) => Incoming::One(request, Shape::Plain),
+                    Err(problem) if problem.is_foreign() => Incoming::Foreign(problem),
                     Err(problem) => Incoming::Bad(problem),
                 };
                 Next::Incoming { incoming, consumed_bytes }

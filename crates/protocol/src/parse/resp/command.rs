@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use super::fault::Refusal;
 use super::frame::Arguments;
 use super::{keyspace, session, transaction};
+use crate::parse::is_word_of_http;
 use crate::{Limits, RespCommand, RespValue};
 
 /// A command or subcommand that is served.
@@ -61,11 +62,14 @@ pub(super) static COMMANDS: [Spec; 30] = [
     spec("unwatch", 0..=0, transaction::unwatch),
 ];
 
+const HTTP: &[u8] = b"ERR this is a request of HTTP, which is not spoken here; the connection is closed";
+
 /// What a command asks for, or the error that it is answered with.
 pub(super) fn parse<'a>(mut arguments: Arguments<'a>, limits: &Limits) -> RespCommand<'a> {
     let name = arguments.next().unwrap_or_default();
     let parsed = match find(&COMMANDS, |spec| spec.name, name) {
         Some(spec) => call(spec, arguments, limits),
+        None if is_word_of_http(name) => Ok(RespCommand::Foreign { message: HTTP }),
         None => Err(Refusal::unknown_command(name, arguments)),
     };
     parsed.unwrap_or_else(|Refusal(line)| RespCommand::Answered(RespValue::Error(line)))

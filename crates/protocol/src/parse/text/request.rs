@@ -16,6 +16,10 @@ const VERB_BUFFER_BYTES: usize = 8;
 /// How much of an unknown verb its error shows.
 const SHOWN_VERB_BYTES: usize = 32;
 
+/// Every verb, in upper case.
+pub(super) const VERBS: [&[u8]; 10] =
+    [b"SET", b"GET", b"DELETE", b"EXISTS", b"COUNT", b"SCAN", b"PING", b"INFO", b"COMPACT", b"QUIT"];
+
 const LIMIT_RANGE: &str = "LIMIT needs a number from 1 to 10000";
 
 /// What `frame`, a whole line, asks for.
@@ -91,7 +95,11 @@ fn scan_limit(input: &[u8]) -> Parsed<'_, u32> {
 
 /// The verb goes into an answer and into logs: short, and printable whatever it was.
 fn unknown(verb: &[u8]) -> ProtocolError {
-    ProtocolError::UnknownCommand(verb.escape_ascii().take(SHOWN_VERB_BYTES).map(char::from).collect())
+    ProtocolError::UnknownCommand(shown(verb))
+}
+
+pub(super) fn shown(verb: &[u8]) -> String {
+    verb.escape_ascii().take(SHOWN_VERB_BYTES).map(char::from).collect()
 }
 
 #[cfg(test)]
