@@ -1,6 +1,6 @@
 //! The commands that one wake-up of a connection answers together.
 
-use rustvault_protocol::{Command, RespValue, Response, SessionCommand, Shape};
+use rustvault_protocol::{Command, ManyRequest, RespValue, Response, SessionCommand, Shape};
 use rustvault_storage::Op;
 
 use crate::closing::{CloseReason, Closing};
@@ -54,19 +54,28 @@ impl<'a> Batch<'a> {
     }
 
     /// The batch as operations of the store, and a slot for the answer to each request.
-    pub(crate) fn plan(&self) -> (Vec<Op<'_>>, Vec<Slot<'_>>) {
+    ///
+    /// Of the values of one answer it holds `max_output_bytes` at most.
+    pub(crate) fn plan(&self, max_output_bytes: usize) -> (Vec<Op<'_>>, Vec<Slot<'_>>) {
         let mut ops = Vec::with_capacity(self.incoming.len());
-        let mut slot = |plan, shape| match plan {
+        let mut ask = |plan, slot| match plan {
             Plan::Ask(op) => {
                 ops.push(op);
-                Slot::Asked(shape)
+                slot
             }
             Plan::Answer(response) => Slot::Answered(response),
         };
         let slots = self.incoming.iter().map(|incoming| match incoming {
             Incoming::One(Command::Compact, shape) => Slot::Compact(*shape),
-            Incoming::One(request, shape) => slot(execute::plan(request), *shape),
-            Incoming::Many(request, shape) => slot(execute::plan_many(request), *shape),
+            Incoming::One(request, shape) => ask(execute::plan(request), Slot::Asked(*shape)),
+            Incoming::Many(ManyRequest::Get { keys }, _) => {
+                let op = Op::GetManyWithin { keys, max_bytes: max_output_bytes };
+                ask(Plan::Ask(op), Slot::Values(keys))
+            }
+            Incoming::Many(ManyRequest::Keys { prefix }, Shape::Matching { glob }) => {
+                Slot::Keys { prefix, glob }
+            }
+            Incoming::Many(request, shape) => ask(execute::plan_many(request), Slot::Asked(*shape)),
             Incoming::Session(command) => Slot::Session(command),
             Incoming::Answered(answer) | Incoming::Fatal(answer, _) => Slot::Own(answer),
             Incoming::Bad(problem) | Incoming::Foreign(problem) => {
@@ -87,7 +96,9 @@ fn ending_with(incoming: &Incoming<'_>) -> Option<Ending> {
         }
         Incoming::Fatal(answer, reason) => Some(Ending::Last(fatal(answer, *reason))),
         // What comes after it is carried out after it.
-        Incoming::One(Command::Compact, _) => Some(Ending::Full),
+        Incoming::One(Command::Compact, _) | Incoming::Many(ManyRequest::Keys { .. }, _) => {
+            Some(Ending::Full)
+        }
         _ => None,
     }
 }
@@ -97,11 +108,22 @@ fn fatal(answer: &RespValue<'_>, reason: CloseReason) -> Closing {
     Closing::new(reason, String::from_utf8_lossy(message))
 }
 
+impl Slot<'_> {
+    /// Returns whether a reply of the store belongs here.
+    pub(crate) const fn needs_reply(&self) -> bool {
+        matches!(self, Self::Asked(_) | Self::Values(_))
+    }
+}
+
 /// The place of one answer among the answers of a batch.
 #[derive(Debug)]
 pub(crate) enum Slot<'b> {
     /// The next reply of the store belongs here.
     Asked(Shape<'b>),
+    /// The next reply of the store, the values of these keys, belongs here.
+    Values(&'b [&'b [u8]]),
+    /// The keys that match, which are gathered page by page.
+    Keys { prefix: &'b [u8], glob: &'b [u8] },
     /// The answer is known without the store.
     Answered(Response<Field>),
     /// The answer is known, and only the client's protocol has its like.

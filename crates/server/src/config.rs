@@ -21,6 +21,10 @@ pub const MAX_CONNECTIONS_LIMIT: usize = 1_000_000;
 /// the 4 GiB that a batch of the log may have.
 pub const MAX_VALUE_BYTES_LIMIT: usize = 1 << 29;
 
+/// Most bytes of stored values that one connection holds for answers that its client has not read, unless the
+/// configuration says otherwise.
+pub const DEFAULT_MAX_OUTPUT_BYTES: usize = 32 * 1024 * 1024;
+
 /// The highest number of threads that is accepted.
 pub const MAX_THREADS: usize = 1024;
 
@@ -66,6 +70,9 @@ pub struct ServerConfig {
     pub compact_min_bytes: u64,
     /// Most bytes of memory for entries and tables, beyond which writes are refused; no limit by default.
     pub max_memory_bytes: Option<u64>,
+    /// Most bytes of stored values, or of listed keys, that one connection holds for an answer that its client has not
+    /// read yet; at least 1. A single value is always held, whatever it takes. [`DEFAULT_MAX_OUTPUT_BYTES`] by default.
+    pub max_output_bytes: usize,
     /// Threads that serve connections, 1 to [`MAX_THREADS`]; one per core by default.
     pub threads: usize,
     /// Silence after which the kernel probes whether a client's machine is still there, in whole seconds, 1 s to
@@ -88,6 +95,7 @@ impl Default for ServerConfig {
             compact_ratio: DEFAULT_COMPACT_RATIO,
             compact_min_bytes: DEFAULT_COMPACT_MIN_BYTES,
             max_memory_bytes: None,
+            max_output_bytes: DEFAULT_MAX_OUTPUT_BYTES,
             threads: default_threads(),
             tcp_keepalive: Some(DEFAULT_TCP_KEEPALIVE),
             idle_timeout: None,
@@ -104,6 +112,7 @@ impl ServerConfig {
         check_bind_addr(&self.bind_addr)?;
         check_range("max_connections", self.max_connections, MAX_CONNECTIONS_LIMIT)?;
         check_range("max_value_bytes", self.max_value_bytes, MAX_VALUE_BYTES_LIMIT)?;
+        check_range("max_output_bytes", self.max_output_bytes, usize::MAX)?;
         check_range("threads", self.threads, MAX_THREADS)?;
         check_seconds("tcp_keepalive", self.tcp_keepalive, MAX_TCP_KEEPALIVE)?;
         check_seconds("idle_timeout", self.idle_timeout, MAX_IDLE_TIMEOUT)?;

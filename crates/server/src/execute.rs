@@ -6,9 +6,6 @@ use rustvault_storage::{Error, Key, Op, Outcome, Value};
 use crate::info;
 use crate::shared::Shared;
 
-/// Most keys that one answer lists; to see more, scan.
-const MAX_KEYS_IN_REPLY: usize = 1_000_000;
-
 /// How a command gets its response.
 pub(crate) enum Plan<'a> {
     /// The store has to be asked.
@@ -55,14 +52,12 @@ pub(crate) fn plan<B: AsRef<[u8]>>(command: &Command<B>) -> Plan<'_> {
     })
 }
 
-/// What to do for a command on many keys.
+/// What to do for a command on many keys, but for those whose answers may be large.
 pub(crate) fn plan_many<'a>(request: &'a ManyRequest<'a>) -> Plan<'a> {
     Plan::Ask(match request {
-        ManyRequest::Get { keys } => Op::GetMany { keys },
         ManyRequest::Set { pairs } => Op::SetMany { pairs },
         ManyRequest::Delete { keys } => Op::DeleteMany { keys },
         ManyRequest::Exists { keys } => Op::CountOf { keys },
-        ManyRequest::Keys { prefix } => Op::Keys { prefix, max_keys: MAX_KEYS_IN_REPLY },
         ManyRequest::Clear => Op::Clear,
         _ => {
             return Plan::Answer(error(ErrorCode::UnknownCommand, "this server does not serve that command"));
@@ -78,12 +73,6 @@ pub(crate) fn response<S>(outcome: Result<Outcome, Error>, shared: &Shared<S>) -
             Response::Ok
         }
         Ok(Outcome::Value(None) | Outcome::Deleted(false) | Outcome::Exists(false)) => Response::NotFound,
-        Ok(Outcome::Values(values)) => {
-            Response::List(values.into_iter().map(|value| value.map(Field::Value)).collect())
-        }
-        Ok(Outcome::Keys(keys)) => {
-            Response::List(keys.into_iter().map(|key| Some(Field::Key(key))).collect())
-        }
         Ok(Outcome::Count(keys)) => Response::Value(Field::Text(keys.to_string())),
         Ok(Outcome::Page(page)) => {
             let cursor = Field::Text(page.next_cursor.to_string());

@@ -19,6 +19,7 @@ mod linger;
 mod listener;
 mod machine;
 mod occupancy;
+mod outbox;
 mod placement;
 mod rate_limit;
 mod respond;
@@ -28,9 +29,9 @@ mod socket;
 mod worker;
 
 pub use config::{
-    ConfigError, DEFAULT_BIND_ADDR, DEFAULT_MAX_CONNECTIONS, DEFAULT_TCP_KEEPALIVE, DEFAULT_WAL_PATH,
-    MAX_CONNECTIONS_LIMIT, MAX_IDLE_TIMEOUT, MAX_TCP_KEEPALIVE, MAX_THREADS, MAX_VALUE_BYTES_LIMIT,
-    ServerConfig,
+    ConfigError, DEFAULT_BIND_ADDR, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_OUTPUT_BYTES, DEFAULT_TCP_KEEPALIVE,
+    DEFAULT_WAL_PATH, MAX_CONNECTIONS_LIMIT, MAX_IDLE_TIMEOUT, MAX_TCP_KEEPALIVE, MAX_THREADS,
+    MAX_VALUE_BYTES_LIMIT, ServerConfig,
 };
 pub use error::Error;
 pub use server::{Server, serve};

@@ -1,15 +1,18 @@
 //! From a batch to its answers on the socket: nothing leaves before what it depends on is durable.
 
+mod lists;
+mod put;
+
 use std::io;
 use std::iter::Peekable;
 use std::sync::Arc;
 use std::time::Duration;
 use std::vec;
 
-use bytes::{Buf, BytesMut};
-use rustvault_protocol::{ErrorCode, RespValue, Response, Shape, glob_matches};
+use bytes::BytesMut;
+use put::{FLUSH_BYTES, is_small};
+use rustvault_protocol::{ErrorCode, Response, Shape};
 use rustvault_storage::{Error, Lsn, Op, Outcome, Reply, Store, Submission};
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::select;
 use tokio::task::yield_now;
@@ -18,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::balance::Seat;
 use crate::batch::{Batch, Slot};
-use crate::dialect::{Dialect, ValueEncoder};
+use crate::dialect::Dialect;
 use crate::execute::{self, Field};
 use crate::gather;
 use crate::shared::Shared;
@@ -26,18 +29,8 @@ use crate::shared::Shared;
 /// The store carries out no further operation of a batch once its replies hold more than this.
 const MAX_REPLY_BYTES: usize = 1024 * 1024;
 
-/// Encoded answers are written once they reach this size, so that a slow reader costs no more.
-const FLUSH_BYTES: usize = 48 * 1024;
-
-/// Values from this size on are written from where they are stored, or, if they have to be quoted, are
-/// encoded in pieces of this size.
-const PIECE_BYTES: usize = 16 * 1024;
-
 /// Longest wait of `INFO` for a sync; after it, figures that may show data that is not durable are left out.
 const INFO_PATIENCE: Duration = Duration::from_secs(1);
-
-/// Bytes of keys that are held against a pattern before other connections have a turn.
-const MATCHED_BYTES_PER_TURN: usize = 64 * 1024;
 
 /// Carries batches out and writes their answers, for one connection.
 pub(crate) struct Responder<'c, S> {
@@ -67,9 +60,14 @@ impl Gate {
 
     /// The response to a reply that it [knows of](Self::knows_of).
     fn reveal<S>(&self, reply: Reply, shared: &Shared<S>) -> Response<Field> {
+        execute::response(self.admit(reply), shared)
+    }
+
+    /// The outcome of a reply that it [knows of](Self::knows_of).
+    fn admit(&self, reply: Reply) -> Result<Outcome, Error> {
         match &self.failure {
-            Some(failure) if reply.depends_on > self.visible => execute::store_error(failure),
-            _ => execute::response(reply.outcome, shared),
+            Some(failure) if reply.depends_on > self.visible => Err(failure.clone()),
+            _ => reply.outcome,
         }
     }
 }
@@ -77,7 +75,7 @@ impl Gate {
 impl<'c, S: Store> Responder<'c, S> {
     /// Carries a batch out and writes its answers, in order; `replies` is working space.
     pub(crate) async fn answer(&mut self, batch: &Batch<'_>, replies: &mut Vec<Reply>) -> io::Result<()> {
-        let (ops, slots) = batch.plan();
+        let (ops, slots) = batch.plan(self.shared.max_output_bytes);
         self.shared.counters.total_commands.add(slots.len() as u64);
         let mut ops = ops.as_slice();
         let mut slots = slots.into_iter().peekable();
@@ -124,9 +122,7 @@ impl<'c, S: Store> Responder<'c, S> {
         };
         self.commit(submission, replies.first().is_some_and(|first| first.depends_on > gate.visible)).await;
         let mut replies = replies.drain(..);
-        while let Some(slot) =
-            slots.next_if(|slot| !matches!(slot, Slot::Asked(_)) || !replies.as_slice().is_empty())
-        {
+        while let Some(slot) = slots.next_if(|slot| !slot.needs_reply() || !replies.as_slice().is_empty()) {
             match slot {
                 Slot::Asked(shape) => {
                     let Some(reply) = replies.next() else { break };
@@ -142,6 +138,17 @@ impl<'c, S: Store> Responder<'c, S> {
                         self.put_in_parts(response, shape).await?;
                     }
                 }
+                Slot::Values(keys) => {
+                    let Some(reply) = replies.next() else { break };
+                    if !gate.knows_of(&reply) {
+                        self.open(&mut gate).await?;
+                    }
+                    match gate.admit(reply) {
+                        Ok(Outcome::Seen(sights)) => self.put_values(keys, sights).await?,
+                        outcome => self.put(execute::response(outcome, self.shared), Shape::Plain).await?,
+                    }
+                }
+                Slot::Keys { prefix, glob } => self.put_keys(prefix, glob).await?,
                 Slot::Answered(response) => self.put(response, Shape::Plain).await?,
                 Slot::Own(answer) => self.put_own(answer),
                 Slot::Compact(Shape::Started) => {
@@ -228,112 +235,4 @@ impl<'c, S: Store> Responder<'c, S> {
         });
         Response::Ok
     }
-
-    /// Encodes an answer at one go.
-    fn put_small(&mut self, response: &Response<Field>, shape: &Shape<'_>) {
-        let is_error = matches!(response, Response::Error { .. });
-        self.shared.counters.total_errors.add(u64::from(is_error));
-        self.dialect.encode(response, shape, self.output);
-    }
-
-    async fn put(&mut self, response: Response<Field>, shape: Shape<'_>) -> io::Result<()> {
-        if is_small(&response, &shape) {
-            self.put_small(&response, &shape);
-            return Ok(());
-        }
-        self.put_in_parts(response, shape).await
-    }
-
-    /// Writes an answer that is not [small](is_small).
-    async fn put_in_parts(&mut self, response: Response<Field>, shape: Shape<'_>) -> io::Result<()> {
-        match (response, shape) {
-            (Response::List(items), Shape::Matching { glob }) => {
-                let matching = matching(items, glob).await;
-                self.put_list(matching).await
-            }
-            (Response::List(items), _) => self.put_list(items).await,
-            (response, _) => self.put_value(&response).await,
-        }
-    }
-
-    fn put_own(&mut self, answer: &RespValue<'_>) {
-        self.shared.counters.total_errors.add(u64::from(matches!(answer, RespValue::Error(_))));
-        self.dialect.encode_own(answer, self.output);
-    }
-
-    /// Lists may be long, and their values large: what is encoded leaves in between.
-    async fn put_list(&mut self, items: Vec<Option<Field>>) -> io::Result<()> {
-        self.dialect.begin_list(items.len(), self.output);
-        for item in items {
-            let response = item.map_or(Response::NotFound, Response::Value);
-            self.put_value(&response).await?;
-            self.flush_if_large().await?;
-        }
-        Ok(())
-    }
-
-    async fn put_value(&mut self, response: &Response<Field>) -> io::Result<()> {
-        match response {
-            Response::Value(value) if value.as_ref().len() >= PIECE_BYTES => {
-                self.put_large(value.as_ref()).await
-            }
-            response => {
-                self.dialect.encode(response, &Shape::Plain, self.output);
-                Ok(())
-            }
-        }
-    }
-
-    async fn put_large(&mut self, value: &[u8]) -> io::Result<()> {
-        let encoder = self.dialect.begin_value(value, self.output);
-        if let ValueEncoder::Quoted = encoder {
-            return self.put_in_pieces(encoder, value).await;
-        }
-        let mut parts = self.output.chain(value).chain(ValueEncoder::LINE_END);
-        self.stream.write_all_buf(&mut parts).await
-    }
-
-    async fn put_in_pieces(&mut self, encoder: ValueEncoder, value: &[u8]) -> io::Result<()> {
-        for piece in value.chunks(PIECE_BYTES) {
-            encoder.piece(piece, self.output);
-            self.flush_if_large().await?;
-        }
-        encoder.end(self.output);
-        Ok(())
-    }
-
-    async fn flush_if_large(&mut self) -> io::Result<()> {
-        if self.output.len() >= FLUSH_BYTES { self.flush().await } else { Ok(()) }
-    }
-
-    async fn flush(&mut self) -> io::Result<()> {
-        self.stream.write_all(self.output).await?;
-        self.output.clear();
-        Ok(())
-    }
-}
-
-/// Whether the answer is encoded at one go.
-fn is_small(response: &Response<Field>, shape: &Shape<'_>) -> bool {
-    match (response, shape) {
-        (Response::Value(value), Shape::Plain) => value.as_ref().len() < PIECE_BYTES,
-        (Response::List(_), Shape::Plain | Shape::Matching { .. }) => false,
-        _ => true,
-    }
-}
-
-/// Those keys that match; a pattern may make that long work, so others have their turn in between.
-async fn matching(keys: Vec<Option<Field>>, glob: &[u8]) -> Vec<Option<Field>> {
-    let (mut matching, mut unyielded_bytes) = (Vec::new(), 0);
-    for key in keys.into_iter().flatten() {
-        unyielded_bytes += key.as_ref().len();
-        if glob_matches(glob, key.as_ref()) {
-            matching.push(Some(key));
-        }
-        if unyielded_bytes >= MATCHED_BYTES_PER_TURN {
-            unyielded_bytes = 0;
-            yield_now().await;
-        }
-    }
-    matching
 }

@@ -24,6 +24,7 @@ pub(crate) struct Shared<S> {
     pub(crate) threads: usize,
     pub(crate) max_connections: usize,
     pub(crate) max_memory_bytes: Option<u64>,
+    pub(crate) max_output_bytes: usize,
     pub(crate) tcp_keepalive: Option<Duration>,
     pub(crate) idle_timeout: Option<Duration>,
     /// Permits one compaction that was begun without waiting for its end.
@@ -42,6 +43,7 @@ impl<S> Shared<S> {
             threads: config.threads,
             max_connections: config.max_connections,
             max_memory_bytes: config.max_memory_bytes,
+            max_output_bytes: config.max_output_bytes,
             tcp_keepalive: config.tcp_keepalive,
             idle_timeout: config.idle_timeout,
             background_compaction: Arc::new(Semaphore::new(1)),

@@ -66,6 +66,7 @@ fn record_bytes(op: &Op<'_>) -> usize {
         Op::Clear => Change::Clear.encoded_bytes(),
         Op::Get { .. }
         | Op::GetMany { .. }
+        | Op::GetManyWithin { .. }
         | Op::Exists { .. }
         | Op::CountOf { .. }
         | Op::Count

@@ -5,7 +5,7 @@ use std::iter::once;
 use crate::demand::check_fits;
 use crate::keyspace::{Entry, Key, Keyspace, Seen, Value};
 use crate::wal::{Change, Growth};
-use crate::{Error, Lsn, Op, Options, Outcome, Pair, Reply, ScanPage, Stats};
+use crate::{Error, Lsn, Op, Options, Outcome, Pair, Reply, ScanPage, Sight, Stats};
 
 /// Where an [`Executor`] puts the records of its writes.
 pub(crate) trait RecordSink {
@@ -24,27 +24,6 @@ pub(crate) trait RecordSink {
 
     /// Fills in the figures that a log has.
     fn fill_stats(&self, stats: &mut Stats);
-}
-
-/// The sink of a store without a log: everything depends on nothing.
-pub(crate) struct NoLog;
-
-impl RecordSink for NoLog {
-    fn check_admitted(&self, _: Growth) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn prepare<'c>(&mut self, _: impl Iterator<Item = Change<'c>>) {}
-
-    fn append_prepared(&mut self) -> Lsn {
-        Lsn::ZERO
-    }
-
-    fn appended(&self) -> Lsn {
-        Lsn::ZERO
-    }
-
-    fn fill_stats(&self, _: &mut Stats) {}
 }
 
 /// Operations of a pipeline whose keys are looked up together: enough to overlap their waits for memory, and
@@ -132,10 +111,14 @@ impl<S: RecordSink> Executor<'_, S> {
                 let values = seen.into_iter().map(|seen| seen.entry.map(Value::of)).collect();
                 Ok((Outcome::Values(values), depends_on))
             }
+            Op::GetManyWithin { keys, max_bytes } => Ok(self.get_many_within(keys, max_bytes)),
             Op::CountOf { keys } => {
-                let seen = self.keyspace.get_many(keys.iter().copied());
-                let keys_there = seen.iter().filter(|seen| seen.entry.is_some()).count();
-                Ok((Outcome::Count(keys_there as u64), highest_lsn(&seen)))
+                let (mut keys_there, mut depends_on) = (0, Lsn::ZERO);
+                self.keyspace.see_many(keys, |entry, lsn| {
+                    keys_there += u64::from(entry.is_some());
+                    depends_on = depends_on.max(lsn);
+                });
+                Ok((Outcome::Count(keys_there), depends_on))
             }
             Op::SetMany { pairs } => self.set_many(pairs),
             Op::DeleteMany { keys } => self.delete_many(keys),
@@ -163,6 +146,26 @@ impl<S: RecordSink> Executor<'_, S> {
                 Ok((Outcome::Stats(Box::new(stats)), self.sink.appended()))
             }
         }
+    }
+
+    fn get_many_within(&self, keys: &[&[u8]], max_bytes: usize) -> (Outcome, Lsn) {
+        let (mut sights, mut depends_on) = (Vec::with_capacity(keys.len()), Lsn::ZERO);
+        // `None` once there was too little: what is held is to be the front.
+        let (mut room_bytes, mut holds_none) = (Some(max_bytes), true);
+        self.keyspace.see_many(keys, |entry, lsn| {
+            depends_on = depends_on.max(lsn);
+            let Some(entry) = entry else { return sights.push(Sight::Missing) };
+            let bytes = entry.memory_bytes();
+            room_bytes = room_bytes.and_then(|room| {
+                if holds_none { Some(room.saturating_sub(bytes)) } else { room.checked_sub(bytes) }
+            });
+            holds_none = false;
+            sights.push(match room_bytes {
+                Some(_) => Sight::Value(Value::of(entry.clone())),
+                None => Sight::NotHeld(lsn),
+            });
+        });
+        (Outcome::Seen(sights), depends_on)
     }
 
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(Outcome, Lsn), Error> {
@@ -272,10 +275,18 @@ fn push(replies: &mut Vec<Reply>, reply: Reply, room_bytes: &mut usize) -> bool 
     has_room
 }
 
+fn held_bytes(sight: &Sight) -> usize {
+    match sight {
+        Sight::Value(value) => value.len(),
+        Sight::Missing | Sight::NotHeld(_) => 0,
+    }
+}
+
 fn payload_bytes(reply: &Reply) -> usize {
     match &reply.outcome {
         Ok(Outcome::Value(Some(value))) => value.len(),
         Ok(Outcome::Values(values)) => values.iter().flatten().map(|value| value.len()).sum(),
+        Ok(Outcome::Seen(sights)) => sights.iter().map(held_bytes).sum(),
         Ok(Outcome::Keys(keys)) => keys.iter().map(|key| key.len()).sum(),
         Ok(Outcome::Page(ScanPage { keys, .. })) => keys.iter().map(|key: &Key| key.len()).sum(),
         _ => 0,

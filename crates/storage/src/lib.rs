@@ -31,4 +31,4 @@ pub use options::{
     LogFormat, Options, ParseSyncPolicyError, SyncPolicy,
 };
 pub use recovery::RecoveryReport;
-pub use store::{Commit, Lsn, Op, Outcome, Pair, Reply, ScanPage, Stats, Store, Submission};
+pub use store::{Commit, Lsn, Op, Outcome, Pair, Reply, ScanPage, Sight, Stats, Store, Submission};

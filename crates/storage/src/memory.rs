@@ -1,9 +1,13 @@
+//! A store without a log.
+
 use std::fmt;
 use std::sync::Arc;
 
-use crate::execute::{Executor, NoLog};
+use crate::execute::{Executor, RecordSink};
 use crate::keyspace::{HashSeed, Keyspace};
-use crate::{Error, Lsn, Op, Options, Reply, Store, Submission};
+use crate::sync::counter::{AtomicU64, Ordering};
+use crate::wal::{Change, Growth};
+use crate::{Error, Lsn, Op, Options, Reply, Stats, Store, Submission};
 
 /// A store without a log: a cache, or a stand-in for [`DurableStore`](crate::DurableStore) in tests.
 ///
@@ -12,6 +16,7 @@ use crate::{Error, Lsn, Op, Options, Reply, Store, Submission};
 pub struct MemoryStore {
     keyspace: Arc<Keyspace>,
     options: Arc<Options>,
+    last_lsn: Arc<AtomicU64>,
 }
 
 impl MemoryStore {
@@ -21,7 +26,11 @@ impl MemoryStore {
     /// [`Error::Io`] when the system gives no random bytes for the keyed hash.
     pub fn new(options: Options) -> Result<Self, Error> {
         let seed = HashSeed(crate::random::bytes()?);
-        Ok(Self { keyspace: Arc::new(Keyspace::new(seed)), options: Arc::new(options) })
+        Ok(Self {
+            keyspace: Arc::new(Keyspace::new(seed)),
+            options: Arc::new(options),
+            last_lsn: Arc::default(),
+        })
     }
 }
 
@@ -33,7 +42,8 @@ impl Store for MemoryStore {
         replies: &mut Vec<Reply>,
     ) -> Submission<'_> {
         let (keyspace, options) = (&*self.keyspace, &*self.options);
-        let mut executor = Executor { keyspace, options, watermark: Lsn::ZERO, sink: NoLog };
+        let sink = NoLog { last_lsn: &self.last_lsn, prepared: 0 };
+        let mut executor = Executor { keyspace, options, watermark: self.reply_watermark(), sink };
         executor.run(ops, max_reply_bytes, replies);
         Submission::done()
     }
@@ -55,4 +65,31 @@ impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryStore").field("keys", &self.keyspace.count()).finish_non_exhaustive()
     }
+}
+
+/// The sink of a store without a log: LSNs tell versions of a value apart, and nothing waits for them.
+struct NoLog<'a> {
+    last_lsn: &'a AtomicU64,
+    /// How many changes the next records are of.
+    prepared: u64,
+}
+
+impl RecordSink for NoLog<'_> {
+    fn check_admitted(&self, _: Growth) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn prepare<'c>(&mut self, changes: impl Iterator<Item = Change<'c>>) {
+        self.prepared = changes.count() as u64;
+    }
+
+    fn append_prepared(&mut self) -> Lsn {
+        Lsn::new(self.last_lsn.fetch_add(self.prepared, Ordering::Relaxed) + 1)
+    }
+
+    fn appended(&self) -> Lsn {
+        Lsn::ZERO
+    }
+
+    fn fill_stats(&self, _: &mut Stats) {}
 }

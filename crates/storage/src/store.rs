@@ -67,6 +67,14 @@ pub enum Op<'a> {
         /// The keys to read.
         keys: &'a [&'a [u8]],
     },
+    /// Read several values, all as they were at one moment, but hold only so much of them: whoever holds a value keeps
+    /// it in memory, also when its key has another one by then.
+    GetManyWithin {
+        /// The keys to read.
+        keys: &'a [&'a [u8]],
+        /// Most bytes that the values held take, keys included; the first value is held whatever it takes.
+        max_bytes: usize,
+    },
     /// Store several values at once: readers, and a crash, see all of them or none.
     SetMany {
         /// Keys with their new values; of a key that comes twice the last one counts.
@@ -123,6 +131,8 @@ pub enum Outcome {
     Value(Option<Value>),
     /// [`Op::GetMany`]: the value of each key, in order, where there is one.
     Values(Vec<Option<Value>>),
+    /// [`Op::GetManyWithin`]: what was seen of each key, in order.
+    Seen(Vec<Sight>),
     /// [`Op::Set`], [`Op::SetMany`]: stored.
     Stored,
     /// [`Op::Clear`]: all keys are gone.
@@ -139,6 +149,18 @@ pub enum Outcome {
     Page(ScanPage),
     /// [`Op::Stats`]: the figures; boxed, because every outcome is as large as the largest.
     Stats(Box<Stats>),
+}
+
+/// What [`Op::GetManyWithin`] saw of a key.
+#[derive(Debug, Clone)]
+pub enum Sight {
+    /// There is no such key.
+    Missing,
+    /// Its value.
+    Value(Value),
+    /// There is a value, which was not held: that of the record with this LSN. A later look finds it unchanged if
+    /// [`Value::lsn`] is the same.
+    NotHeld(Lsn),
 }
 
 /// One page of keys.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use rustvault_storage::{
-    DurableStore, Error, LogFormat, MemoryStore, Op, Options, Outcome, Store, SyncPolicy,
+    DurableStore, Error, LogFormat, Lsn, MemoryStore, Op, Options, Outcome, Sight, Store, SyncPolicy,
 };
 
 fn small_limits() -> Options {
@@ -83,6 +83,7 @@ every_store!(
     large_values_survive,
     writers_of_one_key_leave_one_of_their_values,
     several_keys_are_written_read_and_deleted_at_once,
+    a_read_of_several_keys_holds_no_more_than_it_may_and_knows_the_rest_again,
     nobody_sees_a_part_of_a_write_of_several_keys,
     clear_leaves_nothing,
     keys_lists_all_keys_of_a_prefix,
@@ -306,6 +307,45 @@ async fn several_keys_are_written_read_and_deleted_at_once(store: impl Store) {
     let too_long: [(&[u8], &[u8]); 2] = [(b"c", b""), (b"a key that is too long", b"")];
     assert!(one(&store, Op::SetMany { pairs: &too_long }).await.is_err());
     assert_eq!(store.count().await.unwrap(), 0, "nothing of a refused write is done");
+}
+
+async fn a_read_of_several_keys_holds_no_more_than_it_may_and_knows_the_rest_again(store: impl Store) {
+    let names: Vec<_> = (0..3000).map(|n| format!("k{n}")).collect();
+    let keys: Vec<_> = names.iter().map(String::as_bytes).collect();
+    for key in keys.iter().filter(|key| **key != b"k1") {
+        store.set(key, &[b'v'; 1000]).await.unwrap();
+    }
+    let look = async |keys, max_bytes| match one(&store, Op::GetManyWithin { keys, max_bytes }).await {
+        Ok(Outcome::Seen(sights)) => sights,
+        other => panic!("{other:?}"),
+    };
+    for (count, max_bytes, held) in
+        [(3000, 100_000, 96), (3000, 0, 1), (900, 5000, 4), (3000, usize::MAX, 2999)]
+    {
+        let sights = look(&keys[..count], max_bytes).await;
+        assert!(matches!(sights[..2], [Sight::Value(_), Sight::Missing]));
+        assert_eq!(sights.len(), count);
+        assert_eq!(sights.iter().filter(|sight| matches!(sight, Sight::Value(_))).count(), held);
+        let first_left = sights.iter().position(|sight| matches!(sight, Sight::NotHeld(_)));
+        assert!(
+            first_left.is_none_or(|at| sights[at..].iter().all(|sight| matches!(sight, Sight::NotHeld(_))))
+        );
+    }
+    let lsns = |sights: Vec<Sight>| -> Vec<Lsn> {
+        let lsn = |sight| match sight {
+            Sight::Value(value) => value.lsn(),
+            Sight::NotHeld(lsn) => lsn,
+            Sight::Missing => Lsn::ZERO,
+        };
+        sights.into_iter().map(lsn).collect()
+    };
+    let seen = lsns(look(&keys, 0).await);
+    assert_eq!(lsns(look(&keys, usize::MAX).await), seen, "what nobody has changed is known again");
+    store.set(b"k7", &[b'w'; 1000]).await.unwrap();
+    store.set(b"k8", &[b'v'; 1000]).await.unwrap();
+    let after = lsns(look(&keys, 0).await);
+    let changed: Vec<_> = (0..keys.len()).filter(|&key| after[key] != seen[key]).collect();
+    assert_eq!(changed, [7, 8], "a value that was written again is another one");
 }
 
 async fn nobody_sees_a_part_of_a_write_of_several_keys(store: impl Store) {

@@ -17,6 +17,7 @@ mod protocol;
 mod protocol_limits;
 mod reveal;
 mod scan;
+mod slow_readers;
 mod start;
 mod stop;
 mod syscalls;

@@ -62,6 +62,7 @@ fn the_default_limit_of_a_value_is_16_mib() {
 fn a_line_over_its_limit_is_answered_before_it_ends_and_its_rest_is_dropped() {
     let daemon = launch().start();
     let mut wire = daemon.wire();
+    wire.ask("PING\r\n", "PONG\r\n");
     wire.ask_error("x".repeat(MAX_LINE_BYTES + 1), "TOO_LARGE");
     wire.ask("xxx GET k\r\nPING\r\n", "PONG\r\n");
     wire.ask_error(format!("SET k {}\r\n", "x".repeat(MAX_LINE_BYTES)), "TOO_LARGE");

@@ -65,6 +65,12 @@ pub(super) struct Args {
     #[arg(long, env = "RUSTVAULT_MAX_MEMORY", value_name = "SIZE", value_parser = max_memory)]
     max_memory: Option<u64>,
 
+    /// Most that one connection holds of stored values for an answer that its client has not read; one that would need
+    /// more is closed, and so is one whose client has read nothing for 60 seconds
+    #[arg(long, env = "RUSTVAULT_MAX_OUTPUT_BYTES", value_name = "SIZE")]
+    #[arg(value_parser = output_bytes, default_value = "32MiB")]
+    max_output_bytes: usize,
+
     /// Threads that serve connections; by default one per core
     #[arg(long, env = "RUSTVAULT_THREADS", value_name = "N")]
     #[arg(value_parser = count::<MAX_THREADS>, default_value_t = ServerConfig::default().threads)]
@@ -109,6 +115,7 @@ impl Args {
         config.compact_ratio = self.compact_ratio;
         config.compact_min_bytes = self.compact_min_bytes;
         config.max_memory_bytes = self.max_memory;
+        config.max_output_bytes = self.max_output_bytes;
         config.threads = self.threads;
         config.tcp_keepalive = unless_zero(self.tcp_keepalive);
         config.idle_timeout = unless_zero(self.idle_timeout);
@@ -180,6 +187,13 @@ fn max_memory(text: &str) -> Result<u64, String> {
     }
 }
 
+fn output_bytes(text: &str) -> Result<usize, String> {
+    match usize::try_from(size(text)?) {
+        Ok(0) => Err("it must be more than 0".to_owned()),
+        bytes => Ok(bytes.unwrap_or(usize::MAX)),
+    }
+}
+
 fn log_level() -> impl TypedValueParser<Value = LevelFilter> {
     PossibleValuesParser::new(["off", "error", "warn", "info", "debug", "trace"])
         .try_map(|name| name.parse::<LevelFilter>())
@@ -214,6 +228,7 @@ mod tests {
             "--compact-ratio=1.5",
             "--compact-min-bytes=1MiB",
             "--max-memory=2GiB",
+            "--max-output-bytes=1MiB",
             "--threads=3",
             "--tcp-keepalive=5",
             "--idle-timeout=6",
@@ -226,6 +241,7 @@ mod tests {
         assert_eq!((config.wal_path, config.max_value_bytes), (PathBuf::from("x.log"), 1024 * 1024));
         assert_eq!((config.wal_format, config.compact_ratio), (Some(WalFormat::Json), 1.5));
         assert_eq!((config.compact_min_bytes, config.max_memory_bytes), (1 << 20, Some(2 << 30)));
+        assert_eq!(config.max_output_bytes, 1 << 20);
         let secs = Duration::from_secs;
         assert_eq!((config.tcp_keepalive, config.idle_timeout), (Some(secs(5)), Some(secs(6))));
         assert_eq!(config.sync_policy, SyncPolicy::Interval(secs(1)));
@@ -255,6 +271,7 @@ mod tests {
             ["--compact-min-bytes", "much"],
             ["--max-memory", "0"],
             ["--max-memory", "all"],
+            ["--max-output-bytes", "0"],
             ["--threads", "0"],
             ["--tcp-keepalive", "32768"],
             ["--tcp-keepalive", "1s"],
@@ -277,7 +294,7 @@ mod tests {
         let help = Args::command().render_long_help().to_string();
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         let options = Args::command().get_arguments().filter(|option| option.get_env().is_some()).count();
-        assert_eq!(options, 14);
+        assert_eq!(options, 15);
         assert_eq!(help.matches("[env: RUSTVAULT_").count(), options, "{help}");
         assert_eq!(help.matches("[default: ").count(), options, "{help}");
     }

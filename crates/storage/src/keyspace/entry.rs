@@ -125,27 +125,16 @@ impl Value {
     pub(crate) const fn of(entry: Entry) -> Self {
         Self(entry)
     }
-}
 
-/// A key, shared with the store: cheap to clone.
-#[derive(Clone)]
-pub struct Key(Entry);
-
-impl Key {
-    pub(crate) const fn of(entry: Entry) -> Self {
-        Self(entry)
+    /// Returns the LSN of the record that stored it: what another look at the key finds with the same one is this value.
+    pub fn lsn(&self) -> Lsn {
+        self.0.lsn()
     }
 }
 
 impl AsRef<[u8]> for Value {
     fn as_ref(&self) -> &[u8] {
         self.0.value()
-    }
-}
-
-impl AsRef<[u8]> for Key {
-    fn as_ref(&self) -> &[u8] {
-        self.0.key()
     }
 }
 
@@ -187,7 +176,8 @@ macro_rules! behave_as_bytes {
     };
 }
 
-behave_as_bytes!(Key);
+pub(super) use behave_as_bytes;
+
 behave_as_bytes!(Value);
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ use crate::{Error, Lsn};
 /// Most that a thread which serves others frees by itself, in bytes: that takes no longer than starting a thread.
 const MAX_FREED_HERE_BYTES: u64 = 64 * 1024;
 
+/// Most keys that are looked up in one pass; with more of them every shard is locked.
+const MAX_KEYS_IN_A_PASS: usize = 1024;
+
 /// Locked shards by their index. Locks are always taken in ascending order, so two never wait for each other.
 type WriteShards<'k> = BTreeMap<usize, WriteShard<'k>>;
 
@@ -26,7 +29,15 @@ struct ReadShards<'k> {
     guard_of_key: Vec<usize>,
 }
 
-impl ReadShards<'_> {
+impl<'k> ReadShards<'k> {
+    /// Looks up each of `keys`, whose shards these are, and shows `see` what is there.
+    fn look_up(&self, keys: &[&[u8]], hashes: &[KeyHash], mut see: impl FnMut(Option<&Entry>, Lsn)) {
+        for (index, (key, guess)) in keys.iter().zip(self.touch(hashes)).enumerate() {
+            let (entry, lsn) = self.of_key(index).look_up_guessed(guess, hashes[index], key);
+            see(entry, lsn);
+        }
+    }
+
     fn of_key(&self, index: usize) -> &Shard {
         &self.guards[self.guard_of_key[index]]
     }
@@ -54,6 +65,24 @@ impl Keyspace {
             Seen { entry: entry.cloned(), lsn }
         };
         keys.zip(guesses).enumerate().map(look_up).collect()
+    }
+
+    /// Looks up any number of keys, all at one moment, and shows `see` what is there; beside that it takes little memory.
+    pub(crate) fn see_many(&self, keys: &[&[u8]], mut see: impl FnMut(Option<&Entry>, Lsn)) {
+        let hashes_of = |keys: &[&[u8]]| keys.iter().map(|key| self.seed.hash(key)).collect::<Vec<_>>();
+        if keys.len() <= MAX_KEYS_IN_A_PASS {
+            let hashes = hashes_of(keys);
+            return self.read_shards(&hashes).look_up(keys, &hashes, see);
+        }
+        // So many keys are in nearly every shard.
+        let guards = self.shards.iter().map(|shard| shard.read()).collect();
+        let mut shards = ReadShards { guards, guard_of_key: Vec::new() };
+        for keys in keys.chunks(MAX_KEYS_IN_A_PASS) {
+            let hashes = hashes_of(keys);
+            shards.guard_of_key.clear();
+            shards.guard_of_key.extend(hashes.iter().map(|&hash| shard_index(hash)));
+            shards.look_up(keys, &hashes, &mut see);
+        }
     }
 
     /// Reads the memory that writes of these keys, one after the other, are about to need.
@@ -230,6 +259,19 @@ mod tests {
         }
         for (lsn, key) in (50_000..).map(Lsn::new).zip(&keys).step_by(6) {
             keyspace.delete(key, Lsn::ZERO, || lsn);
+        }
+        let all: Vec<_> = keys.iter().map(|key| &key[..]).collect();
+        for keys in [&all[..], &all[..1000], &all[..1]] {
+            let mut seen = 0;
+            keyspace.see_many(keys, |entry, lsn| {
+                let alone = keyspace.get(keys[seen]);
+                assert_eq!(
+                    (entry.map(Entry::value), lsn),
+                    (alone.entry.as_ref().map(Entry::value), alone.lsn)
+                );
+                seen += 1;
+            });
+            assert_eq!(seen, keys.len());
         }
         // Enough keys that many share their tag and place with another one, there or not.
         for keys in keys.chunks(32) {

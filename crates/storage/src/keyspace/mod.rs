@@ -2,6 +2,7 @@
 
 mod entry;
 mod hash;
+mod key;
 mod layout;
 mod many;
 mod restore;
@@ -11,9 +12,11 @@ mod usage;
 mod walk;
 
 pub(crate) use entry::Entry;
-pub use entry::{Key, Value};
+pub use entry::Value;
 pub(crate) use hash::HashSeed;
 use hash::Position;
+pub use key::Key;
+use key::KeyList;
 use layout::Layout;
 pub(crate) use restore::{Past, Restore};
 use scan::PageBuilder;
@@ -146,16 +149,16 @@ impl Keyspace {
 
     /// All live keys with `prefix`; `None` if they are more than `max_keys`.
     pub(crate) fn keys(&self, prefix: &[u8], max_keys: usize) -> Option<Vec<Key>> {
-        let mut keys = Vec::new();
+        let mut keys = KeyList::default();
         for shard in &self.shards {
             for entry in shard.read().live_entries().filter(|entry| entry.key().starts_with(prefix)) {
                 if keys.len() == max_keys {
                     return None;
                 }
-                keys.push(Key::of(entry.clone()));
+                keys.push(entry.key());
             }
         }
-        Some(keys)
+        Some(keys.into_keys())
     }
 
     /// The number of live keys.

@@ -1,5 +1,6 @@
-use super::entry::{Entry, Key};
+use super::entry::Entry;
 use super::hash::Position;
+use super::key::KeyList;
 use crate::ScanPage;
 
 /// Keys that a page looks at beyond what it may return, before it ends early.
@@ -18,8 +19,7 @@ const MAX_PAGE_KEY_BYTES: usize = 200 * 1024;
 pub(super) struct PageBuilder<'a> {
     prefix: &'a [u8],
     limit: usize,
-    keys: Vec<Key>,
-    key_bytes: usize,
+    keys: KeyList,
     work_left_keys: usize,
     is_full: bool,
 }
@@ -28,10 +28,15 @@ impl<'a> PageBuilder<'a> {
     pub(super) fn new(prefix: &'a [u8], limit: usize) -> Self {
         let limit = limit.max(1);
         let work_left_keys = SPARE_WORK_KEYS.saturating_add(limit);
-        Self { prefix, limit, keys: Vec::new(), key_bytes: 0, work_left_keys, is_full: false }
+        Self { prefix, limit, keys: KeyList::default(), work_left_keys, is_full: false }
     }
 
-    /// Adds matching keys of a table in the order of their positions, given in any order.
+    /// What the keys of the page start with.
+    pub(super) const fn prefix(&self) -> &'a [u8] {
+        self.prefix
+    }
+
+    /// Adds keys of a table that start with the [prefix](Self::prefix), in the order of their positions, given in any order.
     ///
     /// Returns the position of the first key that found no more room. Keys of equal position go into one
     /// page, because a cursor cannot point between them.
@@ -41,7 +46,7 @@ impl<'a> PageBuilder<'a> {
         keys: impl Iterator<Item = (Position, &'e Entry)>,
     ) -> Option<Position> {
         self.work_left_keys = self.work_left_keys.saturating_sub(table_keys + WORK_PER_TABLE_KEYS);
-        let mut keys: Vec<_> = keys.filter(|(_, entry)| entry.key().starts_with(self.prefix)).collect();
+        let mut keys: Vec<_> = keys.collect();
         keys.sort_unstable_by_key(|&(position, _)| position);
         let mut last = None;
         for (position, entry) in keys {
@@ -49,8 +54,7 @@ impl<'a> PageBuilder<'a> {
                 self.is_full = true;
                 return Some(position);
             }
-            self.key_bytes += entry.key().len();
-            self.keys.push(Key::of(entry.clone()));
+            self.keys.push(entry.key());
             last = Some(position);
         }
         None
@@ -61,11 +65,11 @@ impl<'a> PageBuilder<'a> {
     }
 
     pub(super) fn finish(self, next: Option<Position>) -> ScanPage {
-        ScanPage { next_cursor: next.map_or(0, Position::cursor), keys: self.keys }
+        ScanPage { next_cursor: next.map_or(0, Position::cursor), keys: self.keys.into_keys() }
     }
 
     fn has_room_for(&self, entry: &Entry) -> bool {
-        let fits = self.key_bytes + entry.key().len() <= MAX_PAGE_KEY_BYTES;
-        self.keys.is_empty() || (self.keys.len() < self.limit && fits)
+        let fits = self.keys.key_bytes() + entry.key().len() <= MAX_PAGE_KEY_BYTES;
+        self.keys.len() == 0 || (self.keys.len() < self.limit && fits)
     }
 }

@@ -226,9 +226,11 @@ impl Shard {
         page: &mut PageBuilder<'_>,
     ) -> Option<Position> {
         let table = &self.tables[self.table_index(from)];
-        let keys = table.entries.iter().filter_map(|entry| {
+        let prefix = page.prefix();
+        let wanted = table.entries.iter().filter(|entry| entry.is_live() && entry.key().starts_with(prefix));
+        let keys = wanted.filter_map(|entry| {
             let position = seed.hash(entry.key()).position();
-            (position >= from && entry.is_live()).then_some((position, entry))
+            (position >= from).then_some((position, entry))
         });
         page.add(table.entries.len(), keys).or_else(|| self.layout.after_slot(from, table.depth))
     }

@@ -1,0 +1,93 @@
+//! Writes to a client that may not read: whoever takes nothing for too long is given up.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Buf;
+use tokio::io::AsyncWrite;
+use tokio::time::timeout;
+
+use crate::closing::{CloseReason, Closing};
+
+/// How long a client may take nothing of its answers.
+const MAX_STALL: Duration = Duration::from_secs(60);
+
+/// Pieces that are written by one system call.
+const MAX_SLICES: usize = 4;
+
+/// Writes all `bytes`.
+///
+/// # Errors
+/// A [`Closing`] for a client that takes nothing for [`MAX_STALL`]; what writing fails with.
+pub(crate) async fn write_all<W: AsyncWrite + Unpin>(stream: &mut W, bytes: &mut impl Buf) -> io::Result<()> {
+    while bytes.has_remaining() {
+        // A client that reads costs no timer.
+        let written = match poll_fn(|context| Poll::Ready(poll_write(stream, context, bytes))).await {
+            Poll::Ready(written) => written?,
+            Poll::Pending => {
+                let write = poll_fn(|context| poll_write(stream, context, bytes));
+                timeout(MAX_STALL, write).await.map_err(|_| stalled())??
+            }
+        };
+        bytes.advance(written);
+    }
+    Ok(())
+}
+
+fn stalled() -> io::Error {
+    let detail = format!("nothing was taken for {} seconds", MAX_STALL.as_secs());
+    Closing::new(CloseReason::OutputStalled, detail).into()
+}
+
+fn poll_write<W: AsyncWrite + Unpin>(
+    stream: &mut W,
+    context: &mut Context<'_>,
+    bytes: &impl Buf,
+) -> Poll<io::Result<usize>> {
+    let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+    let written = match bytes.chunks_vectored(&mut slices) {
+        0 | 1 => ready!(Pin::new(stream).poll_write(context, bytes.chunk()))?,
+        count => {
+            let slices = slices.get(..count).unwrap_or_default();
+            ready!(Pin::new(stream).poll_write_vectored(context, slices))?
+        }
+    };
+    Poll::Ready(if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(written) })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, duplex};
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_takes_nothing_for_a_minute_is_given_up() {
+        let (mut server, _client) = duplex(10);
+        let began = Instant::now();
+        let error = write_all(&mut server, &mut &[b'x'; 100][..]).await.unwrap_err();
+        assert_eq!(Closing::of(&error).reason, CloseReason::OutputStalled);
+        assert_eq!(began.elapsed().as_secs(), 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_takes_a_little_each_minute_is_not() {
+        let (mut server, mut client) = duplex(10);
+        let sent: Vec<u8> = (0..100).collect();
+        let reading = tokio::spawn(async move {
+            let mut read = Vec::new();
+            while read.len() < 100 {
+                sleep(Duration::from_secs(59)).await;
+                read.push(client.read_u8().await.unwrap());
+            }
+            read
+        });
+        let mut parts = Buf::chain(&sent[..33], &sent[33..34]).chain(&sent[34..]);
+        write_all(&mut server, &mut parts).await.unwrap();
+        assert_eq!(reading.await.unwrap(), sent);
+    }
+}
