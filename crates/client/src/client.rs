@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::connection;
+use crate::connection::{self, Handle};
 use crate::dial::{Target, dial};
 use crate::error::ErrorKind;
 use crate::reply::{Kind, unexpected};
@@ -32,8 +32,8 @@ pub struct Client {
 #[derive(Debug)]
 struct Shared {
     target: Arc<Target>,
-    reads: mpsc::Sender<Request>,
-    writes: mpsc::Sender<Request>,
+    reads: Handle,
+    writes: Handle,
     /// Ends the connections' tasks, whatever they are doing.
     _stop: DropGuard,
 }
@@ -181,6 +181,17 @@ impl Client {
         Kind::Compact.read(response).map_err(|error| ErrorKind::Protocol { source: error.into() })?.map(drop)
     }
 
+    /// Waits until requests wait for a connection, because it broke or cannot be had, and returns why they do.
+    ///
+    /// For programs that tell somebody what they wait for. The requests themselves wait as long as
+    /// [`Options::connect_timeout`] says, and need nobody to look after them. Cancel safe.
+    pub async fn outage(&self) -> Error {
+        tokio::select! {
+            error = self.shared.reads.outage() => error,
+            error = self.shared.writes.outage() => error,
+        }
+    }
+
     /// An empty pipeline: add commands, then [`send`](Pipeline::send) them in one piece.
     pub fn pipeline(&self) -> Pipeline {
         Pipeline::new(self.clone())
@@ -208,10 +219,10 @@ impl Client {
         let (request, answer) = Request::new(frame, kinds, now, now + after);
         let deadline = request.deadline;
         let connection = if request.is_write() { &self.shared.writes } else { &self.shared.reads };
-        match connection.try_send(request) {
+        match connection.requests.try_send(request) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(request)) => {
-                timeout_at(deadline, connection.send(request))
+                timeout_at(deadline, connection.requests.send(request))
                     .await
                     .map_err(|_| ErrorKind::NotSent { after })?
                     .map_err(|_| ErrorKind::RuntimeGone)?;

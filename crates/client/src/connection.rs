@@ -1,3 +1,5 @@
+//! The task that owns one connection: it sends what is queued, and connects anew when that breaks.
+
 use std::future::Future;
 use std::io;
 use std::pin::pin;
@@ -5,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -22,18 +24,31 @@ const MIN_RECONNECT_DELAY: Duration = Duration::from_millis(20);
 /// Longest delay between two tries to connect, before jitter.
 const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
+/// What a client has of one of its connections.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    pub(crate) requests: mpsc::Sender<Request>,
+    outage: watch::Receiver<Option<Error>>,
+}
+
+impl Handle {
+    /// Waits until requests wait for a connection, and returns why they do.
+    pub(crate) async fn outage(&self) -> Error {
+        let mut outage = self.outage.clone();
+        let error = outage.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
+        error.unwrap_or_else(|| ErrorKind::RuntimeGone.into())
+    }
+}
+
 /// Starts the task that owns one connection; it ends when `stop` is cancelled.
 ///
 /// Without a `wire` it connects when the first request comes.
-pub(crate) fn spawn(
-    target: Arc<Target>,
-    wire: Option<Wire>,
-    stop: CancellationToken,
-) -> mpsc::Sender<Request> {
-    let (sender, queue) = Queue::new();
-    let connection = Connection { target, queue, broken: None };
+pub(crate) fn spawn(target: Arc<Target>, wire: Option<Wire>, stop: CancellationToken) -> Handle {
+    let (requests, queue) = Queue::new();
+    let (outage, watched) = watch::channel(None);
+    let connection = Connection { target, queue, broken: None, outage };
     tokio::spawn(stop.run_until_cancelled_owned(connection.run(wire)));
-    sender
+    Handle { requests, outage: watched }
 }
 
 /// Sends what is queued over one socket after another.
@@ -43,6 +58,8 @@ struct Connection {
     queue: Queue,
     /// When the last socket broke, and why.
     broken: Option<(Instant, Arc<io::Error>)>,
+    /// While requests wait for a connection: why there is none.
+    outage: watch::Sender<Option<Error>>,
 }
 
 impl Connection {
@@ -62,17 +79,29 @@ impl Connection {
     async fn reconnect(&mut self) -> Wire {
         let mut delays = backoff(self.target.options.connect_timeout);
         loop {
+            if !self.queue.is_wanted() {
+                self.outage.send_replace(None);
+            }
             self.queue.ready().await;
             if let Some(error) = self.given_up() {
                 self.queue.fail_all(&error);
                 continue;
             }
             let target = Arc::clone(&self.target);
+            self.outage.send_if_modified(|outage| {
+                let is_first = outage.is_none();
+                outage.get_or_insert_with(|| no_answer_yet(&target));
+                is_first
+            });
             let error = match self.meanwhile(dial(&target), None).await {
-                Ok(wire) => return wire,
+                Ok(wire) => {
+                    self.outage.send_replace(None);
+                    return wire;
+                }
                 Err(error) => error,
             };
             debug!(addr = target.addr, %error, "cannot connect");
+            self.outage.send_replace(Some(error.clone()));
             // A server that answered, but would not have us, will not change its mind soon.
             if !error.is_not_connected() || !target.options.reconnect {
                 self.queue.fail_all(&error);
@@ -113,6 +142,10 @@ impl Connection {
 fn patience_ends_at(request: &Request, broke_at: Option<Instant>, target: &Target) -> Instant {
     let began = broke_at.map_or(request.queued_at, |at| at.max(request.queued_at));
     request.deadline.min(began + target.options.connect_timeout)
+}
+
+fn no_answer_yet(target: &Target) -> Error {
+    target.connect_error(io::Error::new(io::ErrorKind::TimedOut, "no answer yet"))
 }
 
 fn no_connection_yet(target: &Target) -> Error {

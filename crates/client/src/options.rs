@@ -47,10 +47,17 @@ impl Options {
         self
     }
 
-    /// How long a request may take from the call to the answer. Default: 30 s; at most a year.
+    /// How long a request may take from the call to the answer, its upload included. Default: 30 s; at most
+    /// a year.
     ///
-    /// A connection on which answers are due but nothing comes for this long
-    /// (or for the connect timeout, if that is longer) is given up.
+    /// A request that is overdue fails by itself: the connection stays, and the answer is discarded when it
+    /// comes. If the request was being sent, the rest of it is sent first, and those behind it wait; once
+    /// overdue they fail as never sent, which is [retryable](crate::Error::is_retryable). Set a longer
+    /// timeout for values that take longer to upload.
+    ///
+    /// A connection is given up, with all that was sent on it, when answers are due and nothing moves on it
+    /// for this long (or for the connect timeout, if that is longer): no byte comes, and the system takes
+    /// none of those to be sent. So a server that reads slowly, but steadily, is not given up.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout.min(MAX_TIMEOUT);
         self

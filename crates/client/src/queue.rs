@@ -51,6 +51,11 @@ impl Queue {
         }
     }
 
+    /// Whether somebody waits, as far as requests were taken in.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.pending.iter().any(Request::is_wanted)
+    }
+
     /// The oldest request that somebody still wants.
     pub(crate) fn next(&mut self) -> Option<Request> {
         loop {

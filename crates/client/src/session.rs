@@ -81,7 +81,7 @@ struct Link {
     unsent: BytesMut,
     /// Sent, or about to be, and not answered: oldest first, as the answers come.
     in_flight: VecDeque<Request>,
-    /// Since when answers are due and nothing came.
+    /// Since when answers are due and nothing moved, in neither direction.
     quiet_since: Instant,
     request_timeout: Duration,
     silence_timeout: Duration,
@@ -111,6 +111,8 @@ impl Link {
                 read = reader.read_buf(&mut self.received) => self.take_answers(read)?,
                 written = writer.write_buf(&mut self.unsent), if !self.unsent.is_empty() => {
                     written.map_err(Broken::Lost)?;
+                    // A slow upload is no silence: the peer makes room for it.
+                    self.quiet_since = Instant::now();
                 }
                 () = queue.pull(), if queue.has_room() => {}
                 () = &mut timer, if is_timer_set => {
@@ -187,7 +189,8 @@ impl Link {
         if self.in_flight.is_empty() || now < self.silent_at() {
             return Ok(());
         }
-        let silent = format!("the server has been silent for {:?}", self.silence_timeout);
+        let silent =
+            format!("nothing came from the server, nor could be sent, for {:?}", self.silence_timeout);
         Err(Broken::Lost(io::Error::new(io::ErrorKind::TimedOut, silent)))
     }
 

@@ -1,5 +1,7 @@
 //! Slow, broken, confused and absent servers.
 
+use std::time::Duration;
+
 use crate::support::{FakeServer, SHORT, get, patient, set, text, value};
 use bytes::Bytes;
 use rustvault_client::{Client, Error, ErrorCode, Reply};
@@ -57,6 +59,53 @@ async fn connection_without_a_sign_of_life_is_replaced() {
         server.accept().await.answer(get("k"), value("v")).await;
     });
     assert_eq!(text(found).as_deref(), Some("v"));
+}
+
+#[tokio::test]
+async fn a_peer_that_reads_slowly_but_steadily_is_not_given_up() {
+    const VALUE_BYTES: usize = 16 * 1024 * 1024;
+    const UPLOAD_SECONDS: usize = 3;
+    let timeout = Duration::from_secs(2);
+    let server = FakeServer::start_narrow().await;
+    let (client, _reads) = server.client(patient().request_timeout(timeout).connect_timeout(timeout)).await;
+    let large = Bytes::from(vec![b'v'; VALUE_BYTES]);
+    let upload = client.set("large", &large);
+    // Whoever waits behind the upload is not left in doubt.
+    let behind = async {
+        let error = client.set("behind", "1").await.unwrap_err();
+        assert!(error.is_timeout() && error.is_retryable(), "{error}");
+        client.set("behind", "2").await
+    };
+    let script = async {
+        let mut writes = server.accept().await;
+        let received = writes.recv_slowly(VALUE_BYTES / UPLOAD_SECONDS).await;
+        assert!(received == Some(Command::Set { key: "large".into(), value: large.clone() }));
+        writes.send(Response::Ok).await;
+        writes.answer(set("behind", "2"), Response::Ok).await;
+    };
+    let (uploaded, stored, ()) = join!(upload, behind, script);
+    assert!(uploaded.unwrap_err().is_timeout(), "its own time was over");
+    stored.unwrap();
+}
+
+#[tokio::test]
+async fn an_outage_is_told_while_requests_wait() {
+    let server = FakeServer::start().await;
+    let (client, reads) = server.client(patient()).await;
+    let addr = server.addr.clone();
+    drop((server, reads));
+    let (found, ()) = join!(client.get("k"), async {
+        let error = client.outage().await;
+        assert!(error.is_not_connected() && error.to_string().contains(&addr), "{error}");
+        let server = FakeServer::start_at(&addr).await;
+        server.accept().await.answer(get("k"), value("v")).await;
+    });
+    assert_eq!(text(found).as_deref(), Some("v"));
+    tokio::select! {
+        biased;
+        error = client.outage() => panic!("it is over, but: {error}"),
+        () = tokio::task::yield_now() => {}
+    }
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use bytes::{Bytes, BytesMut};
 use rustvault_client::{Client, Error, Options};
 use rustvault_protocol::{Command, Limits, Response, ServerCodec};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::{interval, timeout};
 use tokio_util::codec::{Decoder, Encoder};
 
 /// Longer than anything takes; what does not come by then will not come.
@@ -32,6 +32,16 @@ impl FakeServer {
 
     pub(crate) async fn start_at(addr: &str) -> Self {
         let listener = TcpListener::bind(addr).await.unwrap();
+        let addr = listener.local_addr().unwrap().to_string();
+        Self { listener, addr }
+    }
+
+    /// A server that takes in little beyond what it has read.
+    pub(crate) async fn start_narrow() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(64 * 1024).unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(16).unwrap();
         let addr = listener.local_addr().unwrap().to_string();
         Self { listener, addr }
     }
@@ -74,6 +84,24 @@ impl Peer {
             let read = timeout(LONG, self.stream.read_buf(&mut self.received)).await;
             if read.expect("the client neither sends nor closes").unwrap_or(0) == 0 {
                 return None;
+            }
+        }
+    }
+
+    /// The next command, read at this many bytes a second; `None` once the client has closed the connection.
+    pub(crate) async fn recv_slowly(&mut self, bytes_per_second: usize) -> Option<Command> {
+        const TICKS_PER_SECOND: usize = 50;
+        // After a tick that was missed the next ones come at once: the rate does not depend on the machine.
+        let mut ticks = interval(Duration::from_secs(1) / TICKS_PER_SECOND as u32);
+        let mut chunk = vec![0; bytes_per_second / TICKS_PER_SECOND];
+        loop {
+            ticks.tick().await;
+            match self.stream.read(&mut chunk).await {
+                Ok(read @ 1..) => self.received.extend_from_slice(&chunk[..read]),
+                _ => return None,
+            }
+            if let Some(command) = self.codec.decode(&mut self.received).unwrap() {
+                return Some(command.unwrap());
             }
         }
     }
