@@ -1,8 +1,10 @@
+//! `wal load`: carries out the lines of a log on another one.
+
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
-use rustvault_storage::offline::load;
+use rustvault_storage::offline::{check_first_line, load};
 use rustvault_storage::{DurableStore, LogFormat, Options, SyncPolicy};
 use serde_json::json;
 
@@ -39,6 +41,8 @@ impl Tools {
 }
 
 fn load_into(path: &Path, format: Option<LogFormat>, lines: impl BufRead) -> Result<u64, CliError> {
+    // Before the log is opened: lines that are none must not leave a new, empty log behind.
+    let lines = check_first_line(lines)?;
     let mut options = Options::default();
     // Synced once, at the end.
     options.sync_policy = SyncPolicy::Never;

@@ -103,6 +103,27 @@ fn what_is_dumped_can_be_loaded_into_any_log() {
 }
 
 #[test]
+fn a_bad_first_line_leaves_no_log_behind_and_one_that_is_there_alone() {
+    let _turn = take_turn();
+    let fixture = Fixture::empty();
+    for (number, lines) in [(1, "nonsense"), (3, "\n  \n[1]\n"), (1, "{\"timestamp\":1}\n{}")] {
+        let (code, text) = failure(fixture.wal("load").write_stdin(lines));
+        assert_eq!(code, Some(3), "{text}");
+        assert!(text.contains(&format!("line {number} is no record")), "{text}");
+        assert_eq!(fs::read_dir(fixture.folder.path()).unwrap().count(), 0, "{lines:?}");
+    }
+    // Not even a folder is a reason for one.
+    assert_eq!(failure(fixture.wal("load").arg(fixture.folder.path())).0, Some(1));
+    assert_eq!(fs::read_dir(fixture.folder.path()).unwrap().count(), 0);
+
+    let fixture = Fixture::written(LogFormat::Binary);
+    let before = fixture.bytes();
+    assert_eq!(failure(fixture.wal("load").write_stdin("nonsense\n")).0, Some(3));
+    assert_eq!(fixture.bytes(), before);
+    fixture.wal("load").write_stdin("\n\n").assert().code(0).stdout("loaded 0 records\n");
+}
+
+#[test]
 fn a_dump_is_the_lines_of_a_json_log() {
     let _turn = take_turn();
     let fixture = Fixture::written(LogFormat::Json);

@@ -1,3 +1,6 @@
+//! Loads lines of a log of JSON lines into a store.
+
+use std::fmt;
 use std::io::{self, BufRead, Read};
 use std::ops::Range;
 
@@ -50,6 +53,37 @@ pub async fn load<S: Store>(store: &S, mut lines: impl BufRead) -> Result<u64, L
     }
 }
 
+/// Reads up to the first record, and returns the same lines; for callers that make a log only for lines that look
+/// like records.
+///
+/// # Errors
+/// [`LoadError::BadLine`] if the first line that is not empty is no record; [`LoadError::Input`].
+pub fn check_first_line<R: BufRead>(mut lines: R) -> Result<impl BufRead, LoadError> {
+    let mut text = Vec::new();
+    for line in 1.. {
+        let start = text.len();
+        if read_line(&mut lines, &mut text)? == 0 {
+            break;
+        }
+        let text = text.get(start..).unwrap_or_default();
+        if !text.trim_ascii().is_empty() {
+            decode_line(text).map_err(|error| no_record(line, error))?;
+            break;
+        }
+    }
+    Ok(io::Cursor::new(text).chain(lines))
+}
+
+/// Reads a line, or what no line of a log is as long as; returns how many bytes that were.
+fn read_line(input: &mut impl BufRead, text: &mut Vec<u8>) -> Result<usize, LoadError> {
+    let most = MAX_LINE_BYTES as u64 + 1;
+    input.take(most).read_until(b'\n', text).map_err(LoadError::Input)
+}
+
+fn no_record(line: u64, error: impl fmt::Display) -> LoadError {
+    LoadError::BadLine { line, reason: format!("is no record ({error})") }
+}
+
 /// Some lines.
 #[derive(Default)]
 struct Chunk {
@@ -68,9 +102,7 @@ impl Chunk {
         self.text.shrink_to(4 * CHUNK_BYTES);
         while self.lines.len() < MAX_CHUNK_LINES && self.text.len() < CHUNK_BYTES {
             let start = self.text.len();
-            let most = MAX_LINE_BYTES as u64 + 1;
-            let read = input.take(most).read_until(b'\n', &mut self.text).map_err(LoadError::Input)?;
-            if read == 0 {
+            if read_line(input, &mut self.text)? == 0 {
                 return Ok(true);
             }
             self.lines.push(start..self.text.len());
@@ -89,7 +121,7 @@ impl Chunk {
             match decode_line(text) {
                 Ok(record) => records.push((line, record)),
                 Err(error) => {
-                    bad_line = Some(LoadError::BadLine { line, reason: format!("is no record ({error})") });
+                    bad_line = Some(no_record(line, error));
                     break;
                 }
             }

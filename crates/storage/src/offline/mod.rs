@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 pub use crate::fs::Access;
 pub use inspect::{Batch, BatchKind, Binary, Epoch, Inspection};
-pub use load::{LoadError, load};
+pub use load::{LoadError, check_first_line, load};
 pub use repair::Cut;
 
 use crate::durable::MAX_LIMIT_BYTES;
