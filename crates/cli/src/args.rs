@@ -82,6 +82,9 @@ pub(crate) enum CliCommand {
         help: Option<bool>,
     },
     /// Print the value of KEY and a newline, or (nil)
+    ///
+    /// At a terminal a value that would control it, is not UTF-8, is empty or starts with '"' is printed in
+    /// double quotes with the escapes \" \\ \r \n \t \xHH. Elsewhere its bytes are printed as they are.
     Get {
         /// The key
         #[arg(value_parser = bytes_parser())]

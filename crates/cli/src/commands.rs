@@ -1,3 +1,5 @@
+//! The commands on the keyspace: one way to run and print each, for one-shots and sessions.
+
 use std::io::{self, Read, Write};
 
 use bytes::Bytes;
@@ -59,7 +61,11 @@ impl<W: Write> Session<W> {
             .reconnect(reconnect)
             .max_key_bytes(LIMITS.max_key_bytes)
             .max_value_bytes(LIMITS.max_value_bytes);
-        Self { addr: args.addr.clone(), options, client: None, printer: Printer::new(out, args.json) }
+        Self { addr: args.addr.clone(), options, client: None, printer: Printer::to_stdout(out, args.json) }
+    }
+
+    pub(crate) fn addr(&self) -> &str {
+        &self.addr
     }
 
     /// Connects, unless that was done before.

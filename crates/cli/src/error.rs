@@ -1,3 +1,5 @@
+//! Why the program failed: the message, the exit code, and the fields of its JSON form.
+
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -5,6 +7,8 @@ use std::time::Duration;
 
 use rustvault_storage::offline::LoadError;
 use thiserror::Error;
+
+use crate::bench::never_sent;
 
 /// Why the program could not do what it was asked.
 #[derive(Debug, Error)]
@@ -32,6 +36,9 @@ pub(crate) enum CliError {
     Runtime(#[source] io::Error),
     #[error("cannot use the terminal: {0}")]
     Terminal(#[from] rustyline::error::ReadlineError),
+    /// Ctrl-C ended the wait for a command of a session; the text says what that leaves open.
+    #[error("interrupted{0}")]
+    Interrupted(&'static str),
     /// A line of a script failed; those after it were not run.
     #[error("line {line}: {source}")]
     Line { line: u64, source: Box<CliError> },
@@ -44,15 +51,15 @@ pub(crate) enum CliError {
     )]
     OpenFiles { clients: u32, needed: u64, limit: u64 },
     /// The bench ran and was reported, but not every answer was right.
-    #[error("{errors} of {requests} requests failed; the first: {first}")]
-    BenchErrors { errors: u64, requests: u64, first: String },
+    #[error("{errors} of {requests} requests failed{}; the first: {first}", never_sent(*not_sent))]
+    BenchErrors { errors: u64, not_sent: u64, requests: u64, first: String },
 }
 
 impl CliError {
     /// The process's exit code for this error, as `--help` documents it.
     pub(crate) fn exit_code(&self) -> u8 {
         match self.kind() {
-            Kind::Server | Kind::Io => 1,
+            Kind::Server | Kind::Io | Kind::Interrupted => 1,
             Kind::Usage => 2,
             Kind::Log => 3,
             Kind::Connection | Kind::Timeout => 4,
@@ -62,6 +69,7 @@ impl CliError {
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Usage(_) => Kind::Usage,
+            Self::Interrupted(_) => Kind::Interrupted,
             Self::Client(source) if source.is_timeout() => Kind::Timeout,
             Self::Client(source) if source.is_not_connected() => Kind::Connection,
             Self::BenchConnect { .. } => Kind::Connection,
@@ -121,6 +129,7 @@ pub(crate) enum Kind {
     Connection,
     Timeout,
     Log,
+    Interrupted,
 }
 
 impl fmt::Display for Kind {
@@ -132,6 +141,7 @@ impl fmt::Display for Kind {
             Self::Connection => "connection",
             Self::Timeout => "timeout",
             Self::Log => "log",
+            Self::Interrupted => "interrupted",
         })
     }
 }

@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod commands;
 mod error;
+mod escape;
 mod output;
 mod repl;
 mod wal;

@@ -1,12 +1,14 @@
-use std::io::{self, Write};
+//! Prints results and errors: for people, for programs, and so that no byte of them controls a terminal.
+
+use std::io::{self, IsTerminal, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::BytesMut;
-use rustvault_protocol::{encode_value_chunk, needs_quotes};
+use rustvault_protocol::needs_quotes;
 use serde_json::{Map, Value, json};
 
 use crate::error::CliError;
+use crate::escape::{is_printable, quoted, visible, visible_json};
 
 /// Prints results for people or, as one JSON object a line, for scripts.
 ///
@@ -15,11 +17,14 @@ use crate::error::CliError;
 pub(crate) struct Printer<W> {
     out: W,
     json: bool,
+    /// Whether a terminal would act on control characters.
+    is_terminal: bool,
 }
 
 impl<W: Write> Printer<W> {
-    pub(crate) fn new(out: W, json: bool) -> Self {
-        Self { out, json }
+    /// A printer whose `out` ends in standard output.
+    pub(crate) fn to_stdout(out: W, json: bool) -> Self {
+        Self { out, json, is_terminal: io::stdout().is_terminal() }
     }
 
     /// `text` is what people read: `OK` or `PONG`.
@@ -35,13 +40,16 @@ impl<W: Write> Printer<W> {
         self.print(&count.to_string(), || json!({"status": "ok", "count": count}))
     }
 
+    /// Prints a value: as it is, but quoted at a terminal where the text protocol would, and for whatever else would
+    /// control the terminal.
     pub(crate) fn value(&mut self, value: &[u8]) -> Result<(), CliError> {
         if self.json {
             let mut object = Map::from_iter([("status".to_owned(), json!("ok"))]);
             insert_bytes(&mut object, "value", value);
-            return self.line(&json_bytes(&Value::Object(object)));
+            return self.json_line(&Value::Object(object));
         }
-        self.line(value)
+        let needs_quotes = self.is_terminal && (needs_quotes(value, false) || !is_printable(value));
+        if needs_quotes { self.line(&quoted(value)) } else { self.line(value) }
     }
 
     /// Writes exactly these bytes, without a line end.
@@ -54,17 +62,18 @@ impl<W: Write> Printer<W> {
         if self.json {
             let mut object = Map::new();
             insert_bytes(&mut object, "key", key);
-            return self.line(&json_bytes(&Value::Object(object)));
+            return self.json_line(&Value::Object(object));
         }
-        if needs_quotes(key, true) { self.line(&quoted(key)) } else { self.line(key) }
+        let needs_quotes = needs_quotes(key, true) || self.is_terminal && !is_printable(key);
+        if needs_quotes { self.line(&quoted(key)) } else { self.line(key) }
     }
 
     pub(crate) fn info(&mut self, fields: &[(String, String)]) -> Result<(), CliError> {
         if self.json {
             let info: Map<_, _> = fields.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
-            return self.line(&json_bytes(&json!({"status": "ok", "info": info})));
+            return self.json_line(&json!({"status": "ok", "info": info}));
         }
-        fields.iter().try_for_each(|(name, value)| self.line(format!("{name}={value}").as_bytes()))
+        fields.iter().try_for_each(|(name, value)| self.text(&format!("{name}={value}")))
     }
 
     /// Prints `text`, or the object.
@@ -73,7 +82,7 @@ impl<W: Write> Printer<W> {
     }
 
     pub(crate) fn text(&mut self, text: &str) -> Result<(), CliError> {
-        self.line(text.as_bytes())
+        if self.is_terminal { self.line(visible(text).as_bytes()) } else { self.line(text.as_bytes()) }
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), CliError> {
@@ -81,7 +90,12 @@ impl<W: Write> Printer<W> {
     }
 
     fn print(&mut self, text: &str, object: impl FnOnce() -> Value) -> Result<(), CliError> {
-        if self.json { self.line(&json_bytes(&object())) } else { self.line(text.as_bytes()) }
+        if self.json { self.json_line(&object()) } else { self.text(text) }
+    }
+
+    fn json_line(&mut self, value: &Value) -> Result<(), CliError> {
+        let text = value.to_string();
+        if self.is_terminal { self.line(visible_json(&text).as_bytes()) } else { self.line(text.as_bytes()) }
     }
 
     fn line(&mut self, line: &[u8]) -> Result<(), CliError> {
@@ -95,8 +109,14 @@ pub(crate) fn report_error(error: &CliError, json: bool) {
         return;
     }
     let line = if json { error_json(error).to_string() } else { format!("error: {error}") };
+    let mut stderr = io::stderr().lock();
+    let line = match (stderr.is_terminal(), json) {
+        (false, _) => line.into(),
+        (true, false) => visible(&line),
+        (true, true) => visible_json(&line),
+    };
     // With standard error gone, only the exit code is left to tell.
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = writeln!(stderr, "{line}");
 }
 
 fn error_json(error: &CliError) -> Value {
@@ -121,24 +141,12 @@ fn insert_bytes(object: &mut Map<String, Value>, name: &str, bytes: &[u8]) {
     };
 }
 
-fn json_bytes(value: &Value) -> Vec<u8> {
-    value.to_string().into_bytes()
-}
-
-fn quoted(key: &[u8]) -> BytesMut {
-    let mut out = BytesMut::with_capacity(key.len() + 2);
-    out.extend_from_slice(b"\"");
-    encode_value_chunk(key, true, &mut out);
-    out.extend_from_slice(b"\"");
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn printed(json: bool, print: impl FnOnce(&mut Printer<Vec<u8>>) -> Result<(), CliError>) -> String {
-        let mut printer = Printer::new(Vec::new(), json);
+        let mut printer = Printer { out: Vec::new(), json, is_terminal: false };
         print(&mut printer).expect("a Vec takes everything");
         String::from_utf8(printer.out).expect("UTF-8")
     }

@@ -1,3 +1,5 @@
+//! The connections of one thread: each writes a pipeline, reads and judges its answers, and again.
+
 use std::cell::RefCell;
 use std::io;
 use std::net;
@@ -75,7 +77,10 @@ async fn run_client<D: Dialect>(dialect: D, mut stream: TcpStream, mut load: Loa
         let (read, written) =
             tokio::join!(answers.read(&mut reader, &mut load, started, &results), writer.write_all(&out));
         if let Err(error) = read.and(written) {
-            return results.tally.borrow_mut().fail(load.left, format!("the connection failed: {error}"));
+            let mut tally = results.tally.borrow_mut();
+            tally.fail(load.unanswered(), format!("the connection failed: {error}"));
+            tally.not_sent += load.left - load.unanswered();
+            return;
         }
     }
 }
@@ -186,6 +191,11 @@ impl Load {
 
     fn oldest_unanswered(&self) -> Option<Sent> {
         self.sent.get(self.next_answer).copied()
+    }
+
+    /// How many requests of the current pipeline have no answer.
+    fn unanswered(&self) -> u64 {
+        (self.sent.len() - self.next_answer) as u64
     }
 
     fn answered(&mut self) {

@@ -6,21 +6,24 @@ mod report;
 mod resp;
 mod tally;
 
-use std::io::{self, Write};
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::task::LocalSet;
 
 use crate::args::{Args, BenchArgs, Protocol};
 use crate::error::CliError;
+use crate::escape::visible_json;
 use dialect::{Resp, Text};
 use report::Report;
+pub(crate) use report::never_sent;
 use tally::Tally;
 
 /// Open files that the process needs besides its connections.
@@ -54,7 +57,10 @@ pub(crate) fn run(args: &Args, bench: &BenchArgs) -> Result<(), CliError> {
 
     print_report(&Report::new(bench, elapsed, &tally), args.json)?;
     match tally.first_error {
-        Some(first) => Err(CliError::BenchErrors { errors: tally.errors, requests: bench.requests, first }),
+        Some(first) => {
+            let Tally { errors, not_sent, .. } = tally;
+            Err(CliError::BenchErrors { errors, not_sent, requests: bench.requests, first })
+        }
         None => Ok(()),
     }
 }
@@ -165,15 +171,23 @@ fn watch(threads: &[BenchThread], bench: &BenchArgs, args: &Args) -> Result<(), 
 fn progress_bar(requests: u64, json: bool) -> ProgressBar {
     let target = if json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bar = ProgressBar::with_draw_target(Some(requests), target);
-    match ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} {per_sec} {eta}") {
-        Ok(style) => bar.with_style(style),
+    match ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} {rate} {eta}") {
+        Ok(style) => bar.with_style(style.with_key("rate", put_rate)),
         Err(_) => bar,
     }
+}
+
+/// indicatif's own has four decimals, which nobody can read in passing.
+fn put_rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    // A template takes everything.
+    let _ = write!(out, "{}/s", HumanCount(state.per_sec() as u64));
 }
 
 fn print_report(report: &Report, json: bool) -> Result<(), CliError> {
     let text = if json { report.json() } else { Ok(report.table()) };
     let text = text.map_err(|error| CliError::Output(error.into()))?;
     let mut out = io::stdout().lock();
+    // The first error is the server's text.
+    let text = if json && out.is_terminal() { visible_json(&text) } else { text.into() };
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
 }

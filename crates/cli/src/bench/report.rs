@@ -1,3 +1,5 @@
+//! The report of a run, as a table and as JSON.
+
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ pub(super) struct Report {
     elapsed_seconds: f64,
     requests_per_second: f64,
     errors: u64,
+    not_sent: u64,
     first_error: Option<String>,
     commands: Vec<CommandReport>,
 }
@@ -54,6 +57,7 @@ impl Report {
             elapsed_seconds: seconds,
             requests_per_second: (tally.gets.len() + tally.sets.len()) as f64 / seconds,
             errors: tally.errors,
+            not_sent: tally.not_sent,
             first_error: tally.first_error.clone(),
             commands: commands.into_iter().filter(|command| command.requests > 0).collect(),
         }
@@ -66,7 +70,7 @@ impl Report {
     pub(super) fn table(&self) -> String {
         let mut text = format!(
             "{} requests, {} clients, {} protocol, pipeline {}, {}-byte values, {} keys, {}% reads\n\
-             {:.2} s, {:.0} requests/s, {} errors\n\n",
+             {:.2} s, {:.0} requests/s, {} errors{}\n\n",
             self.requests,
             self.clients,
             self.protocol,
@@ -76,7 +80,8 @@ impl Report {
             self.reads_percent,
             self.elapsed_seconds,
             self.requests_per_second,
-            self.errors
+            self.errors,
+            never_sent(self.not_sent)
         );
         let header =
             ["", "requests", "not found", "requests/s", "p50", "p95", "p99", "max"].map(str::to_owned);
@@ -120,6 +125,11 @@ impl CommandReport {
             milliseconds(self.max_microseconds),
         ]
     }
+}
+
+/// A part of a sentence about requests that were not sent, if there are any.
+pub(crate) fn never_sent(requests: u64) -> String {
+    if requests == 0 { String::new() } else { format!(", {requests} requests never sent") }
 }
 
 fn milliseconds(microseconds: f64) -> String {

@@ -1,3 +1,5 @@
+//! Counts and latencies of a load.
+
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -29,6 +31,8 @@ pub(super) struct Tally {
     pub(super) misses: u64,
     /// Requests that were answered with an error, wrongly, or not at all.
     pub(super) errors: u64,
+    /// Requests of connections that broke before it was their turn.
+    pub(super) not_sent: u64,
     pub(super) first_error: Option<String>,
     /// When the last client ended.
     pub(super) ended: Option<Instant>,
@@ -37,7 +41,7 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn new() -> Result<Self, CliError> {
         let (gets, sets) = (histogram()?, histogram()?);
-        Ok(Self { gets, sets, misses: 0, errors: 0, first_error: None, ended: None })
+        Ok(Self { gets, sets, misses: 0, errors: 0, not_sent: 0, first_error: None, ended: None })
     }
 
     pub(super) fn record(&mut self, kind: Kind, latency: Duration) {
@@ -59,6 +63,7 @@ impl Tally {
         self.sets.add(&other.sets).map_err(internal)?;
         self.misses += other.misses;
         self.errors += other.errors;
+        self.not_sent += other.not_sent;
         self.first_error = self.first_error.or(other.first_error);
         self.ended = self.ended.max(other.ended);
         Ok(self)

@@ -1,3 +1,5 @@
+//! One line of a session: a command in the words of the text protocol, or one of the session's own.
+
 use std::borrow::Cow;
 
 use bytes::Bytes;
@@ -106,13 +108,13 @@ fn unquote(field: &[u8]) -> Result<Bytes, CliError> {
     }
 }
 
-fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
     let end = text.iter().position(|&byte| byte == b' ').unwrap_or(text.len());
     text.split_at(end)
 }
 
 /// Splits off a field, a quoted one with its quotes.
-fn split_field(text: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn split_field(text: &[u8]) -> (&[u8], &[u8]) {
     if !text.starts_with(b"\"") {
         return split_word(text);
     }

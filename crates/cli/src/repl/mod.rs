@@ -1,14 +1,18 @@
 //! The session: lines from a terminal or from a script.
 
+mod assist;
+mod hint;
 mod line;
+mod quiet;
 mod terminal;
+mod waiting;
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
 use crate::args::Args;
-use crate::commands::{LIMITS, Session};
+use crate::commands::{Action, LIMITS, Outcome, Session};
 use crate::error::CliError;
 use line::Line;
 
@@ -42,13 +46,14 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
         return terminal::run(&runtime, &mut session, args.json);
     }
     runtime.block_on(session.connect())?;
-    run_script(&runtime, &mut session, io::stdin().lock())
+    let execute = |session: &mut Session<_>, action| runtime.block_on(session.execute(action));
+    run_script(&mut session, io::stdin().lock(), execute)
 }
 
 fn run_script<W: Write>(
-    runtime: &Runtime,
     session: &mut Session<W>,
     mut input: impl BufRead,
+    execute: impl Fn(&mut Session<W>, Action) -> Result<Outcome, CliError>,
 ) -> Result<(), CliError> {
     // The parser reports a line over the limit, so that many bytes and the line end are enough.
     let max_line_bytes = LIMITS.max_line_bytes() as u64 + 2;
@@ -60,7 +65,7 @@ fn run_script<W: Write>(
         if read == 0 {
             break;
         }
-        match run_line(runtime, session, &bytes) {
+        match run_line(session, &bytes, &execute) {
             Ok(Next::Continue) => {}
             Ok(Next::Quit) => break,
             Err(source) => return Err(CliError::Line { line: number, source: Box::new(source) }),
@@ -76,7 +81,11 @@ enum Next {
     Quit,
 }
 
-fn run_line<W: Write>(runtime: &Runtime, session: &mut Session<W>, bytes: &[u8]) -> Result<Next, CliError> {
+fn run_line<W: Write>(
+    session: &mut Session<W>,
+    bytes: &[u8],
+    execute: impl FnOnce(&mut Session<W>, Action) -> Result<Outcome, CliError>,
+) -> Result<Next, CliError> {
     match line::parse(bytes)? {
         Line::Nothing => {}
         Line::Quit => return Ok(Next::Quit),
@@ -85,7 +94,7 @@ fn run_line<W: Write>(runtime: &Runtime, session: &mut Session<W>, bytes: &[u8])
             session.printer.flush()?;
         }
         Line::Action(action) => {
-            runtime.block_on(session.execute(action))?;
+            execute(session, action)?;
         }
     }
     Ok(Next::Continue)

@@ -1,25 +1,23 @@
+//! A session at a terminal: line editing, history, pastes, and commands that Ctrl-C ends.
+
 use std::env;
 use std::fs;
 use std::io::Write;
+use std::mem;
 use std::path::PathBuf;
 
-use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
-use rustyline::highlight::Highlighter;
-use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
-use rustyline::validate::Validator;
-use rustyline::{Config, Context, Editor, Helper};
+use rustyline::{Config, Editor};
 use tokio::runtime::Runtime;
 
+use super::assist::Assistant;
+use super::quiet::QuietKeyboard;
+use super::{Next, hint, run_line, waiting};
 use crate::commands::Session;
 use crate::error::CliError;
+use crate::escape::visible;
 use crate::output::report_error;
-
-use super::line::VERBS;
-use super::{Next, run_line};
-
-const PROMPT: &str = "> ";
 
 /// Lines that the history keeps.
 const HISTORY_LINES: usize = 1_000;
@@ -30,35 +28,62 @@ pub(super) fn run<W: Write>(runtime: &Runtime, session: &mut Session<W>, json: b
         report_error(&error, json);
         warn("the session starts without a connection; the next command tries again");
     }
+    waiting::catch_ctrl_c(runtime)?;
+    let prompt = format!("{}> ", session.addr());
     let mut terminal = Terminal::open()?;
     loop {
-        let line = match terminal.editor.readline(PROMPT) {
-            Ok(line) => line,
+        let input = match terminal.editor.readline(&prompt) {
+            Ok(input) => input,
             Err(ReadlineError::Interrupted) => continue,
             Err(ReadlineError::Eof) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        terminal.keep_history();
-        match run_line(runtime, session, line.as_bytes()) {
-            Ok(Next::Continue) => {}
-            Ok(Next::Quit) => return Ok(()),
-            Err(error @ CliError::Output(_)) => return Err(error),
-            Err(error) => report_error(&error, json),
+        let quiet = QuietKeyboard::new();
+        // A paste is edited as one piece, whatever lines it has.
+        let lines: Vec<_> = input.lines().filter(|line| !line.trim().is_empty()).collect();
+        terminal.keep_history(&lines)?;
+        for line in &lines {
+            if lines.len() > 1 {
+                session.printer.text(&visible(&format!("{prompt}{line}")))?;
+                session.printer.flush()?;
+            }
+            match run_at_terminal(runtime, session, line) {
+                Ok(Next::Continue) => {}
+                Ok(Next::Quit) => return Ok(()),
+                Err(error @ CliError::Output(_)) => return Err(error),
+                Err(error) => {
+                    report_error(&error, json);
+                    if matches!(error, CliError::Interrupted(_)) {
+                        terminal.forget_input()?;
+                        break;
+                    }
+                }
+            }
         }
+        drop(quiet);
     }
 }
 
+fn run_at_terminal<W: Write>(
+    runtime: &Runtime,
+    session: &mut Session<W>,
+    line: &str,
+) -> Result<Next, CliError> {
+    if let Some(hint) = hint::of_line(line) {
+        say("hint", &hint);
+    }
+    run_line(session, line.as_bytes(), |session, action| runtime.block_on(waiting::execute(session, action)))
+}
+
 struct Terminal {
-    editor: Editor<VerbCompleter, FileHistory>,
+    editor: Editor<Assistant, FileHistory>,
     /// Where the history is kept, if it is.
     history: Option<PathBuf>,
 }
 
 impl Terminal {
     fn open() -> Result<Self, CliError> {
-        let config = Config::builder().max_history_size(HISTORY_LINES)?.auto_add_history(true).build();
-        let mut editor = Editor::with_config(config)?;
-        editor.set_helper(Some(VerbCompleter));
+        let mut editor = editor(FileHistory::with_config(&config()?))?;
         let history = history_path();
         if let Some(path) = history.as_deref().filter(|path| path.exists())
             && let Err(error) = editor.load_history(path)
@@ -68,16 +93,37 @@ impl Terminal {
         Ok(Self { editor, history })
     }
 
-    /// Writes the newest line to the history file: after each line, since a signal may end the session.
-    fn keep_history(&mut self) {
-        let Some(path) = &self.history else { return };
+    /// Adds the lines to the history and its file: before they run, since a signal may end the session.
+    fn keep_history(&mut self, lines: &[&str]) -> Result<(), CliError> {
+        for line in lines {
+            self.editor.add_history_entry(*line)?;
+        }
+        let Some(path) = &self.history else { return Ok(()) };
         let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
         let kept = folder.map_err(ReadlineError::from).and_then(|()| self.editor.append_history(path));
         if let Err(error) = kept {
             warn(&format!("the history is not kept: cannot write {}: {error}", path.display()));
             self.history = None;
         }
+        Ok(())
     }
+
+    /// Drops what was read from the terminal and has not become a line yet, as the kernel has dropped what was not
+    /// read: whoever pressed Ctrl-C does not want the rest of a paste to be run.
+    fn forget_input(&mut self) -> Result<(), CliError> {
+        self.editor = editor(mem::take(self.editor.history_mut()))?;
+        Ok(())
+    }
+}
+
+fn config() -> Result<Config, CliError> {
+    Ok(Config::builder().max_history_size(HISTORY_LINES)?.build())
+}
+
+fn editor(history: FileHistory) -> Result<Editor<Assistant, FileHistory>, CliError> {
+    let mut editor = Editor::with_history(config()?, history)?;
+    editor.set_helper(Some(Assistant));
+    Ok(editor)
 }
 
 /// Where the history is kept: `RUSTVAULT_HISTORY` (empty: nowhere), else the user's state directory.
@@ -92,41 +138,11 @@ fn history_path() -> Option<PathBuf> {
 }
 
 fn warn(message: &str) {
-    // With standard error gone there is nobody to warn.
-    let _ = writeln!(std::io::stderr().lock(), "warning: {message}");
+    say("warning", message);
 }
 
-/// Completes the command names at the start of a line.
-struct VerbCompleter;
-
-impl Completer for VerbCompleter {
-    type Candidate = String;
-
-    fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
-        Ok((0, line.get(..pos).map(complete_verb).unwrap_or_default()))
-    }
-}
-
-fn complete_verb(typed: &str) -> Vec<String> {
-    let typed = typed.to_ascii_lowercase();
-    VERBS.iter().filter(|verb| verb.starts_with(&typed)).map(|verb| format!("{verb} ")).collect()
-}
-
-impl Helper for VerbCompleter {}
-impl Hinter for VerbCompleter {
-    type Hint = String;
-}
-impl Highlighter for VerbCompleter {}
-impl Validator for VerbCompleter {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_first_word_is_completed() {
-        assert_eq!(complete_verb("ex"), ["exists ", "exit "]);
-        assert_eq!(complete_verb("G"), ["get "]);
-        assert!(complete_verb("get s").is_empty());
-    }
+/// Prints a line beside the results.
+pub(super) fn say(kind: &str, message: &str) {
+    // With standard error gone there is nobody to tell.
+    let _ = writeln!(std::io::stderr().lock(), "{kind}: {}", visible(message));
 }

@@ -5,7 +5,7 @@ mod inspect;
 mod load;
 mod repair;
 
-use std::io::{self, StdoutLock};
+use std::io::{self, IsTerminal, StdoutLock};
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -17,6 +17,7 @@ pub(crate) use args::WalCommand;
 
 use crate::args::Args;
 use crate::error::CliError;
+use crate::escape::JsonTerminal;
 use crate::output::Printer;
 
 /// Carries out one command on a log file.
@@ -24,7 +25,7 @@ use crate::output::Printer;
 /// # Errors
 /// What the log is found to be, and what the system says.
 pub(crate) fn run(args: &Args, command: WalCommand) -> Result<(), CliError> {
-    let mut tools = Tools { json: args.json, out: Printer::new(io::stdout().lock(), args.json) };
+    let mut tools = Tools { json: args.json, out: Printer::to_stdout(io::stdout().lock(), args.json) };
     match command {
         WalCommand::Inspect { path, batches } => tools.inspect(&path, batches),
         WalCommand::Verify { path } => tools.verify(&path),
@@ -54,7 +55,10 @@ impl Tools {
     }
 
     fn dump(&mut self, path: &Path) -> Result<(), CliError> {
-        Self::with_bar(self.json, path, Access::Read, |log| log.dump(&mut io::stdout().lock()))?;
+        let mut out = io::stdout().lock();
+        Self::with_bar(self.json, path, Access::Read, |log| {
+            if out.is_terminal() { log.dump(&mut JsonTerminal::new(out)) } else { log.dump(&mut out) }
+        })?;
         Ok(())
     }
 

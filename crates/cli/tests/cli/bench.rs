@@ -101,6 +101,21 @@ fn error_answers_are_counted_and_the_first_is_shown() {
 }
 
 #[test]
+fn requests_that_were_never_sent_are_no_errors() {
+    let server = FakeServer::start_hanging_up();
+    let load = ["bench", "--clients", "2", "--pipeline", "3", "--requests", "100", "--reads", "100"];
+    let output = server.cli().args(load).arg("--json").output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report = report(&output);
+    assert_eq!((&report["errors"], &report["not_sent"]), (&6.into(), &94.into()), "{report}");
+    let output = server.cli().args(load).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("6 of 100 requests failed, 94 requests never sent; the first: "), "{stderr}");
+    let table = String::from_utf8_lossy(&output.stdout);
+    assert!(table.contains("6 errors, 94 requests never sent\n"), "{table}");
+}
+
+#[test]
 fn no_server_is_exit_code_4() {
     cli().args(["--addr", &refusing_addr(), "bench"]).assert().code(4);
 }

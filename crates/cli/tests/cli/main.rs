@@ -3,5 +3,7 @@
 
 mod bench;
 mod one_shot;
+mod pty;
 mod session;
 mod support;
+mod terminal;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -41,17 +42,60 @@ enum Answer {
     Close,
 }
 
-type Keys = Arc<Mutex<BTreeMap<Vec<u8>, Bytes>>>;
+/// What a server knows, shared by its connections.
+struct Keyspace {
+    keys: Mutex<BTreeMap<Vec<u8>, Bytes>>,
+    /// Told of each request that is left unanswered.
+    silences: Sender<()>,
+}
+
+type Keys = Arc<Keyspace>;
 
 /// Listens on a port of its own until the test process ends.
 pub(crate) struct FakeServer {
     addr: SocketAddr,
     keys: Keys,
+    silences: Receiver<()>,
 }
 
 impl FakeServer {
     pub(crate) fn start() -> Self {
         Self::start_with(|stream, keys| serve(stream, keys, answer))
+    }
+
+    /// A port for a server that does not answer yet, or has gone, and its address.
+    pub(crate) fn listen() -> (TcpListener, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let addr = listener.local_addr().expect("an address").to_string();
+        (listener, addr)
+    }
+
+    /// A server at an address where none listens any more.
+    pub(crate) fn start_at(addr: &str) -> Self {
+        let listener = TcpListener::bind(addr).expect("the port is free again");
+        Self::serve(listener, |stream, keys| serve(stream, keys, answer))
+    }
+
+    /// A server that closes the connection at the first `GET` of a bench key.
+    pub(crate) fn start_hanging_up() -> Self {
+        let hang_up = |keys: &Keys, request: Request| match request {
+            Request::Get { key } if key.starts_with(b"bench:") => Answer::Close,
+            request => answer(keys, request),
+        };
+        Self::start_with(move |stream, keys| serve(stream, keys, hang_up))
+    }
+
+    /// A server whose answers would control a terminal.
+    pub(crate) fn start_hostile() -> Self {
+        let taunt = |keys: &Keys, request: Request| match request {
+            Request::Info => Answer::Reply(Response::List(vec![Some("name=\x1b[2Jvalue\u{9b}".into())])),
+            Request::Delete { .. } => {
+                let message = "\u{9b}2J no".to_owned();
+                Answer::Reply(Response::Error { code: ErrorCode::Storage, message })
+            }
+            request => answer(keys, request),
+        };
+        Self::start_with(move |stream, keys| serve(stream, keys, taunt))
     }
 
     /// A server that speaks RESP.
@@ -71,10 +115,14 @@ impl FakeServer {
     }
 
     fn start_with(serve: impl Fn(TcpStream, &Keys) + Copy + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Self::serve(Self::listen().0, serve)
+    }
+
+    fn serve(listener: TcpListener, serve: impl Fn(TcpStream, &Keys) + Copy + Send + 'static) -> Self {
         let addr = listener.local_addr().expect("an address");
-        let keys = Keys::default();
-        let server = Self { addr, keys: Arc::clone(&keys) };
+        let (sender, silences) = mpsc::channel();
+        let keys = Arc::new(Keyspace { keys: Mutex::default(), silences: sender });
+        let server = Self { addr, keys: Arc::clone(&keys), silences };
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let keys = Arc::clone(&keys);
@@ -82,6 +130,15 @@ impl FakeServer {
             }
         });
         server
+    }
+
+    pub(crate) fn addr(&self) -> String {
+        self.addr.to_string()
+    }
+
+    /// Waits for the next request that is left unanswered.
+    pub(crate) fn wait_for_silence(&self) {
+        self.silences.recv_timeout(DEADLINE).expect("a request that is left unanswered");
     }
 
     /// The program, told this server's address.
@@ -92,11 +149,11 @@ impl FakeServer {
     }
 
     pub(crate) fn put(&self, key: impl AsRef<[u8]>, value: impl Into<Bytes>) {
-        self.keys.lock().unwrap().insert(key.as_ref().to_vec(), value.into());
+        self.keys.keys.lock().unwrap().insert(key.as_ref().to_vec(), value.into());
     }
 
     pub(crate) fn value(&self, key: impl AsRef<[u8]>) -> Option<Bytes> {
-        self.keys.lock().unwrap().get(key.as_ref()).cloned()
+        self.keys.keys.lock().unwrap().get(key.as_ref()).cloned()
     }
 }
 
@@ -148,7 +205,12 @@ fn serve_resp(mut stream: TcpStream, keys: &Keys) {
         while let RespStep::Command { command, consumed_bytes } = parser.next(&input) {
             let RespCommand::One { request, shape } = command else { panic!("{command:?}") };
             let request = request.map(|field| Bytes::copy_from_slice(&field));
-            encode_resp(&reply(&mut keys.lock().unwrap(), request), &shape, RespVersion::V2, &mut output);
+            encode_resp(
+                &reply(&mut keys.keys.lock().unwrap(), request),
+                &shape,
+                RespVersion::V2,
+                &mut output,
+            );
             input.advance(consumed_bytes);
         }
         if stream.write_all(&output).is_err() {
@@ -159,9 +221,14 @@ fn serve_resp(mut stream: TcpStream, keys: &Keys) {
 }
 
 fn answer(keys: &Keys, request: Request) -> Answer {
-    let mut keys = keys.lock().unwrap();
+    let silences = &keys.silences;
+    let mut keys = keys.keys.lock().unwrap();
     match request {
-        Request::Set { key, .. } if key == SILENT_KEY => Answer::Silence,
+        Request::Set { key, .. } if key == SILENT_KEY => {
+            // Not every test listens.
+            let _ = silences.send(());
+            Answer::Silence
+        }
         Request::Set { key, .. } if key == HANG_UP_KEY => {
             let tries = keys.get(&key[..]).map_or(0, Bytes::len);
             keys.insert(key.to_vec(), vec![b'I'; tries + 1].into());

@@ -1,0 +1,87 @@
+//! Waiting for a command at a terminal: Ctrl-C ends the wait, and one for a connection is reported.
+
+use std::error::Error;
+use std::future::Future;
+use std::io::Write;
+use std::pin::pin;
+use std::time::Duration;
+
+use rustvault_client::Client;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::sleep;
+
+use super::terminal::say;
+use crate::commands::{Action, Outcome, Session};
+use crate::error::CliError;
+
+/// A connection that comes back sooner is not worth a word.
+const REPORTED_AFTER: Duration = Duration::from_millis(300);
+
+/// Takes Ctrl-C from the system's hands, which would end the process.
+///
+/// # Errors
+/// [`CliError::Runtime`] if the system refuses.
+pub(super) fn catch_ctrl_c(runtime: &Runtime) -> Result<(), CliError> {
+    let _entered = runtime.enter();
+    // The signal stays caught once it was.
+    signal(SignalKind::interrupt()).map(drop).map_err(CliError::Runtime)
+}
+
+/// Carries out `action`, unless Ctrl-C is pressed meanwhile.
+///
+/// # Errors
+/// As [`Session::execute`], and [`CliError::Interrupted`].
+pub(super) async fn execute<W: Write>(session: &mut Session<W>, action: Action) -> Result<Outcome, CliError> {
+    // A new one for each command: it knows nothing of what was pressed before.
+    let mut ctrl_c = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
+    let addr = session.addr().to_owned();
+    let nothing_sent = CliError::Interrupted("; nothing was sent");
+    let client = wait(session.connect(), no_answer(&addr), &mut ctrl_c, nothing_sent).await?;
+    let interrupted = CliError::Interrupted(consequence(&action));
+    wait(session.execute(action), outage(&client, &addr), &mut ctrl_c, interrupted).await
+}
+
+/// Waits for `work`; says once what it waits for, if `reason` is known before.
+async fn wait<T>(
+    work: impl Future<Output = Result<T, CliError>>,
+    reason: impl Future<Output = String>,
+    ctrl_c: &mut Signal,
+    interrupted: CliError,
+) -> Result<T, CliError> {
+    let mut work = pin!(work);
+    tokio::select! {
+        biased;
+        result = &mut work => return result,
+        _ = ctrl_c.recv() => return Err(interrupted),
+        reason = reason => say("note", &format!("{reason}; Ctrl-C ends the wait")),
+    }
+    tokio::select! {
+        biased;
+        result = work => result,
+        _ = ctrl_c.recv() => Err(interrupted),
+    }
+}
+
+/// Why a first connection takes long.
+async fn no_answer(addr: &str) -> String {
+    sleep(REPORTED_AFTER).await;
+    format!("waiting for a connection to {addr} (no answer yet)")
+}
+
+/// Why the command waits for another connection, once it does.
+async fn outage(client: &Client, addr: &str) -> String {
+    sleep(REPORTED_AFTER).await;
+    let error = client.outage().await;
+    let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    format!("waiting for a connection to {addr} ({reason})")
+}
+
+/// What is not known, or goes on, after nobody waits for the answer any more.
+fn consequence(action: &Action) -> &'static str {
+    match action {
+        Action::Set { .. } | Action::Delete { .. } => "; it is unknown whether the write took effect",
+        Action::Compact => "; the server goes on compacting",
+        _ => "",
+    }
+}
