@@ -32,3 +32,8 @@ pub use programs::{cli, example, examples, has_program, need, need_strace};
 pub use small_disk::SmallDisk;
 pub use sockets::{Keepalive, SocketOptions, socket_options};
 pub use wire::Wire;
+
+/// The examples of the project's README, which compile as long as this does.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

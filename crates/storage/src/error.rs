@@ -104,7 +104,7 @@ pub enum Error {
         supported: u32,
     },
     /// The log is damaged in a way that no crash explains; it was left as it is.
-    #[error("{} is corrupt at byte {offset}: {reason}; it was left as it is, restore it from a copy", path.display())]
+    #[error("{} is corrupt at byte {offset}: {reason}; it was left as it is: restore it from a copy, or see what 'rustvault-cli wal repair' would cut off", path.display())]
     Corrupted {
         /// The log.
         path: PathBuf,

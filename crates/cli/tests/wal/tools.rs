@@ -44,6 +44,7 @@ fn damage_is_exit_code_3_with_its_offset_and_a_repair_makes_the_log_open() {
     let (code, text) = failure(&mut fixture.wal("verify"));
     assert_eq!(code, Some(3));
     assert!(text.contains(&format!("corrupt at byte {offset}:")), "{text}");
+    assert!(text.contains("'rustvault-cli wal repair'"), "it says what can be done: {text}");
     let (code, text) = failure(fixture.wal("inspect").arg("--json"));
     assert_eq!(code, Some(3));
     assert!(text.starts_with("{\"error\":{\"kind\":\"log\""), "{text}");
