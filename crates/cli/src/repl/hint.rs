@@ -18,16 +18,16 @@ pub(super) fn of_line(line: &str) -> Option<String> {
     let value = std::str::from_utf8(value.trim_ascii()).ok().filter(|value| !value.starts_with('"'))?;
     let (rest, last) = value.rsplit_once(' ')?;
     if FLAGS.iter().any(|flag| last.eq_ignore_ascii_case(flag)) {
-        return Some(format!("'{last}' is part of the value: set takes no options; {ADVICE}"));
+        return Some(format!("'{last}' is part of the value (set takes no options); {ADVICE}"));
     }
     let (_, name) = rest.rsplit_once(' ')?;
     let is_number = last.bytes().all(|byte| byte.is_ascii_digit());
     let is_expiry = is_number && EXPIRIES.iter().any(|expiry| name.eq_ignore_ascii_case(expiry));
-    is_expiry.then(|| format!("'{name} {last}' is part of the value: there is no expiry yet; {ADVICE}"))
+    is_expiry.then(|| format!("'{name} {last}' is part of the value (no expiry yet); {ADVICE}"))
 }
 
-/// Gets rid of the hint for those who mean it.
-const ADVICE: &str = "a value in double quotes is stored without this hint";
+/// Ends the hint, for those who mean it.
+const ADVICE: &str = "quote a value that has spaces";
 
 #[cfg(test)]
 mod tests {
