@@ -122,8 +122,8 @@ pub enum ProtocolError {
         /// The limit.
         max_bytes: usize,
     },
-    /// The line is over its limit; it is skipped to its end.
-    #[error("line is longer than {max_bytes} bytes")]
+    /// The line is longer than its key and value may be; it is skipped to its end.
+    #[error("line is longer than {max_bytes} bytes, not counting what escapes add")]
     LineTooLong {
         /// The limit.
         max_bytes: usize,

@@ -48,10 +48,10 @@ pub(crate) enum Frame {
 /// Finds and parses requests at the front of a read buffer, remembering how far it has looked.
 ///
 /// The caller drops the consumed bytes after every step and appends what it reads; each byte is
-/// looked at for a line end once, however small the pieces are in which it arrives. A line of more
-/// than [`Limits::max_line_bytes`] (its line end not counted) is answered with
+/// looked at for a line end once, however small the pieces are in which it arrives. A line that is
+/// longer than its key and value may be ([`Limits::max_plain_line_bytes`], its line end not counted) is answered with
 /// [`ProtocolError::LineTooLong`] as soon as that is known and dropped as it arrives, so the buffer
-/// needs to hold no more than that and two bytes.
+/// needs to hold no more than [`Limits::max_line_bytes`] and two bytes.
 ///
 /// ```
 /// use rustvault_protocol::{Command, Limits, RequestParser, Step};
@@ -129,6 +129,6 @@ impl RequestParser {
 
     /// What a [`Frame::TooLong`] is answered with.
     pub(crate) fn too_long(&self) -> ProtocolError {
-        ProtocolError::LineTooLong { max_bytes: self.limits.max_line_bytes() }
+        ProtocolError::LineTooLong { max_bytes: self.limits.max_plain_line_bytes() }
     }
 }

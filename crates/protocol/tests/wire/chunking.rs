@@ -55,7 +55,7 @@ proptest! {
 
 #[test]
 fn a_half_line_is_never_held_beyond_the_limit() {
-    let max_bytes = LIMITS.max_line_bytes();
+    let max_bytes = LIMITS.max_plain_line_bytes();
     let flood = vec![b'x'; 100 * max_bytes];
     for cut in [1, 7, max_bytes, flood.len()] {
         let (answers, held) = requests(LIMITS, pieces(&flood, &[cut]));

@@ -1,6 +1,6 @@
 //! Where lines end.
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 use crate::{Limits, parse::Frame};
 
@@ -8,15 +8,26 @@ use crate::{Limits, parse::Frame};
 #[derive(Debug)]
 pub(crate) struct LineReader {
     max_line_bytes: usize,
+    max_plain_line_bytes: usize,
     /// How much of the buffer's front is known to hold no LF.
     scanned_bytes: usize,
+    /// Where backslashes were counted, in a line that is too long without them.
+    counted_bytes: usize,
+    backslashes: usize,
     /// Whether the buffer's front belongs to a line that was reported as too long.
     skipping: bool,
 }
 
 impl LineReader {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { max_line_bytes: limits.max_line_bytes(), scanned_bytes: 0, skipping: false }
+        Self {
+            max_line_bytes: limits.max_line_bytes(),
+            max_plain_line_bytes: limits.max_plain_line_bytes(),
+            scanned_bytes: 0,
+            counted_bytes: 0,
+            backslashes: 0,
+            skipping: false,
+        }
     }
 
     /// The line at the front of `input`, which starts with the bytes of the call before, less those consumed.
@@ -28,7 +39,7 @@ impl LineReader {
 
         let frame = if self.skipping && !input.is_empty() {
             Frame::Skip { consumed_bytes }
-        } else if content(line).len() > self.max_line_bytes {
+        } else if self.is_too_long(content(line)) {
             Frame::TooLong { consumed_bytes }
         } else if line_bytes.is_some() {
             Frame::Whole { consumed_bytes }
@@ -36,9 +47,24 @@ impl LineReader {
             self.scanned_bytes = input.len();
             return Frame::Incomplete;
         };
-        self.scanned_bytes = 0;
+        (self.scanned_bytes, self.counted_bytes, self.backslashes) = (0, 0, 0);
         self.skipping = line_bytes.is_none();
         frame
+    }
+
+    /// Whether this line, or its part that is there, cannot be within the limits on keys and values.
+    ///
+    /// That is known long before it has the length that a line of escapes alone could have: whoever sends
+    /// garbage without an end takes a fraction of that memory.
+    fn is_too_long(&mut self, line: &[u8]) -> bool {
+        if line.len() <= self.max_plain_line_bytes {
+            return false;
+        }
+        let uncounted = line.get(self.counted_bytes..).unwrap_or_default();
+        self.backslashes += memchr_iter(b'\\', uncounted).count();
+        self.counted_bytes = line.len();
+        let most_bytes = self.max_plain_line_bytes.saturating_add(self.backslashes.saturating_mul(3));
+        line.len() > most_bytes.min(self.max_line_bytes)
     }
 }
 
@@ -106,5 +132,23 @@ mod tests {
         let input = [line_of(MAX + 1, "\r\n"), b"PING\n".to_vec()].concat();
         assert_eq!(reader.next(&input), Frame::TooLong { consumed_bytes: MAX + 3 });
         assert_eq!(reader.next(b"PING\n"), Frame::Whole { consumed_bytes: 5 });
+    }
+
+    #[test]
+    fn a_line_may_be_longer_by_what_its_escapes_add() {
+        const LIMITS: Limits = Limits { max_key_bytes: 10, max_value_bytes: 90 };
+        const PLAIN: usize = LIMITS.max_plain_line_bytes();
+        let line = |escapes: usize, others: usize| ["\\x41".repeat(escapes), "x".repeat(others)].concat();
+        for escapes in [0, 1, 50, 100] {
+            let longest = line(escapes, PLAIN - escapes);
+            let too_long = line(escapes, PLAIN - escapes + 1);
+            let mut reader = LineReader::new(&LIMITS);
+            for len in 0..=longest.len() {
+                assert_eq!(reader.next(&longest.as_bytes()[..len]), Frame::Incomplete, "{escapes} {len}");
+            }
+            let consumed_bytes = too_long.len();
+            assert_eq!(reader.next(too_long.as_bytes()), Frame::TooLong { consumed_bytes });
+            assert_eq!(LineReader::new(&LIMITS).next(too_long.as_bytes()), Frame::TooLong { consumed_bytes });
+        }
     }
 }
