@@ -435,6 +435,13 @@ impl Copy {
     }
 }
 
+impl Drop for Copy {
+    /// What was built here is taken for the real workspace's, and for fresh as long as its sources are there.
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.root);
+    }
+}
+
 fn copy(from: &Path, to: &Path) {
     if !from.is_dir() {
         fs::copy(from, to).unwrap();
