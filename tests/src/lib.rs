@@ -11,6 +11,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+pub mod attacks;
 mod daemon;
 mod launch;
 mod log;
@@ -19,6 +20,7 @@ mod process;
 mod programs;
 mod small_disk;
 mod sockets;
+mod well_behaved;
 mod wire;
 
 pub use daemon::Daemon;
@@ -28,9 +30,10 @@ pub use process::{
     OpenFile, PATIENCE, allow_open_files, leave_descriptors, listening_port, open_files, resident_bytes,
     until, wait_for_exit,
 };
-pub use programs::{cli, example, examples, has_program, need, need_strace};
+pub use programs::{cli, example, examples, has_program, need, need_strace, need_that};
 pub use small_disk::SmallDisk;
 pub use sockets::{Keepalive, SocketOptions, socket_options};
+pub use well_behaved::{Experience, WellBehaved};
 pub use wire::Wire;
 
 /// The examples of the project's README, which compile as long as this does.

@@ -122,7 +122,11 @@ pub fn need_strace() -> bool {
     need_that("strace", has_program("strace") && probe().is_ok_and(|status| status.success()))
 }
 
-pub(crate) fn need_that(program: &str, is_there: bool) -> bool {
+/// Whether a test can run that needs this, which `is_there` or not; says so if it can't.
+///
+/// # Panics
+/// As [`need`].
+pub fn need_that(program: &str, is_there: bool) -> bool {
     if !is_there {
         println!("skipped: needs {program}");
         assert!(env::var("RUSTVAULT_REQUIRE_ALL").as_deref() != Ok("1"), "{program} is required here");

@@ -96,6 +96,14 @@ impl Wire {
         }
     }
 
+    /// Reads exactly as many bytes as there is room for.
+    ///
+    /// # Errors
+    /// The connection has ended or gone before.
+    pub fn try_read(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        self.stream.read_exact(bytes)
+    }
+
     /// Sends bytes and reads exactly the answers.
     ///
     /// # Panics

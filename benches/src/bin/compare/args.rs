@@ -39,12 +39,16 @@ pub(crate) struct Args {
     )]
     pub(crate) against: Option<PathBuf>,
 
+    /// Instead of the rows, what a well-behaved client waits for its answers while others attack the server
+    #[arg(long, conflicts_with_all = ["rows", "against", "json"])]
+    pub(crate) hostile: bool,
+
     /// Redis on both sides: the noise floor of this machine
-    #[arg(long, conflicts_with = "against")]
+    #[arg(long, conflicts_with_all = ["against", "hostile"])]
     noise: bool,
 
     /// In RustVault's place a server that answers and does nothing else: what can be reached on this machine
-    #[arg(long, conflicts_with_all = ["noise", "against"])]
+    #[arg(long, conflicts_with_all = ["noise", "against", "hostile"])]
     ceiling: bool,
 
     /// Be that server, on this port of the loopback interface
@@ -96,7 +100,8 @@ impl Args {
     }
 
     pub(crate) fn markdown_path(&self, output: &Path) -> PathBuf {
-        self.markdown.clone().unwrap_or_else(|| output.join("compare.md"))
+        let name = if self.hostile { "hostile.md" } else { "compare.md" };
+        self.markdown.clone().unwrap_or_else(|| output.join(name))
     }
 
     pub(crate) fn json_path(&self, output: &Path) -> PathBuf {
@@ -142,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_baseline_excludes_noise_and_ceiling() {
+    fn a_baseline_excludes_other_kinds_of_runs() {
         let command = Args::command();
         let against = command.get_arguments().find(|argument| argument.get_id() == "against").unwrap();
         let mut excluded: Vec<_> = command.get_arg_conflicts_with(against);
@@ -151,8 +156,9 @@ mod tests {
                 .get_arguments()
                 .filter(|argument| command.get_arg_conflicts_with(argument).contains(&against)),
         );
-        let excluded: Vec<_> = excluded.iter().map(|argument| argument.get_id().as_str()).collect();
-        assert_eq!(excluded, ["noise", "ceiling"]);
+        let mut excluded: Vec<_> = excluded.iter().map(|argument| argument.get_id().as_str()).collect();
+        excluded.sort_unstable();
+        assert_eq!(excluded, ["ceiling", "hostile", "noise"]);
     }
 
     #[test]

@@ -46,6 +46,9 @@ pub(crate) enum Error {
     #[error("{needed} files must be open at a time, and the hard limit is {limit}: raise it (ulimit -Hn)")]
     OpenFiles { needed: u64, limit: u64 },
 
+    #[error("the attack {name:?} was not answered as it should be: {message}")]
+    Attack { name: &'static str, message: String },
+
     #[error("a goal is about {name:?}, which is no figure of its row; mend rows/list.rs")]
     NoFigure { name: &'static str },
 

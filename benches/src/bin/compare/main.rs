@@ -8,6 +8,7 @@ mod effort;
 mod error;
 mod figures;
 mod goals;
+mod hostile;
 mod load;
 mod machine;
 mod process;
@@ -77,6 +78,12 @@ fn compare(args: &Args) -> Result<bool, Error> {
     let machine = Machine::look(&contest)?;
     machine.check_disk()?;
 
+    if args.hostile {
+        let text = run_until_signal(contest.hostile(&machine))??;
+        print!("{text}");
+        write(&args.markdown_path(&output), &text)?;
+        return Ok(true);
+    }
     let outcomes = run_until_signal(contest.run(&args.rows()))?;
     let report = Report::new(machine, &contest, outcomes);
     print!("{}", report.markdown());

@@ -157,6 +157,11 @@ impl Server {
         self.addr
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// From the start of the process to the first answer.
     pub(crate) fn start_time(&self) -> Duration {
         self.start_time

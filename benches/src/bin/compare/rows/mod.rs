@@ -150,7 +150,7 @@ impl Contest {
     }
 
     /// Starts a server on a fresh folder.
-    async fn server(&self, peer: Peer, policy: Policy) -> Result<Server, Error> {
+    pub(crate) async fn server(&self, peer: Peer, policy: Policy) -> Result<Server, Error> {
         Site::new(peer, policy, &self.scratch)?.start(&self.programs).await
     }
 
