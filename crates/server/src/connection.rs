@@ -38,7 +38,8 @@ pub(crate) async fn serve<S: Store>(
     loop {
         let Admitted { stream, peer, open, dialect } = admitted;
         let stream = TcpStream::from_std(stream)?;
-        let mut connection = Connection::new(stream, dialect, Arc::clone(&shared), seat.clone());
+        let mut connection =
+            Connection::new(stream, dialect.map(|dialect| *dialect), Arc::clone(&shared), seat.clone());
         match connection.run(&stopping).await? {
             Leave::ByClient => return Ok(Some(CloseReason::ByClient.into())),
             Leave::ByServer(closing) => {
@@ -48,7 +49,8 @@ pub(crate) async fn serve<S: Store>(
             }
             Leave::ForOtherThread => {
                 let Connection { stream, dialect, .. } = connection;
-                let moving = Admitted { stream: stream.into_std()?, peer, open, dialect: Some(dialect) };
+                let dialect = Some(Box::new(dialect));
+                let moving = Admitted { stream: stream.into_std()?, peer, open, dialect };
                 match seat.migrate(moving) {
                     Ok(()) => return Ok(None),
                     Err(back) => admitted = back,

@@ -27,7 +27,7 @@ pub(crate) struct Admitted {
     pub(crate) peer: SocketAddr,
     pub(crate) open: OpenConnection,
     /// What its connection has come to on another thread; `None` for a new one.
-    pub(crate) dialect: Option<Dialect>,
+    pub(crate) dialect: Option<Box<Dialect>>,
 }
 
 /// The threads that serve connections, each with a runtime of its own.
