@@ -51,7 +51,8 @@ fn growth_while_overwritten(
 #[test]
 fn an_unread_mget_of_100_mib_beside_overwrites_holds_a_part_and_the_connection_ends_where_it_would_need_more()
 {
-    let daemon = Launch::new().with_args("--fsync never --compact-min-bytes 8GiB").start();
+    // On one thread: the allocator keeps what one thread has freed of another's until that one allocates again.
+    let daemon = Launch::new().with_args("--threads 1 --fsync never --compact-min-bytes 8GiB").start();
     let mut other = daemon.wire();
     // Twice: buffers that writing takes are not what is measured.
     for _ in 0..2 {
@@ -131,7 +132,7 @@ fn what_an_mget_shows_is_of_one_moment_however_large_it_is() {
 
 #[test]
 fn unread_keys_hold_no_values() {
-    let daemon = Launch::new().with_args("--fsync never --compact-min-bytes 8GiB").start();
+    let daemon = Launch::new().with_args("--threads 1 --fsync never --compact-min-bytes 8GiB").start();
     let key = |key| format!("{key:08}{}", "k".repeat(8 * KIB));
     let mut other = daemon.wire();
     overwrite(&mut other, (0..2000).map(key), 64 * KIB, 'a');
@@ -148,7 +149,7 @@ fn unread_keys_hold_no_values() {
 
 #[test]
 fn an_unread_page_of_a_scan_holds_no_values() {
-    let daemon = Launch::new().with_args("--fsync never --compact-min-bytes 8GiB").start();
+    let daemon = Launch::new().with_args("--threads 1 --fsync never --compact-min-bytes 8GiB").start();
     let key = |key| format!("key:{key:028}");
     let mut other = daemon.wire();
     overwrite(&mut other, (0..5000).map(key), 32 * KIB, 'a');
