@@ -52,6 +52,7 @@ impl Session {
             codec: wire.codec,
             received: wire.received,
             unsent: BytesMut::new(),
+            was_cut: false,
             in_flight: VecDeque::new(),
             quiet_since: Instant::now(),
             request_timeout: options.request_timeout,
@@ -79,6 +80,8 @@ struct Link {
     received: BytesMut,
     /// What is left of the batch that is being written.
     unsent: BytesMut,
+    /// The last write had no room for all of that.
+    was_cut: bool,
     /// Sent, or about to be, and not answered: oldest first, as the answers come.
     in_flight: VecDeque<Request>,
     /// Since when answers are due and nothing moved, in neither direction.
@@ -111,8 +114,7 @@ impl Link {
                 read = reader.read_buf(&mut self.received) => self.take_answers(read)?,
                 written = writer.write_buf(&mut self.unsent), if !self.unsent.is_empty() => {
                     written.map_err(Broken::Lost)?;
-                    // A slow upload is no silence: the peer makes room for it.
-                    self.quiet_since = Instant::now();
+                    self.note_written();
                 }
                 () = queue.pull(), if queue.has_room() => {}
                 () = &mut timer, if is_timer_set => {
@@ -120,6 +122,15 @@ impl Link {
                     self.time_out(queue)?;
                 }
             }
+        }
+    }
+
+    /// Notes a slow upload, which is no silence: there was no room for all of it, and the peer has made some.
+    ///
+    /// What the system's buffer takes at once tells nothing of the peer.
+    fn note_written(&mut self) {
+        if std::mem::replace(&mut self.was_cut, !self.unsent.is_empty()) {
+            self.quiet_since = Instant::now();
         }
     }
 

@@ -8,6 +8,7 @@ use rustvault_client::{Client, Error, ErrorCode, Reply};
 use rustvault_protocol::{Command, Response};
 use tokio::join;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn late_answer_is_discarded_and_the_next_request_gets_its_own() {
@@ -59,6 +60,23 @@ async fn connection_without_a_sign_of_life_is_replaced() {
         server.accept().await.answer(get("k"), value("v")).await;
     });
     assert_eq!(text(found).as_deref(), Some("v"));
+}
+
+#[tokio::test]
+async fn further_requests_are_no_sign_of_life_of_a_peer_that_answers_none() {
+    let server = FakeServer::start().await;
+    let (client, mut silent) = server.client(patient().request_timeout(SHORT).connect_timeout(SHORT)).await;
+    let asking = async {
+        loop {
+            // Whoever asks does not wait for long, and asks again.
+            let _ = timeout(SHORT / 3, client.get("k")).await;
+        }
+    };
+    let given_up = timeout(SHORT * 50, async { while silent.recv().await.is_some() {} });
+    tokio::select! {
+        () = asking => {}
+        given_up = given_up => given_up.expect("the connection is given up"),
+    }
 }
 
 #[tokio::test]
