@@ -82,7 +82,7 @@ struct PartialList {
 impl ClientCodec {
     /// A codec at the start of a connection; a response over `limits` is an error.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, lines: LineReader::new(&limits), list: None }
+        Self { limits, lines: LineReader::of_answers(&limits), list: None }
     }
 
     /// The response that ends with this line, if one does.

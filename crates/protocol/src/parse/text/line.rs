@@ -30,6 +30,11 @@ impl LineReader {
         }
     }
 
+    /// For answers, some of which are longer than keys and values: only their length when quoted is limited.
+    pub(crate) fn of_answers(limits: &Limits) -> Self {
+        Self { max_plain_line_bytes: limits.max_line_bytes(), ..Self::new(limits) }
+    }
+
     /// The line at the front of `input`, which starts with the bytes of the call before, less those consumed.
     pub(crate) fn next(&mut self, input: &[u8]) -> Frame {
         let unseen = input.get(self.scanned_bytes..).unwrap_or_default();
