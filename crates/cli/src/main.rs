@@ -13,6 +13,7 @@ use std::io;
 use std::process::ExitCode;
 
 use args::{Args, CliCommand};
+use clap::error::{ContextKind, ContextValue};
 use commands::{Action, Outcome};
 use error::CliError;
 
@@ -59,13 +60,32 @@ fn run(args: &Args) -> Result<Outcome, CliError> {
     commands::run_once(args, action)
 }
 
+/// The one option that may come from the environment, as clap shows it, and its variable.
+const ADDR_OPTION: &str = "--addr <HOST:PORT>";
+const ADDR_VARIABLE: &str = "RUSTVAULT_ADDR";
+
+/// Returns whether a usage error is about an address that is not on the command line.
+fn is_of_variable(error: &clap::Error) -> bool {
+    let is_of_addr = matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(option)) if option == ADDR_OPTION);
+    let is_on_command_line =
+        std::env::args_os().any(|arg| arg.to_str().is_some_and(|arg| arg.starts_with("--addr")));
+    is_of_addr && !is_on_command_line && std::env::var_os(ADDR_VARIABLE).is_some()
+}
+
 /// Help and version go to standard output with 0, usage errors to standard error with 2.
 fn exit_on_usage(error: &clap::Error) -> ExitCode {
     let wants_json = std::env::args_os().any(|arg| arg == "--json");
-    if error.use_stderr() && wants_json {
-        let text = error.to_string();
-        let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
-        output::report_error(&CliError::Usage(text.to_owned()), true);
+    let text = error.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+    if error.use_stderr() && (wants_json || is_of_variable(error)) {
+        // Whoever typed no address looks for the mistake in what he typed.
+        let text = match is_of_variable(error) {
+            true => {
+                text.replacen(&format!("'{ADDR_OPTION}'"), &format!("{ADDR_VARIABLE} ({ADDR_OPTION})"), 1)
+            }
+            false => text.to_owned(),
+        };
+        output::report_error(&CliError::Usage(text), wants_json);
     } else {
         // Nothing is left to do when the terminal or pipe is gone.
         let _ = error.print();

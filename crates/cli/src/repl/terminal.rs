@@ -10,6 +10,7 @@ use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Config, Editor};
 use tokio::runtime::Runtime;
+use tokio::signal::unix::Signal;
 
 use super::assist::Assistant;
 use super::quiet::QuietKeyboard;
@@ -42,18 +43,23 @@ pub(super) fn run<W: Write>(runtime: &Runtime, session: &mut Session<W>, json: b
         // A paste is edited as one piece, whatever lines it has.
         let lines: Vec<_> = input.lines().filter(|line| !line.trim().is_empty()).collect();
         terminal.keep_history(&lines)?;
-        for line in &lines {
+        let mut ctrl_c = waiting::listen(runtime)?;
+        for (number, line) in lines.iter().enumerate() {
             if lines.len() > 1 {
                 session.printer.text(&visible(&format!("{prompt}{line}")))?;
                 session.printer.flush()?;
             }
-            match run_at_terminal(runtime, session, line) {
+            match run_at_terminal(runtime, session, line, &mut ctrl_c) {
                 Ok(Next::Continue) => {}
                 Ok(Next::Quit) => return Ok(()),
                 Err(error @ CliError::Output(_)) => return Err(error),
                 Err(error) => {
                     report_error(&error, json);
                     if matches!(error, CliError::Interrupted(_)) {
+                        let left = lines.len() - number - 1;
+                        if left > 0 {
+                            say("note", &format!("{left} more lines were not run"));
+                        }
                         terminal.forget_input()?;
                         break;
                     }
@@ -68,11 +74,15 @@ fn run_at_terminal<W: Write>(
     runtime: &Runtime,
     session: &mut Session<W>,
     line: &str,
+    ctrl_c: &mut Signal,
 ) -> Result<Next, CliError> {
+    waiting::check(runtime, ctrl_c)?;
     if let Some(hint) = hint::of_line(line) {
         say("hint", &hint);
     }
-    run_line(session, line.as_bytes(), |session, action| runtime.block_on(waiting::execute(session, action)))
+    run_line(session, line.as_bytes(), |session, action| {
+        runtime.block_on(waiting::execute(session, action, ctrl_c))
+    })
 }
 
 struct Terminal {

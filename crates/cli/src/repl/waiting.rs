@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustvault_client::Client;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use super::terminal::say;
@@ -28,18 +29,45 @@ pub(super) fn catch_ctrl_c(runtime: &Runtime) -> Result<(), CliError> {
     signal(SignalKind::interrupt()).map(drop).map_err(CliError::Runtime)
 }
 
+/// Begins to listen for Ctrl-C; what was pressed before does not count.
+///
+/// One listener is for all lines of an input: a Ctrl-C between two of them ends it, too.
+///
+/// # Errors
+/// [`CliError::Runtime`] if the system refuses.
+pub(super) fn listen(runtime: &Runtime) -> Result<Signal, CliError> {
+    let _entered = runtime.enter();
+    signal(SignalKind::interrupt()).map_err(CliError::Runtime)
+}
+
+/// Returns [`CliError::Interrupted`] if Ctrl-C was pressed.
+///
+/// # Errors
+/// That one.
+pub(super) fn check(runtime: &Runtime, ctrl_c: &mut Signal) -> Result<(), CliError> {
+    runtime.block_on(async {
+        tokio::select! {
+            biased;
+            _ = ctrl_c.recv() => Err(CliError::Interrupted("")),
+            () = yield_now() => Ok(()),
+        }
+    })
+}
+
 /// Carries out `action`, unless Ctrl-C is pressed meanwhile.
 ///
 /// # Errors
 /// As [`Session::execute`], and [`CliError::Interrupted`].
-pub(super) async fn execute<W: Write>(session: &mut Session<W>, action: Action) -> Result<Outcome, CliError> {
-    // A new one for each command: it knows nothing of what was pressed before.
-    let mut ctrl_c = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
+pub(super) async fn execute<W: Write>(
+    session: &mut Session<W>,
+    action: Action,
+    ctrl_c: &mut Signal,
+) -> Result<Outcome, CliError> {
     let addr = session.addr().to_owned();
     let nothing_sent = CliError::Interrupted("; nothing was sent");
-    let client = wait(session.connect(), no_answer(&addr), &mut ctrl_c, nothing_sent).await?;
+    let client = wait(session.connect(), no_answer(&addr), ctrl_c, nothing_sent).await?;
     let interrupted = CliError::Interrupted(consequence(&action));
-    wait(session.execute(action), outage(&client, &addr), &mut ctrl_c, interrupted).await
+    wait(session.execute(action), outage(&client, &addr), ctrl_c, interrupted).await
 }
 
 /// Waits for `work`; says once what it waits for, if `reason` is known before.

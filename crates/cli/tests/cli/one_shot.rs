@@ -176,6 +176,19 @@ fn misuse_is_exit_code_2() {
 }
 
 #[test]
+fn a_bad_address_in_the_environment_is_named_as_such() {
+    for json in [&[][..], &["--json"]] {
+        let output = cli().args(["ping"]).args(json).env("RUSTVAULT_ADDR", "foo").output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains("for RUSTVAULT_ADDR (--addr <HOST:PORT>)"), "{message}");
+    }
+    let output = cli().args(["ping", "--addr", "bar"]).env("RUSTVAULT_ADDR", "foo").output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("for '--addr <HOST:PORT>'") && !message.contains("RUSTVAULT_ADDR"), "{message}");
+}
+
+#[test]
 fn help_documents_exit_codes_and_defaults() {
     let output = cli().arg("--help").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
