@@ -7,7 +7,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Buf;
+use rustix::net::{SendFlags, send};
 use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::closing::{CloseReason, Closing};
@@ -22,14 +24,34 @@ const MAX_SLICES: usize = 4;
 ///
 /// # Errors
 /// A [`Closing`] for a client that takes nothing for [`MAX_STALL`]; what writing fails with.
-pub(crate) async fn write_all<W: AsyncWrite + Unpin>(stream: &mut W, bytes: &mut impl Buf) -> io::Result<()> {
+pub(crate) async fn write_all(stream: &mut TcpStream, bytes: &mut impl Buf) -> io::Result<()> {
+    let send_now = |stream: &TcpStream, bytes: &[u8]| {
+        Ok(send(stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+    };
+    write_all_to(stream, bytes, send_now).await
+}
+
+/// As [`write_all`]; `send_now` writes what there is room for without asking whether there is.
+async fn write_all_to<W: AsyncWrite + Unpin>(
+    stream: &mut W,
+    bytes: &mut impl Buf,
+    send_now: impl Fn(&W, &[u8]) -> io::Result<usize>,
+) -> io::Result<()> {
     while bytes.has_remaining() {
         // A client that reads costs no timer.
         let written = match poll_fn(|context| Poll::Ready(poll_write(stream, context, bytes))).await {
             Poll::Ready(written) => written?,
             Poll::Pending => {
                 let write = poll_fn(|context| poll_write(stream, context, bytes));
-                timeout(MAX_STALL, write).await.map_err(|_| stalled())??
+                match timeout(MAX_STALL, write).await {
+                    Ok(written) => written?,
+                    // Linux tells of room once a third of the socket's buffer is free, so a slow reader may have taken
+                    // up to a megabyte without a word of it.
+                    Err(_) => match send_now(stream, bytes.chunk()) {
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(stalled()),
+                        sent => sent?,
+                    },
+                }
             }
         };
         bytes.advance(written);
@@ -60,16 +82,37 @@ fn poll_write<W: AsyncWrite + Unpin>(
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, duplex};
+    use std::cell::Cell;
+
+    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
     use tokio::time::{Instant, sleep};
 
     use super::*;
+
+    fn no_room(_: &DuplexStream, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_takes_too_little_for_the_system_to_tell_is_not_given_up() {
+        let (mut server, _client) = duplex(10);
+        let began = Instant::now();
+        let sends = Cell::new(0);
+        let room_twice = |_: &DuplexStream, _: &[u8]| {
+            sends.set(sends.get() + 1);
+            if sends.get() > 2 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(1) }
+        };
+        let mut bytes = &[b'x'; 100][..];
+        let error = write_all_to(&mut server, &mut bytes, room_twice).await.unwrap_err();
+        assert_eq!(Closing::of(&error).reason, CloseReason::OutputStalled);
+        assert_eq!((began.elapsed().as_secs(), bytes.len()), (3 * 60, 100 - 10 - 2));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_takes_nothing_for_a_minute_is_given_up() {
         let (mut server, _client) = duplex(10);
         let began = Instant::now();
-        let error = write_all(&mut server, &mut &[b'x'; 100][..]).await.unwrap_err();
+        let error = write_all_to(&mut server, &mut &[b'x'; 100][..], no_room).await.unwrap_err();
         assert_eq!(Closing::of(&error).reason, CloseReason::OutputStalled);
         assert_eq!(began.elapsed().as_secs(), 60);
     }
@@ -87,7 +130,7 @@ mod tests {
             read
         });
         let mut parts = Buf::chain(&sent[..33], &sent[33..34]).chain(&sent[34..]);
-        write_all(&mut server, &mut parts).await.unwrap();
+        write_all_to(&mut server, &mut parts, no_room).await.unwrap();
         assert_eq!(reading.await.unwrap(), sent);
     }
 }
