@@ -21,6 +21,12 @@ const MAX_LISTED_KEYS: usize = 1_000_000;
 /// Keys of a page while they are gathered.
 const KEYS_IN_PAGE: usize = 1000;
 
+/// Bytes of the pieces in which gathered keys are kept.
+const GATHERED_PIECE_BYTES: usize = 256 * 1024;
+
+/// What a key takes in an answer beside its bytes: its length in digits, and two line ends.
+const KEY_OVERHEAD_BYTES: usize = 32;
+
 /// Bytes of keys that are held against a pattern before other connections have a turn.
 const MATCHED_BYTES_PER_TURN: usize = 64 * 1024;
 
@@ -88,10 +94,13 @@ impl<S: Store> Responder<'_, S> {
     pub(super) async fn put_keys(&mut self, prefix: &[u8], glob: &[u8]) -> io::Result<()> {
         self.flush().await?;
         match self.gather(prefix, glob).await {
-            Ok(mut gathered) => {
+            Ok(gathered) => {
                 self.dialect.begin_list(gathered.keys, self.output);
                 self.flush().await?;
-                outbox::write_all(self.stream, &mut gathered.encoded).await
+                for mut piece in gathered.full.into_iter().chain([gathered.last]) {
+                    outbox::write_all(self.stream, &mut piece).await?;
+                }
+                Ok(())
             }
             Err(refusal) => self.put(refusal, Shape::Plain).await,
         }
@@ -137,13 +146,16 @@ impl<S: Store> Responder<'_, S> {
             unyielded_bytes += key.len();
             if glob_matches(glob, &key) {
                 gathered.keys += 1;
-                let response = Response::Value(Field::Key(key));
-                self.dialect.encode(&response, &Shape::Plain, &mut gathered.encoded);
+                let piece = gathered.piece_for(key.len());
+                let before_bytes = piece.len();
+                self.dialect.encode(&Response::Value(Field::Key(key)), &Shape::Plain, piece);
+                let key_bytes = piece.len() - before_bytes;
+                gathered.bytes += key_bytes;
             }
             if gathered.keys > MAX_LISTED_KEYS {
                 return Some(execute::store_error(&Error::TooManyKeys { max_keys: MAX_LISTED_KEYS }));
             }
-            if gathered.encoded.len() > max_bytes {
+            if gathered.bytes > max_bytes {
                 let text = format!(
                     "the keys that match take more than {max_bytes} bytes; walk them with SCAN, or raise --max-output-bytes"
                 );
@@ -161,8 +173,24 @@ impl<S: Store> Responder<'_, S> {
 /// Keys as they stand on the wire.
 #[derive(Debug, Default)]
 struct Gathered {
-    encoded: BytesMut,
+    /// Pieces of the answer that have no more room. One buffer for all would be copied as it grows, and hold twice as much.
+    full: Vec<BytesMut>,
+    last: BytesMut,
+    /// Bytes in all pieces.
+    bytes: usize,
     keys: usize,
+}
+
+impl Gathered {
+    /// The piece that has room for a key of so many bytes.
+    fn piece_for(&mut self, key_bytes: usize) -> &mut BytesMut {
+        let wanted_bytes = key_bytes + KEY_OVERHEAD_BYTES;
+        if self.last.capacity() - self.last.len() < wanted_bytes {
+            let next = BytesMut::with_capacity(GATHERED_PIECE_BYTES.max(wanted_bytes));
+            self.full.push(std::mem::replace(&mut self.last, next));
+        }
+        &mut self.last
+    }
 }
 
 /// Returns how many sights stand before the first value that is not held.
