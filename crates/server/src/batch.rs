@@ -1,6 +1,6 @@
 //! The commands that one wake-up of a connection answers together.
 
-use rustvault_protocol::{Command, ManyRequest, RespValue, Response, SessionCommand, Shape};
+use rustvault_protocol::{Command, ManyRequest, ProtocolError, RespValue, Response, SessionCommand, Shape};
 use rustvault_storage::Op;
 
 use crate::closing::{CloseReason, Closing};
@@ -87,13 +87,22 @@ impl<'a> Batch<'a> {
     }
 }
 
+/// Returns the end of a connection whose client was told of this.
+fn foreign(problem: &ProtocolError) -> Closing {
+    let detail = match problem {
+        ProtocolError::UnknownFirstCommand(verb) => format!("it began with '{verb}'"),
+        // The answer is for the client; this is for the operator.
+        ProtocolError::Http => "it sent a request of HTTP".to_owned(),
+        other => other.to_string(),
+    };
+    Closing::new(CloseReason::ForeignProtocol, detail)
+}
+
 /// How a batch ends that this request must be the last of.
 fn ending_with(incoming: &Incoming<'_>) -> Option<Ending> {
     match incoming {
         Incoming::One(Command::Quit, _) => Some(Ending::Last(CloseReason::Quit.into())),
-        Incoming::Foreign(problem) => {
-            Some(Ending::Last(Closing::new(CloseReason::ForeignProtocol, problem.to_string())))
-        }
+        Incoming::Foreign(problem) => Some(Ending::Last(foreign(problem))),
         Incoming::Fatal(answer, reason) => Some(Ending::Last(fatal(answer, *reason))),
         // What comes after it is carried out after it.
         Incoming::One(Command::Compact, _) | Incoming::Many(ManyRequest::Keys { .. }, _) => {

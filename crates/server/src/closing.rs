@@ -1,6 +1,6 @@
 //! Why a connection ends: the word for its message, its counter in `INFO`, and whether the operator is warned.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io;
 use std::net::SocketAddr;
 
@@ -133,7 +133,19 @@ impl std::error::Error for Closing {}
 impl fmt::Display for Closing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.reason.text())?;
-        if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", self.detail.escape_debug()) }
+        if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", Printable(&self.detail)) }
+    }
+}
+
+/// A text that may have come from a client: its control characters are escaped.
+struct Printable<'a>(&'a str);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|char| match char.is_control() {
+            true => write!(f, "{}", char.escape_debug()),
+            false => f.write_char(char),
+        })
     }
 }
 
@@ -155,7 +167,8 @@ impl Closings {
         let Some(tally) = self.by_reason.get(closing.reason as usize) else { return };
         tally.closed.add(1);
         match closing.reason.is_warned_about().then(|| tally.warnings.admit()).flatten() {
-            Some(left_out) => warn!(%peer, reason = %closing, left_out, "connection closed"),
+            Some(0) => warn!(%peer, reason = %closing, "connection closed"),
+            Some(left_out) => warn!(%peer, left_out, reason = %closing, "connection closed"),
             None => debug!(%peer, reason = %closing, "connection closed"),
         }
     }

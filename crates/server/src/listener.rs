@@ -103,9 +103,11 @@ impl<'a, S: Store> Acceptor<'a, S> {
         let max_connections = self.max_connections;
         match self.shared.counters.refusal_warnings.admit() {
             Some(left_out) => {
-                warn!(%peer, max_connections, left_out, "connection refused: --max-connections are open");
+                warn!(%peer, max_connections, left_out, "connection refused: as many as --max-connections allows are open");
             }
-            None => debug!(%peer, max_connections, "connection refused: --max-connections are open"),
+            None => {
+                debug!(%peer, max_connections, "connection refused: as many as --max-connections allows are open")
+            }
         }
         while self.refusals.try_join_next().is_some() {}
         let refusal = Refusal { limits: self.shared.limits, max_connections: self.max_connections };

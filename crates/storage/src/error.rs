@@ -104,7 +104,7 @@ pub enum Error {
         supported: u32,
     },
     /// The log is damaged in a way that no crash explains; it was left as it is.
-    #[error("{} is corrupt at byte {offset}: {reason}; it was left as it is: restore it from a copy, or see what 'rustvault-cli wal repair' would cut off", path.display())]
+    #[error("{} is corrupt at byte {offset}: {reason}; it was left as it is: {}", path.display(), way_out(*offset))]
     Corrupted {
         /// The log.
         path: PathBuf,
@@ -147,4 +147,11 @@ pub(crate) fn is_no_space(error: &io::Error) -> bool {
 
 fn holder_name(pid: Option<u32>) -> String {
     pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+}
+/// What to do about a log that is damaged at this offset.
+const fn way_out(offset: u64) -> &'static str {
+    match offset {
+        0 => "restore it from a copy, because nothing behind a damaged beginning can be checked",
+        _ => "restore it from a copy, or see what 'rustvault-cli wal repair' would cut off",
+    }
 }

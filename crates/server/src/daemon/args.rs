@@ -81,7 +81,7 @@ pub(super) struct Args {
     #[arg(value_parser = tcp_keepalive, default_value_t = DEFAULT_TCP_KEEPALIVE.as_secs())]
     tcp_keepalive: u64,
 
-    /// Seconds without a request after which a connection is closed; 0 for never
+    /// Seconds without a byte from its client after which a connection is closed; 0 for never
     #[arg(long, env = "RUSTVAULT_IDLE_TIMEOUT", value_name = "SECONDS", value_parser = idle_timeout, default_value_t = 0)]
     idle_timeout: u64,
 

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use tracing::warn;
 
 /// Most bytes of messages that wait to be written; further ones are lost.
@@ -150,7 +151,9 @@ impl<W: Write> Writing<W> {
                     Ok(written_bytes) => rest = rest.get(written_bytes..).unwrap_or_default(),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     // Whoever started this process may have made the pipe a non-blocking one.
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => (self.wait_for_room)()?,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        (self.wait_for_room)().inspect_err(|_| self.is_cut |= rest.len() < part.len())?;
+                    }
                     Err(error) => {
                         self.is_cut |= rest.len() < part.len();
                         return Err(error);
@@ -174,8 +177,11 @@ impl<W: Write> Writing<W> {
 
 fn wait_for_stderr() -> io::Result<()> {
     let stderr = io::stderr();
-    poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], None)?;
-    Ok(())
+    match poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], None) {
+        // A signal that this process handles ends the wait; the next write finds out what there is room for.
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[cfg(test)]
