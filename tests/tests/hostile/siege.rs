@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rustvault_tests::{Daemon, WellBehaved};
+use rustvault_tests::{Daemon, WellBehaved, Wire, until};
 
 /// How long the well-behaved client may wait for an answer.
 const WAIT_LIMIT: Duration = Duration::from_secs(2);
@@ -50,6 +50,7 @@ impl Siege {
         assert!(experience.answers() > 0, "the client had no time");
         assert!(experience.longest() <= WAIT_LIMIT, "{attack}: an answer took {:?}", experience.longest());
         assert!(grown_bytes <= self.growth_limit_bytes, "{attack}: memory grew by {grown_bytes} bytes");
+        until("there is room for another client", || is_served(&self.daemon));
         experience.check(&mut self.daemon.wire());
         let launch = self.daemon.launch().clone();
         self.daemon.kill();
@@ -57,4 +58,12 @@ impl Siege {
         experience.check(&mut daemon.wire());
         daemon.stop();
     }
+}
+
+/// Returns whether a new client is served: so many may have come that those who have left still have their places.
+pub(crate) fn is_served(daemon: &Daemon) -> bool {
+    Wire::try_connect(daemon.addr()).is_ok_and(|mut wire| {
+        wire.send("PING\r\n");
+        wire.try_line().is_some_and(|line| line == b"PONG")
+    })
 }

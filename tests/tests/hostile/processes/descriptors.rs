@@ -2,7 +2,7 @@
 
 use rustvault_tests::{Launch, Wire, allow_open_files, leave_descriptors, until};
 
-use crate::siege::Siege;
+use crate::siege::{Siege, is_served};
 
 /// Clients that take what is left.
 const CLIENTS: usize = 50;
@@ -23,11 +23,6 @@ fn a_compaction_without_a_descriptor_fails_alone_and_the_next_succeeds() {
     leave_descriptors(daemon.pid(), None);
     drop(clients);
     wire.ask("COMPACT\r\n", "OK\r\n");
-    until("new clients are served", || {
-        Wire::try_connect(daemon.addr()).is_ok_and(|mut wire| {
-            wire.send("PING\r\n");
-            wire.try_line().is_some_and(|line| line == b"PONG")
-        })
-    });
+    until("new clients are served", || is_served(daemon));
     siege.end("no descriptor left in a compaction");
 }

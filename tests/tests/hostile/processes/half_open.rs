@@ -7,7 +7,7 @@ use rustvault_tests::{Launch, Network, Wire, allow_open_files, until};
 
 use crate::siege::Siege;
 
-/// One less than the default of `--max-connections`, for which there is the well-behaved client.
+/// Two less than the default of `--max-connections`: there are the well-behaved client and the one that watches.
 const CLIENTS: usize = 998;
 
 /// Two minutes until the kernel gives a peer up, and the rest of an interval of probes.
