@@ -43,7 +43,8 @@ async fn write_all_to<W: AsyncWrite + Unpin>(
             Poll::Ready(written) => written?,
             Poll::Pending => {
                 let write = poll_fn(|context| poll_write(stream, context, bytes));
-                match timeout(MAX_STALL, write).await {
+                // Boxed: a timer in every connection would be memory for those alone that do not read.
+                match Box::pin(timeout(MAX_STALL, write)).await {
                     Ok(written) => written?,
                     // Linux tells of room once a third of the socket's buffer is free, so a slow reader may have taken
                     // up to a megabyte without a word of it.

@@ -64,6 +64,7 @@ impl Gate {
     }
 
     /// The outcome of a reply that it [knows of](Self::knows_of).
+    #[inline]
     fn admit(&self, reply: Reply) -> Result<Outcome, Error> {
         match &self.failure {
             Some(failure) if reply.depends_on > self.visible => Err(failure.clone()),
@@ -144,11 +145,12 @@ impl<'c, S: Store> Responder<'c, S> {
                         self.open(&mut gate).await?;
                     }
                     match gate.admit(reply) {
-                        Ok(Outcome::Seen(sights)) => self.put_values(keys, sights).await?,
+                        Ok(Outcome::Seen(sights)) => Box::pin(self.put_values(keys, sights)).await?,
                         outcome => self.put(execute::response(outcome, self.shared), Shape::Plain).await?,
                     }
                 }
-                Slot::Keys { prefix, glob } => self.put_keys(prefix, glob).await?,
+                // Boxed, as all that is rare here: every connection has room for what is not.
+                Slot::Keys { prefix, glob } => Box::pin(self.put_keys(prefix, glob)).await?,
                 Slot::Answered(response) => self.put(response, Shape::Plain).await?,
                 Slot::Own(answer) => self.put_own(answer),
                 Slot::Compact(Shape::Started) => {

@@ -46,6 +46,7 @@ impl Resp {
         }
     }
 
+    #[inline]
     fn incoming<'a>(&mut self, command: RespCommand<'a>) -> Incoming<'a> {
         let incoming = match command {
             RespCommand::One { request, shape } => Incoming::One(request, shape),
