@@ -1,3 +1,5 @@
+//! The command line.
+
 use std::fmt;
 use std::time::Duration;
 

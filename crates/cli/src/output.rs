@@ -17,7 +17,7 @@ use crate::escape::{is_printable, quoted, visible, visible_json};
 pub(crate) struct Printer<W> {
     out: W,
     json: bool,
-    /// Whether a terminal would act on control characters.
+    /// Set if the output is a terminal, which would act on control characters.
     is_terminal: bool,
 }
 

@@ -1,3 +1,5 @@
+//! The client: a handle that is cheap to clone, and what can be asked of a server.
+
 use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;

@@ -24,7 +24,7 @@ const MIN_RECONNECT_DELAY: Duration = Duration::from_millis(20);
 /// Longest delay between two tries to connect, before jitter.
 const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
-/// What a client has of one of its connections.
+/// A client's end of one of its connections.
 #[derive(Debug)]
 pub(crate) struct Handle {
     pub(crate) requests: mpsc::Sender<Request>,

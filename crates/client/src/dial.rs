@@ -1,3 +1,5 @@
+//! Connects to a server, and sees that it is one.
+
 use std::io;
 use std::time::Duration;
 
@@ -103,7 +105,7 @@ async fn connect(addr: &str) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Has the kernel end the connection if the server's machine does not answer, also while nothing is asked: the next
+/// Makes the kernel end the connection if the server's machine does not answer, also while nothing is asked: the next
 /// request then finds a new connection, and need not run into its timeout.
 fn notice_a_vanished_server(stream: &TcpStream) -> io::Result<()> {
     let socket = SockRef::from(stream);

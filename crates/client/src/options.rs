@@ -1,3 +1,5 @@
+//! Options of a client.
+
 use std::time::Duration;
 
 use rustvault_protocol::Limits;
@@ -47,7 +49,7 @@ impl Options {
         self
     }
 
-    /// How long a request may take from the call to the answer, its upload included. Default: 30 s; at most
+    /// Longest time that a request may take from the call to the answer, its upload included. Default: 30 s; at most
     /// a year.
     ///
     /// A request that is overdue fails by itself: the connection stays, and the answer is discarded when it

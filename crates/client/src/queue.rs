@@ -1,3 +1,5 @@
+//! The queue of requests in front of a connection.
+
 use std::collections::VecDeque;
 
 use tokio::sync::mpsc;
@@ -51,7 +53,7 @@ impl Queue {
         }
     }
 
-    /// Whether somebody waits, as far as requests were taken in.
+    /// Returns whether somebody waits, as far as requests were taken in.
     pub(crate) fn is_wanted(&self) -> bool {
         self.pending.iter().any(Request::is_wanted)
     }

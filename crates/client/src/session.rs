@@ -1,3 +1,5 @@
+//! One socket of a connection: requests are written and their answers read at the same time.
+
 use std::collections::VecDeque;
 use std::io;
 use std::pin::pin;

@@ -1,3 +1,5 @@
+//! The text protocol as codecs of tokio-util, for both sides.
+
 use std::{borrow::Cow, io, ops::Range};
 
 use bytes::{Buf, Bytes, BytesMut};

@@ -1,3 +1,5 @@
+//! Errors: their codes on the wire, and why bytes are no command or answer.
+
 use std::fmt;
 
 use thiserror::Error;

@@ -101,7 +101,7 @@ impl Closing {
         Self { reason, detail: detail.into() }
     }
 
-    /// The end that a failed read or write means.
+    /// Returns the end that a failed read or write means.
     pub(crate) fn of(error: &io::Error) -> Self {
         if let Some(closing) = error.get_ref().and_then(|source| source.downcast_ref::<Self>()) {
             return closing.clone();
@@ -167,7 +167,6 @@ impl Closings {
         let Some(tally) = self.by_reason.get(closing.reason as usize) else { return };
         tally.closed.add(1);
         match closing.reason.is_warned_about().then(|| tally.warnings.admit()).flatten() {
-            Some(0) => warn!(%peer, reason = %closing, "connection closed"),
             Some(left_out) => warn!(%peer, left_out, reason = %closing, "connection closed"),
             None => debug!(%peer, reason = %closing, "connection closed"),
         }

@@ -1,3 +1,5 @@
+//! Configuration of a server, and its limits.
+
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -144,7 +146,7 @@ pub enum ConfigError {
     /// The address is not `host:port`.
     #[error("'{addr}' is no address to listen on: say host:port, such as {DEFAULT_BIND_ADDR}")]
     BindAddr {
-        /// What was given.
+        /// The value that was given.
         addr: String,
     },
     /// A number is out of its range.
@@ -152,7 +154,7 @@ pub enum ConfigError {
     OutOfRange {
         /// The field.
         field: &'static str,
-        /// What was given.
+        /// The value that was given.
         value: usize,
         /// The highest value that is accepted.
         max: usize,
@@ -162,7 +164,7 @@ pub enum ConfigError {
     DurationOutOfRange {
         /// The field.
         field: &'static str,
-        /// What was given.
+        /// The value that was given.
         value: Duration,
         /// The longest that is accepted.
         max: Duration,
@@ -170,7 +172,7 @@ pub enum ConfigError {
     /// With a ratio of 1 or less the log would be compacted all the time.
     #[error("compact_ratio is {ratio}, it must be a number above 1")]
     CompactRatio {
-        /// What was given.
+        /// The value that was given.
         ratio: f64,
     },
     /// With no memory nothing could ever be stored.

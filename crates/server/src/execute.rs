@@ -52,7 +52,7 @@ pub(crate) fn plan<B: AsRef<[u8]>>(command: &Command<B>) -> Plan<'_> {
     })
 }
 
-/// What to do for a command on many keys, but for those whose answers may be large.
+/// Returns what to do for a command on many keys, but for those whose answers may be large.
 pub(crate) fn plan_many<'a>(request: &'a ManyRequest<'a>) -> Plan<'a> {
     Plan::Ask(match request {
         ManyRequest::Set { pairs } => Op::SetMany { pairs },

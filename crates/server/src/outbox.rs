@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::closing::{CloseReason, Closing};
 
-/// How long a client may take nothing of its answers.
+/// Longest time in which a client may take nothing of its answers.
 const MAX_STALL: Duration = Duration::from_secs(60);
 
 /// Pieces that are written by one system call.
@@ -31,7 +31,7 @@ pub(crate) async fn write_all(stream: &mut TcpStream, bytes: &mut impl Buf) -> i
     write_all_to(stream, bytes, send_now).await
 }
 
-/// As [`write_all`]; `send_now` writes what there is room for without asking whether there is.
+/// Does what [`write_all`] does; `send_now` writes what there is room for without asking whether there is.
 async fn write_all_to<W: AsyncWrite + Unpin>(
     stream: &mut W,
     bytes: &mut impl Buf,

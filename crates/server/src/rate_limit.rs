@@ -1,5 +1,6 @@
 //! Limits how often a warning that clients can cause is reported, so that they cannot fill a disk with messages.
 
+use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -26,11 +27,12 @@ struct Window {
 }
 
 impl RateLimit {
-    /// Returns how many messages were left out since the last one if another may be reported now.
+    /// Returns how many messages were left out since the last one if another may be reported now; zero is none, so that
+    /// a field of the message stands there only where it tells something.
     ///
     /// `None` counts this one as left out.
-    pub(crate) fn admit(&self) -> Option<u64> {
-        self.admit_at(Instant::now())
+    pub(crate) fn admit(&self) -> Option<Option<NonZeroU64>> {
+        self.admit_at(Instant::now()).map(NonZeroU64::new)
     }
 
     fn admit_at(&self, now: Instant) -> Option<u64> {

@@ -1,3 +1,5 @@
+//! A server: binds, recovers its log, serves until it is told to stop.
+
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;

@@ -1,3 +1,5 @@
+//! State that all connections share: the store, limits, counters.
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -246,6 +246,15 @@ async fn overwrite(store: &DurableStore, rounds: usize) -> Result<(), Error> {
     Ok(())
 }
 
+/// Watches a writer that has to wait.
+///
+/// # Panics
+/// It ends.
+async fn assert_waits(writing: &mut (impl Future<Output = Result<(), Error>> + Unpin)) {
+    let ended = tokio::time::timeout(WATCHED, writing).await;
+    assert!(ended.is_err(), "{ended:?}, not waiting for the compaction");
+}
+
 /// More than there can be room for while the compaction is held.
 const ROUNDS: usize = 40;
 
@@ -257,8 +266,7 @@ async fn overwrites_wait_for_a_late_compaction_that_makes_room_for_them() {
     let Some(held) = HeldCompaction::begin().await else { return };
     let store = &held.store;
     let mut writing = Box::pin(overwrite(store, ROUNDS));
-    let ended = tokio::time::timeout(WATCHED, &mut writing).await;
-    assert!(ended.is_err(), "{ended:?}, not waiting for the compaction");
+    assert_waits(&mut writing).await;
     let stats = store.stats().await.unwrap();
     assert!(stats.compaction_running && !stats.is_disk_full);
     assert!(store.get(&key(0)).await.unwrap().is_some(), "reads go on");
@@ -273,7 +281,7 @@ async fn a_compaction_that_fails_leaves_no_writer_waiting() {
     let Some(held) = HeldCompaction::begin().await else { return };
     let store = &held.store;
     let mut writing = Box::pin(overwrite(store, ROUNDS));
-    assert!(tokio::time::timeout(WATCHED, &mut writing).await.is_err());
+    assert_waits(&mut writing).await;
     held.gate.open(Err(io::ErrorKind::Other.into()));
     let written = writing.await;
     assert!(matches!(written, Err(Error::DiskFull)), "{written:?}");
@@ -285,7 +293,7 @@ async fn a_store_that_is_closed_leaves_no_writer_waiting() {
     let Some(held) = HeldCompaction::begin().await else { return };
     let store = &held.store;
     let mut writing = Box::pin(overwrite(store, ROUNDS));
-    assert!(tokio::time::timeout(WATCHED, &mut writing).await.is_err());
+    assert_waits(&mut writing).await;
     // Closing waits for the compaction to see it, which is held.
     let closing = std::thread::spawn({
         let store = store.clone();

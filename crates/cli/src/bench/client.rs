@@ -193,7 +193,7 @@ impl Load {
         self.sent.get(self.next_answer).copied()
     }
 
-    /// How many requests of the current pipeline have no answer.
+    /// Requests of the current pipeline that have no answer yet.
     fn unanswered(&self) -> u64 {
         (self.sent.len() - self.next_answer) as u64
     }

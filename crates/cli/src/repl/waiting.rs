@@ -105,7 +105,7 @@ async fn outage(client: &Client, addr: &str) -> String {
     format!("waiting for a connection to {addr} ({reason})")
 }
 
-/// What is not known, or goes on, after nobody waits for the answer any more.
+/// Returns what is not known, or goes on, after nobody waits for the answer any more.
 fn consequence(action: &Action) -> &'static str {
     match action {
         Action::Set { .. } | Action::Delete { .. } => "; it is unknown whether the write took effect",

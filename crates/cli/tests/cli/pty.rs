@@ -20,7 +20,7 @@ const SIZE: Winsize = Winsize { ws_row: 50, ws_col: 250, ws_xpixel: 0, ws_ypixel
 pub(crate) struct Terminal {
     keyboard: File,
     screen: Receiver<Vec<u8>>,
-    /// What was printed and not expected yet.
+    /// Output that was read and not expected yet.
     unseen: Vec<u8>,
     child: Child,
 }

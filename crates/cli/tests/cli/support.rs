@@ -42,7 +42,7 @@ enum Answer {
     Close,
 }
 
-/// What a server knows, shared by its connections.
+/// Keys and counts of a server, shared by its connections.
 struct Keyspace {
     keys: Mutex<BTreeMap<Vec<u8>, Bytes>>,
     /// Told of each request that is left unanswered.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 const CTRL_C: &str = "\x03";
 const CTRL_D: &str = "\x04";
 
-/// What a terminal sends around a paste.
+/// Bytes that a terminal sends around a paste.
 const PASTE: (&str, &str) = ("\x1b[200~", "\x1b[201~");
 
 fn session(server: &FakeServer) -> Terminal {

@@ -1,3 +1,5 @@
+//! Commands that only RESP has, and the forms in which it asks for those of both protocols.
+
 use super::{RespValue, RespVersion, Shape};
 use crate::Request;
 

@@ -102,13 +102,13 @@ impl Write for Messages {
     }
 }
 
-/// What the writing thread works with.
+/// State of the writing thread.
 struct Writing<W> {
     output: W,
     wait_for_room: fn() -> io::Result<()>,
     items: Receiver<Item>,
     backlog: Arc<Backlog>,
-    /// How many lost messages have been reported.
+    /// Number of lost messages that have been reported.
     reported: u64,
     /// The last message was written in part only, so the next one has to begin a line.
     is_cut: bool,

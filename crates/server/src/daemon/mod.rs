@@ -39,7 +39,7 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// Has the last messages written before the process ends, also after a panic.
+/// Guard that writes the last messages before the process ends, also after a panic.
 struct LastWords(Messages);
 
 impl Drop for LastWords {

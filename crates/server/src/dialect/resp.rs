@@ -1,3 +1,5 @@
+//! A connection that speaks RESP: its commands, its version, its answers.
+
 use bytes::{BufMut, BytesMut};
 use rustvault_protocol::{
     Credentials, Limits, RespCommand, RespParser, RespStep, RespValue, RespVersion, Response, SessionCommand,

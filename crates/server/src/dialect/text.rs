@@ -1,3 +1,5 @@
+//! A connection that speaks the text protocol.
+
 use bytes::{BufMut, BytesMut};
 use rustvault_protocol::{Limits, RequestParser, Response, Shape, Step, encode_response, needs_quotes};
 

@@ -24,7 +24,7 @@ const KEYS_IN_PAGE: usize = 1000;
 /// Bytes of the pieces in which gathered keys are kept.
 const GATHERED_PIECE_BYTES: usize = 256 * 1024;
 
-/// What a key takes in an answer beside its bytes: its length in digits, and two line ends.
+/// Most bytes that a key takes in an answer beside its own: its length in digits, and two line ends.
 const KEY_OVERHEAD_BYTES: usize = 32;
 
 /// Bytes of keys that are held against a pattern before other connections have a turn.
@@ -53,15 +53,11 @@ impl<S: Store> Responder<'_, S> {
     }
 
     async fn put_sights(&mut self, sights: Vec<Sight>) -> io::Result<()> {
-        for sight in sights {
-            let response = match sight {
-                Sight::Value(value) => Response::Value(Field::Value(value)),
-                Sight::Missing | Sight::NotHeld(_) => Response::NotFound,
-            };
-            self.put_value(&response).await?;
-            self.flush_if_large().await?;
-        }
-        Ok(())
+        let items = sights.into_iter().map(|sight| match sight {
+            Sight::Value(value) => Some(Field::Value(value)),
+            Sight::Missing | Sight::NotHeld(_) => None,
+        });
+        self.put_items(items).await
     }
 
     /// Looks up some of the first `keys` again, at least one, of which this is what was seen earlier.
@@ -82,7 +78,7 @@ impl<S: Store> Responder<'_, S> {
         Ok(sights)
     }
 
-    /// Has the store carry out one operation that writes nothing.
+    /// Carries out one operation that writes nothing.
     async fn ask(&self, op: Op<'_>) -> Result<(Outcome, Lsn), Error> {
         let mut replies = Vec::with_capacity(1);
         drop(self.shared.store.submit(&[op], usize::MAX, &mut replies).await);

@@ -54,6 +54,14 @@ impl<S: Store> Responder<'_, S> {
     /// Lists may be long, and their values large: what is encoded leaves in between.
     pub(super) async fn put_list(&mut self, items: Vec<Option<Field>>) -> io::Result<()> {
         self.dialect.begin_list(items.len(), self.output);
+        self.put_items(items).await
+    }
+
+    /// Writes items of a list that was begun.
+    pub(super) async fn put_items(
+        &mut self,
+        items: impl IntoIterator<Item = Option<Field>>,
+    ) -> io::Result<()> {
         for item in items {
             let response = item.map_or(Response::NotFound, Response::Value);
             self.put_value(&response).await?;
@@ -103,7 +111,7 @@ impl<S: Store> Responder<'_, S> {
     }
 }
 
-/// Whether the answer is encoded at one go.
+/// Returns whether the answer is encoded at one go.
 pub(super) fn is_small(response: &Response<Field>, shape: &Shape<'_>) -> bool {
     match (response, shape) {
         (Response::Value(value), Shape::Plain) => value.as_ref().len() < PIECE_BYTES,

@@ -151,7 +151,7 @@ impl Worker {
         }
     }
 
-    /// Has writers leave a compaction the room that it needs, as long as there is to be one.
+    /// Limits the log, so that writers leave a compaction the room that it needs, as long as there is to be one.
     fn limit_size(&self) {
         let limit = match self.sizes() {
             // Who waits for more than that while none is due gets it: nothing would come of waiting.

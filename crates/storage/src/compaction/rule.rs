@@ -1,3 +1,5 @@
+//! Rules: when a log is compacted, and how much of the disk writers leave for it.
+
 use crate::wal::compacted_overhead_bytes;
 use crate::{Error, Options};
 

@@ -1,3 +1,5 @@
+//! Builds one page of a scan.
+
 use super::entry::Entry;
 use super::hash::Position;
 use super::key::KeyList;

@@ -1,3 +1,5 @@
+//! A shard of the keyspace: tables that split as they grow.
+
 use std::collections::VecDeque;
 
 use hashbrown::HashTable;

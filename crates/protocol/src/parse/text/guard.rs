@@ -8,14 +8,14 @@ use crate::ProtocolError;
 /// The longest verb.
 const MAX_VERB_BYTES: usize = 7;
 
-/// What a parser is on its guard against.
+/// Position of a guarded parser in its connection, which decides what it refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Guard {
-    /// Nothing: the lines come from a friend.
+    /// Nothing is refused: a person types the lines, or a program of ours sends them.
     Off,
-    /// A stranger whose first line is yet to come.
+    /// The first line is yet to come.
     FirstLine,
-    /// A client that has begun with a command of ours, or has tried to.
+    /// The first line was a command of this protocol, or was meant as one.
     LaterLines,
 }
 
@@ -88,7 +88,7 @@ mod tests {
 
     const LIMITS: Limits = Limits { max_key_bytes: 8, max_value_bytes: 16 };
 
-    /// What a guarded parser says of each line, up to one that is foreign.
+    /// Returns the answers of a guarded parser to each line, up to one that is foreign.
     fn judge(input: &[u8]) -> Vec<Result<(), ProtocolError>> {
         let (mut parser, mut rest, mut seen) = (RequestParser::guarded(LIMITS), input, Vec::new());
         loop {

@@ -11,7 +11,7 @@ pub(crate) struct LineReader {
     max_plain_line_bytes: usize,
     /// How much of the buffer's front is known to hold no LF.
     scanned_bytes: usize,
-    /// Where backslashes were counted, in a line that is too long without them.
+    /// End of the part in which backslashes were counted, of a line that is too long without them.
     counted_bytes: usize,
     backslashes: usize,
     /// Whether the buffer's front belongs to a line that was reported as too long.
@@ -57,7 +57,7 @@ impl LineReader {
         frame
     }
 
-    /// Whether this line, or its part that is there, cannot be within the limits on keys and values.
+    /// Returns whether this line, or its part that is there, cannot be within the limits on keys and values.
     ///
     /// That is known long before it has the length that a line of escapes alone could have: whoever sends
     /// garbage without an end takes a fraction of that memory.
