@@ -43,8 +43,9 @@ pub(crate) async fn serve<S: Store>(
         match connection.run(&stopping).await? {
             Leave::ByClient => return Ok(Some(CloseReason::ByClient.into())),
             Leave::ByServer(closing) => {
-                // The reason stays the same if the client does not take the end well.
-                let _ = linger::close(connection.stream).await;
+                // The buffers go first, because lingering takes up to a second. The reason stays the same if the
+                // client does not take the end well.
+                let _ = linger::close(connection.into_stream()).await;
                 return Ok(Some(closing));
             }
             Leave::ForOtherThread => {
@@ -86,6 +87,11 @@ impl<S: Store> Connection<S> {
         Self { stream, dialect, shared, seat, buffers: None, resting: Vec::new() }
     }
 
+    /// Gives up all but the socket.
+    fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     async fn run(&mut self, stopping: &CancellationToken) -> io::Result<Leave> {
         let mut stop = pin!(stopping.cancelled());
         let mut idle = IdleTimer::new(self.shared.idle_timeout);
@@ -102,6 +108,10 @@ impl<S: Store> Connection<S> {
             idle.restart();
             if self.seat.note_batch() && self.hand_back() {
                 return Ok(Leave::ForOtherThread);
+            }
+            // A client that sends without a pause is not to keep the others of this thread waiting.
+            if self.has_more() {
+                yield_now().await;
             }
         }
         self.finish_received(stopping).await
@@ -133,6 +143,11 @@ impl<S: Store> Connection<S> {
             self.rest();
         }
         read
+    }
+
+    /// Returns whether the last read filled its room, so that more is probably there.
+    fn has_more(&self) -> bool {
+        self.buffers.as_ref().is_some_and(|buffers| buffers.input.was_filled())
     }
 
     fn rest(&mut self) {

@@ -1,3 +1,5 @@
+//! The bytes that a client has sent and that were not consumed yet.
+
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
@@ -15,8 +17,12 @@ pub(crate) const INPUT_BYTES: usize = 64 * 1024;
 /// A read gets at least this much room.
 const MIN_READ_BYTES: usize = 4 * 1024;
 
+/// A read takes at most this much, because other connections wait meanwhile.
+const MAX_READ_BYTES: usize = 256 * 1024;
+
 /// Larger inputs are mapped, not allocated: unmapping gives the memory back at once, while an allocator
-/// may keep it, and a client decides how long a line is.
+/// may keep it, and a client decides how long a line is. They are mapped in the largest size: what nothing was read into
+/// takes address space only, and a copy for each doubling stopped the thread, for 16 ms at 64 MiB.
 const MAX_ALLOCATED_BYTES: usize = 1024 * 1024;
 
 /// Bytes that were read and are not consumed yet.
@@ -42,6 +48,11 @@ impl Input {
         self.end - self.start
     }
 
+    /// Returns whether the last read filled all its room, so that there is probably more.
+    pub(crate) const fn was_filled(&self) -> bool {
+        self.was_filled
+    }
+
     /// Memory that it holds, used or not.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.memory.len()
@@ -58,8 +69,8 @@ impl Input {
         (self.start, self.end) = (0, 0);
     }
 
-    /// Reads once, with room for at least a few KiB; the memory never grows beyond `max_bytes` nor beyond
-    /// three times what it holds, small inputs aside.
+    /// Reads once, with room for at least a few KiB. It uses no more memory than `max_bytes`, nor than three times the most
+    /// that it ever held at a time, small inputs aside.
     pub(crate) fn poll_read<R: AsyncRead + Unpin>(
         &mut self,
         source: &mut R,
@@ -67,7 +78,9 @@ impl Input {
         max_bytes: usize,
     ) -> Poll<io::Result<usize>> {
         self.make_room(max_bytes)?;
-        let mut room = ReadBuf::new(self.memory.get_mut(self.end..).unwrap_or_default());
+        let room = self.memory.get_mut(self.end..).unwrap_or_default();
+        let room_bytes = room.len().min(MAX_READ_BYTES);
+        let mut room = ReadBuf::new(room.get_mut(..room_bytes).unwrap_or_default());
         ready!(Pin::new(source).poll_read(context, &mut room))?;
         let read_bytes = room.filled().len();
         self.was_filled = room.remaining() == 0;
@@ -93,19 +106,20 @@ impl Input {
         if self.was_filled && self.memory.len() < INPUT_BYTES {
             self.reallocate(INPUT_BYTES)?;
         }
-        if self.memory.len() - self.end >= MIN_READ_BYTES {
-            return Ok(());
-        }
-        // Moving at most as much as was consumed keeps the work linear however the reads fall.
-        if self.start >= MIN_READ_BYTES.max(self.len()) {
+        let is_full = self.memory.len() - self.end < MIN_READ_BYTES;
+        let is_largest = self.memory.len() >= max_bytes;
+        // Moving at most as much as was consumed keeps the work linear however the reads fall. What is mapped is moved
+        // before it is full, because each page that is used takes memory. At the largest size all is moved: a line fits, so
+        // that happens once for each at most.
+        let is_cheap = self.start >= MIN_READ_BYTES.max(self.len());
+        if (is_full && is_largest) || (is_cheap && (is_full || self.memory.is_mapped())) {
             self.memory.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.len());
-            return Ok(());
+        } else if is_full {
+            let doubled = self.len().saturating_mul(2).max(INPUT_BYTES);
+            self.reallocate(if doubled <= MAX_ALLOCATED_BYTES { doubled.min(max_bytes) } else { max_bytes })?;
         }
-        let doubled = self.len().saturating_mul(2);
-        // A last step from just below the limit would hold nearly twice the limit while it copies.
-        let is_last = doubled >= max_bytes / 3 * 2;
-        self.reallocate(if is_last { max_bytes } else { doubled }.max(INPUT_BYTES))
+        Ok(())
     }
 
     fn reallocate(&mut self, bytes: usize) -> io::Result<()> {
@@ -133,6 +147,10 @@ impl Memory {
             MmapMut::map_anon(bytes).map(Self::Mapped)
         }
     }
+
+    const fn is_mapped(&self) -> bool {
+        matches!(self, Self::Mapped(_))
+    }
 }
 
 impl Deref for Memory {
@@ -159,7 +177,7 @@ impl DerefMut for Memory {
 mod tests {
     use super::*;
 
-    const MAX_BYTES: usize = 40 * INPUT_BYTES;
+    const MAX_BYTES: usize = 100 * INPUT_BYTES;
 
     /// Reads once from a source that has enough.
     fn read(input: &mut Input, mut source: &[u8]) -> usize {
@@ -184,6 +202,23 @@ mod tests {
         input.consume(input.len() - 5);
         input.trim().unwrap();
         assert_eq!((input.memory.len(), input.len()), (INPUT_BYTES, 5));
+    }
+
+    /// Each page that was ever read into takes memory until the mapping ends.
+    #[test]
+    fn a_stream_of_long_lines_uses_no_more_memory_than_three_times_the_longest() {
+        let (line_bytes, source) = (20 * INPUT_BYTES + 100, vec![0; MAX_BYTES]);
+        let (mut input, mut used_bytes) = (Input::new(), 0);
+        for _ in 0..400 {
+            let read_bytes = read(&mut input, &source);
+            assert!((1..=MAX_READ_BYTES).contains(&read_bytes));
+            used_bytes = used_bytes.max(input.end);
+            if input.len() >= line_bytes {
+                input.consume(line_bytes);
+            }
+        }
+        assert!(input.memory.is_mapped());
+        assert!(used_bytes <= 3 * line_bytes, "{used_bytes}");
     }
 
     #[test]
