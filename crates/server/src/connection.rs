@@ -36,7 +36,7 @@ pub(crate) async fn serve<S: Store>(
     stopping: CancellationToken,
 ) -> io::Result<Option<Closing>> {
     loop {
-        let Admitted { stream, peer, open, dialect } = admitted;
+        let Admitted { stream, peer, open, dialect, .. } = admitted;
         let stream = TcpStream::from_std(stream)?;
         let mut connection =
             Connection::new(stream, dialect.map(|dialect| *dialect), Arc::clone(&shared), seat.clone());
@@ -51,7 +51,7 @@ pub(crate) async fn serve<S: Store>(
             Leave::ForOtherThread => {
                 let Connection { stream, dialect, .. } = connection;
                 let dialect = Some(Box::new(dialect));
-                let moving = Admitted { stream: stream.into_std()?, peer, open, dialect };
+                let moving = Admitted { stream: stream.into_std()?, peer, open, start_permit: None, dialect };
                 match seat.migrate(moving) {
                     Ok(()) => return Ok(None),
                     Err(back) => admitted = back,

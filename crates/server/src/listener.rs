@@ -12,7 +12,7 @@ use rustvault_storage::Store;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::select;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
@@ -32,6 +32,10 @@ const MAX_REFUSALS: usize = 256;
 /// How long a refused client gets to show by its first byte which protocol it speaks.
 const FIRST_BYTE_WAIT: Duration = Duration::from_millis(200);
 
+/// Connections that are accepted before their threads have time for them, over all threads. Further ones wait in the kernel's
+/// queue, so that a storm gets no more of the machine, nor of the places, than the threads have time for.
+const MAX_UNSTARTED: usize = 64;
+
 const MIN_BACKOFF: Duration = Duration::from_millis(10);
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
@@ -42,6 +46,7 @@ pub(crate) struct Acceptor<'a, S> {
     shared: &'a Shared<S>,
     max_connections: usize,
     places: Arc<Semaphore>,
+    start_permits: Arc<Semaphore>,
     refusals: JoinSet<()>,
 }
 
@@ -52,8 +57,16 @@ impl<'a, S: Store> Acceptor<'a, S> {
         shared: &'a Shared<S>,
         max_connections: usize,
     ) -> Self {
-        let places = Arc::new(Semaphore::new(max_connections));
-        Self { listener, workers, shared, max_connections, places, refusals: JoinSet::new() }
+        let (places, start_permits) = (Semaphore::new(max_connections), Semaphore::new(MAX_UNSTARTED));
+        Self {
+            listener,
+            workers,
+            shared,
+            max_connections,
+            places: Arc::new(places),
+            start_permits: Arc::new(start_permits),
+            refusals: JoinSet::new(),
+        }
     }
 
     /// Accepts until `stop` ends, whose output it returns; the listener is closed then.
@@ -68,10 +81,14 @@ impl<'a, S: Store> Acceptor<'a, S> {
     async fn accept_all(&mut self) -> Error {
         let mut backoff = None;
         loop {
+            let Ok(start_permit) = Arc::clone(&self.start_permits).acquire_owned().await else {
+                // Nobody closes this semaphore.
+                return Error::ThreadDied;
+            };
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
                     backoff = None;
-                    if let Err(error) = self.admit(stream, peer) {
+                    if let Err(error) = self.admit(stream, peer, start_permit) {
                         return error;
                     }
                 }
@@ -82,7 +99,12 @@ impl<'a, S: Store> Acceptor<'a, S> {
         }
     }
 
-    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) -> Result<(), Error> {
+    fn admit(
+        &mut self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        start_permit: OwnedSemaphorePermit,
+    ) -> Result<(), Error> {
         let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
             self.refuse(stream, peer);
             return Ok(());
@@ -91,7 +113,8 @@ impl<'a, S: Store> Acceptor<'a, S> {
             Ok(stream) => {
                 debug!(%peer, "connection opened");
                 let open = OpenConnection::new(&self.shared.counters, permit);
-                self.workers.assign(Admitted { stream, peer, open, dialect: None })?;
+                let start_permit = Some(start_permit);
+                self.workers.assign(Admitted { stream, peer, open, start_permit, dialect: None })?;
             }
             Err(error) => debug!(%peer, %error, "connection lost"),
         }

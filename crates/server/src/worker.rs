@@ -3,11 +3,14 @@
 use std::net::{SocketAddr, TcpStream as StdTcpStream};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rustvault_storage::Store;
 use tokio::runtime::{Builder, Runtime};
 use tokio::select;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::yield_now;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
@@ -20,12 +23,21 @@ use crate::dialect::Dialect;
 use crate::placement::Placement;
 use crate::shared::{OpenConnection, Shared};
 
+/// Connections that a thread begins to serve in one turn, however short its turns are.
+const MIN_ARRIVALS_PER_TURN: u32 = 4;
+
+/// One more may begin in a turn for each 100 µs that the others' turn took: a short connection takes about 10 µs in all, so
+/// those who come and go get about a tenth of a busy thread.
+const TURN_PER_ARRIVAL: Duration = Duration::from_micros(100);
+
 /// A connection on its way to the thread that serves it.
 #[derive(Debug)]
 pub(crate) struct Admitted {
     pub(crate) stream: StdTcpStream,
     pub(crate) peer: SocketAddr,
     pub(crate) open: OpenConnection,
+    /// Given back when its thread begins with it; `None` for one that has moved.
+    pub(crate) start_permit: Option<OwnedSemaphorePermit>,
     /// What its connection has come to on another thread; `None` for a new one.
     pub(crate) dialect: Option<Box<Dialect>>,
 }
@@ -149,10 +161,14 @@ impl<S: Store> Serving<S> {
 
     async fn serve(&mut self) {
         let tracker = TaskTracker::new();
+        let mut arrivals = Arrivals::new();
         loop {
             select! {
                 biased;
-                Some(admitted) = self.inbox.recv() => { tracker.spawn(self.connection(admitted)); }
+                Some(admitted) = self.inbox.recv() => {
+                    tracker.spawn(self.connection(admitted));
+                    arrivals.note().await;
+                }
                 () = self.stopping.cancelled() => break,
             }
         }
@@ -165,7 +181,9 @@ impl<S: Store> Serving<S> {
         tracker.wait().await;
     }
 
-    fn connection(&self, admitted: Admitted) -> impl Future<Output = ()> + use<S> {
+    fn connection(&self, mut admitted: Admitted) -> impl Future<Output = ()> + use<S> {
+        // From here on another one may be accepted.
+        admitted.start_permit = None;
         let shared = Arc::clone(&self.shared);
         let stopping = self.stopping.clone();
         let seat = Taken(self.seat.clone());
@@ -180,11 +198,77 @@ impl<S: Store> Serving<S> {
     }
 }
 
+/// Spaces the connections that a thread begins to serve: a thousand at once would keep the others waiting.
+struct Arrivals {
+    /// How many may still come in this turn of the thread.
+    left: u32,
+}
+
+impl Arrivals {
+    const fn new() -> Self {
+        Self { left: MIN_ARRIVALS_PER_TURN }
+    }
+
+    /// Notes one, and lets the others have a turn if it was the last of this one.
+    ///
+    /// The next turn takes the more of them the longer that took, so that a busy thread takes new ones, too.
+    async fn note(&mut self) {
+        self.left -= 1;
+        if self.left == 0 {
+            let others_began = Instant::now();
+            yield_now().await;
+            let arrivals = others_began.elapsed().as_micros() / TURN_PER_ARRIVAL.as_micros();
+            self.left = u32::try_from(arrivals).unwrap_or(u32::MAX).max(MIN_ARRIVALS_PER_TURN);
+        }
+    }
+}
+
 /// A seat that is left when the connection ends or moves, also when its task panics.
 struct Taken(Seat);
 
 impl Drop for Taken {
     fn drop(&mut self) {
         self.0.leave();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use tokio::time::advance;
+
+    use super::*;
+
+    /// Returns how many turns others have, each of which takes so long, while a hundred connections come.
+    async fn turns_of_others(turn: Duration) -> u32 {
+        let turns = Cell::new(0);
+        let others = async {
+            loop {
+                turns.set(turns.get() + 1);
+                advance(turn).await;
+            }
+        };
+        let mut arrivals = Arrivals::new();
+        let come = async {
+            for _ in 0..100 {
+                arrivals.note().await;
+            }
+        };
+        select! {
+            biased;
+            () = come => turns.get(),
+            () = others => unreachable!("they never end"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn others_have_turns_while_many_connections_come() {
+        assert!(turns_of_others(Duration::ZERO).await >= 100 / MIN_ARRIVALS_PER_TURN - 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_thread_takes_many_connections_in_a_turn() {
+        assert!(turns_of_others(TURN_PER_ARRIVAL * 100).await <= 3);
     }
 }

@@ -5,9 +5,11 @@ mod support;
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rustvault_storage::Store;
+use rustvault_storage::{Error, Lsn, MemoryStore, Op, Reply, Store, Submission};
 use support::{Client, TestServer, config, memory_store};
 
 #[test]
@@ -43,6 +45,63 @@ fn a_crowd_over_the_limit_is_told_so_to_the_last() {
     for client in &mut crowd {
         assert!(client.rest().starts_with("ERROR TOO_MANY_CONNECTIONS "));
     }
+}
+
+/// A store that blocks the thread that reads the key `stuck` as long as `held` is locked.
+#[derive(Clone)]
+struct BlockingStore {
+    memory: MemoryStore,
+    is_stuck: Arc<AtomicBool>,
+    held: Arc<Mutex<()>>,
+}
+
+impl Store for BlockingStore {
+    async fn submit(
+        &self,
+        ops: &[Op<'_>],
+        max_reply_bytes: usize,
+        replies: &mut Vec<Reply>,
+    ) -> Submission<'_> {
+        if matches!(ops, [Op::Get { key: b"stuck" }]) {
+            self.is_stuck.store(true, Ordering::Relaxed);
+            drop(self.held.lock());
+        }
+        self.memory.submit(ops, max_reply_bytes, replies).await
+    }
+
+    async fn wait(&self, lsn: Lsn) -> Result<(), Error> {
+        self.memory.wait(lsn).await
+    }
+
+    fn reply_watermark(&self) -> Lsn {
+        self.memory.reply_watermark()
+    }
+
+    async fn compact(&self) -> Result<(), Error> {
+        self.memory.compact().await
+    }
+}
+
+#[test]
+fn a_storm_that_has_passed_keeps_nobody_out() {
+    let store = BlockingStore { memory: memory_store(), is_stuck: Arc::default(), held: Arc::default() };
+    let mut config = config();
+    (config.threads, config.max_connections) = (1, 80);
+    let server = TestServer::with_store(store.clone(), &config);
+    let mut asking = server.client();
+    let held = store.held.lock().unwrap();
+    asking.send("GET stuck\r\n");
+    wait_until(|| store.is_stuck.load(Ordering::Relaxed));
+    // No more than may wait with the system at such a listener.
+    for _ in 0..100 {
+        drop(server.client());
+    }
+    let mut late = server.client();
+    late.send("PING\r\n");
+    assert!(late.gets_nothing(), "its turn has not come, and it is not refused");
+    drop(held);
+    late.expect("PONG\r\n");
+    asking.expect("NOT_FOUND\r\n");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A server in this process, with clients that are plain sockets.
 #![allow(dead_code, reason = "every test program compiles this file, and none needs all of it")]
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -110,6 +110,14 @@ impl Client {
             line.push(byte[0]);
         }
         String::from_utf8(line[..line.len() - 2].to_vec()).unwrap()
+    }
+
+    /// Waits a while for an answer; returns whether none has come, and the connection is still there.
+    pub(crate) fn gets_nothing(&mut self) -> bool {
+        self.stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let read = self.stream.read(&mut [0]);
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 
     pub(crate) fn finish_sending(&self) {
