@@ -16,7 +16,7 @@ pub use error::{ErrorCode, ProtocolError};
 pub use limits::Limits;
 pub use parse::{RequestParser, RespParser, RespStep, Step};
 pub use resp::{
-    Credentials, ManyRequest, RespCommand, RespValue, RespVersion, SessionCommand, Shape, TransactionCommand,
-    begin_resp_bulk, encode_resp, encode_resp_value, glob_literal_prefix, glob_matches,
+    Credentials, GlobMatch, ManyRequest, RespCommand, RespValue, RespVersion, SessionCommand, Shape,
+    TransactionCommand, begin_resp_bulk, encode_resp, encode_resp_value, glob_literal_prefix, glob_matches,
 };
 pub use response::Response;

@@ -11,6 +11,12 @@ use crate::shared::Shared;
 /// Most commands in one batch; it bounds what waits for one sync and how long others wait their turn.
 pub(crate) const MAX_BATCH_COMMANDS: usize = 1024;
 
+/// Keys that a scan lists before other connections have a turn.
+pub(crate) const SCAN_KEYS_PER_TURN: usize = 500;
+
+/// Most keys of an `MGET` that is a snapshot; more are looked up in several turns.
+const MAX_SNAPSHOT_KEYS: usize = 10_000;
+
 /// The complete requests at the front of an input buffer, from which they borrow.
 #[derive(Debug)]
 pub(crate) struct Batch<'a> {
@@ -67,7 +73,14 @@ impl<'a> Batch<'a> {
         };
         let slots = self.incoming.iter().map(|incoming| match incoming {
             Incoming::One(Command::Compact, shape) => Slot::Compact(*shape),
+            Incoming::One(Command::Scan { cursor, prefix, limit }, shape) if takes_turns(incoming) => {
+                let (cursor, limit) = (*cursor, *limit as usize);
+                Slot::PageInTurns { cursor, prefix: prefix.as_ref(), limit, shape: *shape }
+            }
             Incoming::One(request, shape) => ask(execute::plan(request), Slot::Asked(*shape)),
+            Incoming::Many(ManyRequest::Get { keys }, _) if takes_turns(incoming) => {
+                Slot::ValuesInTurns(keys)
+            }
             Incoming::Many(ManyRequest::Get { keys }, _) => {
                 let op = Op::GetManyWithin { keys, max_bytes: max_output_bytes };
                 ask(Plan::Ask(op), Slot::Values(keys))
@@ -105,10 +118,18 @@ fn ending_with(incoming: &Incoming<'_>) -> Option<Ending> {
         Incoming::Foreign(problem) => Some(Ending::Last(foreign(problem))),
         Incoming::Fatal(answer, reason) => Some(Ending::Last(fatal(answer, *reason))),
         // What comes after it is carried out after it.
-        Incoming::One(Command::Compact, _) | Incoming::Many(ManyRequest::Keys { .. }, _) => {
-            Some(Ending::Full)
-        }
+        _ if takes_turns(incoming) => Some(Ending::Full),
         _ => None,
+    }
+}
+
+/// Whether carrying this out takes several turns.
+fn takes_turns(incoming: &Incoming<'_>) -> bool {
+    match incoming {
+        Incoming::One(Command::Compact, _) | Incoming::Many(ManyRequest::Keys { .. }, _) => true,
+        Incoming::One(Command::Scan { limit, .. }, _) => *limit as usize > SCAN_KEYS_PER_TURN,
+        Incoming::Many(ManyRequest::Get { keys }, _) => keys.len() > MAX_SNAPSHOT_KEYS,
+        _ => false,
     }
 }
 
@@ -131,6 +152,10 @@ pub(crate) enum Slot<'b> {
     Asked(Shape<'b>),
     /// The next reply of the store, the values of these keys, belongs here.
     Values(&'b [&'b [u8]]),
+    /// The values of these keys, which are looked up in several turns.
+    ValuesInTurns(&'b [&'b [u8]]),
+    /// A page of a scan, whose keys are collected in several turns.
+    PageInTurns { cursor: u64, prefix: &'b [u8], limit: usize, shape: Shape<'b> },
     /// The keys that match, which are gathered page by page.
     Keys { prefix: &'b [u8], glob: &'b [u8] },
     /// The answer is known without the store.

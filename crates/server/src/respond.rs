@@ -149,7 +149,11 @@ impl<'c, S: Store> Responder<'c, S> {
                         outcome => self.put(execute::response(outcome, self.shared), Shape::Plain).await?,
                     }
                 }
-                // Boxed, as all that is rare here: every connection has room for what is not.
+                // Boxed, as all that is rare here: every connection has room for what is not boxed.
+                Slot::ValuesInTurns(keys) => Box::pin(self.put_values_in_turns(keys)).await?,
+                Slot::PageInTurns { cursor, prefix, limit, shape } => {
+                    Box::pin(self.put_page_in_turns(cursor, prefix, limit, shape)).await?;
+                }
                 Slot::Keys { prefix, glob } => Box::pin(self.put_keys(prefix, glob)).await?,
                 Slot::Answered(response) => self.put(response, Shape::Plain).await?,
                 Slot::Own(answer) => self.put_own(answer),

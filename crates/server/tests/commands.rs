@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{TestServer, config};
+use support::{Client, TestServer, config};
 
 #[test]
 fn a_session_answers_as_the_protocol_says() {
@@ -144,4 +144,102 @@ fn info_counts_what_happened() {
     assert_eq!(client.info("connections"), 1);
     assert_eq!(client.info("total_commands"), 5);
     assert_eq!(client.info("threads"), 2);
+}
+
+/// A client of a server that has this many keys, `key:0` with the value 0 and so on.
+fn client_of_keys(server: &TestServer, keys: usize) -> Client {
+    let mut client = server.client();
+    client.send((0..keys).map(|i| format!("SET key:{i} {i}\r\n")).collect::<String>());
+    client.expect("OK\r\n".repeat(keys));
+    client
+}
+
+/// Asks for a page, and returns the cursor of the next one and the keys.
+fn scan(client: &mut Client, cursor: &str, options: &str) -> (String, Vec<String>) {
+    client.send(format!("SCAN {cursor} {options}\r\n"));
+    read_page(client)
+}
+
+fn read_page(client: &mut Client) -> (String, Vec<String>) {
+    let items: usize = client.line().strip_prefix("LIST ").unwrap().parse().unwrap();
+    let mut values = (0..items).map(|_| client.line().strip_prefix("VALUE ").unwrap().to_owned());
+    let cursor = values.next().unwrap();
+    (cursor, values.collect())
+}
+
+#[test]
+fn what_follows_a_page_in_several_turns_is_carried_out_after_it() {
+    let server = TestServer::start();
+    let mut client = client_of_keys(&server, 6000);
+    client.send("SCAN 0 LIMIT 10000\r\nSET late v\r\nCOUNT\r\n");
+    let (cursor, keys) = read_page(&mut client);
+    assert_eq!((cursor.as_str(), keys.len()), ("0", 6000));
+    assert!(!keys.contains(&"late".to_owned()));
+    client.expect("OK\r\nVALUE 6001\r\n");
+}
+
+#[test]
+fn a_page_in_several_turns_has_as_many_keys_as_were_asked_for() {
+    let server = TestServer::start();
+    let mut client = client_of_keys(&server, 6000);
+    let (cursor, keys) = scan(&mut client, "0", "LIMIT 5000");
+    assert_eq!(keys.len(), 5000);
+    assert_ne!(cursor, "0");
+}
+
+#[test]
+fn a_walk_in_pages_of_several_turns_returns_every_key_once() {
+    let server = TestServer::start();
+    let mut client = client_of_keys(&server, 6000);
+    let (mut cursor, mut found) = ("0".to_owned(), Vec::new());
+    loop {
+        let (next, keys) = scan(&mut client, &cursor, "PREFIX key:1 LIMIT 1001");
+        found.extend(keys);
+        cursor = next;
+        if cursor == "0" {
+            break;
+        }
+    }
+    let keys = (0..6000).map(|i| format!("key:{i}"));
+    let mut expected: Vec<_> = keys.filter(|key| key.starts_with("key:1")).collect();
+    found.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_page_in_several_turns_has_no_more_bytes_of_keys_than_one_of_one_turn() {
+    let server = TestServer::start();
+    let mut client = server.client();
+    let long = "k".repeat(395);
+    client.send((0..2000).map(|i| format!("SET {long}{i:04} v\r\n")).collect::<String>());
+    client.expect("OK\r\n".repeat(2000));
+    let (mut cursor, mut found) = ("0".to_owned(), 0);
+    loop {
+        let (next, keys) = scan(&mut client, &cursor, "LIMIT 10000");
+        let bytes: usize = keys.iter().map(String::len).sum();
+        assert!(bytes <= 200 * 1024, "{bytes}");
+        found += keys.len();
+        cursor = next;
+        if cursor == "0" {
+            break;
+        }
+    }
+    assert_eq!(found, 2000);
+}
+
+#[test]
+fn an_mget_in_several_turns_returns_each_value_in_order() {
+    let server = TestServer::start();
+    client_of_keys(&server, 10_500);
+    let mut client = server.client();
+    let bulk = |text: String| format!("${}\r\n{text}\r\n", text.len());
+    let keys = || (0..11_000).rev();
+    let names: String = keys().map(|i| bulk(format!("key:{i}"))).collect();
+    client.send(format!("*11001\r\n$4\r\nMGET\r\n{names}*1\r\n$4\r\nPING\r\n"));
+    client.expect("*11000\r\n");
+    client.expect(
+        keys().map(|i| if i < 10_500 { bulk(i.to_string()) } else { "$-1\r\n".into() }).collect::<String>(),
+    );
+    client.expect("+PONG\r\n");
 }

@@ -3,12 +3,10 @@
 
 mod support;
 
-use std::io::{ErrorKind, Read};
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustvault_storage::{Error, Lsn, MemoryStore, Op, Reply, Store, Submission};
-use support::{Client, TestServer, config, memory_store};
+use support::{TestServer, config, memory_store};
 use tokio::sync::watch;
 
 /// A store whose writes are durable when the test says so.
@@ -46,8 +44,9 @@ impl Store for HeldStore {
     ) -> Submission<'_> {
         let submission = self.memory.submit(ops, max_reply_bytes, replies).await;
         for (op, reply) in ops.iter().zip(replies) {
-            let is_write = matches!(op, Op::Set { .. } | Op::Stats);
-            reply.depends_on = if is_write { WRITE } else { Lsn::ZERO };
+            let depends_on_write =
+                matches!(op, Op::Set { .. } | Op::Stats | Op::Scan { .. } | Op::GetManyWithin { .. });
+            reply.depends_on = if depends_on_write { WRITE } else { Lsn::ZERO };
         }
         submission
     }
@@ -68,13 +67,6 @@ impl Store for HeldStore {
     }
 }
 
-fn nothing_comes(client: &mut Client) -> bool {
-    client.stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-    let read = client.stream.read(&mut [0]);
-    client.stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
-}
-
 #[test]
 fn replies_before_a_held_write_leave_at_once_and_later_ones_after_it() {
     let store = HeldStore::new();
@@ -82,7 +74,7 @@ fn replies_before_a_held_write_leave_at_once_and_later_ones_after_it() {
     let mut client = server.client();
     client.send("GET a\r\nPING\r\nSET a 1\r\nGET b\r\nPING\r\n");
     client.expect("NOT_FOUND\r\nPONG\r\n");
-    assert!(nothing_comes(&mut client));
+    assert!(client.gets_nothing());
     store.become_(State::Durable);
     client.expect("OK\r\nNOT_FOUND\r\nPONG\r\n");
 }
@@ -98,7 +90,7 @@ fn other_connections_do_not_wait_for_a_held_write() {
     for _ in 0..10 {
         server.client().ask("GET b\r\n", "NOT_FOUND\r\n");
     }
-    assert!(nothing_comes(&mut writer));
+    assert!(writer.gets_nothing());
 }
 
 #[test]
@@ -107,9 +99,44 @@ fn info_waits_like_any_other_reply() {
     let server = TestServer::with_store(store.clone(), &config());
     let mut client = server.client();
     client.send("INFO\r\n");
-    assert!(nothing_comes(&mut client));
+    assert!(client.gets_nothing());
     store.become_(State::Durable);
     assert!(client.line().starts_with("LIST "));
+}
+
+#[test]
+fn what_is_looked_up_in_several_turns_waits_like_any_other_reply() {
+    let scan = ("SCAN 0 LIMIT 5000\r\n".to_owned(), "LIST 1\r\n".to_owned());
+    let keys = ("*2\r\n$4\r\nKEYS\r\n$1\r\n*\r\n".to_owned(), "*0\r\n".to_owned());
+    let mget = (long_mget(), format!("*10001\r\n{}", "$-1\r\n".repeat(10_001)));
+    for (request, answer) in [scan, keys, mget] {
+        let store = HeldStore::new();
+        let server = TestServer::with_store(store.clone(), &config());
+        let mut client = server.client();
+        client.send(request);
+        assert!(client.gets_nothing());
+        store.become_(State::Durable);
+        client.expect(answer);
+    }
+}
+
+/// Of more keys than are looked up in one turn.
+fn long_mget() -> String {
+    format!("*10002\r\n$4\r\nMGET\r\n{}", "$1\r\nk\r\n".repeat(10_001))
+}
+
+#[test]
+fn when_the_log_fails_what_was_looked_up_first_in_several_turns_is_an_error() {
+    for request in [long_mget(), "*4\r\n$4\r\nSCAN\r\n$1\r\n0\r\n$5\r\nCOUNT\r\n$4\r\n5000\r\n".to_owned()] {
+        let store = HeldStore::new();
+        let server = TestServer::with_store(store.clone(), &config());
+        let mut client = server.client();
+        client.send(request);
+        assert!(client.gets_nothing());
+        store.become_(State::Failed);
+        let answer = client.line();
+        assert!(answer.starts_with("-STORAGE "), "{answer}");
+    }
 }
 
 #[test]
@@ -134,7 +161,7 @@ fn a_stop_answers_what_waits_and_what_the_socket_holds() {
     client.expect("PONG\r\n");
     client.send("GET b\r\nSET c 3\r\nSET half a comm");
     server.begin_stop();
-    assert!(nothing_comes(&mut client));
+    assert!(client.gets_nothing());
     store.become_(State::Durable);
     assert_eq!(client.rest(), "OK\r\nNOT_FOUND\r\nOK\r\n");
     server.join().unwrap();

@@ -1,6 +1,6 @@
 use bytes::{BufMut, BytesMut};
 
-use super::{RespVersion, Shape, glob_matches};
+use super::{RespVersion, Shape};
 use crate::{ErrorCode, Response};
 
 const CRLF: &[u8] = b"\r\n";
@@ -10,7 +10,7 @@ const BULK_OVERHEAD_BYTES: usize = 1 + 20 + 2 * CRLF.len();
 
 /// Appends `response` as Redis answers the command that `shape` comes from.
 ///
-/// Line breaks in an error's message are written as spaces.
+/// Line breaks in an error's message are written as spaces. Keys that do not match the shape's glob are not left out here.
 pub fn encode_resp<B: AsRef<[u8]>>(
     response: &Response<B>,
     shape: &Shape<'_>,
@@ -27,8 +27,7 @@ pub fn encode_resp<B: AsRef<[u8]>>(
         (Shape::Type, Response::Ok) => put_status("string", out),
         (Shape::Type, Response::NotFound) => put_status("none", out),
         (Shape::Started, Response::Ok) => put_status("Background append only file rewriting started", out),
-        (Shape::Page { glob }, Response::List(items)) => put_page(items, *glob, version, out),
-        (Shape::Matching { glob }, Response::List(items)) => put_matching(items, Some(glob), version, out),
+        (Shape::Page { .. }, Response::List(items)) => put_page(items, version, out),
         (Shape::Info, Response::List(lines)) => put_info(lines, version, out),
         _ => put_plain(response, version, out),
     }
@@ -85,10 +84,7 @@ fn put_plain<B: AsRef<[u8]>>(response: &Response<B>, version: RespVersion, out: 
         Response::Pong => out.put_slice(b"+PONG\r\n"),
         Response::NotFound => put_null(version, out),
         Response::Value(value) => put_bulk(value.as_ref(), out),
-        Response::List(items) => {
-            put_header(b'*', items.len(), out);
-            items.iter().for_each(|item| put_item(item.as_ref(), version, out));
-        }
+        Response::List(items) => put_list(items, version, out),
         Response::Error { code, message } => {
             out.put_u8(b'-');
             out.put_slice(prefix(*code).as_bytes());
@@ -105,29 +101,16 @@ fn put_item<B: AsRef<[u8]>>(item: Option<&B>, version: RespVersion, out: &mut By
     }
 }
 
-fn put_page<B: AsRef<[u8]>>(
-    items: &[Option<B>],
-    glob: Option<&[u8]>,
-    version: RespVersion,
-    out: &mut BytesMut,
-) {
+fn put_page<B: AsRef<[u8]>>(items: &[Option<B>], version: RespVersion, out: &mut BytesMut) {
     let (cursor, keys) = items.split_first().map_or((None, items), |(cursor, keys)| (cursor.as_ref(), keys));
     put_header(b'*', 2, out);
     put_item(cursor, version, out);
-    put_matching(keys, glob, version, out);
+    put_list(keys, version, out);
 }
 
-fn put_matching<B: AsRef<[u8]>>(
-    keys: &[Option<B>],
-    glob: Option<&[u8]>,
-    version: RespVersion,
-    out: &mut BytesMut,
-) {
-    let matches = |key: &B| glob.is_none_or(|glob| glob_matches(glob, key.as_ref()));
-    // The array's length comes first on the wire, and matching twice would cost more than remembering.
-    let matching: Vec<&B> = keys.iter().flatten().filter(|key| matches(key)).collect();
-    put_header(b'*', matching.len(), out);
-    matching.into_iter().for_each(|key| put_item(Some(key), version, out));
+fn put_list<B: AsRef<[u8]>>(items: &[Option<B>], version: RespVersion, out: &mut BytesMut) {
+    put_header(b'*', items.len(), out);
+    items.iter().for_each(|item| put_item(item.as_ref(), version, out));
 }
 
 fn put_info<B: AsRef<[u8]>>(lines: &[Option<B>], version: RespVersion, out: &mut BytesMut) {
@@ -210,13 +193,13 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_counted_after_they_were_matched() {
-        let list = || Response::List(vec![Some("7"), Some("a1"), Some("b1")]);
-        let page = |glob| resp2(list(), Shape::Page { glob });
-        assert_eq!(page(None), "*2\r\n$1\r\n7\r\n*2\r\n$2\r\na1\r\n$2\r\nb1\r\n");
-        assert_eq!(page(Some(b"b*")), "*2\r\n$1\r\n7\r\n*1\r\n$2\r\nb1\r\n");
-        assert_eq!(page(Some(b"c*")), "*2\r\n$1\r\n7\r\n*0\r\n");
-        assert_eq!(resp2(list(), Shape::Matching { glob: b"?1" }), "*2\r\n$2\r\na1\r\n$2\r\nb1\r\n");
+    fn a_page_is_its_cursor_and_its_keys() {
+        let page = |items: &[&'static str]| {
+            let items = items.iter().copied().map(Some).collect();
+            resp2(Response::List(items), Shape::Page { glob: Some(b"b*") })
+        };
+        assert_eq!(page(&["7", "b1", "b2"]), "*2\r\n$1\r\n7\r\n*2\r\n$2\r\nb1\r\n$2\r\nb2\r\n");
+        assert_eq!(page(&["0"]), "*2\r\n$1\r\n0\r\n*0\r\n");
     }
 
     #[test]

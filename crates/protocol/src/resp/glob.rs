@@ -1,34 +1,68 @@
-/// Whether all of `text` matches `glob`, as in Redis: `*` any bytes, `?` any one byte, `[a-z]` one byte of a
+//! Globs, as Redis's `KEYS` and `SCAN` have them.
+
+/// Returns whether all of `text` matches `glob`, as in Redis: `*` any bytes, `?` any one byte, `[a-z]` one byte of a
 /// class, `[^a-z]` one byte outside it, `\` before a byte that stands for itself.
 ///
-/// The work is at most the product of both lengths. A class without its `]` goes on to the end of the glob,
-/// and of all globs made of stars only `*` itself matches the empty text.
+/// The work is at most the product of both lengths; [`GlobMatch`] does it in portions. A class without its `]` goes on to
+/// the end of the glob, and of all globs made of stars only `*` itself matches the empty text.
 pub fn glob_matches(glob: &[u8], text: &[u8]) -> bool {
-    if text.is_empty() {
-        return matches!(glob, b"" | b"*");
-    }
-    let (mut glob, mut text) = (glob, text);
-    // What remained after the last star, and of the text where that star has not reached yet. Only the last
-    // star is ever tried again: whatever an earlier one could take, the last one can take as well.
-    let mut last_star: Option<(&[u8], &[u8])> = None;
+    let mut matching = GlobMatch::new(glob, text);
     loop {
-        if let [b'*', after_star @ ..] = glob {
-            (glob, last_star) = (after_star, Some((after_star, text)));
-            if glob.is_empty() {
-                return true;
-            }
-            continue;
+        let mut steps = usize::MAX;
+        if let Some(matches) = matching.advance(&mut steps) {
+            return matches;
         }
-        let Some((byte, after_byte)) = text.split_first() else { return glob.is_empty() };
-        match match_byte(glob, *byte) {
-            Some(after_element) => (glob, text) = (after_element, after_byte),
-            None => match last_star {
-                Some((after_star, [_, shorter @ ..])) => {
-                    (glob, text, last_star) = (after_star, shorter, Some((after_star, shorter)));
+    }
+}
+
+/// A match of one text against a glob, as [`glob_matches`] makes it, that can pause and go on.
+#[derive(Debug, Clone)]
+pub struct GlobMatch<'a> {
+    glob: &'a [u8],
+    text: &'a [u8],
+    /// What remained after the last star, and of the text where that star has not reached yet. Only the last
+    /// star is ever tried again: whatever an earlier one could take, the last one can take as well.
+    last_star: Option<(&'a [u8], &'a [u8])>,
+    /// Whether all of the text is empty; the rest of it, above, gets shorter.
+    is_text_empty: bool,
+}
+
+impl<'a> GlobMatch<'a> {
+    /// Begins to match all of `text`.
+    pub const fn new(glob: &'a [u8], text: &'a [u8]) -> Self {
+        Self { glob, text, last_star: None, is_text_empty: text.is_empty() }
+    }
+
+    /// Goes on until it is known whether the text matches, or `steps` are used up, and takes what it has used off `steps`.
+    ///
+    /// A step is a byte of the glob. A class is looked at as a whole, so one call may take up to its length more. Returns
+    /// `None` if it is not known yet: call again, with more than 0 steps. After `Some` the result is not asked for again.
+    pub fn advance(&mut self, steps: &mut usize) -> Option<bool> {
+        if self.is_text_empty {
+            return Some(matches!(self.glob, b"" | b"*"));
+        }
+        while *steps > 0 {
+            let before_bytes = self.glob.len();
+            if let [b'*', after_star @ ..] = self.glob {
+                (self.glob, self.last_star) = (after_star, Some((after_star, self.text)));
+                *steps -= 1;
+                if after_star.is_empty() {
+                    return Some(true);
                 }
-                _ => return false,
-            },
+                continue;
+            }
+            let Some((byte, after_byte)) = self.text.split_first() else { return Some(self.glob.is_empty()) };
+            let (matches, after_element) = match_byte(self.glob, *byte);
+            *steps = steps.saturating_sub(1.max(before_bytes - after_element.len()));
+            if matches {
+                (self.glob, self.text) = (after_element, after_byte);
+            } else if let Some((after_star, [_, shorter @ ..])) = self.last_star {
+                (self.glob, self.text, self.last_star) = (after_star, shorter, Some((after_star, shorter)));
+            } else {
+                return Some(false);
+            }
         }
+        None
     }
 }
 
@@ -38,17 +72,17 @@ pub fn glob_literal_prefix(glob: &[u8]) -> &[u8] {
     glob.split_at(special.unwrap_or(glob.len())).0
 }
 
-/// What remains of `glob` if its first element, no star, matches `byte`.
-fn match_byte(glob: &[u8], byte: u8) -> Option<&[u8]> {
+/// Whether the first element of `glob`, no star, matches `byte`, and what remains of the glob after it.
+fn match_byte(glob: &[u8], byte: u8) -> (bool, &[u8]) {
     match glob {
-        [b'?', rest @ ..] => Some(rest),
+        [b'?', rest @ ..] => (true, rest),
         [b'[', class @ ..] => match_class(class, byte),
-        [b'\\', literal, rest @ ..] | [literal, rest @ ..] => (*literal == byte).then_some(rest),
-        [] => None,
+        [b'\\', literal, rest @ ..] | [literal, rest @ ..] => (*literal == byte, rest),
+        [] => (false, glob),
     }
 }
 
-fn match_class(class: &[u8], byte: u8) -> Option<&[u8]> {
+fn match_class(class: &[u8], byte: u8) -> (bool, &[u8]) {
     let (negated, mut class) = match class {
         [b'^', rest @ ..] => (true, rest),
         _ => (false, class),
@@ -57,12 +91,12 @@ fn match_class(class: &[u8], byte: u8) -> Option<&[u8]> {
     loop {
         (found, class) = match class {
             [b'\\', literal, rest @ ..] => (found | (*literal == byte), rest),
-            [b']', rest @ ..] => return (found != negated).then_some(rest),
+            [b']', rest @ ..] => return (found != negated, rest),
             [first, b'-', last, rest @ ..] => {
                 (found | (*first.min(last)..=*first.max(last)).contains(&byte), rest)
             }
             [literal, rest @ ..] => (found | (*literal == byte), rest),
-            [] => return (found != negated).then_some(class),
+            [] => return (found != negated, class),
         };
     }
 }
@@ -118,6 +152,33 @@ mod tests {
     #[test]
     fn many_stars_take_no_more_than_quadratic_work() {
         assert!(!glob_matches(&[b"*a".repeat(500), b"b".to_vec()].concat(), &[b'a'; 2000]));
+    }
+
+    #[test]
+    fn matching_in_portions_gives_the_same() {
+        for (glob, text) in
+            [("*a*a*b", "aaaaaaaaaaaa"), ("*[^a-y]*z", "aaaaaz"), ("h?l*", "hello"), ("", ""), ("*", "")]
+        {
+            let mut matching = GlobMatch::new(glob.as_bytes(), text.as_bytes());
+            let mut portions = 0;
+            let matches = loop {
+                portions += 1;
+                let mut steps = 1;
+                if let Some(matches) = matching.advance(&mut steps) {
+                    break matches;
+                }
+                assert_eq!(steps, 0);
+            };
+            assert_eq!(matches, glob_matches(glob.as_bytes(), text.as_bytes()), "{glob} {text}");
+            assert!(portions <= (glob.len() + 1) * (text.len() + 1), "{glob} {text}: {portions}");
+        }
+    }
+
+    #[test]
+    fn a_class_takes_as_many_steps_as_it_has_bytes() {
+        let mut steps = 100;
+        assert_eq!(GlobMatch::new(b"[abcdefgh]x", b"xx").advance(&mut steps), Some(false));
+        assert_eq!(steps, 90);
     }
 
     #[test]

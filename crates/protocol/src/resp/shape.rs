@@ -15,12 +15,13 @@ pub enum Shape<'a> {
     Type,
     /// `List` as a page of `SCAN`: its first item is the cursor, the others are keys.
     Page {
-        /// Only keys that match this glob; `None` for all.
+        /// Only keys that [match](crate::GlobMatch) this glob are asked for; `None` for all. Whoever answers leaves the
+        /// others out: that may be long work, so it is not part of encoding.
         glob: Option<&'a [u8]>,
     },
-    /// `List` as an array of those keys that match.
+    /// `List` as an array of keys.
     Matching {
-        /// The glob.
+        /// Only keys that match this glob are asked for; whoever answers leaves the others out.
         glob: &'a [u8],
     },
     /// `Ok` as Redis's word that a rewrite of the log has begun; the answer does not wait for its end.

@@ -41,6 +41,11 @@ impl<S: Store> Responder<'_, S> {
         shape: Shape<'_>,
     ) -> io::Result<()> {
         match (response, shape) {
+            // Boxed: every connection would have room for it.
+            (Response::List(items), Shape::Page { glob: Some(glob) }) => {
+                Box::pin(self.put_matching_page(items, glob)).await;
+                Ok(())
+            }
             (Response::List(items), _) => self.put_list(items).await,
             (response, _) => self.put_value(&response).await,
         }
@@ -111,11 +116,11 @@ impl<S: Store> Responder<'_, S> {
     }
 }
 
-/// Returns whether the answer is encoded at one go.
+/// Returns whether the answer is encoded at one go: nothing in it is large, and no key has to be matched.
 pub(super) fn is_small(response: &Response<Field>, shape: &Shape<'_>) -> bool {
     match (response, shape) {
         (Response::Value(value), Shape::Plain) => value.as_ref().len() < PIECE_BYTES,
-        (Response::List(_), Shape::Plain) => false,
+        (Response::List(_), Shape::Plain | Shape::Page { glob: Some(_) }) => false,
         _ => true,
     }
 }
