@@ -25,6 +25,10 @@ pub const MAX_RESP_ARGUMENTS: usize = 1024 * 1024;
 /// Longest glob of a RESP command, in bytes. Matching takes up to the glob's length times the key's length.
 pub const MAX_GLOB_BYTES: usize = 256;
 
+/// Most bytes that the globs of one `CONFIG GET` have together, with spaces between them: its work, which is done at one go, is their length times that
+/// of the settings' names.
+pub const MAX_GLOBS_BYTES: usize = 1024;
+
 /// Longest name of a RESP connection, in bytes; it is kept as long as the connection.
 pub const MAX_CONNECTION_NAME_BYTES: usize = 1024;
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::frame::Arguments;
 use crate::ProtocolError;
-use crate::limits::MAX_GLOB_BYTES;
+use crate::limits::{MAX_GLOB_BYTES, MAX_GLOBS_BYTES};
 
 /// How much of a name, and of the arguments after it, an error shows.
 const MAX_SHOWN_BYTES: usize = 128;
@@ -106,6 +106,11 @@ impl Refusal {
     pub(super) fn glob_too_long(len_bytes: usize) -> Self {
         let problem = format!("pattern of {len_bytes} bytes is over the limit of {MAX_GLOB_BYTES}");
         Self(format!("ERR {problem}").into_bytes().into())
+    }
+
+    pub(super) fn globs_too_long(len_bytes: usize) -> Self {
+        let patterns = format!("patterns of {len_bytes} bytes, with spaces between them,");
+        Self(format!("ERR {patterns} are over the limit of {MAX_GLOBS_BYTES}").into_bytes().into())
     }
 
     pub(super) fn hello_option(option: &[u8]) -> Self {

@@ -4,7 +4,7 @@ use super::command::{ANY, COMMANDS, Parsed, Spec, parse_subcommand, spec};
 use super::fault::Refusal;
 use super::frame::Arguments;
 use super::number::integer;
-use crate::limits::{MAX_CONNECTION_NAME_BYTES, MAX_GLOB_BYTES};
+use crate::limits::{MAX_CONNECTION_NAME_BYTES, MAX_GLOB_BYTES, MAX_GLOBS_BYTES};
 use crate::{Command, Credentials, Limits, RespCommand, RespValue, RespVersion, SessionCommand, Shape};
 
 pub(super) fn ping<'a>(mut arguments: Arguments<'a>, _: &Limits) -> Parsed<'a> {
@@ -94,6 +94,10 @@ fn config_get<'a>(arguments: Arguments<'a>, _: &Limits) -> Parsed<'a> {
     let patterns: Vec<_> = arguments.collect();
     if let Some(pattern) = patterns.iter().find(|pattern| pattern.len() > MAX_GLOB_BYTES) {
         return Err(Refusal::glob_too_long(pattern.len()));
+    }
+    let bytes = patterns.iter().map(|pattern| pattern.len() + 1).sum();
+    if bytes > MAX_GLOBS_BYTES {
+        return Err(Refusal::globs_too_long(bytes));
     }
     Ok(RespCommand::Session(SessionCommand::ConfigGet { patterns }))
 }
@@ -194,6 +198,14 @@ mod tests {
             let printed = format!("{:?}", parse(line));
             assert!(!printed.contains(&format!("{:?}", b"hunter2")), "{printed}");
         }
+    }
+
+    #[test]
+    fn the_patterns_of_config_get_are_limited_together() {
+        let ask = |patterns: usize| format!("CONFIG GET{}", " *a*".repeat(patterns));
+        assert!(matches!(parse(&ask(256)), RespCommand::Session(SessionCommand::ConfigGet { .. })));
+        let line = "ERR patterns of 1028 bytes, with spaces between them, are over the limit of 1024";
+        assert_eq!(error(&ask(257)), line);
     }
 
     #[test]
