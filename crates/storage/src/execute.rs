@@ -30,6 +30,10 @@ pub(crate) trait RecordSink {
 /// few enough that the locks of their shards are held for a few microseconds only.
 const MAX_KEYS_TOGETHER: usize = 32;
 
+/// Keys that operations on several keys may have in all, before whoever has more operations lets others have a turn: some
+/// 0.2 ms.
+const MAX_KEYS_IN_A_RUN: usize = 2000;
+
 /// Carries operations out against a keyspace, in order.
 pub(crate) struct Executor<'a, S> {
     pub(crate) keyspace: &'a Keyspace,
@@ -41,9 +45,10 @@ pub(crate) struct Executor<'a, S> {
 
 impl<S: RecordSink> Executor<'_, S> {
     /// Appends a reply for each operation of a prefix of `ops`: all, or until they hold `max_reply_bytes`, or
-    /// until one that may take long, so that whoever has many of those lets others have a turn in between.
+    /// until some of them may have taken long, so that whoever has many of those lets others have a turn in between.
     pub(crate) fn run(&mut self, ops: &[Op<'_>], max_reply_bytes: usize, replies: &mut Vec<Reply>) {
         let mut room_bytes = max_reply_bytes;
+        let mut keys_left = MAX_KEYS_IN_A_RUN;
         let mut rest = ops;
         let mut touched = 0;
         while !rest.is_empty() {
@@ -59,8 +64,8 @@ impl<S: RecordSink> Executor<'_, S> {
             } else if let Some((op, after)) = rest.split_first() {
                 touched = self.touch_writes(rest, touched);
                 let reply = self.reply(op);
-                let is_long_work = matches!(op, Op::Keys { .. } | Op::Scan { .. } | Op::Clear | Op::Stats);
-                if !push(replies, reply, &mut room_bytes) || is_long_work {
+                keys_left = keys_left.saturating_sub(keys_in(op));
+                if !push(replies, reply, &mut room_bytes) || keys_left == 0 || is_long(op) {
                     return;
                 }
                 rest = after;
@@ -105,30 +110,12 @@ impl<S: RecordSink> Executor<'_, S> {
             }
             Op::Set { key, value } => self.set(key, value),
             Op::Delete { key } => self.delete(key),
-            Op::GetMany { keys } => {
-                let seen = self.keyspace.get_many(keys.iter().copied());
-                let depends_on = highest_lsn(&seen);
-                let values = seen.into_iter().map(|seen| seen.entry.map(Value::of)).collect();
-                Ok((Outcome::Values(values), depends_on))
-            }
+            Op::GetMany { keys } => Ok(self.get_many(keys)),
             Op::GetManyWithin { keys, max_bytes } => Ok(self.get_many_within(keys, max_bytes)),
-            Op::CountOf { keys } => {
-                let (mut keys_there, mut depends_on) = (0, Lsn::ZERO);
-                self.keyspace.see_many(keys, |entry, lsn| {
-                    keys_there += u64::from(entry.is_some());
-                    depends_on = depends_on.max(lsn);
-                });
-                Ok((Outcome::Count(keys_there), depends_on))
-            }
+            Op::CountOf { keys } => Ok(self.count_of(keys)),
             Op::SetMany { pairs } => self.set_many(pairs),
             Op::DeleteMany { keys } => self.delete_many(keys),
-            Op::Clear => {
-                self.sink.check_admitted(Growth::Shrinks)?;
-                self.sink.prepare(once(Change::Clear));
-                let (lsn, emptied) = self.keyspace.clear(|| self.sink.append_prepared());
-                emptied.free_soon();
-                Ok((Outcome::Cleared, lsn))
-            }
+            Op::Clear => self.clear(),
             Op::Count => {
                 let keys = self.keyspace.count();
                 Ok((Outcome::Count(keys), self.sink.appended()))
@@ -148,6 +135,36 @@ impl<S: RecordSink> Executor<'_, S> {
         }
     }
 
+    // Operations on several keys are kept out of line, so that those on one key remain short.
+
+    #[inline(never)]
+    fn get_many(&self, keys: &[&[u8]]) -> (Outcome, Lsn) {
+        let seen = self.keyspace.get_many(keys.iter().copied());
+        let depends_on = highest_lsn(&seen);
+        let values = seen.into_iter().map(|seen| seen.entry.map(Value::of)).collect();
+        (Outcome::Values(values), depends_on)
+    }
+
+    #[inline(never)]
+    fn count_of(&self, keys: &[&[u8]]) -> (Outcome, Lsn) {
+        let (mut keys_there, mut depends_on) = (0, Lsn::ZERO);
+        self.keyspace.see_many(keys, |entry, lsn| {
+            keys_there += u64::from(entry.is_some());
+            depends_on = depends_on.max(lsn);
+        });
+        (Outcome::Count(keys_there), depends_on)
+    }
+
+    #[inline(never)]
+    fn clear(&mut self) -> Result<(Outcome, Lsn), Error> {
+        self.sink.check_admitted(Growth::Shrinks)?;
+        self.sink.prepare(once(Change::Clear));
+        let (lsn, emptied) = self.keyspace.clear(|| self.sink.append_prepared());
+        emptied.free_soon();
+        Ok((Outcome::Cleared, lsn))
+    }
+
+    #[inline(never)]
     fn get_many_within(&self, keys: &[&[u8]], max_bytes: usize) -> (Outcome, Lsn) {
         let (mut sights, mut depends_on) = (Vec::with_capacity(keys.len()), Lsn::ZERO);
         // `None` once there was too little: what is held is to be the front.
@@ -177,6 +194,7 @@ impl<S: RecordSink> Executor<'_, S> {
         Ok((Outcome::Stored, lsn))
     }
 
+    #[inline(never)]
     fn set_many(&mut self, pairs: &[Pair<'_>]) -> Result<(Outcome, Lsn), Error> {
         pairs.iter().try_for_each(|(key, value)| self.check_pair(key, value))?;
         if pairs.is_empty() {
@@ -200,6 +218,7 @@ impl<S: RecordSink> Executor<'_, S> {
         Ok((Outcome::Deleted(was_there), lsn))
     }
 
+    #[inline(never)]
     fn delete_many(&mut self, keys: &[&[u8]]) -> Result<(Outcome, Lsn), Error> {
         keys.iter().try_for_each(|key| self.check_key(key))?;
         if keys.is_empty() {
@@ -263,6 +282,23 @@ fn key_of_write<'a>(op: &Op<'a>) -> Option<&'a [u8]> {
     match *op {
         Op::Set { key, .. } | Op::Delete { key } => Some(key),
         _ => None,
+    }
+}
+
+/// Returns whether the operation alone may take long.
+const fn is_long(op: &Op<'_>) -> bool {
+    matches!(op, Op::Keys { .. } | Op::Scan { .. } | Op::Clear | Op::Stats)
+}
+
+/// Returns how many keys an operation on several has.
+const fn keys_in(op: &Op<'_>) -> usize {
+    match op {
+        Op::GetMany { keys }
+        | Op::GetManyWithin { keys, .. }
+        | Op::CountOf { keys }
+        | Op::DeleteMany { keys } => keys.len(),
+        Op::SetMany { pairs } => pairs.len(),
+        _ => 0,
     }
 }
 

@@ -288,8 +288,8 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// Carries out a prefix of `ops`, in order, and appends one [`Reply`] for each to `replies`.
     ///
     /// At least one operation is carried out if there is any; it stops early once the replies hold more
-    /// than `max_reply_bytes`, before a write with which the records would be more than 1 GiB, or after an operation
-    /// that takes long. The caller submits the rest again. Nothing of a reply may be shown before [`wait`](Self::wait) for its
+    /// than `max_reply_bytes`, before a write with which the records would be more than 1 GiB, or after operations
+    /// that take long: one on the whole keyspace, or several with 2,000 keys in all. The caller submits the rest again. Nothing of a reply may be shown before [`wait`](Self::wait) for its
     /// [`depends_on`](Reply::depends_on) has succeeded.
     ///
     /// Dropping the future before it ends: either none of `ops` was carried out, or all that would have been.
