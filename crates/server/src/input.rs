@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use memmap2::MmapMut;
+use memmap2::{MmapMut, MmapOptions};
 use tokio::io::{AsyncRead, ReadBuf};
 
 /// What a fresh input holds.
@@ -116,10 +116,18 @@ impl Input {
             self.memory.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.len());
         } else if is_full {
-            let doubled = self.len().saturating_mul(2).max(INPUT_BYTES);
-            self.reallocate(if doubled <= MAX_ALLOCATED_BYTES { doubled.min(max_bytes) } else { max_bytes })?;
+            self.grow(max_bytes)?;
         }
         Ok(())
+    }
+
+    fn grow(&mut self, max_bytes: usize) -> io::Result<()> {
+        let doubled = self.len().saturating_mul(2).max(INPUT_BYTES).min(max_bytes);
+        if doubled <= MAX_ALLOCATED_BYTES {
+            return self.reallocate(doubled);
+        }
+        // A system that gives no address space without memory may still have enough for now.
+        self.reallocate(max_bytes).or_else(|_| self.reallocate(doubled))
     }
 
     fn reallocate(&mut self, bytes: usize) -> io::Result<()> {
@@ -144,7 +152,8 @@ impl Memory {
         if bytes <= MAX_ALLOCATED_BYTES {
             Ok(Self::Allocated(vec![0; bytes]))
         } else {
-            MmapMut::map_anon(bytes).map(Self::Mapped)
+            // Most of it is never used, so the system need not have the memory for all of it.
+            MmapOptions::new().len(bytes).no_reserve_swap().map_anon().map(Self::Mapped)
         }
     }
 
