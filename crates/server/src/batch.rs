@@ -47,11 +47,10 @@ impl<'a> Batch<'a> {
                 Next::Skip { consumed_bytes } => batch.consumed_bytes += consumed_bytes,
                 Next::Incoming { incoming, consumed_bytes } => {
                     batch.consumed_bytes += consumed_bytes;
-                    let ending = ending_with(&incoming);
+                    let is_last = is_last(&incoming);
                     batch.incoming.push(incoming);
-                    let is_full = batch.incoming.len() == MAX_BATCH_COMMANDS;
-                    if let Some(ending) = ending.or(is_full.then_some(Ending::Full)) {
-                        batch.ending = ending;
+                    if is_last || batch.incoming.len() == MAX_BATCH_COMMANDS {
+                        batch.ending = batch.incoming.last().map_or(Ending::Full, ending_with);
                         return batch;
                     }
                 }
@@ -75,7 +74,12 @@ impl<'a> Batch<'a> {
             Incoming::One(Command::Compact, shape) => Slot::Compact(*shape),
             Incoming::One(Command::Scan { cursor, prefix, limit }, shape) if takes_turns(incoming) => {
                 let (cursor, limit) = (*cursor, *limit as usize);
-                Slot::PageInTurns { cursor, prefix: prefix.as_ref(), limit, shape: *shape }
+                Slot::PageInTurns(Box::new(PageInTurns {
+                    cursor,
+                    prefix: prefix.as_ref(),
+                    limit,
+                    shape: *shape,
+                }))
             }
             Incoming::One(request, shape) => ask(execute::plan(request), Slot::Asked(*shape)),
             Incoming::Many(ManyRequest::Get { keys }, _) if takes_turns(incoming) => {
@@ -111,19 +115,25 @@ fn foreign(problem: &ProtocolError) -> Closing {
     Closing::new(CloseReason::ForeignProtocol, detail)
 }
 
-/// How a batch ends that this request must be the last of.
-fn ending_with(incoming: &Incoming<'_>) -> Option<Ending> {
+/// Returns whether a batch takes nothing after this. What comes after one that takes several turns is carried out after it.
+fn is_last(incoming: &Incoming<'_>) -> bool {
+    let ends_connection =
+        matches!(incoming, Incoming::One(Command::Quit, _) | Incoming::Foreign(_) | Incoming::Fatal(..));
+    ends_connection || takes_turns(incoming)
+}
+
+/// Returns how a batch ends of which this is the last.
+#[cold]
+fn ending_with(incoming: &Incoming<'_>) -> Ending {
     match incoming {
-        Incoming::One(Command::Quit, _) => Some(Ending::Last(CloseReason::Quit.into())),
-        Incoming::Foreign(problem) => Some(Ending::Last(foreign(problem))),
-        Incoming::Fatal(answer, reason) => Some(Ending::Last(fatal(answer, *reason))),
-        // What comes after it is carried out after it.
-        _ if takes_turns(incoming) => Some(Ending::Full),
-        _ => None,
+        Incoming::One(Command::Quit, _) => Ending::Last(CloseReason::Quit.into()),
+        Incoming::Foreign(problem) => Ending::Last(foreign(problem)),
+        Incoming::Fatal(answer, reason) => Ending::Last(fatal(answer, *reason)),
+        _ => Ending::Full,
     }
 }
 
-/// Whether carrying this out takes several turns.
+/// Returns whether carrying this out takes several turns.
 fn takes_turns(incoming: &Incoming<'_>) -> bool {
     match incoming {
         Incoming::One(Command::Compact, _) | Incoming::Many(ManyRequest::Keys { .. }, _) => true,
@@ -155,7 +165,7 @@ pub(crate) enum Slot<'b> {
     /// The values of these keys, which are looked up in several turns.
     ValuesInTurns(&'b [&'b [u8]]),
     /// A page of a scan, whose keys are collected in several turns.
-    PageInTurns { cursor: u64, prefix: &'b [u8], limit: usize, shape: Shape<'b> },
+    PageInTurns(Box<PageInTurns<'b>>),
     /// The keys that match, which are gathered page by page.
     Keys { prefix: &'b [u8], glob: &'b [u8] },
     /// The answer is known without the store.
@@ -166,4 +176,14 @@ pub(crate) enum Slot<'b> {
     Compact(Shape<'b>),
     /// The connection itself has the answer.
     Session(&'b SessionCommand<'b>),
+}
+
+/// A page of a scan, whose keys are collected in several turns.
+#[derive(Debug)]
+pub(crate) struct PageInTurns<'b> {
+    pub(crate) cursor: u64,
+    pub(crate) prefix: &'b [u8],
+    /// Most keys in it.
+    pub(crate) limit: usize,
+    pub(crate) shape: Shape<'b>,
 }

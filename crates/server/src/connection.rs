@@ -45,7 +45,7 @@ pub(crate) async fn serve<S: Store>(
             Leave::ByServer(closing) => {
                 // The buffers go first, because lingering takes up to a second. The reason stays the same if the
                 // client does not take the end well.
-                let _ = linger::close(connection.into_stream()).await;
+                let _ = Box::pin(linger::close(connection.into_stream())).await;
                 return Ok(Some(closing));
             }
             Leave::ForOtherThread => {

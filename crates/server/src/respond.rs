@@ -149,26 +149,15 @@ impl<'c, S: Store> Responder<'c, S> {
                         outcome => self.put(execute::response(outcome, self.shared), Shape::Plain).await?,
                     }
                 }
-                // Boxed, as all that is rare here: every connection has room for what is not boxed.
-                Slot::ValuesInTurns(keys) => Box::pin(self.put_values_in_turns(keys)).await?,
-                Slot::PageInTurns { cursor, prefix, limit, shape } => {
-                    Box::pin(self.put_page_in_turns(cursor, prefix, limit, shape)).await?;
-                }
-                Slot::Keys { prefix, glob } => Box::pin(self.put_keys(prefix, glob)).await?,
                 Slot::Answered(response) => self.put(response, Shape::Plain).await?,
                 Slot::Own(answer) => self.put_own(answer),
-                Slot::Compact(Shape::Started) => {
-                    let response = self.start_compaction();
-                    self.put(response, Shape::Started).await?;
-                }
-                Slot::Compact(shape) => {
-                    self.flush().await?;
-                    let response = self.compact().await;
-                    self.put(response, shape).await?;
-                }
                 Slot::Session(command) => {
                     let is_error = self.dialect.answer_session(command, self.shared, self.output);
                     self.shared.counters.total_errors.add(u64::from(is_error));
+                }
+                // Boxed: every connection would have room for it.
+                Slot::ValuesInTurns(_) | Slot::PageInTurns(_) | Slot::Keys { .. } | Slot::Compact(_) => {
+                    Box::pin(self.put_long(slot)).await?;
                 }
             }
             if self.output.len() >= FLUSH_BYTES {
@@ -176,6 +165,27 @@ impl<'c, S: Store> Responder<'c, S> {
             }
         }
         self.flush().await
+    }
+
+    /// Carries out what takes several turns, and writes its answer.
+    async fn put_long(&mut self, slot: Slot<'_>) -> io::Result<()> {
+        match slot {
+            Slot::ValuesInTurns(keys) => self.put_values_in_turns(keys).await,
+            Slot::PageInTurns(page) => self.put_page_in_turns(&page).await,
+            Slot::Keys { prefix, glob } => self.put_keys(prefix, glob).await,
+            Slot::Compact(Shape::Started) => {
+                let response = self.start_compaction();
+                self.put(response, Shape::Started).await
+            }
+            Slot::Compact(shape) => {
+                self.flush().await?;
+                let response = self.compact().await;
+                self.put(response, shape).await
+            }
+            Slot::Asked(_) | Slot::Values(_) | Slot::Answered(_) | Slot::Own(_) | Slot::Session(_) => {
+                Err(io::Error::other("this takes no turn of its own"))
+            }
+        }
     }
 
     /// Waits until this and all replies at hand may be shown. Returns `false` for `INFO` after [`INFO_PATIENCE`]: whoever

@@ -50,18 +50,14 @@ impl Resp {
 
     #[inline]
     fn incoming<'a>(&mut self, command: RespCommand<'a>) -> Incoming<'a> {
-        let incoming = match command {
-            RespCommand::One { request, shape } => Incoming::One(request, shape),
-            RespCommand::Many { request, shape } => Incoming::Many(request, shape),
-            RespCommand::Session(command) => Incoming::Session(command),
-            RespCommand::Transaction(command) => return Incoming::Answered(self.refused.answer(command)),
+        match command {
+            RespCommand::Transaction(command) => Incoming::Answered(self.refused.answer(command)),
             RespCommand::Foreign { message } => {
-                return Incoming::Fatal(RespValue::Error(message.into()), CloseReason::ForeignProtocol);
+                Incoming::Fatal(RespValue::Error(message.into()), CloseReason::ForeignProtocol)
             }
-            RespCommand::Answered(answer) => Incoming::Answered(answer),
-            _ => Incoming::Answered(RespValue::Error(b"ERR this server does not serve that command".into())),
-        };
-        self.refused.pass(incoming)
+            command if self.refused.is_open() => self.refused.refuse(request_of(command)),
+            command => request_of(command),
+        }
     }
 
     pub(super) fn encode(&self, response: &Response<Field>, shape: &Shape<'_>, out: &mut BytesMut) {
@@ -187,6 +183,17 @@ fn config<S>(patterns: &[&[u8]], shared: &Shared<S>) -> RespValue<'static> {
     RespValue::Map(
         wanted.map(|(name, value)| (bulk(name), RespValue::Bulk(value.into_bytes().into()))).collect(),
     )
+}
+
+#[inline]
+fn request_of(command: RespCommand<'_>) -> Incoming<'_> {
+    match command {
+        RespCommand::One { request, shape } => Incoming::One(request, shape),
+        RespCommand::Many { request, shape } => Incoming::Many(request, shape),
+        RespCommand::Session(command) => Incoming::Session(command),
+        RespCommand::Answered(answer) => Incoming::Answered(answer),
+        _ => Incoming::Answered(RespValue::Error(b"ERR this server does not serve that command".into())),
+    }
 }
 
 fn bulk(text: &'static str) -> RespValue<'static> {

@@ -50,14 +50,14 @@ impl Refused {
         }
     }
 
-    /// Lets a request pass, or refuses it as a part of the transaction. `RESET` ends that, `QUIT` the connection.
-    #[inline]
-    pub(super) fn pass<'a>(&mut self, incoming: Incoming<'a>) -> Incoming<'a> {
-        if self.is_open { self.refuse(incoming) } else { incoming }
+    /// Returns whether a transaction was begun, whose commands are refused.
+    pub(super) const fn is_open(&self) -> bool {
+        self.is_open
     }
 
+    /// Refuses a request as a part of the transaction. `RESET` ends that, `QUIT` the connection.
     #[cold]
-    fn refuse<'a>(&mut self, incoming: Incoming<'a>) -> Incoming<'a> {
+    pub(super) fn refuse<'a>(&mut self, incoming: Incoming<'a>) -> Incoming<'a> {
         match incoming {
             Incoming::Session(SessionCommand::Reset) => {
                 self.is_open = false;

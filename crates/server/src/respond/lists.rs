@@ -8,7 +8,7 @@ use rustvault_storage::{Error, Key, Lsn, Op, Outcome, ScanPage, Sight, Store};
 use tokio::task::yield_now;
 
 use super::Responder;
-use crate::batch::SCAN_KEYS_PER_TURN;
+use crate::batch::{PageInTurns, SCAN_KEYS_PER_TURN};
 use crate::closing::{CloseReason, Closing};
 use crate::execute::{self, Field};
 use crate::outbox;
@@ -141,20 +141,15 @@ impl<S: Store> Responder<'_, S> {
     }
 
     /// Writes a page of a scan that may have more keys than one turn lists.
-    pub(super) async fn put_page_in_turns(
-        &mut self,
-        cursor: u64,
-        prefix: &[u8],
-        limit: usize,
-        shape: Shape<'_>,
-    ) -> io::Result<()> {
+    pub(super) async fn put_page_in_turns(&mut self, asked: &PageInTurns<'_>) -> io::Result<()> {
         self.flush().await?;
-        let page = self.collect_page(cursor, prefix, limit).await;
-        self.put(execute::response(page.map(Outcome::Page), self.shared), shape).await
+        let page = self.collect_page(asked).await;
+        self.put(execute::response(page.map(Outcome::Page), self.shared), asked.shape).await
     }
 
     /// Collects a page by several scans. It ends with one that lists less than it may: the store has its own limits.
-    async fn collect_page(&self, cursor: u64, prefix: &[u8], limit: usize) -> Result<ScanPage, Error> {
+    async fn collect_page(&self, asked: &PageInTurns<'_>) -> Result<ScanPage, Error> {
+        let &PageInTurns { cursor, prefix, limit, .. } = asked;
         let key_bytes = |page: &ScanPage| page.keys.iter().map(|key| key.len()).sum::<usize>();
         let (mut page, mut depends_on) = self.scan(cursor, prefix, SCAN_KEYS_PER_TURN).await?;
         let (mut bytes, mut was_full) = (key_bytes(&page), page.keys.len() >= SCAN_KEYS_PER_TURN);
