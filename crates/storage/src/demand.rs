@@ -61,7 +61,7 @@ fn record_bytes(op: &Op<'_>) -> usize {
     let bytes = match *op {
         Op::Set { key, value } => Change::Set { key, value }.encoded_bytes(),
         Op::Delete { key } => Change::Delete { key }.encoded_bytes(),
-        Op::SetMany { pairs } => total_bytes(pairs.iter().map(|(key, value)| Change::Set { key, value })),
+        Op::SetMany { pairs } => total_bytes(pairs.iter().map(|[key, value]| Change::Set { key, value })),
         Op::DeleteMany { keys } => total_bytes(keys.iter().map(|key| Change::Delete { key })),
         Op::Clear => Change::Clear.encoded_bytes(),
         Op::Get { .. }
@@ -115,10 +115,10 @@ mod tests {
         // It is the same memory each time.
         let value = vec![0; 1 << 20];
         for (count, fits) in [(4094, true), (4096, false)] {
-            let pairs = vec![(&b"k"[..], &value[..]); count];
+            let pairs = vec![[&b"k"[..], &value[..]]; count];
             let wanted = bytes(Op::SetMany { pairs: &pairs });
             assert_eq!(wanted > 0, fits);
-            let checked = check_fits(pairs.iter().map(|(key, value)| Change::Set { key, value }));
+            let checked = check_fits(pairs.iter().map(|[key, value]| Change::Set { key, value }));
             assert_eq!(checked.is_ok(), fits, "{checked:?}");
         }
     }

@@ -196,15 +196,15 @@ impl<S: RecordSink> Executor<'_, S> {
 
     #[inline(never)]
     fn set_many(&mut self, pairs: &[Pair<'_>]) -> Result<(Outcome, Lsn), Error> {
-        pairs.iter().try_for_each(|(key, value)| self.check_pair(key, value))?;
+        pairs.iter().try_for_each(|[key, value]| self.check_pair(key, value))?;
         if pairs.is_empty() {
             return Ok((Outcome::Stored, Lsn::ZERO));
         }
-        let changes = || pairs.iter().map(|(key, value)| Change::Set { key, value });
+        let changes = || pairs.iter().map(|[key, value]| Change::Set { key, value });
         check_fits(changes())?;
         self.sink.check_admitted(Growth::Grows)?;
         self.sink.prepare(changes());
-        let entries = pairs.iter().map(|(key, value)| Entry::live(key, value)).collect();
+        let entries = pairs.iter().map(|[key, value]| Entry::live(key, value)).collect();
         let (max_bytes, append) = (self.options.max_memory_bytes, || self.sink.append_prepared());
         let lsn = self.keyspace.set_many(entries, max_bytes, self.watermark, append)?;
         Ok((Outcome::Stored, lsn))

@@ -33,8 +33,8 @@ impl fmt::Display for Lsn {
     }
 }
 
-/// A key and its new value.
-pub type Pair<'a> = (&'a [u8], &'a [u8]);
+/// A key and its new value, in this order: an array, so that the flat arguments of a request are a slice of pairs.
+pub type Pair<'a> = [&'a [u8]; 2];
 
 /// One operation of a batch; keys and values are borrowed until [`Store::submit`] ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -141,7 +141,7 @@ async fn operations_on_many_keys_end_a_submit(store: impl Store) {
 async fn a_write_that_fits_into_no_batch_is_refused_and_those_around_it_are_not(store: impl Store) {
     // The same memory 50,000 times.
     let value = vec![0; 100_000];
-    let pairs = vec![(&b"many"[..], &value[..]); 50_000];
+    let pairs = vec![[&b"many"[..], &value[..]]; 50_000];
     let ops = [
         Op::Set { key: b"before", value: b"1" },
         Op::SetMany { pairs: &pairs },
@@ -301,7 +301,7 @@ async fn one(store: &impl Store, op: Op<'_>) -> Result<Outcome, Error> {
 }
 
 async fn several_keys_are_written_read_and_deleted_at_once(store: impl Store) {
-    let pairs: [(&[u8], &[u8]); 3] = [(b"a", b"1"), (b"b", b"2"), (b"a", b"3")];
+    let pairs: [[&[u8]; 2]; 3] = [[b"a", b"1"], [b"b", b"2"], [b"a", b"3"]];
     assert!(matches!(one(&store, Op::SetMany { pairs: &pairs }).await, Ok(Outcome::Stored)));
     assert!(matches!(one(&store, Op::SetMany { pairs: &[] }).await, Ok(Outcome::Stored)));
     let keys: [&[u8]; 4] = [b"b", b"missing", b"a", b"b"];
@@ -316,7 +316,7 @@ async fn several_keys_are_written_read_and_deleted_at_once(store: impl Store) {
     assert!(matches!(one(&store, Op::DeleteMany { keys: &keys }).await, Ok(Outcome::Count(2))));
     assert!(matches!(one(&store, Op::DeleteMany { keys: &keys }).await, Ok(Outcome::Count(0))));
     assert_eq!(store.count().await.unwrap(), 0);
-    let too_long: [(&[u8], &[u8]); 2] = [(b"c", b""), (b"a key that is too long", b"")];
+    let too_long: [[&[u8]; 2]; 2] = [[b"c", b""], [b"a key that is too long", b""]];
     assert!(one(&store, Op::SetMany { pairs: &too_long }).await.is_err());
     assert_eq!(store.count().await.unwrap(), 0, "nothing of a refused write is done");
 }
@@ -367,7 +367,7 @@ async fn nobody_sees_a_part_of_a_write_of_several_keys(store: impl Store) {
         async move {
             for round in 0..200_u8 {
                 let value = [round];
-                let pairs = KEYS.map(|key| (key, &value[..]));
+                let pairs = KEYS.map(|key| [key, &value[..]]);
                 one(&store, Op::SetMany { pairs: &pairs }).await.unwrap();
                 if round % 5 == 0 {
                     one(&store, Op::DeleteMany { keys: &KEYS }).await.unwrap();
@@ -487,7 +487,7 @@ proptest! {
                     }
                     Step::SetTwo(a, b) => {
                         let bytes = [[a], [b]];
-                        let pairs = bytes.each_ref().map(|byte| (&byte[..], &byte[..]));
+                        let pairs = bytes.each_ref().map(|byte| [&byte[..], &byte[..]]);
                         run(&store, &[Op::SetMany { pairs: &pairs }]).await;
                         model.extend([(a, a), (b, b)]);
                     }

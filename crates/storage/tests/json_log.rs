@@ -121,7 +121,7 @@ fn every_write_is_a_line() {
         store.set(b"user:1", b"john").await.unwrap();
         store.set(b"\xff\xfe", b"a\nb").await.unwrap();
         store.delete(b"user:1").await.unwrap();
-        let pairs: [(&[u8], &[u8]); 2] = [(b"a", b"\xff"), (b"b", b"")];
+        let pairs: [[&[u8]; 2]; 2] = [[b"a", b"\xff"], [b"b", b""]];
         for op in [Op::Clear, Op::SetMany { pairs: &pairs }] {
             let mut replies = Vec::new();
             store.submit(&[op], usize::MAX, &mut replies).await;

@@ -105,7 +105,7 @@ async fn a_held_sync_holds_every_reply_that_shows_a_write_of_several_keys() {
     let (store, faults) = open(&folder.path().join("log"), SyncPolicy::Always);
     store.set(b"gone", b"").await.unwrap();
     let keys: [&[u8]; 1] = [b"gone"];
-    let pairs: [(&[u8], &[u8]); 2] = [(b"a", b""), (b"b", b"")];
+    let pairs: [[&[u8]; 2]; 2] = [[b"a", b""], [b"b", b""]];
     let gate = faults.hold_syncs();
     for write in [Op::SetMany { pairs: &pairs }, Op::DeleteMany { keys: &keys }, Op::Clear] {
         let written = submit(&store, &[write]).await[0].depends_on;
@@ -210,7 +210,7 @@ async fn commands_on_several_keys_leave_no_tombstones_behind() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = open(&folder.path().join("log"), SyncPolicy::Never);
     let keys: [&[u8]; 2] = [b"a", b"b"];
-    let pairs = keys.map(|key| (key, &b""[..]));
+    let pairs = keys.map(|key| [key, &b""[..]]);
     let mut used_bytes = 0;
     for round in 0..20_000 {
         let replies =

@@ -57,7 +57,7 @@ async fn a_write_over_the_limit_is_refused_before_it_is_logged() {
     let before = store.stats().await.unwrap();
     assert!(before.used_bytes < MAX_BYTES + TABLE_GROWTH_BYTES, "{} bytes", before.used_bytes);
 
-    let pairs: [(&[u8], &[u8]); 2] = [(b"many", b"x"), (b"many too", &[b'v'; 1_000])];
+    let pairs: [[&[u8]; 2]; 2] = [[b"many", b"x"], [b"many too", &[b'v'; 1_000]]];
     let mut replies = Vec::new();
     store.submit(&[Op::SetMany { pairs: &pairs }], usize::MAX, &mut replies).await;
     assert!(matches!(&replies[..], [Reply { outcome: Err(error), .. }] if is_refusal(error)));
@@ -95,7 +95,7 @@ async fn values_that_are_no_longer_are_taken_at_the_limit() {
 
     // Of a key that comes twice only the last value stays.
     let (old, new) = (key(0), key(1));
-    let pairs: [(&[u8], &[u8]); 3] = [(&old, &[b'x'; 1_000]), (&new, &[b'y'; 900]), (&old, &[b'z'; 1_000])];
+    let pairs: [[&[u8]; 2]; 3] = [[&old, &[b'x'; 1_000]], [&new, &[b'y'; 900]], [&old, &[b'z'; 1_000]]];
     let mut replies = Vec::new();
     store.submit(&[Op::SetMany { pairs: &pairs }], usize::MAX, &mut replies).await;
     assert!(replies[0].outcome.is_ok());

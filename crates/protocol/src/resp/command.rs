@@ -48,7 +48,7 @@ pub enum ManyRequest<'a> {
     /// Store each value under its key, a later pair over an earlier one; the response is `Ok`.
     Set {
         /// The keys and their values.
-        pairs: Vec<(&'a [u8], &'a [u8])>,
+        pairs: Vec<[&'a [u8]; 2]>,
     },
     /// Remove the keys; the response is a `Value`, the number of those that were there, in decimal.
     Delete {

@@ -34,7 +34,7 @@ proptest! {
         let wire = [&[&b"DEL"[..]], &keys[..]].concat();
         let delete = ManyRequest::Delete { keys };
         assert_parsed(&wire, &RespCommand::Many { request: delete, shape: Shape::Integer });
-        let pairs = vec![(key.as_slice(), value.as_slice()), (&value, &key)];
+        let pairs = vec![[key.as_slice(), value.as_slice()], [&value, &key]];
         let set = ManyRequest::Set { pairs };
         assert_parsed(&[b"MSET", &key, &value, &value, &key], &RespCommand::Many { request: set, shape: Shape::Plain });
     }

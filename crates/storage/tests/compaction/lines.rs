@@ -173,7 +173,7 @@ async fn what_is_written_while_the_format_changes_comes_along() {
         let folder = write_meanwhile(from, to, async |store| {
             store.set(b"user:1", b"newer").await.unwrap();
             store.delete(b"empty").await.unwrap();
-            let pairs: [(&[u8], &[u8]); 2] = [(b"one", b"\xff"), (b"two", b"")];
+            let pairs: [[&[u8]; 2]; 2] = [[b"one", b"\xff"], [b"two", b""]];
             for op in [Op::SetMany { pairs: &pairs }, Op::DeleteMany { keys: &[b"one", b"nobody"] }] {
                 store.submit(&[op], usize::MAX, &mut Vec::new()).await;
             }
@@ -306,7 +306,7 @@ async fn lines_without_garbage_are_not_compacted_by_themselves_however_long_they
     for round in 0..20 {
         let keys: Vec<_> = (0..100).map(|key| format!("key:{round}:{key}")).collect();
         // As lines they take six times as much.
-        let pairs: Vec<_> = keys.iter().map(|key| (key.as_bytes(), &[0; 100][..])).collect();
+        let pairs: Vec<_> = keys.iter().map(|key| [key.as_bytes(), &[0; 100][..]]).collect();
         drop(store.submit(&[Op::SetMany { pairs: &pairs }], usize::MAX, &mut Vec::new()).await);
     }
     // Answered once all that precedes it is in the log file.

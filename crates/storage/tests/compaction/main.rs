@@ -73,7 +73,7 @@ fn log_bytes(path: &Path) -> u64 {
 async fn fill(store: &DurableStore, keys: u32, value: &[u8]) {
     for chunk in (0..keys).collect::<Vec<_>>().chunks(1000) {
         let keys: Vec<_> = chunk.iter().map(|key| format!("key:{key}")).collect();
-        let pairs: Vec<_> = keys.iter().map(|key| (key.as_bytes(), value)).collect();
+        let pairs: Vec<_> = keys.iter().map(|key| [key.as_bytes(), value]).collect();
         let mut replies = Vec::new();
         drop(store.submit(&[Op::SetMany { pairs: &pairs }], usize::MAX, &mut replies).await);
         store.wait(replies[0].depends_on).await.unwrap();
@@ -474,7 +474,7 @@ async fn a_log_without_garbage_is_not_compacted_by_itself() {
     let store = DurableStore::open(folder.log(), options).unwrap();
     for round in 0..20 {
         let keys: Vec<_> = (0..500).map(|key| format!("key:{round}:{key}")).collect();
-        let pairs: Vec<_> = keys.iter().map(|key| (key.as_bytes(), &b"value"[..])).collect();
+        let pairs: Vec<_> = keys.iter().map(|key| [key.as_bytes(), &b"value"[..]]).collect();
         drop(store.submit(&[Op::SetMany { pairs: &pairs }], usize::MAX, &mut Vec::new()).await);
     }
     // The first write of all may find a log that is larger than nothing.

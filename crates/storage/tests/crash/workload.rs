@@ -300,7 +300,7 @@ impl Command {
             Self::Set(key, value) => submit(store, Op::Set { key, value }).await,
             Self::Delete(key) => submit(store, Op::Delete { key }).await,
             Self::SetMany(pairs) => {
-                let pairs: Vec<_> = pairs.iter().map(|(key, value)| (&key[..], &value[..])).collect();
+                let pairs: Vec<_> = pairs.iter().map(|(key, value)| [&key[..], &value[..]]).collect();
                 submit(store, Op::SetMany { pairs: &pairs }).await
             }
             Self::DeleteMany(keys) => {

@@ -299,7 +299,7 @@ fn several_keys_are_written_whole_or_not_at_all() {
         let store = world.open();
         let clients = [(b"1", By::Itself), (b"2", By::Log)].map(|(value, by)| {
             client(&world, &store, move |world, store| {
-                let pairs: [(&[u8], &[u8]); 3] = [(b"a", value), (b"b", value), (b"c", value)];
+                let pairs: [[&[u8]; 2]; 3] = [[b"a", value], [b"b", value], [b"c", value]];
                 world.run(store, by, Op::SetMany { pairs: &pairs }).map(drop).unwrap_or_default();
             })
         });

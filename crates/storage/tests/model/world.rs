@@ -278,7 +278,7 @@ fn changes(op: &Op<'_>) -> Vec<Change> {
     match *op {
         Op::Set { key, value } => vec![(key.to_vec(), Some(value.to_vec()))],
         Op::SetMany { pairs } => {
-            pairs.iter().map(|&(key, value)| (key.to_vec(), Some(value.to_vec()))).collect()
+            pairs.iter().map(|&[key, value]| (key.to_vec(), Some(value.to_vec()))).collect()
         }
         Op::Delete { key } => vec![(key.to_vec(), None)],
         _ => Vec::new(),

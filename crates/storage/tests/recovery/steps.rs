@@ -52,7 +52,7 @@ impl Step {
             Self::Set(key, value) => store.set(key, value).await,
             Self::Delete(key) => store.delete(key).await.map(drop),
             Self::SetMany(keys, value) => {
-                let pairs: Vec<_> = keys.iter().map(|&key| (key, &value[..])).collect();
+                let pairs: Vec<_> = keys.iter().map(|&key| [key, &value[..]]).collect();
                 submit(store, Op::SetMany { pairs: &pairs }).await
             }
             Self::Clear => submit(store, Op::Clear).await,

@@ -51,7 +51,7 @@ pub(super) fn mset<'a>(mut arguments: Arguments<'a>, limits: &Limits) -> Parsed<
     }
     let mut pairs = Vec::with_capacity(arguments.len() / 2);
     while arguments.len() > 0 {
-        pairs.push((key(&mut arguments, limits)?, value(&mut arguments, limits)?));
+        pairs.push([key(&mut arguments, limits)?, value(&mut arguments, limits)?]);
     }
     many(ManyRequest::Set { pairs }, Shape::Plain)
 }
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(parse("MGET b"), many(ManyRequest::Get { keys: vec![b"b"] }, Shape::Plain));
         assert_eq!(parse("DEL b a b"), many(ManyRequest::Delete { keys: keys() }, Shape::Integer));
         assert_eq!(parse("EXISTS b a b"), many(ManyRequest::Exists { keys: keys() }, Shape::Integer));
-        let pairs = vec![(&b"b"[..], &b"1"[..]), (b"a", b"2")];
+        let pairs = vec![[&b"b"[..], &b"1"[..]], [b"a", b"2"]];
         assert_eq!(parse("MSET b 1 a 2"), many(ManyRequest::Set { pairs }, Shape::Plain));
         assert_eq!(parse("FLUSHALL"), many(ManyRequest::Clear, Shape::Plain));
         assert_eq!(parse("FLUSHDB async"), many(ManyRequest::Clear, Shape::Plain));
