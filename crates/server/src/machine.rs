@@ -102,10 +102,11 @@ mod tests {
 
     #[test]
     fn a_thread_of_this_process_has_used_a_core() {
-        let spin = std::time::Instant::now();
-        while spin.elapsed().as_millis() < 5 {}
-        let time = core_time(rustix::thread::gettid());
-        assert!(time.is_none_or(|time| time.used_us > 1000), "{time:?}");
+        let began = std::time::Instant::now();
+        // However long a busy machine takes to let this thread run.
+        while core_time(rustix::thread::gettid()).is_some_and(|time| time.used_us < 1000) {
+            assert!(began.elapsed().as_secs() < 60);
+        }
     }
 
     #[test]
