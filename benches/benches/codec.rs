@@ -1,4 +1,4 @@
-//! The text protocol: decoding and encoding pipelines of commands and responses.
+//! The protocols: finding commands by name, parsing and encoding pipelines of requests and replies.
 #![expect(clippy::expect_used, reason = "a benchmark that cannot run has nothing else to say")]
 
 use std::hint::black_box;
@@ -11,26 +11,41 @@ use criterion::{
 };
 use rustvault_benches::{VALUE_BYTES, bare_value, key, quoted_value};
 use rustvault_protocol::{
-    ClientCodec, Command, Limits, RequestParser, Response, ServerCodec, Step, encode_command, encode_response,
+    ClientCodec, Command, ErrorCode, Limits, Protocol, Reply, RequestParser, ServerCodec, Step,
+    encode_request,
 };
 use tokio_util::codec::Decoder;
 
-/// Commands or responses in one buffer.
+/// Requests or replies in one buffer.
 const PIPELINE: usize = 64;
 
 fn decode_commands(c: &mut Criterion) {
     let mut group = group(c, "decode_commands");
     for (name, value) in values() {
-        let input = pipeline(|number, out| encode_command(&set(number, &value), out));
-        group.bench_function(BenchmarkId::new("borrowed", &name), |b| b.iter(|| parse_borrowed(&input)));
+        let input = pipeline(|number, out| put_set(number, &value, out));
+        parse_bench(&mut group, BenchmarkId::new("borrowed", &name), &input);
         decode_bench(&mut group, BenchmarkId::new("owned", &name), &input, ServerCodec::new);
     }
+    let gets = pipeline(|number, out| encode_request(Command::Get, &[key(number)], out));
+    parse_bench(&mut group, BenchmarkId::new("borrowed", "get"), &gets);
+}
+
+fn decode_resp(c: &mut Criterion) {
+    let mut group = group(c, "decode_resp");
+    for len_bytes in VALUE_BYTES {
+        let value = bare_value(len_bytes);
+        let input = pipeline(|number, out| put_array(&[b"SET", &key(number), &value], out));
+        parse_bench(&mut group, BenchmarkId::new("borrowed/set", len_bytes), &input);
+    }
+    let gets = pipeline(|number, out| put_array(&[b"GET", &key(number)], out));
+    parse_bench(&mut group, BenchmarkId::new("borrowed", "get"), &gets);
 }
 
 fn decode_responses(c: &mut Criterion) {
     let mut group = group(c, "decode_responses");
     for (name, value) in values() {
-        let input = pipeline(|_, out| encode_response(&Response::Value(&value), out));
+        let reply = Reply::Bulk(&value);
+        let input = pipeline(|_, out| Protocol::Text.encode(&reply, out));
         decode_bench(&mut group, BenchmarkId::new("owned", &name), &input, ClientCodec::new);
     }
 }
@@ -38,17 +53,59 @@ fn decode_responses(c: &mut Criterion) {
 fn encode_commands(c: &mut Criterion) {
     let mut group = group(c, "encode_commands");
     for (name, value) in values() {
-        let command = set(0, &value);
-        encode_bench(&mut group, name, |out| encode_command(&command, out));
+        let arguments = [key(0).to_vec(), value];
+        encode_bench(&mut group, BenchmarkId::from_parameter(name), |out| {
+            encode_request(Command::Set, &arguments, out);
+        });
     }
 }
 
 fn encode_responses(c: &mut Criterion) {
     let mut group = group(c, "encode_responses");
     for (name, value) in values() {
-        let response = Response::Value(&value);
-        encode_bench(&mut group, name, |out| encode_response(&response, out));
+        reply_bench(&mut group, BenchmarkId::from_parameter(name), Protocol::Text, &Reply::Bulk(&value));
     }
+    let error: Reply =
+        Reply::error(ErrorCode::TooLarge, "the key has 70000 bytes, and at most 65536 are allowed");
+    for (name, protocol) in [("text", Protocol::Text), ("resp2", Protocol::Resp2)] {
+        reply_bench(&mut group, BenchmarkId::new("ok", name), protocol, &Reply::<Bytes>::OK);
+        reply_bench(&mut group, BenchmarkId::new("error", name), protocol, &error);
+    }
+    for len_bytes in VALUE_BYTES {
+        let value = bare_value(len_bytes);
+        let id = BenchmarkId::new("value/resp2", len_bytes);
+        reply_bench(&mut group, id, Protocol::Resp2, &Reply::Bulk(&value));
+    }
+}
+
+fn find_command(c: &mut Criterion) {
+    let mut group = group(c, "find_command");
+    let last = Command::served(Protocol::Resp2).last().expect("commands are served").name();
+    for (id, name) in [("GET", "GET"), ("last_row", last), ("unknown", "NONSENSE")] {
+        group.bench_function(id, |b| {
+            b.iter(|| {
+                for _ in 0..PIPELINE {
+                    black_box(Command::find(black_box(name.as_bytes()), Protocol::Resp2));
+                }
+            });
+        });
+    }
+}
+
+fn parse_bench(group: &mut BenchmarkGroup<'_, WallTime>, id: BenchmarkId, input: &[u8]) {
+    group.bench_function(id, |b| {
+        let mut arguments = Vec::new();
+        b.iter(|| {
+            let (mut parser, mut rest, mut requests) = (RequestParser::new(Limits::default()), input, 0);
+            while let Step::Request { command, consumed_bytes } = parser.next(rest, &mut arguments) {
+                black_box((command.expect("the requests are sound"), &arguments));
+                arguments.clear();
+                rest = &rest[consumed_bytes..];
+                requests += 1;
+            }
+            assert_eq!(requests, PIPELINE);
+        });
+    });
 }
 
 fn decode_bench<D: Decoder<Error: std::fmt::Debug>>(
@@ -63,26 +120,24 @@ fn decode_bench<D: Decoder<Error: std::fmt::Debug>>(
     });
 }
 
-fn encode_bench(group: &mut BenchmarkGroup<'_, WallTime>, name: String, encode: impl Fn(&mut BytesMut)) {
+fn reply_bench<B: AsRef<[u8]>>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    id: BenchmarkId,
+    protocol: Protocol,
+    reply: &Reply<B>,
+) {
+    encode_bench(group, id, |out| protocol.encode(reply, out));
+}
+
+fn encode_bench(group: &mut BenchmarkGroup<'_, WallTime>, id: BenchmarkId, encode: impl Fn(&mut BytesMut)) {
     let mut out = BytesMut::new();
-    group.bench_function(name, |b| {
+    group.bench_function(id, |b| {
         b.iter(|| {
             out.clear();
             (0..PIPELINE).for_each(|_| encode(&mut out));
             black_box(out.len())
         });
     });
-}
-
-fn parse_borrowed(mut input: &[u8]) {
-    let mut parser = RequestParser::new(Limits::default());
-    let mut requests = 0;
-    while let Step::Request { request, consumed_bytes } = parser.next(input) {
-        black_box(request).expect("the commands are sound");
-        input = &input[consumed_bytes..];
-        requests += 1;
-    }
-    assert_eq!(requests, PIPELINE);
 }
 
 fn decode_all<D: Decoder<Error: std::fmt::Debug>>(codec: &mut D, buffer: &mut BytesMut) {
@@ -109,8 +164,14 @@ fn values() -> impl Iterator<Item = (String, Vec<u8>)> {
     })
 }
 
-fn set(number: u64, value: &[u8]) -> Command<Vec<u8>> {
-    Command::Set { key: key(number).to_vec(), value: value.to_vec() }
+fn put_set(number: u64, value: &[u8], out: &mut BytesMut) {
+    encode_request(Command::Set, &[&key(number)[..], value], out);
+}
+
+/// Appends a request of RESP, as clients send it.
+fn put_array(words: &[&[u8]], out: &mut BytesMut) {
+    Protocol::Resp2.begin_array(words.len(), out);
+    words.iter().for_each(|word| Protocol::Resp2.encode(&Reply::Bulk(word), out));
 }
 
 fn pipeline(encode: impl Fn(u64, &mut BytesMut)) -> Bytes {
@@ -122,6 +183,6 @@ fn pipeline(encode: impl Fn(u64, &mut BytesMut)) -> Bytes {
 criterion_group! {
     name = benches;
     config = Criterion::default().warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
-    targets = decode_commands, decode_responses, encode_commands, encode_responses
+    targets = decode_commands, decode_resp, decode_responses, encode_commands, encode_responses, find_command
 }
 criterion_main!(benches);

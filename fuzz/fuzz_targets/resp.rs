@@ -1,40 +1,56 @@
-//! RESP: any bytes in any pieces give the same commands and do no harm.
+//! RESP: any bytes in any pieces give the same requests and do no harm.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rustvault_fuzz::{LIMITS, Progress, feed, pieces};
+use rustvault_fuzz::{LIMITS, answer, assert_one_line, assert_parses_to, pieces, session};
 use rustvault_protocol::{
-    GlobMatch, RespCommand, RespParser, RespStep, RespVersion, Response, Shape, encode_resp, glob_matches,
+    GlobMatch, OwnedRequest, Protocol, Protocols, Reply, RequestParser, encode_request, glob_matches,
 };
 
 fuzz_target!(|input: &[u8]| {
     let pieces = pieces(input);
     let whole = pieces.concat();
-    assert_eq!(commands(&pieces), commands(&[&whole]));
+    let at_once = session(in_resp(), &[&whole]);
+    assert_eq!(session(in_resp(), &pieces), at_once);
+    for request in &at_once.requests {
+        answer(request);
+        if let Ok(request) = request {
+            assert_canonical(request);
+            request.arguments.iter().for_each(|glob| assert_matched(glob));
+        }
+    }
+    if let Some(fatal) = at_once.fatal {
+        assert_one_line(&fatal.error, Protocol::Resp2);
+    }
 });
 
-fn commands(pieces: &[&[u8]]) -> (Vec<String>, Vec<u8>) {
-    let mut parser = RespParser::new(LIMITS);
-    feed(pieces, LIMITS.max_line_bytes(), |buffer| match parser.next(buffer) {
-        RespStep::Command { command, consumed_bytes } => {
-            answer(&command);
-            Progress::Step(Some(format!("{command:?}")), consumed_bytes)
-        }
-        RespStep::Ignored { consumed_bytes } => Progress::Step(None, consumed_bytes),
-        RespStep::Incomplete => Progress::Incomplete,
-        RespStep::ProtocolError { message } => Progress::End(message.escape_ascii().to_string()),
-    })
+/// A parser whose first bytes were RESP, so that no byte can choose text.
+fn in_resp() -> RequestParser {
+    let mut parser = RequestParser::new(LIMITS);
+    parser.next(b"*0\r\n", &mut Vec::new());
+    parser
 }
 
-/// Encodes an answer and matches a key as a server would.
-fn answer(command: &RespCommand<'_>) {
-    let (RespCommand::One { shape, .. } | RespCommand::Many { shape, .. }) = command else { return };
-    let list = Response::List(vec![Some("0"), Some("user:1"), None]);
-    let mut out = Default::default();
-    encode_resp(&list, shape, RespVersion::V3, &mut out);
-    if let Shape::Matching { glob } | Shape::Page { glob: Some(glob) } = shape {
-        let mut matching = GlobMatch::new(glob, b"user:1");
-        let in_portions = std::iter::repeat_with(|| matching.advance(&mut 3)).flatten().next();
-        assert_eq!(in_portions, Some(glob_matches(glob, b"user:1")));
+/// What was understood can be said again, in text too where that has the command.
+fn assert_canonical(request: &OwnedRequest) {
+    let spec = request.command.spec();
+    let names = spec.name.split('|').map(str::as_bytes);
+    let words: Vec<_> = names.chain(request.arguments.iter().map(|argument| &argument[..])).collect();
+    let mut wire = Default::default();
+    Protocol::Resp2.begin_array(words.len(), &mut wire);
+    words.iter().for_each(|word| Protocol::Resp2.encode(&Reply::Bulk(word), &mut wire));
+    assert_parses_to(request, &wire);
+
+    if spec.protocols.has(Protocols::TEXT) {
+        wire.clear();
+        encode_request(request.command, &request.arguments, &mut wire);
+        assert_parses_to(request, &wire);
     }
+}
+
+/// A client's glob is matched in portions as it is at one go.
+fn assert_matched(glob: &[u8]) {
+    let mut matching = GlobMatch::new(glob, b"user:1");
+    let in_portions = std::iter::repeat_with(|| matching.advance(&mut 3)).flatten().next();
+    assert_eq!(in_portions, Some(glob_matches(glob, b"user:1")));
 }

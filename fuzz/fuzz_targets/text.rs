@@ -3,46 +3,52 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rustvault_fuzz::{LIMITS, Progress, feed, pieces};
-use rustvault_protocol::{Request, RequestParser, Step, encode_command};
+use rustvault_fuzz::{LIMITS, Session, answer, assert_one_line, assert_parses_to, pieces, session};
+use rustvault_protocol::{OwnedRequest, Protocol, RequestParser, encode_request};
 
 fuzz_target!(|input: &[u8]| {
     let pieces = pieces(input);
     let whole = pieces.concat();
-    let (answers, held) = requests(&pieces);
-    assert_eq!(requests(&[&whole]), (answers.clone(), held));
-    assert_eq!(answers.len(), answers_due(&whole));
+    let at_once = session(in_text(), &[&whole]);
+    assert_eq!(session(in_text(), &pieces), at_once);
+    assert_answered(&at_once, &whole);
+    at_once.requests.iter().flatten().for_each(assert_canonical);
+    at_once.requests.iter().for_each(answer);
+    assert_guarded(&pieces, &whole);
 });
 
+/// A parser whose first line was a command, so that no byte can choose RESP.
+fn in_text() -> RequestParser {
+    let mut parser = RequestParser::new(LIMITS);
+    parser.next(b"PING\n", &mut Vec::new());
+    parser
+}
+
 /// A line is answered once, one that is over its limit before its end is there.
-fn answers_due(input: &[u8]) -> usize {
+fn assert_answered(session: &Session, input: &[u8]) {
     let lines = input.iter().filter(|byte| **byte == b'\n').count();
     let last = input.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    lines + usize::from(last.strip_suffix(b"\r").unwrap_or(last).len() > LIMITS.max_line_bytes())
+    let is_too_long = session.requests.len() > lines;
+    assert_eq!(session.requests.len(), lines + usize::from(is_too_long));
+    assert_eq!(session.held, if is_too_long { b"" } else { last });
+    assert!(!is_too_long || last.len() > LIMITS.max_plain_line_bytes());
+    assert_eq!(session.fatal, None);
 }
 
-fn requests(pieces: &[&[u8]]) -> (Vec<String>, Vec<u8>) {
-    let mut parser = RequestParser::new(LIMITS);
-    // A line may be whole but for the LF of its CRLF.
-    feed(pieces, LIMITS.max_line_bytes() + 1, |buffer| match parser.next(buffer) {
-        Step::Request { request, consumed_bytes } => {
-            if let Ok(request) = &request {
-                assert_canonical(request);
-            }
-            Progress::Step(Some(format!("{request:?}")), consumed_bytes)
-        }
-        Step::Skip { consumed_bytes } => Progress::Step(None, consumed_bytes),
-        Step::Incomplete => Progress::Incomplete,
-    })
-}
-
-fn assert_canonical(request: &Request<'_>) {
+fn assert_canonical(request: &OwnedRequest) {
     let mut wire = Default::default();
-    encode_command(request, &mut wire);
-    match RequestParser::new(LIMITS).next(&wire) {
-        Step::Request { request: Ok(again), consumed_bytes } => {
-            assert_eq!((&again, consumed_bytes), (request, wire.len()));
-        }
-        other => panic!("{request:?} was encoded as {wire:?}, which is {other:?}"),
+    encode_request(request.command, &request.arguments, &mut wire);
+    assert_parses_to(request, &wire);
+}
+
+/// A stranger is found out however its lines arrive; only of one that is too long, the end may not be waited for.
+fn assert_guarded(pieces: &[&[u8]], whole: &[u8]) {
+    let guarded = || RequestParser::guarded(LIMITS);
+    let (at_once, in_pieces) = (session(guarded(), &[whole]), session(guarded(), pieces));
+    let fatals = [&at_once, &in_pieces].map(|session| session.fatal.as_ref());
+    fatals.into_iter().flatten().for_each(|fatal| assert_one_line(&fatal.error, Protocol::Text));
+    if whole.split(|byte| *byte == b'\n').all(|line| line.len() <= LIMITS.max_plain_line_bytes()) {
+        let [at_once_foreign, in_pieces_foreign] = fatals.map(|fatal| fatal.map(|fatal| fatal.is_foreign));
+        assert_eq!((in_pieces.requests, in_pieces_foreign), (at_once.requests, at_once_foreign));
     }
 }

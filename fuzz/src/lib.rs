@@ -1,6 +1,8 @@
-//! What the fuzz targets share.
+//! What the fuzz targets of the protocols share.
 
-use rustvault_protocol::Limits;
+use std::borrow::Cow;
+
+use rustvault_protocol::{ErrorReply, Fatal, Limits, OwnedRequest, Protocol, Reply, RequestParser, Step};
 
 /// So small that a fuzzer finds both sides of every limit.
 pub const LIMITS: Limits = Limits { max_key_bytes: 16, max_value_bytes: 40 };
@@ -20,46 +22,98 @@ pub fn pieces(input: &[u8]) -> Vec<&[u8]> {
     pieces
 }
 
-/// What a parser made of the front of its buffer.
-pub enum Progress {
-    /// This came out, if anything did, and so many bytes went in.
-    Step(Option<String>, usize),
-    /// More input is needed.
-    Incomplete,
-    /// The connection ends with this.
-    End(String),
+/// What came of a connection's input.
+#[derive(Debug, Default, PartialEq)]
+pub struct Session {
+    /// Each request that gets an answer.
+    pub requests: Vec<Result<OwnedRequest, Box<ErrorReply>>>,
+    /// What ended the connection.
+    pub fatal: Option<Box<Fatal>>,
+    /// What is held of a request that is not whole.
+    pub held: Vec<u8>,
 }
 
-/// Feeds the pieces to a parser as a connection does, and gives what came out, printed.
+/// Feeds the pieces to a parser as a connection does.
 ///
 /// # Panics
-/// Where a step makes no progress, or more is held than `max_held_bytes`.
-pub fn feed(
-    pieces: &[&[u8]],
-    max_held_bytes: usize,
-    mut next: impl FnMut(&[u8]) -> Progress,
-) -> (Vec<String>, Vec<u8>) {
-    let (mut buffer, mut outcome) = (Vec::new(), Vec::new());
+/// Where a step makes no progress, takes more than there is or has more arguments than bytes, or more is held than a
+/// request may have.
+pub fn session(mut parser: RequestParser, pieces: &[&[u8]]) -> Session {
+    let mut session = Session::default();
     for piece in pieces {
-        buffer.extend_from_slice(piece);
+        session.held.extend_from_slice(piece);
         loop {
-            match next(&buffer) {
-                Progress::Step(item, consumed_bytes) => {
-                    assert!(
-                        (1..=buffer.len()).contains(&consumed_bytes),
-                        "a step without progress never ends"
-                    );
-                    outcome.extend(item);
-                    buffer.drain(..consumed_bytes);
+            let mut arguments = Vec::new();
+            let consumed_bytes = match parser.next(&session.held, &mut arguments) {
+                Step::Request { command, consumed_bytes } => {
+                    assert!(arguments.len() < consumed_bytes, "{} arguments", arguments.len());
+                    let arguments = arguments.into_iter().map(Cow::into_owned);
+                    session.requests.push(command.map(|command| OwnedRequest::new(command, arguments)));
+                    consumed_bytes
                 }
-                Progress::Incomplete => break,
-                Progress::End(last) => {
-                    outcome.push(last);
-                    return (outcome, Vec::new());
+                Step::Skip { consumed_bytes } => consumed_bytes,
+                Step::Incomplete => break,
+                Step::Fatal(fatal) => {
+                    session.held.clear();
+                    session.fatal = Some(fatal);
+                    return session;
                 }
-            }
+            };
+            assert!((1..=session.held.len()).contains(&consumed_bytes), "a step without progress never ends");
+            session.held.drain(..consumed_bytes);
         }
-        assert!(buffer.len() <= max_held_bytes, "{} bytes are held", buffer.len());
+        // A line may be whole but for the LF of its CRLF.
+        assert!(session.held.len() <= LIMITS.max_line_bytes() + 1, "{} bytes are held", session.held.len());
     }
-    (outcome, buffer)
+    session
+}
+
+/// Parses a request that an encoder wrote, with limits that its quotes and escapes are within.
+///
+/// # Panics
+/// Where something else comes out.
+pub fn assert_parses_to(request: &OwnedRequest, wire: &[u8]) {
+    let (mut parser, mut arguments) = (RequestParser::new(Limits::default()), Vec::new());
+    let step = parser.next(wire, &mut arguments);
+    let expected = Step::Request { command: Ok(request.command), consumed_bytes: wire.len() };
+    assert_eq!(step, expected, "of \"{}\"", wire.escape_ascii());
+    let arguments = arguments.into_iter().map(Cow::into_owned);
+    assert_eq!(&OwnedRequest::new(request.command, arguments), request);
+}
+
+/// Encodes answers as a server would: the error that there is, or the arguments.
+///
+/// # Panics
+/// Where an error takes more than a line, or a value differs that is written piece by piece.
+pub fn answer(request: &Result<OwnedRequest, Box<ErrorReply>>) {
+    for protocol in [Protocol::Text, Protocol::Resp2, Protocol::Resp3] {
+        let request = match request {
+            Ok(request) => request,
+            Err(error) => {
+                assert_one_line(error, protocol);
+                continue;
+            }
+        };
+        let (mut whole, mut pieces) = (Default::default(), Default::default());
+        let items: Vec<_> = request.arguments.iter().map(Reply::Bulk).collect();
+        protocol.encode(&Reply::Array(items), &mut whole);
+        protocol.begin_array(request.arguments.len(), &mut pieces);
+        for argument in &request.arguments {
+            let encoder = protocol.begin_bulk(argument, &mut pieces);
+            argument.chunks(3).for_each(|piece| encoder.piece(piece, &mut pieces));
+            encoder.end(&mut pieces);
+        }
+        assert_eq!(whole, pieces);
+    }
+}
+
+/// Encodes an error.
+///
+/// # Panics
+/// Where it takes more than a line.
+pub fn assert_one_line(error: &ErrorReply, protocol: Protocol) {
+    let mut wire = Default::default();
+    protocol.encode(&Reply::<&[u8]>::from(error.clone()), &mut wire);
+    let line = wire.strip_suffix(b"\r\n").expect("a line end");
+    assert!(!line.iter().any(|byte| matches!(byte, b'\r' | b'\n')), "\"{}\"", line.escape_ascii());
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use bytes::{BufMut, BytesMut};
-use rustvault_protocol::encode_value_chunk;
+use rustvault_protocol::BulkEncoder;
 
 /// Returns whether a terminal prints these bytes as they are: UTF-8 without control characters, be they of ASCII or
 /// the 32 behind it (C1), among which a terminal knows another form of `ESC [`.
@@ -21,7 +21,7 @@ pub(crate) fn quoted(bytes: &[u8]) -> BytesMut {
     for chunk in bytes.utf8_chunks() {
         for run in chunk.valid().split_inclusive(is_c1) {
             let plain = run.trim_end_matches(is_c1);
-            encode_value_chunk(plain.as_bytes(), true, &mut out);
+            BulkEncoder::Quoted.piece(plain.as_bytes(), &mut out);
             put_hex(run.as_bytes().get(plain.len()..).unwrap_or_default(), &mut out);
         }
         put_hex(chunk.invalid(), &mut out);

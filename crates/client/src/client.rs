@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::slice;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use rustvault_protocol::{Command, Limits, ProtocolError, encode_command};
+use rustvault_protocol::{Command, ErrorCode, ErrorReply, Limits, encode_request};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -13,9 +14,14 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::connection::{self, Handle};
 use crate::dial::{Target, dial};
 use crate::error::ErrorKind;
-use crate::reply::{Kind, unexpected};
+use crate::reply::{read, unexpected};
 use crate::request::{Answer, Request};
+use crate::scan::with_scan_arguments;
 use crate::{Error, Keys, Options, Pipeline, Reply, ScanPage};
+
+/// Room in a frame for the name and what stands around the arguments, as much as the encoder asks for: without escapes,
+/// a frame is allocated once.
+const FRAME_OVERHEAD_BYTES: usize = 128;
 
 /// A handle to a server: clone it, share it, use it from many tasks at once.
 ///
@@ -72,7 +78,7 @@ impl Client {
     /// The key is over its limit, the server answers with an error, or there is no answer;
     /// see [`Error`] for how to tell them apart. All requests can fail in these ways.
     pub async fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Bytes>, Error> {
-        match self.one(&[Kind::Get], &Command::Get { key: key.as_ref() }).await? {
+        match self.one(Command::Get, &[key.as_ref()]).await? {
             Reply::Value(value) => Ok(value),
             other => Err(mismatch(&other)),
         }
@@ -85,8 +91,7 @@ impl Client {
     /// As [`get`](Self::get), and the value may be over its limit. Unless the error
     /// [is retryable](Error::is_retryable), the value may have been stored all the same.
     pub async fn set(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<(), Error> {
-        let command = Command::Set { key: key.as_ref(), value: value.as_ref() };
-        self.one(&[Kind::Set], &command).await.map(drop)
+        self.one(Command::Set, &[key.as_ref(), value.as_ref()]).await.map(drop)
     }
 
     /// Removes `key`; true if it was there.
@@ -96,7 +101,7 @@ impl Client {
     /// As [`get`](Self::get). Unless the error [is retryable](Error::is_retryable),
     /// the key may have been removed all the same.
     pub async fn delete(&self, key: impl AsRef<[u8]>) -> Result<bool, Error> {
-        self.existed(&[Kind::Delete], &Command::Delete { key: key.as_ref() }).await
+        self.existed(Command::Delete, key.as_ref()).await
     }
 
     /// Whether `key` is there.
@@ -105,7 +110,7 @@ impl Client {
     ///
     /// As [`get`](Self::get).
     pub async fn exists(&self, key: impl AsRef<[u8]>) -> Result<bool, Error> {
-        self.existed(&[Kind::Exists], &Command::Exists { key: key.as_ref() }).await
+        self.existed(Command::TextExists, key.as_ref()).await
     }
 
     /// The number of keys.
@@ -114,7 +119,7 @@ impl Client {
     ///
     /// As [`get`](Self::get).
     pub async fn count(&self) -> Result<u64, Error> {
-        match self.one(&[Kind::Count], &Command::Count).await? {
+        match self.one(Command::DbSize, &[]).await? {
             Reply::Count(count) => Ok(count),
             other => Err(mismatch(&other)),
         }
@@ -130,8 +135,10 @@ impl Client {
     ///
     /// As [`get`](Self::get).
     pub async fn scan(&self, cursor: u64, prefix: impl AsRef<[u8]>, limit: u32) -> Result<ScanPage, Error> {
-        let command = Command::Scan { cursor, prefix: prefix.as_ref(), limit };
-        match self.one(&[Kind::Scan], &command).await? {
+        let frame = with_scan_arguments(cursor, prefix.as_ref(), limit, |arguments| {
+            self.frame(Command::TextScan, arguments)
+        });
+        match self.ask(Command::TextScan, frame?).await? {
             Reply::Page(page) => Ok(page),
             other => Err(mismatch(&other)),
         }
@@ -148,7 +155,7 @@ impl Client {
     ///
     /// As [`get`](Self::get).
     pub async fn info(&self) -> Result<Vec<(String, String)>, Error> {
-        match self.one(&[Kind::Info], &Command::Info).await? {
+        match self.one(Command::TextInfo, &[]).await? {
             Reply::Info(info) => Ok(info),
             other => Err(mismatch(&other)),
         }
@@ -160,7 +167,7 @@ impl Client {
     ///
     /// As [`get`](Self::get).
     pub async fn ping(&self) -> Result<(), Error> {
-        self.one(&[Kind::Ping], &Command::Ping).await.map(drop)
+        self.one(Command::Ping, &[]).await.map(drop)
     }
 
     /// Has the server rewrite its log as the live data, and returns once that has ended.
@@ -176,11 +183,11 @@ impl Client {
     /// when it stops.
     pub async fn compact(&self) -> Result<(), Error> {
         let mut wire = dial(&self.shared.target).await?;
-        let response = wire.ask(&Command::Compact).await.map_err(|error| match error.kind() {
+        let reply = wire.ask(Command::Compact).await.map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => ErrorKind::Protocol { source: error.into() },
-            _ => ErrorKind::Lost { is_write: Kind::Compact.is_write(), source: error.into() },
+            _ => ErrorKind::Lost { is_write: false, source: error.into() },
         })?;
-        Kind::Compact.read(response).map_err(|error| ErrorKind::Protocol { source: error.into() })?.map(drop)
+        read(Command::Compact, reply).map_err(|error| ErrorKind::Protocol { source: error.into() })?.map(drop)
     }
 
     /// Waits until requests wait for a connection, because it broke or cannot be had, and returns why they do.
@@ -199,26 +206,38 @@ impl Client {
         Pipeline::new(self.clone())
     }
 
-    async fn existed(&self, kind: &'static [Kind; 1], command: &Command<&[u8]>) -> Result<bool, Error> {
-        match self.one(kind, command).await? {
+    async fn existed(&self, command: Command, key: &[u8]) -> Result<bool, Error> {
+        match self.one(command, &[key]).await? {
             Reply::Existed(existed) => Ok(existed),
             other => Err(mismatch(&other)),
         }
     }
 
-    async fn one(&self, kind: &'static [Kind; 1], command: &Command<&[u8]>) -> Result<Reply, Error> {
-        self.check(command)?;
-        let mut frame = BytesMut::new();
-        encode_command(command, &mut frame);
-        let replies = self.request(frame.freeze(), Cow::Borrowed(kind)).await?;
+    async fn one(&self, command: Command, arguments: &[&[u8]]) -> Result<Reply, Error> {
+        self.ask(command, self.frame(command, arguments)?).await
+    }
+
+    /// Checks and encodes one request.
+    fn frame(&self, command: Command, arguments: &[&[u8]]) -> Result<Bytes, Error> {
+        self.check(command, arguments)?;
+        let argument_bytes: usize = arguments.iter().map(|argument| argument.len()).sum();
+        let mut frame = BytesMut::with_capacity(argument_bytes + FRAME_OVERHEAD_BYTES);
+        encode_request(command, arguments, &mut frame);
+        Ok(frame.freeze())
+    }
+
+    async fn ask(&self, command: Command, frame: Bytes) -> Result<Reply, Error> {
+        // The table has each command at a place that lives for ever, so a list of one takes no memory.
+        let commands = slice::from_ref(&command.spec().command);
+        let replies = self.request(frame, Cow::Borrowed(commands)).await?;
         replies.into_iter().next().unwrap_or_else(|| Err(protocol_error("no answer".into())))
     }
 
     /// Sends commands that are [checked](Self::check) and encoded, and waits for their answers.
-    pub(crate) async fn request(&self, frame: Bytes, kinds: Cow<'static, [Kind]>) -> Answer {
+    pub(crate) async fn request(&self, frame: Bytes, commands: Cow<'static, [Command]>) -> Answer {
         let after = self.shared.target.options.request_timeout;
         let now = Instant::now();
-        let (request, answer) = Request::new(frame, kinds, now, now + after);
+        let (request, answer) = Request::new(frame, commands, now, now + after);
         let deadline = request.deadline;
         let connection = if request.is_write() { &self.shared.writes } else { &self.shared.reads };
         match connection.requests.try_send(request) {
@@ -236,28 +255,28 @@ impl Client {
     }
 
     /// Refuses what the server would refuse, before it is sent.
-    pub(crate) fn check(&self, command: &Command<&[u8]>) -> Result<(), Error> {
+    pub(crate) fn check(&self, command: Command, arguments: &[&[u8]]) -> Result<(), Error> {
         let limits = &self.shared.target.options.limits;
-        match command {
-            Command::Set { key, value } => check_key(key, limits).and_then(|()| check_value(value, limits)),
-            Command::Get { key } | Command::Delete { key } | Command::Exists { key } => {
-                check_key(key, limits)
-            }
-            Command::Scan { prefix, .. } => check_key(prefix, limits),
+        match (command, arguments) {
+            (Command::Set, [key, value]) => check_key(key, limits)
+                .and_then(|()| check_length("value", value.len(), limits.max_value_bytes)),
+            (Command::Get | Command::Delete | Command::TextExists, [key])
+            | (Command::TextScan, [_, b"PREFIX", key, ..]) => check_key(key, limits),
             _ => Ok(()),
         }
-        .map_err(|error| ErrorKind::Invalid(error).into())
     }
 }
 
-fn check_key(key: &[u8], limits: &Limits) -> Result<(), ProtocolError> {
-    let (len_bytes, max_bytes) = (key.len(), limits.max_key_bytes);
-    if len_bytes > max_bytes { Err(ProtocolError::KeyTooLarge { len_bytes, max_bytes }) } else { Ok(()) }
+fn check_key(key: &[u8], limits: &Limits) -> Result<(), Error> {
+    check_length("key", key.len(), limits.max_key_bytes)
 }
 
-fn check_value(value: &[u8], limits: &Limits) -> Result<(), ProtocolError> {
-    let (len_bytes, max_bytes) = (value.len(), limits.max_value_bytes);
-    if len_bytes > max_bytes { Err(ProtocolError::ValueTooLarge { len_bytes, max_bytes }) } else { Ok(()) }
+fn check_length(what: &str, len_bytes: usize, max_bytes: usize) -> Result<(), Error> {
+    if len_bytes <= max_bytes {
+        return Ok(());
+    }
+    let message = format_args!("{what} of {len_bytes} bytes is over the limit of {max_bytes}");
+    Err(ErrorKind::Invalid(ErrorReply::new(ErrorCode::TooLarge, message)).into())
 }
 
 /// Not to be met: the connection's task has held the answer against what was asked.

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use rustvault_protocol::{ClientCodec, Command, Response, encode_command};
+use rustvault_protocol::{ClientCodec, Command, Reply as WireReply, encode_request};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -13,7 +13,7 @@ use tokio_util::codec::Decoder;
 
 use crate::Options;
 use crate::error::{Error, ErrorKind};
-use crate::reply::Kind;
+use crate::reply::read;
 
 /// Silence after which the kernel probes whether the server's machine is still there.
 const KEEPALIVE_SILENCE: Duration = Duration::from_secs(60);
@@ -45,15 +45,15 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// Sends one command and reads its answer, however long that takes.
-    pub(crate) async fn ask(&mut self, command: &Command<&[u8]>) -> io::Result<Response> {
+    /// Sends a command without arguments and reads its answer, however long that takes.
+    pub(crate) async fn ask(&mut self, command: Command) -> io::Result<WireReply> {
         let mut frame = BytesMut::new();
-        encode_command(command, &mut frame);
+        encode_request::<&[u8]>(command, &[], &mut frame);
         let sent = self.stream.write_all(&frame).await;
         loop {
             // Looked for even if it could not be sent: a server that closed at once may have said why.
-            if let Some(response) = self.codec.decode(&mut self.received)? {
-                return Ok(response);
+            if let Some(reply) = self.codec.decode(&mut self.received)? {
+                return Ok(reply);
             }
             if self.stream.read_buf(&mut self.received).await? == 0 {
                 sent?;
@@ -90,11 +90,11 @@ impl Target {
 async fn open(target: &Target) -> Result<Wire, Error> {
     let stream = connect(&target.addr).await.map_err(|error| target.connect_error(error))?;
     let mut wire = Wire { stream, codec: ClientCodec::new(target.options.limits), received: BytesMut::new() };
-    let response = wire.ask(&Command::Ping).await.map_err(|error| match error.kind() {
+    let reply = wire.ask(Command::Ping).await.map_err(|error| match error.kind() {
         io::ErrorKind::InvalidData => ErrorKind::Protocol { source: error.into() }.into(),
         _ => target.connect_error(error),
     })?;
-    let reply = Kind::Ping.read(response).map_err(|error| ErrorKind::Protocol { source: error.into() })?;
+    let reply = read(Command::Ping, reply).map_err(|error| ErrorKind::Protocol { source: error.into() })?;
     reply.map(|_| wire)
 }
 

@@ -1,9 +1,11 @@
+//! Errors, and what to do about them.
+
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustvault_protocol::{ErrorCode, ProtocolError};
+use rustvault_protocol::{ErrorCode, ErrorReply};
 
 /// Why a request failed, or why there is no connection.
 ///
@@ -41,7 +43,7 @@ impl Error {
         match &*self.kind {
             ErrorKind::Connect { .. } | ErrorKind::Disconnected { .. } | ErrorKind::NotSent { .. } => true,
             ErrorKind::TimedOut { is_write, .. } | ErrorKind::Lost { is_write, .. } => !is_write,
-            ErrorKind::Server { code, is_write, .. } => may_pass(*code, *is_write),
+            ErrorKind::Server { error, is_write } => may_pass(error.code, *is_write),
             _ => false,
         }
     }
@@ -63,8 +65,8 @@ impl Error {
     /// sent.
     pub fn code(&self) -> Option<ErrorCode> {
         match &*self.kind {
-            ErrorKind::Server { code, .. } => Some(*code),
-            ErrorKind::Invalid(error) => Some(error.code()),
+            ErrorKind::Server { error, .. } => Some(error.code),
+            ErrorKind::Invalid(error) => Some(error.code),
             ErrorKind::PipelineTooLarge { .. } => Some(ErrorCode::TooLarge),
             _ => None,
         }
@@ -126,14 +128,14 @@ pub(crate) enum ErrorKind {
     #[error("not sent within {after:?}: too many requests are waiting for their answers")]
     NotSent { after: Duration },
 
-    #[error("{message} ({code})")]
-    Server { code: ErrorCode, message: String, is_write: bool },
+    #[error("{error} ({})", error.code)]
+    Server { error: Box<ErrorReply>, is_write: bool },
 
     #[error("the answer is not RustVault's protocol ({source}); is the address right?")]
     Protocol { source: Arc<io::Error> },
 
     #[error(transparent)]
-    Invalid(ProtocolError),
+    Invalid(ErrorReply),
 
     #[error(
         "pipeline of {commands} commands, {bytes} bytes; the most are {max_commands} and {max_bytes}: split it"
@@ -153,7 +155,7 @@ mod tests {
     use super::*;
 
     fn server(code: ErrorCode, is_write: bool) -> Error {
-        ErrorKind::Server { code, message: "why".into(), is_write }.into()
+        ErrorKind::Server { error: Box::new(ErrorReply::new(code, "why")), is_write }.into()
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod pool;
 mod queue;
 mod reply;
 mod request;
+mod scan;
 mod session;
 
 pub use bytes::Bytes;

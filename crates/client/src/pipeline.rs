@@ -1,10 +1,12 @@
+//! Pipelines: several requests in one piece.
+
 use std::borrow::Cow;
 
 use bytes::BytesMut;
-use rustvault_protocol::{Command, encode_command};
+use rustvault_protocol::{Command, encode_request};
 
 use crate::error::ErrorKind;
-use crate::reply::Kind;
+use crate::scan::with_scan_arguments;
 use crate::{Client, Error, Reply};
 
 /// Most commands in one pipeline.
@@ -12,6 +14,10 @@ pub const MAX_PIPELINE_COMMANDS: usize = 100_000;
 
 /// Most bytes in one pipeline, as encoded for the wire; a single command may be larger.
 pub const MAX_PIPELINE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Room that a pipeline begins with: as much as a short one takes.
+const FIRST_BYTES: usize = 256;
+const FIRST_COMMANDS: usize = 8;
 
 /// Commands that are sent in one piece and answered in order; made by [`Client::pipeline`].
 ///
@@ -32,64 +38,67 @@ pub const MAX_PIPELINE_BYTES: usize = 64 * 1024 * 1024;
 pub struct Pipeline {
     client: Client,
     frame: BytesMut,
-    kinds: Vec<Kind>,
+    commands: Vec<Command>,
     /// The first command that cannot be sent.
     invalid: Option<Error>,
 }
 
 impl Pipeline {
     pub(crate) fn new(client: Client) -> Self {
-        Self { client, frame: BytesMut::new(), kinds: Vec::new(), invalid: None }
+        let frame = BytesMut::with_capacity(FIRST_BYTES);
+        Self { client, frame, commands: Vec::with_capacity(FIRST_COMMANDS), invalid: None }
     }
 
     /// Adds `GET`; answered with [`Reply::Value`].
     pub fn get(self, key: impl AsRef<[u8]>) -> Self {
-        self.push(Kind::Get, &Command::Get { key: key.as_ref() })
+        self.push(Command::Get, &[key.as_ref()])
     }
 
     /// Adds `SET`; answered with [`Reply::Done`].
     pub fn set(self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
-        self.push(Kind::Set, &Command::Set { key: key.as_ref(), value: value.as_ref() })
+        self.push(Command::Set, &[key.as_ref(), value.as_ref()])
     }
 
     /// Adds `DELETE`; answered with [`Reply::Existed`].
     pub fn delete(self, key: impl AsRef<[u8]>) -> Self {
-        self.push(Kind::Delete, &Command::Delete { key: key.as_ref() })
+        self.push(Command::Delete, &[key.as_ref()])
     }
 
     /// Adds `EXISTS`; answered with [`Reply::Existed`].
     pub fn exists(self, key: impl AsRef<[u8]>) -> Self {
-        self.push(Kind::Exists, &Command::Exists { key: key.as_ref() })
+        self.push(Command::TextExists, &[key.as_ref()])
     }
 
     /// Adds `COUNT`; answered with [`Reply::Count`].
     pub fn count(self) -> Self {
-        self.push(Kind::Count, &Command::Count)
+        self.push(Command::DbSize, &[])
     }
 
     /// Adds `SCAN`; answered with [`Reply::Page`].
     pub fn scan(self, cursor: u64, prefix: impl AsRef<[u8]>, limit: u32) -> Self {
-        self.push(Kind::Scan, &Command::Scan { cursor, prefix: prefix.as_ref(), limit })
+        with_scan_arguments(cursor, prefix.as_ref(), limit, |arguments| {
+            self.push(Command::TextScan, arguments)
+        })
     }
 
     /// Adds `PING`; answered with [`Reply::Done`].
     pub fn ping(self) -> Self {
-        self.push(Kind::Ping, &Command::Ping)
+        self.push(Command::Ping, &[])
     }
 
     /// Adds `INFO`; answered with [`Reply::Info`].
     pub fn info(self) -> Self {
-        self.push(Kind::Info, &Command::Info)
+        self.push(Command::TextInfo, &[])
     }
 
     /// How many commands were added.
     pub fn len(&self) -> usize {
-        self.kinds.len()
+        self.commands.len()
     }
 
     /// Whether nothing was added; sending an empty pipeline gives no replies and sends nothing.
     pub fn is_empty(&self) -> bool {
-        self.kinds.is_empty()
+        self.commands.is_empty()
     }
 
     /// Sends it all and waits for all answers, one per command and in their order.
@@ -105,24 +114,24 @@ impl Pipeline {
         if let Some(error) = self.invalid {
             return Err(error);
         }
-        if self.kinds.is_empty() {
+        if self.commands.is_empty() {
             return Ok(Vec::new());
         }
-        self.client.request(self.frame.freeze(), Cow::Owned(self.kinds)).await
+        self.client.request(self.frame.freeze(), Cow::Owned(self.commands)).await
     }
 
-    fn push(mut self, kind: Kind, command: &Command<&[u8]>) -> Self {
+    fn push(mut self, command: Command, arguments: &[&[u8]]) -> Self {
         if self.invalid.is_none() {
-            self.invalid = self.try_push(kind, command).err();
+            self.invalid = self.try_push(command, arguments).err();
         }
         self
     }
 
-    fn try_push(&mut self, kind: Kind, command: &Command<&[u8]>) -> Result<(), Error> {
-        self.client.check(command)?;
-        encode_command(command, &mut self.frame);
-        self.kinds.push(kind);
-        let (commands, bytes) = (self.kinds.len(), self.frame.len());
+    fn try_push(&mut self, command: Command, arguments: &[&[u8]]) -> Result<(), Error> {
+        self.client.check(command, arguments)?;
+        encode_request(command, arguments, &mut self.frame);
+        self.commands.push(command);
+        let (commands, bytes) = (self.commands.len(), self.frame.len());
         if commands > MAX_PIPELINE_COMMANDS || (commands > 1 && bytes > MAX_PIPELINE_BYTES) {
             return Err(ErrorKind::PipelineTooLarge {
                 commands,

@@ -1,9 +1,12 @@
+//! Typed replies, and how they are read from what the server sent.
+
 use std::io;
 
 use bytes::Bytes;
-use rustvault_protocol::Response;
+use rustvault_protocol::{Command, Reply as WireReply};
 
 use crate::error::{Error, ErrorKind};
+use crate::request::is_write;
 
 /// Values up to this many bytes are copied out of the read buffer, so that keeping one does not keep the
 /// buffer.
@@ -36,64 +39,44 @@ pub struct ScanPage {
     pub keys: Vec<Bytes>,
 }
 
-/// What was asked, which decides what may be answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Set,
-    Get,
-    Delete,
-    Exists,
-    Count,
-    Scan,
-    Ping,
-    Info,
-    Compact,
-}
-
-impl Kind {
-    pub(crate) const fn is_write(self) -> bool {
-        matches!(self, Self::Set | Self::Delete)
-    }
-
-    /// The typed answer; the outer error says that this command is never answered like that.
-    pub(crate) fn read(self, response: Response) -> io::Result<Result<Reply, Error>> {
-        let reply = match (self, response) {
-            (_, Response::Error { code, message }) => {
-                return Ok(Err(ErrorKind::Server { code, message, is_write: self.is_write() }.into()));
-            }
-            (Self::Set | Self::Compact, Response::Ok) | (Self::Ping, Response::Pong) => Reply::Done,
-            (Self::Get, Response::Value(value)) => Reply::Value(Some(detach(value))),
-            (Self::Get, Response::NotFound) => Reply::Value(None),
-            (Self::Delete | Self::Exists, Response::Ok) => Reply::Existed(true),
-            (Self::Delete | Self::Exists, Response::NotFound) => Reply::Existed(false),
-            (Self::Count, Response::Value(count)) => Reply::Count(number(&count)?),
-            (Self::Scan, Response::List(items)) => Reply::Page(page(all_there(items)?)?),
-            (Self::Info, Response::List(lines)) => {
-                let lines = all_there(lines)?;
-                Reply::Info(lines.iter().map(|line| name_and_value(line)).collect::<io::Result<_>>()?)
-            }
-            (kind, response) => {
-                return Err(unexpected(format!("{kind:?} answered with {}", name(&response))));
-            }
-        };
-        Ok(Ok(reply))
-    }
+/// Returns the typed answer to a command; the outer error says that it is never answered like that.
+pub(crate) fn read(command: Command, reply: WireReply) -> io::Result<Result<Reply, Error>> {
+    let reply = match (command, reply) {
+        (_, WireReply::Error(error)) => {
+            return Ok(Err(ErrorKind::Server { error, is_write: is_write(command) }.into()));
+        }
+        (Command::Set | Command::Compact, WireReply::Simple("OK"))
+        | (Command::Ping, WireReply::Simple("PONG")) => Reply::Done,
+        (Command::Get, WireReply::Bulk(value)) => Reply::Value(Some(detach(value))),
+        (Command::Get, WireReply::Null) => Reply::Value(None),
+        (Command::Delete | Command::TextExists, WireReply::Simple("OK")) => Reply::Existed(true),
+        (Command::Delete | Command::TextExists, WireReply::Null) => Reply::Existed(false),
+        (Command::DbSize, WireReply::Bulk(count)) => Reply::Count(number(&count)?),
+        (Command::TextScan, WireReply::Array(items)) => Reply::Page(page(all_there(items)?)?),
+        (Command::TextInfo, WireReply::Array(lines)) => {
+            let lines = all_there(lines)?;
+            Reply::Info(lines.iter().map(|line| name_and_value(line)).collect::<io::Result<_>>()?)
+        }
+        (command, reply) => {
+            return Err(unexpected(format!("{} answered with {}", command.name(), name(&reply))));
+        }
+    };
+    Ok(Ok(reply))
 }
 
 pub(crate) fn unexpected(what: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-/// The first word of a response as it stands on the wire.
-pub(crate) fn name(response: &Response) -> &'static str {
-    match response {
-        Response::Ok => "OK",
-        Response::Pong => "PONG",
-        Response::NotFound => "NOT_FOUND",
-        Response::Value(_) => "VALUE",
-        Response::List(_) => "LIST",
-        Response::Error { .. } => "ERROR",
-        _ => "a response of a later version",
+/// Returns the first word of a reply as it stands on the wire.
+pub(crate) fn name(reply: &WireReply) -> &'static str {
+    match reply {
+        WireReply::Simple(word) => word,
+        WireReply::Null => "NOT_FOUND",
+        WireReply::Array(_) => "LIST",
+        WireReply::Error(_) => "ERROR",
+        // The text protocol has no other.
+        _ => "VALUE",
     }
 }
 
@@ -108,14 +91,17 @@ fn number(bytes: &[u8]) -> io::Result<u64> {
         .ok_or_else(|| unexpected(format!("'{}' where a number is due", bytes.escape_ascii())))
 }
 
-fn all_there(items: Vec<Option<Bytes>>) -> io::Result<Vec<Bytes>> {
-    let all: Option<Vec<_>> = items.into_iter().collect();
-    all.ok_or_else(|| unexpected("NOT_FOUND in a list of what is there".into()))
+fn all_there(items: Vec<WireReply>) -> io::Result<Vec<Bytes>> {
+    let value = |item| match item {
+        WireReply::Bulk(value) => Ok(value),
+        _ => Err(unexpected("NOT_FOUND in a list of what is there".into())),
+    };
+    items.into_iter().map(value).collect()
 }
 
 fn page(items: Vec<Bytes>) -> io::Result<ScanPage> {
     let mut items = items.into_iter();
-    let cursor = items.next().ok_or_else(|| unexpected("Scan answered without a cursor".into()))?;
+    let cursor = items.next().ok_or_else(|| unexpected("SCAN answered without a cursor".into()))?;
     Ok(ScanPage { next_cursor: number(&cursor)?, keys: items.map(detach).collect() })
 }
 
@@ -123,7 +109,7 @@ fn name_and_value(line: &[u8]) -> io::Result<(String, String)> {
     let line = String::from_utf8_lossy(line);
     let (name, value) = line
         .split_once('=')
-        .ok_or_else(|| unexpected(format!("Info answered with '{}'", line.escape_debug())))?;
+        .ok_or_else(|| unexpected(format!("INFO answered with '{}'", line.escape_debug())))?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
@@ -133,26 +119,27 @@ mod tests {
 
     #[test]
     fn answer_of_another_command_is_unexpected() {
-        let value = || Response::Value(Bytes::from_static(b"v"));
-        for (kind, response) in [
-            (Kind::Get, Response::Ok),
-            (Kind::Set, value()),
-            (Kind::Delete, Response::Pong),
-            (Kind::Ping, Response::Ok),
-            (Kind::Count, value()),
-            (Kind::Scan, Response::List(vec![])),
-            (Kind::Scan, Response::List(vec![Some(Bytes::from_static(b"0")), None])),
-            (Kind::Info, Response::List(vec![Some(Bytes::from_static(b"no equals sign"))])),
-            (Kind::Compact, Response::NotFound),
+        let value = |text: &'static str| WireReply::Bulk(Bytes::from(text));
+        for (command, reply) in [
+            (Command::Get, WireReply::OK),
+            (Command::Set, value("v")),
+            (Command::Delete, WireReply::Simple("PONG")),
+            (Command::Ping, WireReply::OK),
+            (Command::DbSize, value("v")),
+            (Command::TextScan, WireReply::Array(vec![])),
+            (Command::TextScan, WireReply::Array(vec![value("0"), WireReply::Null])),
+            (Command::TextInfo, WireReply::Array(vec![value("no equals sign")])),
+            (Command::Compact, WireReply::Null),
         ] {
-            assert!(kind.read(response).is_err(), "{kind:?}");
+            assert!(read(command, reply).is_err(), "{command:?}");
         }
     }
 
     #[test]
     fn small_value_does_not_keep_the_read_buffer() {
         let buffer = Bytes::from(vec![b'v'; 64 * 1024]);
-        let Ok(Ok(Reply::Value(Some(value)))) = Kind::Get.read(Response::Value(buffer.slice(..10))) else {
+        let Ok(Ok(Reply::Value(Some(value)))) = read(Command::Get, WireReply::Bulk(buffer.slice(..10)))
+        else {
             panic!("a value is what GET is answered with");
         };
         assert!(buffer.is_unique());

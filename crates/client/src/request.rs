@@ -1,14 +1,16 @@
+//! Requests on their way to a connection and back.
+
 use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustvault_protocol::Response;
+use rustvault_protocol::{Command, Flags, Reply as WireReply};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind};
-use crate::reply::{Kind, Reply};
+use crate::reply::{Reply, read};
 
 /// One answer per command, in order; the outer error is that of the request as a whole.
 pub(crate) type Answer = Result<Vec<Result<Reply, Error>>, Error>;
@@ -18,7 +20,7 @@ pub(crate) type Answer = Result<Vec<Result<Reply, Error>>, Error>;
 pub(crate) struct Request {
     /// The commands as they go on the wire; let go of once sent unless it may be sent again.
     frame: Bytes,
-    kinds: Cow<'static, [Kind]>,
+    commands: Cow<'static, [Command]>,
     replies: Vec<Result<Reply, Error>>,
     /// Gone once the caller has its answer or its timeout; the answers still due are then discarded.
     caller: Option<oneshot::Sender<Answer>>,
@@ -31,16 +33,16 @@ pub(crate) struct Request {
 impl Request {
     pub(crate) fn new(
         frame: Bytes,
-        kinds: Cow<'static, [Kind]>,
+        commands: Cow<'static, [Command]>,
         queued_at: Instant,
         deadline: Instant,
     ) -> (Self, oneshot::Receiver<Answer>) {
         let (caller, answer) = oneshot::channel();
-        let is_write = kinds.iter().any(|kind| kind.is_write());
+        let is_write = commands.iter().any(|command| is_write(*command));
         let replies = Vec::new();
         let request = Self {
             frame,
-            kinds,
+            commands,
             replies,
             caller: Some(caller),
             queued_at,
@@ -68,11 +70,11 @@ impl Request {
     }
 
     /// Takes the answer to the next command; true once it was the last one.
-    pub(crate) fn take_answer(&mut self, response: Response) -> io::Result<bool> {
-        if let Some(kind) = self.kinds.get(self.replies.len()) {
-            self.replies.push(kind.read(response)?);
+    pub(crate) fn take_answer(&mut self, reply: WireReply) -> io::Result<bool> {
+        if let Some(command) = self.commands.get(self.replies.len()) {
+            self.replies.push(read(*command, reply)?);
         }
-        Ok(self.replies.len() >= self.kinds.len())
+        Ok(self.replies.len() >= self.commands.len())
     }
 
     /// Hands the answers to the caller.
@@ -103,4 +105,9 @@ impl Request {
             caller.send(answer).ok();
         }
     }
+}
+
+/// Whether a command changes data, so that it must not be sent twice.
+pub(crate) fn is_write(command: Command) -> bool {
+    command.spec().flags.has(Flags::WRITE)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use rustvault_protocol::{ClientCodec, Response};
+use rustvault_protocol::{ClientCodec, Reply as WireReply};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
@@ -165,9 +165,9 @@ impl Link {
             return Err(Broken::Lost(closed));
         }
         self.quiet_since = Instant::now();
-        while let Some(response) = self.codec.decode(&mut self.received).map_err(Broken::Malformed)? {
-            let Some(request) = self.in_flight.front_mut() else { return Err(unasked(response)) };
-            if request.take_answer(response).map_err(Broken::Malformed)?
+        while let Some(reply) = self.codec.decode(&mut self.received).map_err(Broken::Malformed)? {
+            let Some(request) = self.in_flight.front_mut() else { return Err(unasked(reply)) };
+            if request.take_answer(reply).map_err(Broken::Malformed)?
                 && let Some(request) = self.in_flight.pop_front()
             {
                 request.finish();
@@ -231,9 +231,9 @@ fn give_back_if_large(empty: &mut BytesMut) {
 }
 
 /// The server speaks unasked only to say why it is about to close.
-fn unasked(response: Response) -> Broken {
-    match response {
-        Response::Error { code, message } => Broken::Lost(io::Error::other(format!("{message} ({code})"))),
+fn unasked(reply: WireReply) -> Broken {
+    match reply {
+        WireReply::Error(error) => Broken::Lost(io::Error::other(format!("{error} ({})", error.code))),
         other => Broken::Malformed(unexpected(format!("{} without a request", name(&other)))),
     }
 }

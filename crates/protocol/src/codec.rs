@@ -1,4 +1,4 @@
-//! The text protocol as codecs of tokio-util, for both sides.
+//! Both protocols as a codec for servers, the text protocol as one for clients; of tokio-util.
 
 use std::{borrow::Cow, io, ops::Range};
 
@@ -6,14 +6,19 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 
 use crate::limits::MAX_LIST_ITEMS;
-use crate::parse::{Frame, LineReader, Reply, parse_reply};
-use crate::{Command, Limits, ProtocolError, RequestParser, Response};
+use crate::parse::{Frame, Line, LineReader, parse_line};
+use crate::{ErrorReply, Limits, OwnedRequest, Protocol, Reply, RequestParser, Step, encode_request};
 
-/// The server's side as a codec: decodes commands, encodes responses.
+/// The server's side as a codec: decodes requests of either protocol, encodes replies.
 ///
-/// Keys and values are slices of the read buffer, copied only where escapes had to be resolved; each keeps
-/// its whole buffer alive, so copy what is to be stored. Bad input is an item, to be answered like any other,
-/// and decoding never fails. A command that the connection's end cuts off is dropped.
+/// Arguments are slices of the read buffer, copied only where escapes had to be resolved; each keeps its whole buffer
+/// alive, so copy what is to be stored. A bad request is an item, to be answered like any other; how many arguments there
+/// are and how long they may be is not checked here. A request that the connection's end cuts off is dropped. Replies are
+/// in RESP2 for a client that speaks RESP.
+///
+/// # Errors
+/// Decoding fails with [`io::ErrorKind::InvalidData`] where nothing more can be understood: answer with the error's text
+/// and close the connection.
 #[derive(Debug)]
 pub struct ServerCodec {
     parser: RequestParser,
@@ -21,29 +26,29 @@ pub struct ServerCodec {
 
 impl ServerCodec {
     /// A codec at the start of a connection.
-    pub fn new(limits: Limits) -> Self {
+    pub const fn new(limits: Limits) -> Self {
         Self { parser: RequestParser::new(limits) }
     }
 }
 
 impl Decoder for ServerCodec {
-    type Item = Result<Command<Bytes>, ProtocolError>;
+    type Item = Result<OwnedRequest, Box<ErrorReply>>;
     type Error = io::Error;
 
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Self::Item>, Self::Error> {
         loop {
-            match self.parser.frame(src) {
-                Frame::Whole { consumed_bytes } => {
+            let mut arguments = Vec::new();
+            match self.parser.next(src, &mut arguments) {
+                Step::Request { command, consumed_bytes } => {
+                    let parts: Vec<_> =
+                        arguments.into_iter().map(|argument| Part::of(argument, src)).collect();
                     let frame = src.split_to(consumed_bytes).freeze();
-                    let request = self.parser.parse(&frame);
-                    return Ok(Some(request.map(|request| request.map(|field| share(field, &frame)))));
+                    let arguments = parts.into_iter().map(|part| part.of_frame(&frame));
+                    return Ok(Some(command.map(|command| OwnedRequest::new(command, arguments))));
                 }
-                Frame::TooLong { consumed_bytes } => {
-                    src.advance(consumed_bytes);
-                    return Ok(Some(Err(self.parser.too_long())));
-                }
-                Frame::Skip { consumed_bytes } => src.advance(consumed_bytes),
-                Frame::Incomplete => return Ok(None),
+                Step::Skip { consumed_bytes } => src.advance(consumed_bytes),
+                Step::Incomplete => return Ok(None),
+                Step::Fatal(fatal) => return Err(invalid_data(fatal.error.to_string())),
             }
         }
     }
@@ -53,16 +58,17 @@ impl Decoder for ServerCodec {
     }
 }
 
-impl<B: AsRef<[u8]>> Encoder<Response<B>> for ServerCodec {
+impl<B: AsRef<[u8]>> Encoder<Reply<B>> for ServerCodec {
     type Error = io::Error;
 
-    fn encode(&mut self, item: Response<B>, dst: &mut BytesMut) -> Result<(), Self::Error> {
-        crate::encode_response(&item, dst);
+    fn encode(&mut self, item: Reply<B>, dst: &mut BytesMut) -> Result<(), Self::Error> {
+        let protocol = if self.parser.is_resp() == Some(true) { Protocol::Resp2 } else { Protocol::Text };
+        protocol.encode(&item, dst);
         Ok(())
     }
 }
 
-/// The client's side as a codec: encodes commands, decodes responses.
+/// The client's side of the text protocol as a codec: encodes requests, decodes replies.
 ///
 /// A `LIST` with its values is one item. Decoding fails with [`io::ErrorKind::InvalidData`] on what is no
 /// answer of this protocol or is over a limit, and with [`io::ErrorKind::UnexpectedEof`] where the
@@ -78,40 +84,40 @@ pub struct ClientCodec {
 #[derive(Debug)]
 struct PartialList {
     missing: usize,
-    items: Vec<Option<Bytes>>,
+    items: Vec<Reply>,
 }
 
 impl ClientCodec {
-    /// A codec at the start of a connection; a response over `limits` is an error.
+    /// A codec at the start of a connection; a reply over `limits` is an error.
     pub fn new(limits: Limits) -> Self {
         Self { limits, lines: LineReader::of_answers(&limits), list: None }
     }
 
-    /// The response that ends with this line, if one does.
-    fn take_line(&mut self, line: Reply<Bytes>) -> io::Result<Option<Response>> {
+    /// The reply that ends with this line, if one does.
+    fn take_line(&mut self, line: Line<Bytes>) -> io::Result<Option<Reply>> {
         let list = match (self.list.take(), line) {
-            (None, Reply::Ok) => return Ok(Some(Response::Ok)),
-            (None, Reply::Pong) => return Ok(Some(Response::Pong)),
-            (None, Reply::NotFound) => return Ok(Some(Response::NotFound)),
-            (None, Reply::Value(value)) => return Ok(Some(Response::Value(value))),
-            (None, Reply::Error { code, message }) => return Ok(Some(Response::Error { code, message })),
-            (None, Reply::List(items)) if items > MAX_LIST_ITEMS => {
+            (None, Line::Ok) => return Ok(Some(Reply::OK)),
+            (None, Line::Pong) => return Ok(Some(Reply::Simple("PONG"))),
+            (None, Line::NotFound) => return Ok(Some(Reply::Null)),
+            (None, Line::Value(value)) => return Ok(Some(Reply::Bulk(value))),
+            (None, Line::Error(error)) => return Ok(Some(Reply::Error(error))),
+            (None, Line::List(items)) if items > MAX_LIST_ITEMS => {
                 return Err(invalid_data(format!(
                     "a list of {items} items is over the limit of {MAX_LIST_ITEMS}"
                 )));
             }
-            (None, Reply::List(items)) => PartialList { missing: items, items: Vec::new() },
+            (None, Line::List(items)) => PartialList { missing: items, items: Vec::new() },
             (Some(PartialList { missing, mut items }), item) => {
                 items.push(match item {
-                    Reply::Value(value) => Some(value),
-                    Reply::NotFound => None,
+                    Line::Value(value) => Reply::Bulk(value),
+                    Line::NotFound => Reply::Null,
                     _ => return Err(invalid_data("a list holds something other than VALUE and NOT_FOUND")),
                 });
                 PartialList { missing: missing - 1, items }
             }
         };
         if list.missing == 0 {
-            return Ok(Some(Response::List(list.items)));
+            return Ok(Some(Reply::Array(list.items)));
         }
         self.list = Some(list);
         Ok(None)
@@ -119,16 +125,16 @@ impl ClientCodec {
 }
 
 impl Decoder for ClientCodec {
-    type Item = Response<Bytes>;
+    type Item = Reply<Bytes>;
     type Error = io::Error;
 
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Self::Item>, Self::Error> {
         loop {
             match self.lines.next(src) {
                 Frame::Whole { consumed_bytes } => {
-                    let line = parse_line(src, consumed_bytes, &self.limits)?;
-                    if let Some(response) = self.take_line(line)? {
-                        return Ok(Some(response));
+                    let line = take_line(src, consumed_bytes, &self.limits)?;
+                    if let Some(reply) = self.take_line(line)? {
+                        return Ok(Some(reply));
                     }
                 }
                 Frame::TooLong { .. } | Frame::Skip { .. } => {
@@ -143,35 +149,45 @@ impl Decoder for ClientCodec {
     }
 
     fn decode_eof(&mut self, src: &mut BytesMut) -> Result<Option<Self::Item>, Self::Error> {
-        let response = self.decode(src)?;
-        if response.is_none() && (!src.is_empty() || self.list.is_some()) {
+        let reply = self.decode(src)?;
+        if reply.is_none() && (!src.is_empty() || self.list.is_some()) {
             return Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
                 "the server closed the connection in the middle of an answer",
             ));
         }
-        Ok(response)
+        Ok(reply)
     }
 }
 
-impl<B: AsRef<[u8]>> Encoder<Command<B>> for ClientCodec {
+impl Encoder<&OwnedRequest> for ClientCodec {
     type Error = io::Error;
 
-    fn encode(&mut self, item: Command<B>, dst: &mut BytesMut) -> Result<(), Self::Error> {
-        crate::encode_command(&item, dst);
+    fn encode(&mut self, item: &OwnedRequest, dst: &mut BytesMut) -> Result<(), Self::Error> {
+        encode_request(item.command, &item.arguments, dst);
         Ok(())
     }
 }
 
 /// Parses the line at the front of `src` and takes it out. Only what the answer keeps is split off, and once:
 /// each handle on the buffer costs two atomic operations.
-fn parse_line(src: &mut BytesMut, line_bytes: usize, limits: &Limits) -> io::Result<Reply<Bytes>> {
+fn take_line(src: &mut BytesMut, line_bytes: usize, limits: &Limits) -> io::Result<Line<Bytes>> {
     let (line, _) = src.split_at(line_bytes);
-    let reply = parse_reply(line, limits)
-        .map_err(|error| invalid_data(format!("the server sent no valid answer: {error}")))?
-        .map(|value| Part::of(value, line));
+    let parsed = parse_line(line)
+        .map_err(|error| invalid_data(format!("the server sent no valid answer: {error}")))?;
+    // The items of a list may be keys.
+    let max_bytes = limits.max_value_bytes.max(limits.max_key_bytes);
+    if let Line::Value(value) = &parsed
+        && value.len() > max_bytes
+    {
+        let len_bytes = value.len();
+        return Err(invalid_data(format!(
+            "the server sent no valid answer: value of {len_bytes} bytes is over the limit of {max_bytes}"
+        )));
+    }
+    let parsed = parsed.map(|value| Part::of(value, line));
     let mut left_bytes = line_bytes;
-    let reply = reply.map(|value| match value {
+    let parsed = parsed.map(|value| match value {
         Part::Slice(place) => {
             src.advance(place.start);
             left_bytes -= place.end;
@@ -180,34 +196,34 @@ fn parse_line(src: &mut BytesMut, line_bytes: usize, limits: &Limits) -> io::Res
         Part::Unescaped(value) => value.into(),
     });
     src.advance(left_bytes);
-    Ok(reply)
+    Ok(parsed)
 }
 
-/// Where the bytes of a value are.
+/// Where the bytes of a field are.
 enum Part {
-    /// Here in its line.
+    /// Here in the buffer.
     Slice(Range<usize>),
-    /// Not in the line, because escapes had to be resolved.
+    /// Not in the buffer, because escapes had to be resolved.
     Unescaped(Vec<u8>),
 }
 
 impl Part {
-    fn of(value: Cow<'_, [u8]>, line: &[u8]) -> Self {
-        match value {
+    fn of(field: Cow<'_, [u8]>, buffer: &[u8]) -> Self {
+        match field {
+            Cow::Borrowed([]) => Self::Slice(0..0),
             Cow::Borrowed(slice) => {
-                let start = slice.as_ptr().addr() - line.as_ptr().addr();
+                let start = slice.as_ptr().addr() - buffer.as_ptr().addr();
                 Self::Slice(start..start + slice.len())
             }
             Cow::Owned(unescaped) => Self::Unescaped(unescaped),
         }
     }
-}
 
-/// A field that was parsed from `frame`, without copying what is a slice of it.
-fn share(field: Cow<'_, [u8]>, frame: &Bytes) -> Bytes {
-    match field {
-        Cow::Borrowed(slice) => frame.slice_ref(slice),
-        Cow::Owned(unescaped) => Bytes::from(unescaped),
+    fn of_frame(self, frame: &Bytes) -> Bytes {
+        match self {
+            Self::Slice(place) => frame.slice(place),
+            Self::Unescaped(unescaped) => unescaped.into(),
+        }
     }
 }
 
@@ -218,10 +234,11 @@ fn invalid_data(message: impl Into<String>) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Command;
 
     const LIMITS: Limits = Limits { max_key_bytes: 64, max_value_bytes: 64 };
 
-    fn answer(bytes: &[u8]) -> io::Result<Option<Response>> {
+    fn answer(bytes: &[u8]) -> io::Result<Option<Reply>> {
         ClientCodec::new(LIMITS).decode(&mut BytesMut::from(bytes))
     }
 
@@ -232,23 +249,33 @@ mod tests {
         let mut codec = ServerCodec::new(LIMITS);
         assert!(codec.decode(&mut buffer).unwrap().unwrap().is_err());
         for _ in 0..2 {
-            let Some(Ok(Command::Set { value, .. })) = codec.decode(&mut buffer).unwrap() else { panic!() };
-            assert_eq!(value, "value");
-            assert!(read_buffer.contains(&value.as_ptr()));
+            let Some(Ok(request)) = codec.decode(&mut buffer).unwrap() else { panic!() };
+            assert_eq!(request, OwnedRequest::new(Command::Set, ["k", "value"]));
+            assert!(read_buffer.contains(&request.arguments[1].as_ptr()));
         }
     }
 
     #[test]
-    fn a_scan_without_prefix_has_an_empty_one() {
-        let item = ServerCodec::new(LIMITS).decode(&mut BytesMut::from("SCAN 7\n")).unwrap();
-        assert_eq!(item, Some(Ok(Command::Scan { cursor: 7, prefix: Bytes::new(), limit: 100 })));
+    fn a_server_understands_both_protocols_and_answers_in_that_of_its_client() {
+        for (request, answer) in
+            [("GET k\r\n", "VALUE v\r\n"), ("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n", "$1\r\nv\r\n")]
+        {
+            let (mut codec, mut out) = (ServerCodec::new(LIMITS), BytesMut::new());
+            let item = codec.decode(&mut BytesMut::from(request)).unwrap();
+            assert_eq!(item, Some(Ok(OwnedRequest::new(Command::Get, ["k"]))));
+            codec.encode(Reply::Bulk("v"), &mut out).unwrap();
+            assert_eq!(out, answer);
+        }
+        let error = ServerCodec::new(LIMITS).decode(&mut BytesMut::from("*x\r\n")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
 
     #[test]
-    fn a_command_cut_off_by_the_end_is_dropped_without_error() {
+    fn a_request_cut_off_by_the_end_is_dropped_without_error() {
         let mut buffer = BytesMut::from("PING\r\nSET k v");
         let mut codec = ServerCodec::new(LIMITS);
-        assert_eq!(codec.decode_eof(&mut buffer).unwrap(), Some(Ok(Command::Ping)));
+        let ping = OwnedRequest::new(Command::Ping, [""; 0]);
+        assert_eq!(codec.decode_eof(&mut buffer).unwrap(), Some(Ok(ping)));
         assert_eq!(codec.decode_eof(&mut buffer).unwrap(), None);
     }
 
@@ -260,7 +287,7 @@ mod tests {
         }
         let mut buffer = BytesMut::from("OK\r\n");
         let mut codec = ClientCodec::new(LIMITS);
-        assert_eq!(codec.decode_eof(&mut buffer).unwrap(), Some(Response::Ok));
+        assert_eq!(codec.decode_eof(&mut buffer).unwrap(), Some(Reply::OK));
         assert_eq!(codec.decode_eof(&mut buffer).unwrap(), None);
     }
 
@@ -271,10 +298,10 @@ mod tests {
         assert_eq!(codec.decode(&mut buffer).unwrap(), None);
         assert!(buffer.is_empty(), "progress inside the list is remembered, not read again");
         buffer.extend_from_slice(b"VALUE \"\"\r\nLIST 0\r\nOK\r\n");
-        let list = vec![Some(Bytes::from("a b")), None, Some(Bytes::new())];
-        assert_eq!(codec.decode(&mut buffer).unwrap(), Some(Response::List(list)));
-        assert_eq!(codec.decode(&mut buffer).unwrap(), Some(Response::List(vec![])));
-        assert_eq!(codec.decode(&mut buffer).unwrap(), Some(Response::Ok));
+        let list = vec![Reply::Bulk(Bytes::from("a b")), Reply::Null, Reply::Bulk(Bytes::new())];
+        assert_eq!(codec.decode(&mut buffer).unwrap(), Some(Reply::Array(list)));
+        assert_eq!(codec.decode(&mut buffer).unwrap(), Some(Reply::Array(vec![])));
+        assert_eq!(codec.decode(&mut buffer).unwrap(), Some(Reply::OK));
     }
 
     #[test]
@@ -303,6 +330,6 @@ mod tests {
         let limits = Limits { max_key_bytes: 8, max_value_bytes: 1 };
         let mut buffer = BytesMut::from("LIST 1\r\nVALUE 12345678\r\n");
         let list = ClientCodec::new(limits).decode(&mut buffer).unwrap();
-        assert_eq!(list, Some(Response::List(vec![Some(Bytes::from("12345678"))])));
+        assert_eq!(list, Some(Reply::Array(vec![Reply::Bulk(Bytes::from("12345678"))])));
     }
 }

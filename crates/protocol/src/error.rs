@@ -1,8 +1,6 @@
-//! Errors: their codes on the wire, and why bytes are no command or answer.
+//! The codes of errors.
 
 use std::fmt;
-
-use thiserror::Error;
 
 /// The first word after `ERROR` in an answer: what kind of error, for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,6 +71,27 @@ impl ErrorCode {
         }
     }
 
+    /// Returns the first word of an error in RESP, by which Redis's clients tell its kind.
+    pub const fn resp_kind(self) -> &'static str {
+        match self {
+            Self::OutOfMemory => "OOM",
+            // Not READONLY: clients take that for a replica and look for another server.
+            Self::ReadOnly => "MISCONF",
+            // Redis has nothing for "the outcome is unknown", and ERR would say that nothing happened.
+            Self::Storage => "STORAGE",
+            Self::AuthRequired => "NOAUTH",
+            Self::Denied => "NOPERM",
+            Self::Moved => "MOVED",
+            Self::Syntax
+            | Self::UnknownCommand
+            | Self::TooLarge
+            | Self::TooManyConnections
+            | Self::Timeout
+            | Self::ShuttingDown
+            | Self::Other => "ERR",
+        }
+    }
+
     /// The code with this name on the wire, if there is one.
     pub fn from_wire(name: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.as_str().as_bytes() == name)
@@ -82,71 +101,5 @@ impl ErrorCode {
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-/// Why bytes are not a command or an answer. [`code`](Self::code) gives the code that a server answers with.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ProtocolError {
-    /// The line is not a well-formed command or answer; the text says what was expected.
-    #[error("{0}")]
-    Syntax(&'static str),
-    /// The first word is no command; it is shown shortened and escaped.
-    #[error("unknown command '{0}'; commands are SET GET DELETE EXISTS COUNT SCAN PING INFO COMPACT QUIT")]
-    UnknownCommand(String),
-    /// The first line of a connection begins with a word that is no command; it is shown shortened and escaped.
-    ///
-    /// Only a [guarded](crate::RequestParser::guarded) parser reports it, and the connection is to be closed.
-    #[error(
-        "unknown command '{0}' in the first line; the connection is closed, because its client seems to speak another \
-        protocol; commands are SET GET DELETE EXISTS COUNT SCAN PING INFO COMPACT QUIT"
-    )]
-    UnknownFirstCommand(String),
-    /// The line belongs to a request of HTTP.
-    ///
-    /// Only a [guarded](crate::RequestParser::guarded) parser reports it, and the connection is to be closed.
-    #[error("this is a request of HTTP, which is not spoken here; the connection is closed")]
-    Http,
-    /// The key is over its limit.
-    #[error("key of {len_bytes} bytes is over the limit of {max_bytes}")]
-    KeyTooLarge {
-        /// The key's length.
-        len_bytes: usize,
-        /// The limit.
-        max_bytes: usize,
-    },
-    /// The value is over its limit.
-    #[error("value of {len_bytes} bytes is over the limit of {max_bytes}")]
-    ValueTooLarge {
-        /// The value's length.
-        len_bytes: usize,
-        /// The limit.
-        max_bytes: usize,
-    },
-    /// The line is longer than its key and value may be; it is skipped to its end.
-    #[error("line is longer than {max_bytes} bytes, not counting what escapes add")]
-    LineTooLong {
-        /// The limit.
-        max_bytes: usize,
-    },
-}
-
-impl ProtocolError {
-    /// Returns whether the client speaks another protocol: a server closes the connection after its answer, and carries
-    /// out nothing of what follows.
-    pub const fn is_foreign(&self) -> bool {
-        matches!(self, Self::UnknownFirstCommand(_) | Self::Http)
-    }
-
-    /// The code that a server answers with.
-    pub const fn code(&self) -> ErrorCode {
-        match self {
-            Self::Syntax(_) | Self::Http => ErrorCode::Syntax,
-            Self::UnknownCommand(_) | Self::UnknownFirstCommand(_) => ErrorCode::UnknownCommand,
-            Self::KeyTooLarge { .. } | Self::ValueTooLarge { .. } | Self::LineTooLong { .. } => {
-                ErrorCode::TooLarge
-            }
-        }
     }
 }

@@ -4,19 +4,25 @@ mod codec;
 mod command;
 mod encode;
 mod error;
+mod glob;
 pub mod limits;
+mod number;
 mod parse;
-mod resp;
-mod response;
+mod protocol;
+mod reply;
+mod request;
 
 pub use codec::{ClientCodec, ServerCodec};
-pub use command::{Command, Request};
-pub use encode::{encode_command, encode_response, encode_value_chunk, needs_quotes};
-pub use error::{ErrorCode, ProtocolError};
-pub use limits::Limits;
-pub use parse::{RequestParser, RespParser, RespStep, Step};
-pub use resp::{
-    Credentials, GlobMatch, ManyRequest, RespCommand, RespValue, RespVersion, SessionCommand, Shape,
-    TransactionCommand, begin_resp_bulk, encode_resp, encode_resp_value, glob_literal_prefix, glob_matches,
+pub use command::{
+    Argument, ArgumentKind, Arity, Command, CommandSpec, Flags, Group, KeyAccess, KeySpec, Protocols,
+    why_not_served,
 };
-pub use response::Response;
+pub use encode::{BulkEncoder, encode_request, needs_quotes};
+pub use error::ErrorCode;
+pub use glob::{GlobMatch, glob_literal_prefix, glob_matches};
+pub use limits::Limits;
+pub use number::parse_integer;
+pub use parse::{Fatal, RequestParser, Step};
+pub use protocol::Protocol;
+pub use reply::{ErrorReply, Reply};
+pub use request::{OwnedRequest, Request};

@@ -49,8 +49,8 @@ pub struct Limits {
 
 impl Limits {
     /// Longest line of the text protocol without escapes, in bytes without its line end: the longest key and value. An
-    /// escape takes a backslash and up to three bytes more than what it stands for, so a line may be longer by three bytes
-    /// for each backslash in it.
+    /// escape takes a backslash and up to three bytes more than what it stands for, so what has arrived of a line may be
+    /// longer by three bytes for each backslash in it.
     pub const fn max_plain_line_bytes(&self) -> usize {
         self.max_key_bytes.saturating_add(self.max_value_bytes).saturating_add(LINE_OVERHEAD_BYTES)
     }

@@ -373,7 +373,7 @@ mod tests {
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         let open = OpenConnection::new(&Arc::default(), permit);
-        Admitted { peer: stream.local_addr().unwrap(), stream, open, start_permit: None, dialect: None }
+        Admitted { peer: stream.local_addr().unwrap(), stream, open, start_permit: None, session: None }
     }
 
     #[test]

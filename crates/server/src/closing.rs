@@ -68,7 +68,7 @@ impl CloseReason {
     const fn text(self) -> &'static str {
         match self {
             Self::ByClient => "closed by the client",
-            Self::Quit => "the client said QUIT",
+            Self::Quit => "the client asked for it",
             Self::ProtocolError => "protocol error",
             Self::ForeignProtocol => "the client speaks another protocol",
             Self::OutputLimit => "the client does not read its answers, and they take too much memory",

@@ -16,11 +16,11 @@ use crate::balance::Seat;
 use crate::batch::{Batch, Ending};
 use crate::buffers::Buffers;
 use crate::closing::{CloseReason, Closing};
-use crate::dialect::Dialect;
 use crate::idle::IdleTimer;
 use crate::input::INPUT_BYTES;
 use crate::linger;
 use crate::respond::Responder;
+use crate::session::Session;
 use crate::shared::Shared;
 use crate::worker::Admitted;
 
@@ -36,10 +36,11 @@ pub(crate) async fn serve<S: Store>(
     stopping: CancellationToken,
 ) -> io::Result<Option<Closing>> {
     loop {
-        let Admitted { stream, peer, open, dialect, .. } = admitted;
+        let Admitted { stream, peer, open, session, .. } = admitted;
         let stream = TcpStream::from_std(stream)?;
-        let mut connection =
-            Connection::new(stream, dialect.map(|dialect| *dialect), Arc::clone(&shared), seat.clone());
+        let session = session
+            .unwrap_or_else(|| Box::new(Session::new(shared.counters.connection_ids.next(), shared.limits)));
+        let mut connection = Connection::new(stream, session, Arc::clone(&shared), seat.clone());
         match connection.run(&stopping).await? {
             Leave::ByClient => return Ok(Some(CloseReason::ByClient.into())),
             Leave::ByServer(closing) => {
@@ -49,9 +50,9 @@ pub(crate) async fn serve<S: Store>(
                 return Ok(Some(closing));
             }
             Leave::ForOtherThread => {
-                let Connection { stream, dialect, .. } = connection;
-                let dialect = Some(Box::new(dialect));
-                let moving = Admitted { stream: stream.into_std()?, peer, open, start_permit: None, dialect };
+                let Connection { stream, session, .. } = connection;
+                let (stream, session) = (stream.into_std()?, Some(session));
+                let moving = Admitted { stream, peer, open, start_permit: None, session };
                 match seat.migrate(moving) {
                     Ok(()) => return Ok(None),
                     Err(back) => admitted = back,
@@ -72,7 +73,7 @@ enum Leave {
 
 struct Connection<S> {
     stream: TcpStream,
-    dialect: Dialect,
+    session: Box<Session>,
     shared: Arc<Shared<S>>,
     seat: Seat,
     /// Held while there is something to do.
@@ -82,9 +83,8 @@ struct Connection<S> {
 }
 
 impl<S: Store> Connection<S> {
-    fn new(stream: TcpStream, dialect: Option<Dialect>, shared: Arc<Shared<S>>, seat: Seat) -> Self {
-        let dialect = dialect.unwrap_or_else(|| Dialect::new(shared.limits));
-        Self { stream, dialect, shared, seat, buffers: None, resting: Vec::new() }
+    fn new(stream: TcpStream, session: Box<Session>, shared: Arc<Shared<S>>, seat: Seat) -> Self {
+        Self { stream, session, shared, seat, buffers: None, resting: Vec::new() }
     }
 
     /// Gives up all but the socket.
@@ -174,16 +174,19 @@ impl<S: Store> Connection<S> {
         };
         let Buffers { input, replies, output } = &mut *buffers;
         let (stream, shared, seat) = (&mut self.stream, &*self.shared, &self.seat);
-        let mut responder = Responder { stream, dialect: &mut self.dialect, output, shared, seat, stopping };
+        let session = &mut *self.session;
+        let mut responder = Responder { stream, session, output, shared, seat, stopping, closing: None };
         loop {
-            let batch = Batch::parse(responder.dialect, input.bytes(), shared);
+            let batch = Batch::parse::<S>(responder.session, input.bytes());
             responder.answer(&batch, replies).await?;
             let Batch { consumed_bytes, ending, .. } = batch;
             input.consume(consumed_bytes);
+            if let Some(closing) = responder.closing {
+                return Ok(Some(Leave::ByServer(closing)));
+            }
             match ending {
                 Ending::InputUsedUp => break,
                 Ending::Full => yield_now().await,
-                Ending::Last(closing) => return Ok(Some(Leave::ByServer(closing))),
             }
         }
         buffers.trim()?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use rustvault_protocol::{ErrorCode, Limits, Shape};
+use rustvault_protocol::{ErrorCode, Protocol, Reply};
 use rustvault_storage::Store;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -18,8 +18,6 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use crate::Error;
-use crate::dialect::Dialect;
-use crate::execute;
 use crate::linger;
 use crate::shared::{OpenConnection, Shared};
 use crate::socket;
@@ -114,7 +112,7 @@ impl<'a, S: Store> Acceptor<'a, S> {
                 debug!(%peer, "connection opened");
                 let open = OpenConnection::new(&self.shared.counters, permit);
                 let start_permit = Some(start_permit);
-                self.workers.assign(Admitted { stream, peer, open, start_permit, dialect: None })?;
+                self.workers.assign(Admitted { stream, peer, open, start_permit, session: None })?;
             }
             Err(error) => debug!(%peer, %error, "connection lost"),
         }
@@ -133,7 +131,7 @@ impl<'a, S: Store> Acceptor<'a, S> {
             }
         }
         while self.refusals.try_join_next().is_some() {}
-        let refusal = Refusal { limits: self.shared.limits, max_connections: self.max_connections };
+        let refusal = Refusal { max_connections: self.max_connections };
         if self.refusals.len() < MAX_REFUSALS {
             self.refusals.spawn(async move { drop(refusal.tell(stream).await) });
         } else {
@@ -144,7 +142,6 @@ impl<'a, S: Store> Acceptor<'a, S> {
 
 /// What a client is told for whom there is no place.
 struct Refusal {
-    limits: Limits,
     max_connections: usize,
 }
 
@@ -160,15 +157,15 @@ impl Refusal {
     }
 
     fn answer(&self, first: u8) -> BytesMut {
-        let message = if first == b'*' {
+        let (protocol, message) = if first == b'*' {
             // Redis's words: clients know them.
-            "max number of clients reached".to_owned()
+            (Protocol::Resp2, "max number of clients reached".to_owned())
         } else {
-            format!("the server serves {} connections already; try again later", self.max_connections)
+            let connections = self.max_connections;
+            (Protocol::Text, format!("the server serves {connections} connections already; try again later"))
         };
-        let refusal = execute::error(ErrorCode::TooManyConnections, message);
         let mut answer = BytesMut::new();
-        Dialect::of(first, self.limits, 0).encode(&refusal, &Shape::Plain, &mut answer);
+        protocol.encode(&Reply::<&[u8]>::error(ErrorCode::TooManyConnections, message), &mut answer);
         answer
     }
 }

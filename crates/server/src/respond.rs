@@ -5,41 +5,38 @@ mod put;
 
 use std::io;
 use std::iter::Peekable;
-use std::sync::Arc;
-use std::time::Duration;
 use std::vec;
 
 use bytes::BytesMut;
 use put::{FLUSH_BYTES, is_small};
-use rustvault_protocol::{ErrorCode, Response, Shape};
-use rustvault_storage::{Error, Lsn, Op, Outcome, Reply, Store, Submission};
+use rustvault_storage::{self as storage, Error, Lsn, Op, Outcome, Store, Submission};
 use tokio::net::TcpStream;
-use tokio::select;
 use tokio::task::yield_now;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::balance::Seat;
 use crate::batch::{Batch, Slot};
-use crate::dialect::Dialect;
-use crate::execute::{self, Field};
+use crate::closing::Closing;
+use crate::commands::{self, Handler, store_error};
 use crate::gather;
+use crate::session::Session;
 use crate::shared::Shared;
+
+pub(crate) use lists::PageOf;
 
 /// The store carries out no further operation of a batch once its replies hold more than this.
 const MAX_REPLY_BYTES: usize = 1024 * 1024;
 
-/// Longest wait of `INFO` for a sync; after it, figures that may show data that is not durable are left out.
-const INFO_PATIENCE: Duration = Duration::from_secs(1);
-
 /// Carries batches out and writes their answers, for one connection.
 pub(crate) struct Responder<'c, S> {
     pub(crate) stream: &'c mut TcpStream,
-    pub(crate) dialect: &'c mut Dialect,
+    pub(crate) session: &'c mut Session,
     pub(crate) output: &'c mut BytesMut,
     pub(crate) shared: &'c Shared<S>,
     pub(crate) seat: &'c Seat,
     pub(crate) stopping: &'c CancellationToken,
+    /// Why the connection ends after the answers at hand, if it does.
+    pub(crate) closing: Option<Closing>,
 }
 
 /// What may be revealed of the replies at hand.
@@ -54,18 +51,13 @@ struct Gate {
 
 impl Gate {
     /// Whether it is known if the reply may be shown.
-    fn knows_of(&self, reply: &Reply) -> bool {
+    fn knows_of(&self, reply: &storage::Reply) -> bool {
         reply.depends_on <= self.visible || self.failure.is_some()
-    }
-
-    /// The response to a reply that it [knows of](Self::knows_of).
-    fn reveal<S>(&self, reply: Reply, shared: &Shared<S>) -> Response<Field> {
-        execute::response(self.admit(reply), shared)
     }
 
     /// The outcome of a reply that it [knows of](Self::knows_of).
     #[inline]
-    fn admit(&self, reply: Reply) -> Result<Outcome, Error> {
+    fn admit(&self, reply: storage::Reply) -> Result<Outcome, Error> {
         match &self.failure {
             Some(failure) if reply.depends_on > self.visible => Err(failure.clone()),
             _ => reply.outcome,
@@ -75,8 +67,14 @@ impl Gate {
 
 impl<'c, S: Store> Responder<'c, S> {
     /// Carries a batch out and writes its answers, in order; `replies` is working space.
-    pub(crate) async fn answer(&mut self, batch: &Batch<'_>, replies: &mut Vec<Reply>) -> io::Result<()> {
-        let (ops, slots) = batch.plan(self.shared.max_output_bytes);
+    pub(crate) async fn answer(
+        &mut self,
+        batch: &Batch<'_>,
+        replies: &mut Vec<storage::Reply>,
+    ) -> io::Result<()> {
+        let arguments = batch.arguments();
+        let (ops, slots) = batch.plan(&arguments, self.session, self.shared);
+        self.closing = batch.closing();
         self.shared.counters.total_commands.add(slots.len() as u64);
         let mut ops = ops.as_slice();
         let mut slots = slots.into_iter().peekable();
@@ -97,7 +95,7 @@ impl<'c, S: Store> Responder<'c, S> {
     async fn submit<'o>(
         &self,
         ops: &'o [Op<'o>],
-        replies: &mut Vec<Reply>,
+        replies: &mut Vec<storage::Reply>,
     ) -> io::Result<(&'o [Op<'o>], Submission<'c>)> {
         if ops.is_empty() {
             return Ok((ops, Submission::done()));
@@ -113,7 +111,7 @@ impl<'c, S: Store> Responder<'c, S> {
     async fn write_answers(
         &mut self,
         slots: &mut Peekable<vec::IntoIter<Slot<'_>>>,
-        replies: &mut Vec<Reply>,
+        replies: &mut Vec<storage::Reply>,
         submission: Submission<'_>,
     ) -> io::Result<()> {
         let mut gate = Gate {
@@ -123,20 +121,22 @@ impl<'c, S: Store> Responder<'c, S> {
         };
         self.commit(submission, replies.first().is_some_and(|first| first.depends_on > gate.visible)).await;
         let mut replies = replies.drain(..);
-        while let Some(slot) = slots.next_if(|slot| !slot.needs_reply() || !replies.as_slice().is_empty()) {
+        while let Some(slot) = slots.next_if(|slot| !slot.needs_outcome() || !replies.as_slice().is_empty()) {
             match slot {
-                Slot::Asked(shape) => {
+                Slot::Asked(reply_to, request) => {
                     let Some(reply) = replies.next() else { break };
-                    let response = if gate.knows_of(&reply) || self.open_for(&reply, &mut gate).await? {
-                        gate.reveal(reply, self.shared)
-                    } else {
-                        execute::status(reply.outcome, self.shared)
+                    if !gate.knows_of(&reply) {
+                        self.open(&mut gate).await?;
+                    }
+                    let reply = match gate.admit(reply) {
+                        Ok(outcome) => reply_to(outcome, request),
+                        Err(error) => store_error(&error).into(),
                     };
                     // Nearly all answers are small: for them this loop has nothing to wait for.
-                    if is_small(&response, &shape) {
-                        self.put_small(&response, &shape);
+                    if is_small(&reply) {
+                        self.put_small(&reply);
                     } else {
-                        self.put_in_parts(response, shape).await?;
+                        self.put_large(&reply).await?;
                     }
                 }
                 Slot::Values(keys) => {
@@ -144,20 +144,12 @@ impl<'c, S: Store> Responder<'c, S> {
                     if !gate.knows_of(&reply) {
                         self.open(&mut gate).await?;
                     }
-                    match gate.admit(reply) {
-                        Ok(Outcome::Seen(sights)) => Box::pin(self.put_values(keys, sights)).await?,
-                        outcome => self.put(execute::response(outcome, self.shared), Shape::Plain).await?,
-                    }
+                    // Boxed: every connection would have room for it.
+                    Box::pin(self.put_values(keys, gate.admit(reply))).await?;
                 }
-                Slot::Answered(response) => self.put(response, Shape::Plain).await?,
-                Slot::Own(answer) => self.put_own(answer),
-                Slot::Session(command) => {
-                    let is_error = self.dialect.answer_session(command, self.shared, self.output);
-                    self.shared.counters.total_errors.add(u64::from(is_error));
-                }
-                // Boxed: every connection would have room for it.
-                Slot::ValuesInTurns(_) | Slot::PageInTurns(_) | Slot::Keys { .. } | Slot::Compact(_) => {
-                    Box::pin(self.put_long(slot)).await?;
+                Slot::Ready(reply) => self.put(reply).await?,
+                Slot::ValuesInSteps(_) | Slot::CountInSteps(..) | Slot::Await(_) => {
+                    Box::pin(self.put_last(slot)).await?;
                 }
             }
             if self.output.len() >= FLUSH_BYTES {
@@ -168,40 +160,16 @@ impl<'c, S: Store> Responder<'c, S> {
     }
 
     /// Carries out what takes several turns, and writes its answer.
-    async fn put_long(&mut self, slot: Slot<'_>) -> io::Result<()> {
+    async fn put_last(&mut self, slot: Slot<'_>) -> io::Result<()> {
         match slot {
-            Slot::ValuesInTurns(keys) => self.put_values_in_turns(keys).await,
-            Slot::PageInTurns(page) => self.put_page_in_turns(&page).await,
-            Slot::Keys { prefix, glob } => self.put_keys(prefix, glob).await,
-            Slot::Compact(Shape::Started) => {
-                let response = self.start_compaction();
-                self.put(response, Shape::Started).await
-            }
-            Slot::Compact(shape) => {
-                self.flush().await?;
-                let response = self.compact().await;
-                self.put(response, shape).await
-            }
-            Slot::Asked(_) | Slot::Values(_) | Slot::Answered(_) | Slot::Own(_) | Slot::Session(_) => {
-                Err(io::Error::other("this takes no turn of its own"))
-            }
+            Slot::ValuesInSteps(keys) => self.put_values_in_steps(keys).await,
+            Slot::CountInSteps(op, keys) => self.put_count_in_steps(op, keys).await,
+            Slot::Await(request) => match commands::handler::<S>(request.command) {
+                Handler::Await(handle) => handle(self, request).await,
+                Handler::Store(_) | Handler::Session(_) => Err(no_turn()),
+            },
+            Slot::Asked(..) | Slot::Values(_) | Slot::Ready(_) => Err(no_turn()),
         }
-    }
-
-    /// Waits until this and all replies at hand may be shown. Returns `false` for `INFO` after [`INFO_PATIENCE`]: whoever
-    /// asks why the disk hangs must not wait for it.
-    async fn open_for(&mut self, reply: &Reply, gate: &mut Gate) -> io::Result<bool> {
-        if !matches!(reply.outcome, Ok(Outcome::Stats(_))) {
-            self.open(gate).await?;
-            return Ok(true);
-        }
-        self.flush().await?;
-        let wait = self.shared.store.wait_for_commit(gate.highest);
-        if timeout(INFO_PATIENCE, wait).await.is_err() {
-            return Ok(false);
-        }
-        self.open(gate).await?;
-        Ok(true)
     }
 
     /// Waits until all replies at hand may be shown, or never may. What stands before them leaves meanwhile.
@@ -223,32 +191,8 @@ impl<'c, S: Store> Responder<'c, S> {
             None => gather::commit(submission, self.seat.enough_to_commit()).await,
         }
     }
+}
 
-    /// The response once a compaction has ended. A stopping server does not wait for that: it has seconds.
-    async fn compact(&self) -> Response<Field> {
-        let ended = select! {
-            biased;
-            ended = self.shared.store.compact() => ended,
-            () = self.stopping.cancelled() => {
-                let text = "the server is stopping; compact again once it is back";
-                return execute::error(ErrorCode::ShuttingDown, text);
-            }
-        };
-        ended.map_or_else(|error| execute::store_error(&error), |()| Response::Ok)
-    }
-
-    /// Begins a compaction whose end nobody is told; the log and `INFO` tell how it went.
-    fn start_compaction(&self) -> Response<Field> {
-        let Ok(only_one) = Arc::clone(&self.shared.background_compaction).try_acquire_owned() else {
-            let text = "Background append only file rewriting already in progress";
-            return execute::error(ErrorCode::Other, text);
-        };
-        let store = self.shared.store.clone();
-        tokio::spawn(async move {
-            // The store logs what it was that went wrong.
-            let _ = store.compact().await;
-            drop(only_one);
-        });
-        Response::Ok
-    }
+fn no_turn() -> io::Error {
+    io::Error::other("this takes no turn of its own")
 }

@@ -19,8 +19,8 @@ use crate::Error;
 use crate::balance::{Balance, Seat};
 use crate::closing::Closing;
 use crate::connection;
-use crate::dialect::Dialect;
 use crate::placement::Placement;
+use crate::session::Session;
 use crate::shared::{OpenConnection, Shared};
 
 /// Connections that a thread begins to serve in one turn, however short its turns are.
@@ -42,7 +42,7 @@ pub(crate) struct Admitted {
     /// Given back when its thread begins with it; `None` for one that has moved.
     pub(crate) start_permit: Option<OwnedSemaphorePermit>,
     /// What its connection has come to on another thread; `None` for a new one.
-    pub(crate) dialect: Option<Box<Dialect>>,
+    pub(crate) session: Option<Box<Session>>,
 }
 
 /// The threads that serve connections, each with a runtime of its own.

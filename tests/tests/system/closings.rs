@@ -64,7 +64,7 @@ fn every_connection_that_ends_is_counted_with_its_reason() {
     let mut quitting = daemon.wire();
     quitting.ask("QUIT\r\n", "OK\r\n");
     drop(quitting);
-    daemon.wait_for_line("the client said QUIT");
+    daemon.wait_for_line("the client asked for it");
 
     let mut resetting = daemon.wire();
     resetting.ask("SET k v\r\n", "OK\r\n");

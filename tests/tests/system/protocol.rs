@@ -146,18 +146,22 @@ fn what_is_no_command_is_an_error_and_the_connection_lives_on() {
         "DELETE",
         "DELETE a b",
         "EXISTS",
-        "PING x",
-        "PING ",
+        "TYPE",
+        "MGET",
+        "MSET a 1 b",
+        "STRLEN a b",
+        "ECHO",
+        "KEYS",
         "COUNT x",
         "INFO x",
         "COMPACT x",
-        "QUIT x",
         r#"GET "a"#,
         r#"GET "a"b"#,
         r#"GET "a\q""#,
         r#"GET "a\x4""#,
         r#"SET k "v" "#,
         r#"SET k "v"w"#,
+        r#"SET k "v" w"#,
         r#"SET "k"v"#,
         "SCAN",
         "SCAN x",
@@ -179,6 +183,20 @@ fn what_is_no_command_is_an_error_and_the_connection_lives_on() {
         wire.ask("PING\n", "PONG\r\n");
     }
     assert_eq!(wire.info("keys"), "0", "none of it had an effect");
+}
+
+#[test]
+fn a_message_comes_back_byte_for_byte() {
+    let daemon = Launch::new().start();
+    let mut wire = daemon.wire();
+    for (line, answer) in [
+        ("PING to be  or not ", "VALUE to be  or not "),
+        ("ping \"a\\nb\"", "VALUE \"a\\nb\""),
+        ("PING ", "VALUE \"\""),
+        ("ECHO PING", "VALUE PING"),
+    ] {
+        wire.ask(format!("{line}\r\n"), format!("{answer}\r\n"));
+    }
 }
 
 #[test]

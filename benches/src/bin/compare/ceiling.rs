@@ -1,6 +1,7 @@
 //! A server that answers and does nothing else: what the load generator, the kernel's TCP and the reading of
 //! requests leave to any server.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::io;
@@ -8,7 +9,7 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 
 use bytes::{Buf, BytesMut};
-use rustvault_protocol::{Command, Limits, RespCommand, RespParser, RespStep};
+use rustvault_protocol::{Command, ErrorCode, ErrorReply, Limits, Protocol, Reply, RequestParser, Step};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
@@ -35,25 +36,15 @@ pub(crate) fn serve(port: u16) -> io::Result<Infallible> {
 
 async fn answer(mut stream: TcpStream, answers: &Answers) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut parser = RespParser::new(Limits::default());
+    let mut parser = RequestParser::new(Limits::default());
     let (mut input, mut output) = (BytesMut::new(), BytesMut::new());
     loop {
         input.reserve(READ_BYTES);
         if stream.read_buf(&mut input).await? == 0 {
             return Ok(());
         }
-        loop {
-            let consumed_bytes = match parser.next(&input) {
-                RespStep::Command { command, consumed_bytes } => {
-                    answers.put(&command, &mut output);
-                    consumed_bytes
-                }
-                RespStep::Ignored { consumed_bytes } => consumed_bytes,
-                RespStep::Incomplete => break,
-                _ => return Ok(()),
-            };
-            input.advance(consumed_bytes);
-        }
+        let Some(answered_bytes) = answers.put_all(&mut parser, &input, &mut output) else { return Ok(()) };
+        input.advance(answered_bytes);
         stream.write_all(&output).await?;
         output.clear();
     }
@@ -65,31 +56,46 @@ struct Answers {
     /// `SET`s so far; while a server is filled, each is of another key.
     sets: Cell<u64>,
     /// The first value that was set, as it stands in an answer: a load's values are equally long.
-    value: RefCell<Vec<u8>>,
+    value: RefCell<BytesMut>,
 }
 
 impl Answers {
-    fn put(&self, command: &RespCommand<'_>, output: &mut BytesMut) {
-        match command {
-            RespCommand::One { request: Command::Get { .. }, .. } => {
-                output.extend_from_slice(&self.value.borrow());
-            }
-            RespCommand::One { request: Command::Set { value, .. }, .. } => {
+    /// Answers the requests at the front of `input`, and returns how long they are; `None` if the connection has to end.
+    fn put_all(&self, parser: &mut RequestParser, input: &[u8], output: &mut BytesMut) -> Option<usize> {
+        let (mut arguments, mut rest) = (Vec::new(), input);
+        loop {
+            arguments.clear();
+            let consumed_bytes = match parser.next(rest, &mut arguments) {
+                Step::Request { command, consumed_bytes } => {
+                    self.put(command.ok(), &arguments, output);
+                    consumed_bytes
+                }
+                Step::Skip { consumed_bytes } => consumed_bytes,
+                Step::Incomplete => return Some(input.len() - rest.len()),
+                Step::Fatal(_) => return None,
+            };
+            rest = rest.get(consumed_bytes..)?;
+        }
+    }
+
+    fn put(&self, command: Option<Command>, arguments: &[Cow<'_, [u8]>], output: &mut BytesMut) {
+        const NO_ANSWER: ErrorReply =
+            ErrorReply::fixed(ErrorCode::UnknownCommand, "ERR this server only answers");
+        let reply: Reply = match (command, arguments) {
+            (Some(Command::Get), _) => return output.extend_from_slice(&self.value.borrow()),
+            (Some(Command::Set), [_, value]) => {
                 self.sets.set(self.sets.get() + 1);
                 let mut first = self.value.borrow_mut();
                 if first.is_empty() {
-                    first.extend(format!("${}\r\n", value.len()).bytes());
-                    first.extend_from_slice(value);
-                    first.extend(b"\r\n");
+                    Protocol::Resp2.encode(&Reply::Bulk(value), &mut first);
                 }
-                output.extend_from_slice(b"+OK\r\n");
+                Reply::OK
             }
-            RespCommand::One { request: Command::Count, .. } => {
-                output.extend_from_slice(format!(":{}\r\n", self.sets.get()).as_bytes());
-            }
-            RespCommand::One { request: Command::Ping, .. } => output.extend_from_slice(b"+PONG\r\n"),
-            _ => output.extend_from_slice(b"-ERR this server only answers\r\n"),
-        }
+            (Some(Command::DbSize), _) => Reply::Integer(self.sets.get().cast_signed()),
+            (Some(Command::Ping), _) => Reply::Simple("PONG"),
+            _ => NO_ANSWER.into(),
+        };
+        Protocol::Resp2.encode(&reply, output);
     }
 }
 
@@ -99,16 +105,14 @@ mod tests {
 
     #[test]
     fn it_tells_what_it_was_set_and_how_often() {
-        let (answers, mut parser) = (Answers::default(), RespParser::new(Limits::default()));
+        let (answers, mut parser) = (Answers::default(), RequestParser::new(Limits::default()));
         let mut ask = |words: &[&str]| {
             let arguments: String =
                 words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
             let request = format!("*{}\r\n{arguments}", words.len());
             let mut output = BytesMut::new();
-            match parser.next(request.as_bytes()) {
-                RespStep::Command { command, .. } => answers.put(&command, &mut output),
-                other => panic!("{other:?}"),
-            }
+            let answered_bytes = answers.put_all(&mut parser, request.as_bytes(), &mut output);
+            assert_eq!(answered_bytes, Some(request.len()));
             String::from_utf8(output.to_vec()).unwrap()
         };
         assert_eq!(ask(&["PING"]), "+PONG\r\n");
@@ -117,5 +121,6 @@ mod tests {
         assert_eq!(ask(&["GET", "another"]), "$5\r\nvalue\r\n");
         assert_eq!(ask(&["DBSIZE"]), ":1\r\n");
         assert!(ask(&["ECHO", "x"]).starts_with("-ERR"));
+        assert!(ask(&["NONSENSE"]).starts_with("-ERR"));
     }
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
-use rustvault_protocol::{ErrorCode, Response};
+use bytes::BytesMut;
+use rustvault_protocol::{ErrorCode, Reply};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::ReadHalf;
@@ -91,7 +91,7 @@ struct Answers<C> {
     input: BytesMut,
 }
 
-impl<C: Decoder<Item = Response<Bytes>, Error = io::Error>> Answers<C> {
+impl<C: Decoder<Item = Reply, Error = io::Error>> Answers<C> {
     /// Reads and judges the answers to what `load` has sent, in order.
     async fn read(
         &mut self,
@@ -135,15 +135,15 @@ struct Sent {
 }
 
 /// Whether a good answer found its key; else what is wrong with it.
-fn judge(sent: Sent, answer: &Response<Bytes>) -> Result<bool, String> {
+fn judge(sent: Sent, answer: &Reply) -> Result<bool, String> {
     match (sent.kind, answer) {
-        (Kind::Set, Response::Ok) => Ok(true),
-        (Kind::Get, Response::NotFound) => Ok(false),
+        (Kind::Set, Reply::Simple("OK")) => Ok(true),
+        (Kind::Get, Reply::Null) => Ok(false),
         // Values begin with their key, as far as their size allows; earlier runs may have had another size.
-        (Kind::Get, Response::Value(value)) if value.iter().zip(&sent.key).all(|(a, b)| a == b) => Ok(true),
+        (Kind::Get, Reply::Bulk(value)) if value.iter().zip(&sent.key).all(|(a, b)| a == b) => Ok(true),
         // The message names its code.
-        (_, Response::Error { code: ErrorCode::Other, message }) => Err(message.clone()),
-        (_, Response::Error { code, message }) => Err(format!("{code} {message}")),
+        (_, Reply::Error(error)) if error.code == ErrorCode::Other => Err(error.to_string()),
+        (_, Reply::Error(error)) => Err(format!("{} {error}", error.code)),
         (kind, answer) => {
             let key = String::from_utf8_lossy(&sent.key);
             let answer: String = format!("{answer:?}").chars().take(MAX_SHOWN_CHARS).collect();
@@ -220,6 +220,7 @@ fn key(mut number: u64) -> [u8; KEY_BYTES] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
 
     fn sent(kind: Kind) -> Sent {
         Sent { kind, key: key(7) }
@@ -233,19 +234,17 @@ mod tests {
 
     #[test]
     fn a_value_of_another_key_is_a_wrong_answer() {
-        let value = |text: &'static str| Response::Value(Bytes::from(text));
+        let value = |text: &'static str| Reply::Bulk(Bytes::from(text));
         assert_eq!(judge(sent(Kind::Get), &value("bench:0000000007xxx")), Ok(true));
         assert_eq!(judge(sent(Kind::Get), &value("ben")), Ok(true));
         assert!(judge(sent(Kind::Get), &value("bench:0000000008xxx")).is_err());
         assert!(judge(sent(Kind::Set), &value("OK")).is_err());
-        assert!(judge(sent(Kind::Get), &Response::Ok).is_err());
+        assert!(judge(sent(Kind::Get), &Reply::OK).is_err());
     }
 
     #[test]
     fn an_error_is_shown_as_the_server_sent_it() {
-        let shown = |code, message: &str| {
-            judge(sent(Kind::Set), &Response::Error { code, message: message.to_owned() })
-        };
+        let shown = |code, message: &str| judge(sent(Kind::Set), &Reply::error(code, message));
         assert_eq!(shown(ErrorCode::Other, "OOM no room"), Err("OOM no room".to_owned()));
         assert_eq!(shown(ErrorCode::ReadOnly, "disk full"), Err("READ_ONLY disk full".to_owned()));
     }

@@ -1,7 +1,9 @@
+//! The wire protocols of the load: how requests are written, and who finds the answers.
+
 use std::io;
 
-use bytes::{BufMut, Bytes, BytesMut};
-use rustvault_protocol::{ClientCodec, Command, Response, begin_resp_bulk, encode_command};
+use bytes::{BufMut, BytesMut};
+use rustvault_protocol::{ClientCodec, Command, Protocol, Reply, encode_request};
 use tokio_util::codec::Decoder;
 
 use super::resp::RespAnswers;
@@ -10,7 +12,7 @@ use crate::commands::LIMITS;
 /// A wire protocol that the load generator speaks.
 pub(super) trait Dialect: Clone + 'static {
     /// Finds the answers of one connection in what was read.
-    type Answers: Decoder<Item = Response<Bytes>, Error = io::Error>;
+    type Answers: Decoder<Item = Reply, Error = io::Error>;
 
     /// Appends a request to read `key`.
     fn get(&self, key: &[u8], out: &mut BytesMut);
@@ -30,11 +32,11 @@ impl Dialect for Text {
     type Answers = ClientCodec;
 
     fn get(&self, key: &[u8], out: &mut BytesMut) {
-        encode_command(&Command::Get { key }, out);
+        encode_request(Command::Get, &[key], out);
     }
 
     fn set(&self, key: &[u8], value: &[u8], out: &mut BytesMut) {
-        encode_command(&Command::Set { key, value }, out);
+        encode_request(Command::Set, &[key, value], out);
     }
 
     fn answers(&self) -> ClientCodec {
@@ -66,9 +68,7 @@ impl Dialect for Resp {
 }
 
 fn put_bulk(bytes: &[u8], out: &mut BytesMut) {
-    begin_resp_bulk(bytes.len(), out);
-    out.put_slice(bytes);
-    out.put_slice(b"\r\n");
+    Protocol::Resp2.encode(&Reply::Bulk(bytes), out);
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
+//! The answers of a server that speaks RESP.
+
 use std::io;
 
-use bytes::{Buf, Bytes, BytesMut};
-use rustvault_protocol::{ErrorCode, Response};
+use bytes::{Buf, BytesMut};
+use rustvault_protocol::{ErrorCode, Reply};
 use tokio_util::codec::Decoder;
 
 use crate::commands::LIMITS;
@@ -16,19 +18,16 @@ const MAX_LINE_BYTES: usize = 64 * 1024;
 pub(super) struct RespAnswers;
 
 impl Decoder for RespAnswers {
-    type Item = Response<Bytes>;
+    type Item = Reply;
     type Error = io::Error;
 
-    fn decode(&mut self, src: &mut BytesMut) -> io::Result<Option<Response<Bytes>>> {
+    fn decode(&mut self, src: &mut BytesMut) -> io::Result<Option<Reply>> {
         let Some(line_bytes) = line_bytes(src)? else { return Ok(None) };
         let line = src.get(..line_bytes).unwrap_or_default();
-        let response = match line {
-            b"+OK" => Response::Ok,
-            b"$-1" => Response::NotFound,
-            [b'-', error @ ..] => Response::Error {
-                code: ErrorCode::Other,
-                message: String::from_utf8_lossy(error).into_owned(),
-            },
+        let reply = match line {
+            b"+OK" => Reply::OK,
+            b"$-1" => Reply::Null,
+            [b'-', error @ ..] => Reply::error(ErrorCode::Other, String::from_utf8_lossy(error)),
             [b'$', length @ ..] => {
                 let value_bytes = value_bytes(length).ok_or_else(|| no_answer(line))?;
                 return Ok(take_bulk(src, line_bytes + LINE_END.len(), value_bytes));
@@ -36,7 +35,7 @@ impl Decoder for RespAnswers {
             other => return Err(no_answer(other)),
         };
         src.advance(line_bytes + LINE_END.len());
-        Ok(Some(response))
+        Ok(Some(reply))
     }
 }
 
@@ -58,14 +57,14 @@ fn value_bytes(length: &[u8]) -> Option<usize> {
 }
 
 /// The bulk string after its first line, once its end is there.
-fn take_bulk(src: &mut BytesMut, header_bytes: usize, value_bytes: usize) -> Option<Response<Bytes>> {
+fn take_bulk(src: &mut BytesMut, header_bytes: usize, value_bytes: usize) -> Option<Reply> {
     if src.len() < header_bytes + value_bytes + LINE_END.len() {
         return None;
     }
     src.advance(header_bytes);
     let value = src.split_to(value_bytes).freeze();
     src.advance(LINE_END.len());
-    Some(Response::Value(value))
+    Some(Reply::Bulk(value))
 }
 
 fn no_answer(line: &[u8]) -> io::Error {
@@ -76,13 +75,14 @@ fn no_answer(line: &[u8]) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
 
     const ANSWERS: &[u8] = b"+OK\r\n$-1\r\n$0\r\n\r\n$4\r\na\r\nb\r\n-ERR no such\r\n+OK\r\n";
 
-    fn expected() -> [Response; 6] {
-        let value = |bytes: &'static [u8]| Response::Value(Bytes::from_static(bytes));
-        let error = Response::Error { code: ErrorCode::Other, message: "ERR no such".to_owned() };
-        [Response::Ok, Response::NotFound, value(b""), value(b"a\r\nb"), error, Response::Ok]
+    fn expected() -> [Reply; 6] {
+        let value = |bytes: &'static [u8]| Reply::Bulk(Bytes::from_static(bytes));
+        let error = Reply::error(ErrorCode::Other, "ERR no such");
+        [Reply::OK, Reply::Null, value(b""), value(b"a\r\nb"), error, Reply::OK]
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! One line of a session: a command in the words of the text protocol, or one of the session's own.
 
-use std::borrow::Cow;
-
-use bytes::Bytes;
-use rustvault_protocol::{Command, Request, RequestParser, Step};
+use bytes::{BufMut, Bytes, BytesMut};
+use rustvault_protocol::{Command, OwnedRequest, ServerCodec};
+use tokio_util::codec::Decoder;
 
 use crate::commands::{Action, LIMITS};
 use crate::error::CliError;
@@ -53,30 +52,45 @@ pub(super) fn parse(line: &[u8]) -> Result<Line, CliError> {
     Ok(Line::Action(action))
 }
 
-/// Keys and values are as in the text protocol, so its parser reads them.
 fn parse_request(line: &[u8]) -> Result<Action, CliError> {
-    let mut frame = Vec::with_capacity(line.len() + 1);
-    frame.extend_from_slice(line);
-    frame.push(b'\n');
-    match RequestParser::new(LIMITS).next(&frame) {
-        Step::Request { request: Ok(request), .. } => action_of(request),
-        Step::Request { request: Err(error), .. } => Err(usage(error.to_string())),
-        Step::Skip { .. } | Step::Incomplete => Err(usage("not a command".to_owned())),
+    let OwnedRequest { command, arguments } = read(line)?;
+    Ok(match (command, &arguments[..]) {
+        (Command::Set, [key, value]) => Action::Set { key: key.clone(), value: value.clone() },
+        (Command::Get, [key]) => Action::Get { key: key.clone(), raw: false },
+        (Command::Delete, [key]) => Action::Delete { key: key.clone() },
+        (Command::TextExists, [key]) => Action::Exists { key: key.clone() },
+        (Command::DbSize, []) => Action::Count,
+        (Command::Ping, []) => Action::Ping,
+        (Command::TextInfo, []) => Action::Info,
+        (Command::Compact, []) => Action::Compact,
+        (command, arguments) => return Err(bad_arguments(line, command, arguments.len())),
+    })
+}
+
+/// Reads a command as a server does: keys and values are as in the text protocol.
+fn read(line: &[u8]) -> Result<OwnedRequest, CliError> {
+    let mut frame = BytesMut::with_capacity(line.len() + 1);
+    frame.put_slice(line);
+    frame.put_u8(b'\n');
+    match ServerCodec::new(LIMITS).decode(&mut frame) {
+        Ok(Some(Ok(request))) => Ok(request),
+        Ok(Some(Err(error))) => Err(usage(error.to_string())),
+        Ok(None) | Err(_) => Err(usage("not a command".to_owned())),
     }
 }
 
-fn action_of(request: Request<'_>) -> Result<Action, CliError> {
-    Ok(match request {
-        Command::Set { key, value } => Action::Set { key: owned(key), value: owned(value) },
-        Command::Get { key } => Action::Get { key: owned(key), raw: false },
-        Command::Delete { key } => Action::Delete { key: owned(key) },
-        Command::Exists { key } => Action::Exists { key: owned(key) },
-        Command::Scan { prefix, .. } => Action::Scan { prefix: owned(prefix), limit: None },
-        Command::Count => Action::Count,
-        Command::Ping => Action::Ping,
-        Command::Info => Action::Info,
-        Command::Compact => Action::Compact,
-        _ => return Err(usage("not a command of this program".to_owned())),
+/// Says what is wrong with the number of arguments, under the name that was typed.
+fn bad_arguments(line: &[u8], command: Command, given: usize) -> CliError {
+    let spec = command.spec();
+    let name = String::from_utf8_lossy(split_word(line).0).to_ascii_uppercase();
+    let how = format!("usage: {name} {}", spec.syntax);
+    usage(match spec.arity.bounds() {
+        // More than a session can ask for, such as options of SET.
+        _ if spec.arity.admits(given) => format!("too many arguments for {name}; type help for the commands"),
+        (_, most) if given > most && spec.keys.is_some() => {
+            format!("{how}; a key that holds a space must be quoted")
+        }
+        _ => how.trim_end().to_owned(),
     })
 }
 
@@ -102,10 +116,8 @@ fn parse_number(field: &[u8]) -> Result<u64, CliError> {
 }
 
 fn unquote(field: &[u8]) -> Result<Bytes, CliError> {
-    match parse_request(&[b"SCAN 0 PREFIX ", field].concat())? {
-        Action::Scan { prefix, .. } => Ok(prefix),
-        _ => Err(usage(SCAN_USAGE.to_owned())),
-    }
+    let request = read(&[b"GET ", field].concat())?;
+    request.arguments.into_iter().next().ok_or_else(|| usage(SCAN_USAGE.to_owned()))
 }
 
 pub(super) fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
@@ -125,10 +137,6 @@ pub(super) fn split_field(text: &[u8]) -> (&[u8], &[u8]) {
         closes
     });
     text.split_at(closing.map_or(text.len(), |index| index + 2))
-}
-
-fn owned(bytes: Cow<'_, [u8]>) -> Bytes {
-    Bytes::from(bytes.into_owned())
 }
 
 fn usage(message: String) -> CliError {
@@ -195,6 +203,23 @@ mod tests {
             ["frobnicate", "get", "set k", "count 1", "scan 5", "scan --limit x", "scan --prefix", "get \"a"]
         {
             assert!(matches!(parse(line.as_bytes()), Err(CliError::Usage(_))), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn the_usage_is_that_of_the_command_by_the_name_that_was_typed() {
+        for (line, expected) in [
+            ("get", "usage: GET key"),
+            ("get two words", "usage: GET key; a key that holds a space must be quoted"),
+            ("exists two words", "usage: EXISTS key; a key that holds a space must be quoted"),
+            ("Set k", "usage: SET key value"),
+            ("count 1", "usage: COUNT"),
+            ("info server", "usage: INFO"),
+            (r#"set k "v" NX"#, "too many arguments for SET; type help for the commands"),
+            ("ping hello", "too many arguments for PING; type help for the commands"),
+        ] {
+            let error = parse(line.as_bytes()).expect_err("no command");
+            assert_eq!(error.to_string(), expected, "{line:?}");
         }
     }
 }

@@ -9,11 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use assert_cmd::Command;
-use bytes::{Buf, Bytes, BytesMut};
-use rustvault_protocol::{
-    Command as Request, ErrorCode, Limits, RespCommand, RespParser, RespStep, RespVersion, Response,
-    ServerCodec, encode_resp,
-};
+use bytes::{Bytes, BytesMut};
+use rustvault_protocol::{Command as Name, ErrorCode, Limits, OwnedRequest, Protocol, Reply, ServerCodec};
 use tokio_util::codec::{Decoder, Encoder};
 
 /// Ends a test that hangs.
@@ -36,8 +33,8 @@ pub(crate) const FAREWELL_KEY: &str = "farewell";
 
 /// What the server does about a request.
 enum Answer {
-    Reply(Response),
-    ReplyAndClose(Response),
+    Reply(Reply),
+    ReplyAndClose(Reply),
     Silence,
     Close,
 }
@@ -60,7 +57,7 @@ pub(crate) struct FakeServer {
 
 impl FakeServer {
     pub(crate) fn start() -> Self {
-        Self::start_with(|stream, keys| serve(stream, keys, answer))
+        Self::start_with(|stream, keys| serve(stream, keys, Protocol::Text, answer))
     }
 
     /// A port for a server that does not answer yet, or has gone, and its address.
@@ -73,45 +70,40 @@ impl FakeServer {
     /// A server at an address where none listens any more.
     pub(crate) fn start_at(addr: &str) -> Self {
         let listener = TcpListener::bind(addr).expect("the port is free again");
-        Self::serve(listener, |stream, keys| serve(stream, keys, answer))
+        Self::serve(listener, |stream, keys| serve(stream, keys, Protocol::Text, answer))
     }
 
     /// A server that closes the connection at the first `GET` of a bench key.
     pub(crate) fn start_hanging_up() -> Self {
-        let hang_up = |keys: &Keys, request: Request| match request {
-            Request::Get { key } if key.starts_with(b"bench:") => Answer::Close,
-            request => answer(keys, request),
+        let hang_up = |keys: &Keys, request: OwnedRequest| match is_bench_get(&request) {
+            true => Answer::Close,
+            false => answer(keys, request),
         };
-        Self::start_with(move |stream, keys| serve(stream, keys, hang_up))
+        Self::start_with(move |stream, keys| serve(stream, keys, Protocol::Text, hang_up))
     }
 
     /// A server whose answers would control a terminal.
     pub(crate) fn start_hostile() -> Self {
-        let taunt = |keys: &Keys, request: Request| match request {
-            Request::Info => Answer::Reply(Response::List(vec![Some("name=\x1b[2Jvalue\u{9b}".into())])),
-            Request::Delete { .. } => {
-                let message = "\u{9b}2J no".to_owned();
-                Answer::Reply(Response::Error { code: ErrorCode::Storage, message })
-            }
-            request => answer(keys, request),
+        let taunt = |keys: &Keys, request: OwnedRequest| match request.command {
+            Name::TextInfo => Answer::Reply(list(["name=\x1b[2Jvalue\u{9b}"])),
+            Name::Delete => Answer::Reply(Reply::error(ErrorCode::Storage, "\u{9b}2J no")),
+            _ => answer(keys, request),
         };
-        Self::start_with(move |stream, keys| serve(stream, keys, taunt))
+        Self::start_with(move |stream, keys| serve(stream, keys, Protocol::Text, taunt))
     }
 
     /// A server that speaks RESP.
     pub(crate) fn start_resp() -> Self {
-        Self::start_with(serve_resp)
+        Self::start_with(|stream, keys| serve(stream, keys, Protocol::Resp2, answer))
     }
 
     /// A server whose `GET` of a bench key answers another key's value.
     pub(crate) fn start_mixing_up() -> Self {
-        let mix_up = |keys: &Keys, request: Request| match request {
-            Request::Get { key } if key.starts_with(b"bench:") => {
-                Answer::Reply(Response::Value("bench:x".into()))
-            }
-            request => answer(keys, request),
+        let mix_up = |keys: &Keys, request: OwnedRequest| match is_bench_get(&request) {
+            true => Answer::Reply(Reply::Bulk("bench:x".into())),
+            false => answer(keys, request),
         };
-        Self::start_with(move |stream, keys| serve(stream, keys, mix_up))
+        Self::start_with(move |stream, keys| serve(stream, keys, Protocol::Text, mix_up))
     }
 
     fn start_with(serve: impl Fn(TcpStream, &Keys) + Copy + Send + 'static) -> Self {
@@ -170,23 +162,31 @@ pub(crate) fn refusing_addr() -> String {
     listener.local_addr().expect("an address").to_string()
 }
 
-fn serve(mut stream: TcpStream, keys: &Keys, answer: fn(&Keys, Request) -> Answer) {
+fn is_bench_get(request: &OwnedRequest) -> bool {
+    request.command == Name::Get && request.arguments[0].starts_with(b"bench:")
+}
+
+fn serve(mut stream: TcpStream, keys: &Keys, protocol: Protocol, answer: fn(&Keys, OwnedRequest) -> Answer) {
     let mut codec = ServerCodec::new(Limits::default());
     let (mut input, mut output) = (BytesMut::new(), BytesMut::new());
-    let mut chunk = [0; 64 * 1024];
+    let (mut chunk, mut first) = ([0; 64 * 1024], [0]);
+    let is_resp = stream.peek(&mut first).is_ok() && first == *b"*";
+    if is_resp != (protocol == Protocol::Resp2) {
+        protocol.encode(&Reply::<Bytes>::error(ErrorCode::Syntax, "another protocol"), &mut output);
+        let _ = stream.write_all(&output);
+        return;
+    }
     while let Ok(read @ 1..) = stream.read(&mut chunk) {
-        input.extend_from_slice(&chunk[..read]);
         let mut open = true;
+        input.extend_from_slice(&chunk[..read]);
         while open && let Some(request) = codec.decode(&mut input).expect("commands are not fatal") {
             let answer = match request {
                 Ok(request) => answer(keys, request),
-                Err(error) => {
-                    Answer::Reply(Response::Error { code: error.code(), message: error.to_string() })
-                }
+                Err(error) => Answer::Reply(error.into()),
             };
             open = matches!(answer, Answer::Reply(_) | Answer::Silence);
-            if let Answer::Reply(response) | Answer::ReplyAndClose(response) = answer {
-                codec.encode(response, &mut output).expect("a buffer takes everything");
+            if let Answer::Reply(reply) | Answer::ReplyAndClose(reply) = answer {
+                codec.encode(reply, &mut output).expect("a buffer takes everything");
             }
         }
         if stream.write_all(&output).is_err() || !open {
@@ -196,81 +196,57 @@ fn serve(mut stream: TcpStream, keys: &Keys, answer: fn(&Keys, Request) -> Answe
     }
 }
 
-fn serve_resp(mut stream: TcpStream, keys: &Keys) {
-    let mut parser = RespParser::new(Limits::default());
-    let (mut input, mut output) = (BytesMut::new(), BytesMut::new());
-    let mut chunk = [0; 64 * 1024];
-    while let Ok(read @ 1..) = stream.read(&mut chunk) {
-        input.extend_from_slice(&chunk[..read]);
-        while let RespStep::Command { command, consumed_bytes } = parser.next(&input) {
-            let RespCommand::One { request, shape } = command else { panic!("{command:?}") };
-            let request = request.map(|field| Bytes::copy_from_slice(&field));
-            encode_resp(
-                &reply(&mut keys.keys.lock().unwrap(), request),
-                &shape,
-                RespVersion::V2,
-                &mut output,
-            );
-            input.advance(consumed_bytes);
-        }
-        if stream.write_all(&output).is_err() {
-            return;
-        }
-        output.clear();
-    }
-}
-
-fn answer(keys: &Keys, request: Request) -> Answer {
+fn answer(keys: &Keys, request: OwnedRequest) -> Answer {
     let silences = &keys.silences;
     let mut keys = keys.keys.lock().unwrap();
-    match request {
-        Request::Set { key, .. } if key == SILENT_KEY => {
+    match (request.command, &request.arguments[..]) {
+        (Name::Set, [key, _]) if key == SILENT_KEY => {
             // Not every test listens.
             let _ = silences.send(());
             Answer::Silence
         }
-        Request::Set { key, .. } if key == HANG_UP_KEY => {
+        (Name::Set, [key, _]) if key == HANG_UP_KEY => {
             let tries = keys.get(&key[..]).map_or(0, Bytes::len);
             keys.insert(key.to_vec(), vec![b'I'; tries + 1].into());
             Answer::Close
         }
-        Request::Get { key } if key == FAREWELL_KEY => Answer::ReplyAndClose(Response::NotFound),
-        request => Answer::Reply(reply(&mut keys, request)),
+        (Name::Get, [key]) if key == FAREWELL_KEY => Answer::ReplyAndClose(Reply::Null),
+        _ => Answer::Reply(reply(&mut keys, &request)),
     }
 }
 
-fn reply(keys: &mut BTreeMap<Vec<u8>, Bytes>, request: Request) -> Response {
-    match request {
-        Request::Set { key, .. } if key == BROKEN_KEY => {
-            Response::Error { code: ErrorCode::ReadOnly, message: "disk full".to_owned() }
+fn reply(keys: &mut BTreeMap<Vec<u8>, Bytes>, request: &OwnedRequest) -> Reply {
+    let disk_full = || Reply::error(ErrorCode::ReadOnly, "disk full");
+    match (request.command, &request.arguments[..]) {
+        (Name::Set, [key, _]) if key == BROKEN_KEY => disk_full(),
+        (Name::Set, [key, value]) => {
+            keys.insert(key.to_vec(), value.clone());
+            Reply::OK
         }
-        Request::Set { key, value } => {
-            keys.insert(key.to_vec(), value);
-            Response::Ok
-        }
-        Request::Get { key } => keys.get(&key[..]).cloned().map_or(Response::NotFound, Response::Value),
-        Request::Delete { key } => keys.remove(&key[..]).map_or(Response::NotFound, |_| Response::Ok),
-        Request::Exists { key } => keys.get(&key[..]).map_or(Response::NotFound, |_| Response::Ok),
-        Request::Count => Response::Value(keys.len().to_string().into()),
-        Request::Scan { cursor, prefix, .. } => scan_page(keys, cursor, &prefix),
-        Request::Ping => Response::Pong,
-        Request::Compact if keys.contains_key(BROKEN_KEY.as_bytes()) => {
-            Response::Error { code: ErrorCode::ReadOnly, message: "disk full".to_owned() }
-        }
-        Request::Compact => Response::Ok,
-        Request::Info => {
-            Response::List(["version=9.9.9", "fsync=always"].map(|line| Some(line.into())).into())
-        }
-        other => panic!("the program never sends {other:?}"),
+        (Name::Get, [key]) => keys.get(&key[..]).cloned().map_or(Reply::Null, Reply::Bulk),
+        (Name::Delete, [key]) => keys.remove(&key[..]).map_or(Reply::Null, |_| Reply::OK),
+        (Name::TextExists, [key]) => keys.get(&key[..]).map_or(Reply::Null, |_| Reply::OK),
+        (Name::DbSize, []) => Reply::Integer(keys.len() as i64),
+        (Name::TextScan, [cursor, options @ ..]) => scan_page(keys, cursor, options),
+        (Name::Ping, []) => Reply::Simple("PONG"),
+        (Name::Compact, []) if keys.contains_key(BROKEN_KEY.as_bytes()) => disk_full(),
+        (Name::Compact, []) => Reply::OK,
+        (Name::TextInfo, []) => list(["version=9.9.9", "fsync=always"]),
+        _ => panic!("the program never sends {request:?}"),
     }
 }
 
 /// The cursor is how many keys the pages before had.
-fn scan_page(keys: &BTreeMap<Vec<u8>, Bytes>, cursor: u64, prefix: &[u8]) -> Response {
+fn scan_page(keys: &BTreeMap<Vec<u8>, Bytes>, cursor: &[u8], options: &[Bytes]) -> Reply {
+    let cursor: usize = std::str::from_utf8(cursor).unwrap().parse().unwrap();
+    let prefix = options.chunks(2).find(|option| option[0] == "PREFIX").map_or(&b""[..], |option| &option[1]);
     let matching = keys.keys().filter(|key| key.starts_with(prefix));
-    let page: Vec<_> =
-        matching.clone().skip(cursor as usize).take(PAGE_KEYS).cloned().map(Bytes::from).collect();
-    let end = cursor as usize + page.len();
+    let page: Vec<_> = matching.clone().skip(cursor).take(PAGE_KEYS).cloned().map(Bytes::from).collect();
+    let end = cursor + page.len();
     let next = if end < matching.count() { end } else { 0 };
-    Response::List([Bytes::from(next.to_string())].into_iter().chain(page).map(Some).collect())
+    list([Bytes::from(next.to_string())].into_iter().chain(page))
+}
+
+fn list<V: Into<Bytes>>(values: impl IntoIterator<Item = V>) -> Reply {
+    Reply::Array(values.into_iter().map(|value| Reply::Bulk(value.into())).collect())
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::{FakeServer, get, patient, set, value};
+use crate::support::{Answer, FakeServer, bare, get, list, patient, ping, pong, request, set, value};
 use bytes::Bytes;
 use rustvault_client::{ErrorCode, MAX_PIPELINE_COMMANDS, Pool, Reply, ScanPage};
-use rustvault_protocol::{Command, Response};
+use rustvault_protocol::Command;
 use tokio::join;
 
 fn bytes(text: &'static str) -> Bytes {
@@ -19,23 +19,23 @@ async fn reads_become_their_commands_and_typed_answers() {
 
     let (found, ()) = join!(client.get("k"), peer.answer(get("k"), value("v")));
     assert_eq!(found.unwrap(), Some(bytes("v")));
-    let (missing, ()) = join!(client.get("k"), peer.answer(get("k"), Response::NotFound));
+    let (missing, ()) = join!(client.get("k"), peer.answer(get("k"), Answer::Null));
     assert_eq!(missing.unwrap(), None);
 
-    let exists = || Command::Exists { key: bytes("k") };
-    let (there, ()) = join!(client.exists("k"), peer.answer(exists(), Response::Ok));
+    let exists = || request(Command::TextExists, ["k"]);
+    let (there, ()) = join!(client.exists("k"), peer.answer(exists(), Answer::OK));
     assert!(there.unwrap());
-    let (there, ()) = join!(client.exists("k"), peer.answer(exists(), Response::NotFound));
+    let (there, ()) = join!(client.exists("k"), peer.answer(exists(), Answer::Null));
     assert!(!there.unwrap());
 
-    let (count, ()) = join!(client.count(), peer.answer(Command::Count, value("18446744073709551615")));
+    let (count, ()) =
+        join!(client.count(), peer.answer(bare(Command::DbSize), value("18446744073709551615")));
     assert_eq!(count.unwrap(), u64::MAX);
-    let (pong, ()) = join!(client.ping(), peer.answer(Command::Ping, Response::Pong));
+    let (pong, ()) = join!(client.ping(), peer.answer(ping(), pong()));
     pong.unwrap();
 
-    let lines =
-        Response::List(vec![Some(bytes("version=1.2")), Some(bytes("note=a=b")), Some(bytes("empty="))]);
-    let (info, ()) = join!(client.info(), peer.answer(Command::Info, lines));
+    let lines = list(&["version=1.2", "note=a=b", "empty="]);
+    let (info, ()) = join!(client.info(), peer.answer(bare(Command::TextInfo), lines));
     let info = info.unwrap();
     let info: Vec<_> = info.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(info, [("version", "1.2"), ("note", "a=b"), ("empty", "")]);
@@ -48,13 +48,13 @@ async fn a_compaction_has_its_own_connection_and_outlasts_the_request_timeout() 
     let (client, _reads) = server.client(options).await;
     let script = async {
         let mut own = server.accept().await;
-        own.expect(Command::Compact).await;
+        own.expect(bare(Command::Compact)).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
-        own.send(Response::Ok).await;
+        own.send(Answer::OK).await;
         let mut own = server.accept().await;
-        let message = "disk full".to_owned();
-        own.answer(Command::Compact, Response::Error { code: ErrorCode::ReadOnly, message }).await;
-        server.accept().await.expect(Command::Compact).await;
+        let refusal = Answer::error(ErrorCode::ReadOnly, "disk full");
+        own.answer(bare(Command::Compact), refusal).await;
+        server.accept().await.expect(bare(Command::Compact)).await;
     };
     let calls = async {
         client.compact().await.unwrap();
@@ -70,12 +70,12 @@ async fn a_compaction_has_its_own_connection_and_outlasts_the_request_timeout() 
 async fn writes_go_on_a_connection_of_their_own() {
     let server = FakeServer::start().await;
     let (client, _reads) = server.client(patient()).await;
-    let delete = || Command::Delete { key: bytes("k") };
+    let delete = || request(Command::Delete, ["k"]);
     let script = async {
         let mut writes = server.accept().await;
-        writes.answer(set("k", "v"), Response::Ok).await;
-        writes.answer(delete(), Response::Ok).await;
-        writes.answer(delete(), Response::NotFound).await;
+        writes.answer(set("k", "v"), Answer::OK).await;
+        writes.answer(delete(), Answer::OK).await;
+        writes.answer(delete(), Answer::Null).await;
     };
     let calls = async {
         client.set("k", "v").await.unwrap();
@@ -91,13 +91,13 @@ async fn keys_and_values_are_any_bytes() {
     let (client, mut reads) = server.client(patient()).await;
     let all: Bytes = (0..=255).collect();
     for sample in [all.clone(), bytes(" "), bytes("\""), bytes("\r\n"), Bytes::from(vec![0xff; 20_000])] {
-        let command = Command::Get { key: sample.clone() };
+        let command = request(Command::Get, [sample.clone()]);
         let (found, ()) = join!(client.get(&sample), reads.answer(command, value(sample.clone())));
         assert_eq!(found.unwrap(), Some(sample));
     }
-    let empty = || Command::Set { key: all.clone(), value: Bytes::new() };
+    let empty = || request(Command::Set, [all.clone(), Bytes::new()]);
     let (done, ()) = join!(client.set(&all, ""), async {
-        server.accept().await.answer(empty(), Response::Ok).await;
+        server.accept().await.answer(empty(), Answer::OK).await;
     });
     done.unwrap();
 }
@@ -109,9 +109,9 @@ async fn value_of_the_largest_size_goes_both_ways() {
     let large = Bytes::from(vec![b'x'; 16 * 1024 * 1024]);
     let (found, ()) = join!(client.get("k"), reads.answer(get("k"), value(large.clone())));
     assert!(found.unwrap() == Some(large.clone()));
-    let command = Command::Set { key: bytes("k"), value: large.clone() };
+    let command = request(Command::Set, [bytes("k"), large.clone()]);
     let (done, ()) = join!(client.set("k", &large), async {
-        server.accept().await.answer(command, Response::Ok).await;
+        server.accept().await.answer(command, Answer::OK).await;
     });
     done.unwrap();
 }
@@ -120,20 +120,18 @@ async fn value_of_the_largest_size_goes_both_ways() {
 async fn scan_gives_pages_and_keys_follows_the_cursor() {
     let server = FakeServer::start().await;
     let (client, mut peer) = server.client(patient()).await;
-    let scan = |cursor, limit| Command::Scan { cursor, prefix: bytes("user:"), limit };
-    let pages = [
-        Response::List(vec![Some(bytes("9007199254740991")), Some(bytes("user:1")), Some(bytes("user:2"))]),
-        Response::List(vec![Some(bytes("7"))]),
-        Response::List(vec![Some(bytes("0")), Some(bytes("user:3"))]),
-    ];
+    let scan = |arguments: &'static str| request(Command::TextScan, arguments.split(' '));
+    let pages = [list(&["9007199254740991", "user:1", "user:2"]), list(&["7"]), list(&["0", "user:3"])];
 
-    let (page, ()) = join!(client.scan(0, "user:", 2), peer.answer(scan(0, 2), pages[0].clone()));
+    let (page, ()) =
+        join!(client.scan(0, "user:", 2), peer.answer(scan("0 PREFIX user: LIMIT 2"), pages[0].clone()));
     let keys = vec![bytes("user:1"), bytes("user:2")];
     assert_eq!(page.unwrap(), ScanPage { next_cursor: (1 << 53) - 1, keys });
 
     let script = async {
-        for (cursor, page) in [0, (1 << 53) - 1, 7].into_iter().zip(pages) {
-            peer.answer(scan(cursor, 100), page).await;
+        let requests = ["0 PREFIX user:", "9007199254740991 PREFIX user:", "7 PREFIX user:"];
+        for (request, page) in requests.into_iter().zip(pages) {
+            peer.answer(scan(request), page).await;
         }
     };
     let follow = async {
@@ -151,7 +149,7 @@ async fn server_error_gives_its_code_and_leaves_the_connection_in_use() {
     let server = FakeServer::start().await;
     let (client, mut peer) = server.client(patient()).await;
     for code in ErrorCode::ALL {
-        let refusal = Response::Error { code, message: "because".into() };
+        let refusal = Answer::error(code, "because");
         let (result, ()) = join!(client.get("k"), peer.answer(get("k"), refusal));
         let error = result.unwrap_err();
         assert_eq!(error.code(), Some(code));
@@ -176,7 +174,7 @@ async fn over_long_keys_and_values_are_refused_before_sending() {
         assert_eq!(error.code(), Some(ErrorCode::TooLarge));
         assert!(!error.is_retryable());
     }
-    let (pong, ()) = join!(client.ping(), peer.answer(Command::Ping, Response::Pong));
+    let (pong, ()) = join!(client.ping(), peer.answer(ping(), pong()));
     pong.unwrap();
 }
 
@@ -188,11 +186,11 @@ async fn pipeline_with_a_write_goes_whole_on_the_write_connection_and_answers_in
         let mut writes = server.accept().await;
         writes.expect(get("a")).await;
         writes.expect(set("a", "1")).await;
-        writes.expect(Command::Delete { key: bytes("b") }).await;
-        writes.expect(Command::Count).await;
-        let refusal = Response::Error { code: ErrorCode::ReadOnly, message: "disk full".into() };
-        for response in [Response::NotFound, refusal, Response::NotFound, value("7")] {
-            writes.send(response).await;
+        writes.expect(request(Command::Delete, ["b"])).await;
+        writes.expect(bare(Command::DbSize)).await;
+        let refusal = Answer::error(ErrorCode::ReadOnly, "disk full");
+        for answer in [Answer::Null, refusal, Answer::Null, value("7")] {
+            writes.send(answer).await;
         }
     };
     let (replies, ()) = join!(client.pipeline().get("a").set("a", "1").delete("b").count().send(), script);
@@ -210,7 +208,7 @@ async fn pipeline_of_reads_goes_on_the_read_connection() {
     let (client, mut reads) = server.client(patient()).await;
     let script = async {
         reads.answer(get("a"), value("1")).await;
-        reads.answer(Command::Ping, Response::Pong).await;
+        reads.answer(ping(), pong()).await;
     };
     let (replies, ()) = join!(client.pipeline().get("a").ping().send(), script);
     let replies: Vec<_> = replies.unwrap().into_iter().map(Result::unwrap).collect();
@@ -224,7 +222,7 @@ async fn empty_and_over_long_pipelines_send_nothing() {
     assert!(client.pipeline().send().await.unwrap().is_empty());
     let over_long = (0..=MAX_PIPELINE_COMMANDS).fold(client.pipeline(), |pipeline, _| pipeline.ping());
     assert_eq!(over_long.send().await.unwrap_err().code(), Some(ErrorCode::TooLarge));
-    let (found, ()) = join!(client.get("k"), reads.answer(get("k"), Response::NotFound));
+    let (found, ()) = join!(client.get("k"), reads.answer(get("k"), Answer::Null));
     assert_eq!(found.unwrap(), None);
 }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::{FakeServer, SHORT, get, patient, set, text, value};
+use crate::support::{Answer, FakeServer, SHORT, get, patient, request, set, text, value};
 use bytes::Bytes;
 use rustvault_client::{Client, Error, ErrorCode, Reply};
-use rustvault_protocol::{Command, Response};
+use rustvault_protocol::Command;
 use tokio::join;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -41,8 +41,8 @@ async fn write_that_timed_out_is_not_retryable_and_not_sent_again() {
 
     let script = async {
         writes.expect(set("next", "2")).await;
-        writes.send(Response::Ok).await;
-        writes.send(Response::Error { code: ErrorCode::ReadOnly, message: "next".into() }).await;
+        writes.send(Answer::OK).await;
+        writes.send(Answer::error(ErrorCode::ReadOnly, "next")).await;
     };
     let (next, ()) = join!(client.set("next", "2"), script);
     assert_eq!(next.unwrap_err().code(), Some(ErrorCode::ReadOnly));
@@ -97,9 +97,9 @@ async fn a_peer_that_reads_slowly_but_steadily_is_not_given_up() {
     let script = async {
         let mut writes = server.accept().await;
         let received = writes.recv_slowly(VALUE_BYTES / UPLOAD_SECONDS).await;
-        assert!(received == Some(Command::Set { key: "large".into(), value: large.clone() }));
-        writes.send(Response::Ok).await;
-        writes.answer(set("behind", "2"), Response::Ok).await;
+        assert!(received == Some(request(Command::Set, ["large".into(), large.clone()])));
+        writes.send(Answer::OK).await;
+        writes.answer(set("behind", "2"), Answer::OK).await;
     };
     let (uploaded, stored, ()) = join!(upload, behind, script);
     assert!(uploaded.unwrap_err().is_timeout(), "its own time was over");
@@ -149,7 +149,7 @@ async fn unanswered_write_fails_as_unknown_and_is_never_sent_again() {
     assert!(error.to_string().contains("unknown whether the write took effect"), "{error}");
 
     let (next, ()) = join!(client.set("next", "2"), async {
-        server.accept().await.answer(set("next", "2"), Response::Ok).await;
+        server.accept().await.answer(set("next", "2"), Answer::OK).await;
     });
     next.unwrap();
 }
@@ -166,7 +166,7 @@ async fn pipeline_that_was_answered_in_part_fails_whole_and_is_never_sent_again(
     assert!(!lost.unwrap_err().is_retryable());
 
     let (next, ()) = join!(client.set("next", "2"), async {
-        server.accept().await.answer(set("next", "2"), Response::Ok).await;
+        server.accept().await.answer(set("next", "2"), Answer::OK).await;
     });
     next.unwrap();
 }
@@ -179,7 +179,7 @@ async fn write_that_was_never_sent_is_sent_once_connected() {
         for _ in 0..3 {
             drop(server.accept_raw().await);
         }
-        server.accept().await.answer(set("k", "v"), Response::Ok).await;
+        server.accept().await.answer(set("k", "v"), Answer::OK).await;
     });
     done.unwrap();
 }
@@ -213,7 +213,7 @@ async fn pipeline_of_reads_that_was_answered_in_part_is_asked_again_whole() {
         drop(first);
         let mut second = server.accept().await;
         second.answer(get("a"), value("new")).await;
-        second.answer(get("b"), Response::NotFound).await;
+        second.answer(get("b"), Answer::Null).await;
     };
     let (replies, ()) = join!(client.pipeline().get("a").get("b").send(), script);
     let replies: Vec<_> = replies.unwrap().into_iter().map(Result::unwrap).collect();
@@ -338,13 +338,13 @@ async fn too_many_connections_is_what_a_request_fails_with_when_its_connection_i
     assert!(error.is_retryable());
 
     let (done, ()) = join!(client.set("k", "v"), async {
-        server.accept().await.answer(set("k", "v"), Response::Ok).await;
+        server.accept().await.answer(set("k", "v"), Answer::OK).await;
     });
     done.unwrap();
 }
 
-fn too_many() -> Response {
-    Response::Error { code: ErrorCode::TooManyConnections, message: "1000 connections are open".into() }
+fn too_many() -> Answer {
+    Answer::error(ErrorCode::TooManyConnections, "1000 connections are open")
 }
 
 #[tokio::test]
@@ -380,8 +380,7 @@ async fn answer_in_pieces_is_put_together() {
     let server = FakeServer::start().await;
     let (client, mut peer) = server.client(patient()).await;
     let (page, ()) = join!(client.scan(0, "", 10), async {
-        let prefix = Bytes::new();
-        peer.expect(Command::Scan { cursor: 0, prefix, limit: 10 }).await;
+        peer.expect(request(Command::TextScan, ["0", "LIMIT", "10"])).await;
         for piece in ["LI", "ST 2\r", "\nVALUE 0\r\nVAL", "UE key", "\r\n"] {
             peer.send_raw(piece.as_bytes()).await;
             tokio::task::yield_now().await;

@@ -1,8 +1,8 @@
 //! Many callers on one client: none waits for, or gets, what is another's.
 
-use crate::support::{FakeServer, Peer, get, patient, set, text, value};
+use crate::support::{Answer, FakeServer, Peer, get, patient, ping, pong, set, text, value};
 use rustvault_client::Client;
-use rustvault_protocol::{Command, Response};
+use rustvault_protocol::Command;
 use tokio::join;
 use tokio::task::JoinSet;
 
@@ -12,8 +12,9 @@ const CALLERS: usize = 64;
 async fn answer_once_all_are_here(peer: &mut Peer) {
     let mut keys = Vec::new();
     while keys.len() < CALLERS {
-        let Some(Command::Get { key }) = peer.recv().await else { panic!("only GET was asked") };
-        keys.push(key);
+        let request = peer.recv().await.expect("a request of each caller");
+        assert_eq!(request.command, Command::Get);
+        keys.extend(request.arguments);
     }
     for key in keys {
         peer.send(value(key)).await;
@@ -58,7 +59,7 @@ async fn more_callers_than_the_queue_holds_are_all_served() {
         callers.spawn(async move { client.ping().await.unwrap() });
     }
     for _ in 0..MANY {
-        peer.answer(Command::Ping, Response::Pong).await;
+        peer.answer(ping(), pong()).await;
     }
     while let Some(caller) = callers.join_next().await {
         assert!(caller.is_ok());
@@ -96,7 +97,7 @@ async fn read_is_answered_while_a_write_waits() {
     let (found, ()) = join!(client.get("k"), reads.answer(get("k"), value("old")));
     assert_eq!(text(found).as_deref(), Some("old"));
     assert!(!writer.is_finished());
-    writes.send(Response::Ok).await;
+    writes.send(Answer::OK).await;
     writer.await.unwrap().unwrap();
 }
 
@@ -128,8 +129,8 @@ async fn request_that_was_dropped_before_it_was_sent_is_never_sent() {
         writes = server.accept_raw() => writes,
     };
     let (done, ()) = join!(client.set("kept", "2"), async {
-        writes.answer(Command::Ping, Response::Pong).await;
-        writes.answer(set("kept", "2"), Response::Ok).await;
+        writes.answer(ping(), pong()).await;
+        writes.answer(set("kept", "2"), Answer::OK).await;
     });
     done.unwrap();
 }
@@ -140,7 +141,7 @@ async fn last_drop_closes_both_connections() {
     let (client, mut reads) = server.client(patient()).await;
     let (done, mut writes) = join!(client.set("k", "v"), async {
         let mut writes = server.accept().await;
-        writes.answer(set("k", "v"), Response::Ok).await;
+        writes.answer(set("k", "v"), Answer::OK).await;
         writes
     });
     done.unwrap();

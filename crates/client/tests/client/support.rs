@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use rustvault_client::{Client, Error, Options};
-use rustvault_protocol::{Command, Limits, Response, ServerCodec};
+pub(crate) use rustvault_protocol::OwnedRequest;
+/// Not the client's own type of this name.
+pub(crate) use rustvault_protocol::Reply as Answer;
+use rustvault_protocol::{Command, Limits, ServerCodec};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{interval, timeout};
@@ -55,8 +58,8 @@ impl FakeServer {
     /// The next connection, with its greeting answered.
     pub(crate) async fn accept(&self) -> Peer {
         let mut peer = self.accept_raw().await;
-        assert_eq!(peer.recv().await, Some(Command::Ping));
-        peer.send(Response::Pong).await;
+        assert_eq!(peer.recv().await, Some(ping()));
+        peer.send(pong()).await;
         peer
     }
 
@@ -75,11 +78,11 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// The next command, or `None` once the client has closed the connection.
-    pub(crate) async fn recv(&mut self) -> Option<Command> {
+    /// The next request, or `None` once the client has closed the connection.
+    pub(crate) async fn recv(&mut self) -> Option<OwnedRequest> {
         loop {
-            if let Some(command) = self.codec.decode(&mut self.received).unwrap() {
-                return Some(command.unwrap());
+            if let Some(request) = self.codec.decode(&mut self.received).unwrap() {
+                return Some(request.unwrap());
             }
             let read = timeout(LONG, self.stream.read_buf(&mut self.received)).await;
             if read.expect("the client neither sends nor closes").unwrap_or(0) == 0 {
@@ -88,8 +91,8 @@ impl Peer {
         }
     }
 
-    /// The next command, read at this many bytes a second; `None` once the client has closed the connection.
-    pub(crate) async fn recv_slowly(&mut self, bytes_per_second: usize) -> Option<Command> {
+    /// The next request, read at this many bytes a second; `None` once the client has closed the connection.
+    pub(crate) async fn recv_slowly(&mut self, bytes_per_second: usize) -> Option<OwnedRequest> {
         const TICKS_PER_SECOND: usize = 50;
         // After a tick that was missed the next ones come at once: the rate does not depend on the machine.
         let mut ticks = interval(Duration::from_secs(1) / TICKS_PER_SECOND as u32);
@@ -100,15 +103,15 @@ impl Peer {
                 Ok(read @ 1..) => self.received.extend_from_slice(&chunk[..read]),
                 _ => return None,
             }
-            if let Some(command) = self.codec.decode(&mut self.received).unwrap() {
-                return Some(command.unwrap());
+            if let Some(request) = self.codec.decode(&mut self.received).unwrap() {
+                return Some(request.unwrap());
             }
         }
     }
 
-    pub(crate) async fn send(&mut self, response: Response) {
+    pub(crate) async fn send(&mut self, answer: Answer) {
         let mut bytes = BytesMut::new();
-        self.codec.encode(response, &mut bytes).unwrap();
+        self.codec.encode(answer, &mut bytes).unwrap();
         self.send_raw(&bytes).await;
     }
 
@@ -116,27 +119,51 @@ impl Peer {
         self.stream.write_all(bytes).await.unwrap();
     }
 
-    pub(crate) async fn expect(&mut self, command: Command) {
-        assert_eq!(self.recv().await, Some(command));
+    pub(crate) async fn expect(&mut self, request: OwnedRequest) {
+        assert_eq!(self.recv().await, Some(request));
     }
 
-    /// Takes `command` and answers it.
-    pub(crate) async fn answer(&mut self, command: Command, response: Response) {
-        self.expect(command).await;
-        self.send(response).await;
+    /// Takes `request` and answers it.
+    pub(crate) async fn answer(&mut self, request: OwnedRequest, answer: Answer) {
+        self.expect(request).await;
+        self.send(answer).await;
     }
 }
 
-pub(crate) fn get(key: &'static str) -> Command {
-    Command::Get { key: Bytes::from(key) }
+pub(crate) fn request<A: Into<Bytes>>(
+    command: Command,
+    arguments: impl IntoIterator<Item = A>,
+) -> OwnedRequest {
+    OwnedRequest::new(command, arguments)
 }
 
-pub(crate) fn set(key: &'static str, value: &'static str) -> Command {
-    Command::Set { key: Bytes::from(key), value: Bytes::from(value) }
+/// A request without arguments.
+pub(crate) fn bare(command: Command) -> OwnedRequest {
+    request(command, [""; 0])
 }
 
-pub(crate) fn value(value: impl Into<Bytes>) -> Response {
-    Response::Value(value.into())
+pub(crate) fn ping() -> OwnedRequest {
+    bare(Command::Ping)
+}
+
+pub(crate) fn get(key: &'static str) -> OwnedRequest {
+    request(Command::Get, [key])
+}
+
+pub(crate) fn set(key: &'static str, value: &'static str) -> OwnedRequest {
+    request(Command::Set, [key, value])
+}
+
+pub(crate) fn pong() -> Answer {
+    Answer::Simple("PONG")
+}
+
+pub(crate) fn value(value: impl Into<Bytes>) -> Answer {
+    Answer::Bulk(value.into())
+}
+
+pub(crate) fn list(values: &[&'static str]) -> Answer {
+    Answer::Array(values.iter().copied().map(value).collect())
 }
 
 /// What a `get` came to, as text.

@@ -1,35 +1,74 @@
 //! The parsers: the only module that names nom.
 //!
-//! [`RequestParser`] and [`RespParser`] are the faces that servers use; each protocol is a submodule.
+//! [`RequestParser`] is the face that servers use; each protocol is a submodule.
 #![deny(clippy::indexing_slicing)]
-
-use crate::{Limits, ProtocolError, Request};
 
 mod resp;
 mod text;
 
-pub use resp::{RespParser, RespStep};
+use std::borrow::Cow;
+
+use crate::command::name;
+use crate::{Command, ErrorCode, ErrorReply, Limits};
+use resp::FrameReader;
 use text::Guard;
-pub(crate) use text::is_word_of_http;
-pub(crate) use text::{LineReader, Reply, parse_reply};
+pub(crate) use text::{Line, LineReader, parse_line};
 
 /// One step of a [`RequestParser`] through a read buffer.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step<'a> {
-    /// A whole request, good or bad; it gets exactly one answer.
+pub enum Step {
+    /// A whole request, good or bad; it gets one answer. Its arguments were appended.
     Request {
-        /// The request, or what is wrong with it.
-        request: Result<Request<'a>, ProtocolError>,
+        /// The command, or what is wrong with the request; then the arguments that were appended mean nothing.
+        command: Result<Command, Box<ErrorReply>>,
         /// How many bytes of the input it took.
         consumed_bytes: usize,
     },
-    /// These bytes belong to an over-long line that was answered already: drop them.
+    /// These bytes get no answer: drop them.
     Skip {
         /// How many bytes of the input to drop; at least one.
         consumed_bytes: usize,
     },
     /// The input holds no whole request yet: read more, then ask again with the same bytes in front.
     Incomplete,
+    /// Nothing more can be understood, or nothing should be: answer with the error, close the connection, carry out
+    /// nothing of what follows, and do not ask again.
+    Fatal(Box<Fatal>),
+}
+
+/// Why a connection has to end.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fatal {
+    /// The answer to the client.
+    pub error: ErrorReply,
+    /// Whether the client speaks another protocol, and does not just speak this one badly.
+    pub is_foreign: bool,
+    /// What it was, for the operator.
+    pub detail: String,
+}
+
+impl Fatal {
+    fn protocol_error(error: ErrorReply) -> Self {
+        let detail = String::from_utf8_lossy(error.line()).into_owned();
+        Self { error, is_foreign: false, detail }
+    }
+
+    fn http() -> Self {
+        const LINE: &str =
+            "ERR this is a request of HTTP, which is not spoken here; the connection is closed";
+        let detail = "it sent a request of HTTP".to_owned();
+        Self { error: ErrorReply::fixed(ErrorCode::Syntax, LINE), is_foreign: true, detail }
+    }
+
+    fn first_line(name: &[u8]) -> Self {
+        let name = name::printable(name);
+        let message = format_args!(
+            "unknown command '{name}' in the first line; the connection is closed, because its client seems to speak \
+            another protocol"
+        );
+        let error = ErrorReply::new(ErrorCode::UnknownCommand, message);
+        Self { error, is_foreign: true, detail: format!("it began with '{name}'") }
+    }
 }
 
 /// What stands at the front of a read buffer, before anybody looks into it.
@@ -47,88 +86,87 @@ pub(crate) enum Frame {
 
 /// Finds and parses requests at the front of a read buffer, remembering how far it has looked.
 ///
-/// The caller drops the consumed bytes after every step and appends what it reads; each byte is
-/// looked at for a line end once, however small the pieces are in which it arrives. A line that is
-/// longer than its key and value may be ([`Limits::max_plain_line_bytes`], its line end not counted) is answered with
-/// [`ProtocolError::LineTooLong`] as soon as that is known and dropped as it arrives, so the buffer
-/// needs to hold no more than [`Limits::max_line_bytes`] and two bytes.
+/// The connection's first byte decides about its protocol: `*` is RESP, any other text. The caller drops the consumed
+/// bytes after every step and appends what it reads; each byte is looked at once, however small the pieces are in which
+/// it arrives, and a declared length costs nothing before it was checked.
+///
+/// In text, a line that is longer than its key and value may be ([`Limits::max_plain_line_bytes`], its line end not
+/// counted) is an error as soon as that is known and dropped as it arrives, so the buffer needs to hold no more than
+/// [`Limits::max_line_bytes`] and two bytes. In RESP, a bulk string may be as long as the longest key or value, a request
+/// has at most [`MAX_RESP_ARGUMENTS`](crate::limits::MAX_RESP_ARGUMENTS) arguments and [`Limits::max_line_bytes`] bytes.
+/// How many arguments a command takes, and how long each may be, is for the server to check.
 ///
 /// ```
 /// use rustvault_protocol::{Command, Limits, RequestParser, Step};
 ///
-/// let mut parser = RequestParser::new(Limits::default());
-/// assert_eq!(parser.next(b"GET user"), Step::Incomplete);
-/// let Step::Request { request, consumed_bytes } = parser.next(b"GET user:1\r\nPING\r\n") else { panic!() };
-/// assert_eq!(request, Ok(Command::Get { key: b"user:1".into() }));
-/// assert_eq!(consumed_bytes, 12);
+/// let (mut parser, mut arguments) = (RequestParser::new(Limits::default()), Vec::new());
+/// assert_eq!(parser.next(b"GET user", &mut arguments), Step::Incomplete);
+/// let step = parser.next(b"GET user:1\r\nPING\r\n", &mut arguments);
+/// assert_eq!(step, Step::Request { command: Ok(Command::Get), consumed_bytes: 12 });
+/// assert_eq!(arguments, [&b"user:1"[..]]);
 /// ```
 #[derive(Debug)]
 pub struct RequestParser {
     limits: Limits,
-    lines: LineReader,
-    guard: Guard,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing was received yet.
+    Undecided {
+        guard: Guard,
+    },
+    Text {
+        lines: LineReader,
+        guard: Guard,
+    },
+    /// Boxed, because it is more than an idle connection should hold.
+    Resp(Box<FrameReader>),
 }
 
 impl RequestParser {
     /// A parser at the start of a connection.
-    pub fn new(limits: Limits) -> Self {
-        Self { limits, lines: LineReader::new(&limits), guard: Guard::Off }
+    pub const fn new(limits: Limits) -> Self {
+        Self { limits, state: State::Undecided { guard: Guard::Off } }
     }
 
     /// A parser at the start of a connection from a stranger, who may speak another protocol.
     ///
     /// A web page can have its visitor's browser send lines to any port that the browser reaches, loopback included, so
-    /// a request of HTTP must not pass for commands. This parser reports an error that
-    /// [is foreign](ProtocolError::is_foreign) for
+    /// a request of HTTP must not pass for commands. For this parser it is [fatal](Step::Fatal) in text
     ///
-    /// - the first line that is not empty, if its first word is no command, as soon as that is certain;
-    /// - that line, if it is malformed and ends in ` HTTP/<digit>.<digit>`;
-    /// - any later line whose first word is `POST` or `Host:`, in any case.
-    ///
-    /// Answer it, close the connection, and do not ask again.
-    pub fn guarded(limits: Limits) -> Self {
-        Self { guard: Guard::FirstLine, ..Self::new(limits) }
+    /// - that the first word of the first line that is not empty is no command, as soon as that is certain;
+    /// - that this line is malformed and ends in ` HTTP/<digit>.<digit>`;
+    /// - that the first word of any later line is `POST` or `Host:`, in any case.
+    pub const fn guarded(limits: Limits) -> Self {
+        Self { limits, state: State::Undecided { guard: Guard::FirstLine } }
     }
 
-    /// Parses the request at the front of `input`.
-    pub fn next<'a>(&mut self, input: &'a [u8]) -> Step<'a> {
-        match self.frame(input) {
-            Frame::Whole { consumed_bytes } => {
-                let (frame, _) = input.split_at(consumed_bytes);
-                let request = match self.parse(frame) {
-                    Ok(request) => {
-                        self.guard.pass();
-                        Ok(request)
-                    }
-                    Err(problem) => Err(self.guard.judge(frame, problem)),
-                };
-                Step::Request { request, consumed_bytes }
-            }
-            Frame::TooLong { consumed_bytes } => {
-                let (line, _) = input.split_at(consumed_bytes);
-                let problem = self.guard.judge(line, self.too_long());
-                Step::Request { request: Err(problem), consumed_bytes }
-            }
-            Frame::Skip { consumed_bytes } => Step::Skip { consumed_bytes },
-            Frame::Incomplete => match self.guard.judge_beginning(input) {
-                Some(problem) => Step::Request { request: Err(problem), consumed_bytes: input.len() },
-                None => Step::Incomplete,
-            },
+    /// Returns whether the client speaks RESP; `None` before its first byte.
+    pub const fn is_resp(&self) -> Option<bool> {
+        match self.state {
+            State::Undecided { .. } => None,
+            State::Text { .. } => Some(false),
+            State::Resp(_) => Some(true),
         }
     }
 
-    /// The first half of [`next`](Self::next): where the frame at the front of `input` ends.
-    pub(crate) fn frame(&mut self, input: &[u8]) -> Frame {
-        self.lines.next(input)
-    }
-
-    /// The second half of [`next`](Self::next): what a [`Frame::Whole`] says.
-    pub(crate) fn parse<'a>(&self, frame: &'a [u8]) -> Result<Request<'a>, ProtocolError> {
-        text::parse_request(frame, &self.limits)
-    }
-
-    /// What a [`Frame::TooLong`] is answered with.
-    pub(crate) fn too_long(&self) -> ProtocolError {
-        ProtocolError::LineTooLong { max_bytes: self.limits.max_plain_line_bytes() }
+    /// Parses the request at the front of `input`, and appends its arguments.
+    #[inline]
+    pub fn next<'a>(&mut self, input: &'a [u8], arguments: &mut Vec<Cow<'a, [u8]>>) -> Step {
+        match &mut self.state {
+            State::Resp(frames) => resp::next(frames, input, arguments),
+            State::Text { lines, guard } => text::next(lines, guard, &self.limits, input, arguments),
+            State::Undecided { guard } => {
+                let Some(first) = input.first() else { return Step::Incomplete };
+                self.state = if *first == b'*' {
+                    State::Resp(Box::new(FrameReader::new(&self.limits)))
+                } else {
+                    State::Text { lines: LineReader::new(&self.limits), guard: *guard }
+                };
+                self.next(input, arguments)
+            }
+        }
     }
 }

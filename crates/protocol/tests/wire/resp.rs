@@ -1,68 +1,70 @@
 //! RESP: how the input is cut up makes no difference, no input does harm, and what is encoded comes back.
 
-use bytes::BytesMut;
+use std::borrow::Cow;
+
+use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::select};
 use rustvault_protocol::limits::MAX_RESP_ARGUMENTS;
 use rustvault_protocol::{
-    Command, Limits, ManyRequest, RespCommand, RespParser, RespStep, RespVersion, Response, Shape,
-    encode_resp,
+    Command, ErrorCode, ErrorReply, Limits, OwnedRequest, Protocol, Reply, RequestParser, Step,
 };
 
-use crate::support::{LIMITS, any_bytes, any_cuts, any_response, pieces};
+use crate::support::{
+    End, LIMITS, WORDS, any_bytes, any_cuts, any_reply, any_request, array, encoded_reply, pieces, session,
+};
 
 proptest! {
     #[test]
-    fn commands_are_the_same_however_they_arrive(items in vec(any_item(), 0..8), rest in any_bytes(), cuts in any_cuts()) {
-        let input = [items.concat(), rest].concat();
-        prop_assert_eq!(session(LIMITS, pieces(&input, &cuts)), session(LIMITS, [&input[..]]));
+    fn requests_are_the_same_however_they_arrive(items in vec(any_item(), 0..8), rest in any_bytes(), cuts in any_cuts()) {
+        let input = [&b"*0\r\n"[..], &items.concat(), &rest].concat();
+        let in_pieces = session(RequestParser::new(LIMITS), pieces(&input, &cuts));
+        if let End::Open(held) = &in_pieces.1 {
+            prop_assert!(held.len() <= LIMITS.max_line_bytes(), "more is held than a request may have");
+        }
+        prop_assert_eq!(in_pieces, session(RequestParser::new(LIMITS), [&input[..]]));
     }
 
     #[test]
     fn arbitrary_bytes_do_no_harm(input in vec(any::<u8>(), 0..2000), cuts in any_cuts()) {
-        session(Limits::default(), pieces(&input, &cuts));
-        session(LIMITS, pieces(&[b"*2\r\n$1\r\na\r\n$", &input[..]].concat(), &cuts));
-    }
-
-    #[test]
-    fn keys_and_values_may_be_any_bytes(key in any_bytes(), value in any_bytes(), keys in vec(any_bytes(), 2..5)) {
-        let set = Command::Set { key: key.as_slice().into(), value: value.as_slice().into() };
-        assert_parsed(&[b"SET", &key, &value], &RespCommand::One { request: set, shape: Shape::Plain });
-        let get = Command::Get { key: key.as_slice().into() };
-        assert_parsed(&[b"GET", &key], &RespCommand::One { request: get, shape: Shape::Plain });
-
-        let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
-        let wire = [&[&b"DEL"[..]], &keys[..]].concat();
-        let delete = ManyRequest::Delete { keys };
-        assert_parsed(&wire, &RespCommand::Many { request: delete, shape: Shape::Integer });
-        let pairs = vec![[key.as_slice(), value.as_slice()], [&value, &key]];
-        let set = ManyRequest::Set { pairs };
-        assert_parsed(&[b"MSET", &key, &value, &value, &key], &RespCommand::Many { request: set, shape: Shape::Plain });
-    }
-
-    #[test]
-    fn every_command_gets_one_answer_that_keeps_the_framing(
-        responses in vec((any_response(), any_shape()), 1..5),
-        version in select(&[RespVersion::V2, RespVersion::V3][..]),
-    ) {
-        let mut wire = BytesMut::new();
-        for (response, shape) in &responses {
-            encode_resp(response, shape, version, &mut wire);
+        for start in ["*", "*2\r\n$1\r\na\r\n$"] {
+            let input = [start.as_bytes(), &input[..]].concat();
+            session(RequestParser::new(Limits::default()), pieces(&input, &cuts));
+            session(RequestParser::guarded(LIMITS), pieces(&input, &cuts));
         }
-        let mut rest = &wire[..];
-        for (response, shape) in &responses {
-            let (reply, after) = reply(rest).unwrap();
-            rest = after;
-            match (response, shape) {
-                (Response::Value(value), Shape::Plain) => prop_assert_eq!(reply, Reply::Bulk(Some(value))),
-                (Response::List(items), Shape::Plain) => {
-                    let items = items.iter().map(|item| Reply::Bulk(item.as_deref())).collect();
-                    prop_assert_eq!(reply, Reply::Array(items));
-                }
-                (Response::Error { .. }, _) => prop_assert!(matches!(reply, Reply::Line(b'-', _))),
-                _ => {}
+    }
+
+    #[test]
+    fn arguments_may_be_any_bytes(requests in vec(any_request(Protocol::Resp2), 1..5), lower: bool) {
+        let wire: Vec<_> = requests.iter().flat_map(|request| on_wire(request, lower)).collect();
+        let (parsed, end) = session(RequestParser::guarded(Limits::default()), [&wire[..]]);
+        prop_assert_eq!(parsed, requests.into_iter().map(Ok).collect::<Vec<_>>());
+        prop_assert_eq!(end, End::Open(vec![]));
+    }
+
+    #[test]
+    fn every_request_gets_one_reply_that_keeps_the_framing(replies in vec(any_reply(), 1..5)) {
+        for (protocol, as_read) in [(Protocol::Resp2, in_resp2 as fn(&Reply) -> Reply), (Protocol::Resp3, Reply::clone)] {
+            let wire: Vec<_> = replies.iter().flat_map(|reply| encoded_reply(reply, protocol)).collect();
+            let mut rest = &wire[..];
+            for reply in &replies {
+                let (got, after) = read(rest).unwrap();
+                rest = after;
+                prop_assert_eq!(without_codes(&got), without_codes(&as_read(reply)));
             }
+            prop_assert!(rest.is_empty());
         }
-        prop_assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn a_name_that_is_no_command_is_an_error_and_nothing_more(name in any_unknown_name(), arguments in vec(any_bytes(), 0..4)) {
+        let words: Vec<_> = [&name[..]].into_iter().chain(arguments.iter().map(Vec::as_slice)).collect();
+        let input = [array(&words), array(&[b"PING"])].concat();
+        let (requests, end) = session(RequestParser::new(Limits::default()), [&input[..]]);
+        let [Err(error), Ok(ping)] = &requests[..] else { panic!("{requests:?}") };
+        prop_assert_eq!(error.code, ErrorCode::UnknownCommand);
+        prop_assert!(error.line().starts_with(b"ERR unknown command '"));
+        prop_assert_eq!(ping.command, Command::Ping);
+        prop_assert_eq!(end, End::Open(vec![]));
     }
 }
 
@@ -78,52 +80,73 @@ fn bad_input_ends_the_session_at_once() {
         ("*1\r\n$04\r\nPING\r\n", "invalid bulk length"),
         ("*1\n$4\nPING\n", "invalid multibulk length"),
         ("*1\r\n*1\r\n$4\r\nPING\r\n", "expected '$', got '*'"),
+        ("*0\r\nPING\r\n", "expected '*', got 'P'"),
         (&"*1\r\n".repeat(256 * 1024), "expected '$', got '*'"),
     ] {
-        let end = format!("ERR Protocol error: {problem}");
-        assert_eq!(session(Limits::default(), [bad.as_bytes()]), (vec![], End::Fault(end.into())));
+        let (requests, end) = session(RequestParser::guarded(Limits::default()), [bad.as_bytes()]);
+        let End::Fatal(fatal) = end else { panic!("{end:?}") };
+        assert_eq!(fatal.error.line(), format!("ERR Protocol error: {problem}").as_bytes());
+        assert_eq!((requests, fatal.is_foreign), (vec![], false));
+    }
+}
+
+#[test]
+fn what_comes_before_bad_input_is_asked_for() {
+    let input = [array(&[b"GET", b"k"]), b"*x\r\n".to_vec()].concat();
+    let (requests, end) = session(RequestParser::new(LIMITS), [&input[..]]);
+    assert_eq!(requests, [Ok(OwnedRequest::new(Command::Get, ["k"]))]);
+    assert!(matches!(end, End::Fatal(_)));
+}
+
+/// As Redis does, which lets no page of the web send it commands either.
+#[test]
+fn a_request_of_http_ends_the_session() {
+    for word in ["POST", "post", "Host:", "HOST:"] {
+        let (requests, end) = session(RequestParser::new(LIMITS), [&array(&[word.as_bytes(), b"/"])[..]]);
+        let End::Fatal(fatal) = end else { panic!("{end:?}") };
+        assert!(fatal.is_foreign && requests.is_empty());
     }
 }
 
 /// Quadratic work would be more than 10^10 arguments looked at: this test would not end.
 #[test]
 fn a_long_array_byte_by_byte_takes_linear_work() {
-    let arguments = MAX_RESP_ARGUMENTS / 8;
-    let input = [format!("*{}\r\n$3\r\nDEL\r\n", arguments + 1), "$1\r\nk\r\n".repeat(arguments)].concat();
-    let mut parser = RespParser::new(Limits::default());
+    let keys = MAX_RESP_ARGUMENTS / 8;
+    let input = [format!("*{}\r\n$3\r\nDEL\r\n", keys + 1), "$1\r\nk\r\n".repeat(keys)].concat();
+    let (mut parser, mut arguments) = (RequestParser::new(Limits::default()), Vec::new());
     for len in 0..input.len() {
-        assert_eq!(parser.next(&input.as_bytes()[..len]), RespStep::Incomplete);
+        assert_eq!(parser.next(&input.as_bytes()[..len], &mut arguments), Step::Incomplete);
     }
-    let step = parser.next(input.as_bytes());
-    let RespStep::Command { command: RespCommand::Many { request, .. }, consumed_bytes } = step else {
-        panic!("so many arguments are within the limit");
-    };
-    assert_eq!(consumed_bytes, input.len());
-    assert_eq!(request, ManyRequest::Delete { keys: vec![b"k"; arguments] });
+    let consumed_bytes = input.len();
+    let step = parser.next(input.as_bytes(), &mut arguments);
+    assert_eq!(step, Step::Request { command: Ok(Command::Del), consumed_bytes });
+    assert_eq!(arguments, vec![Cow::Borrowed(b"k"); keys]);
 }
 
 /// Quadratic work would be more than 10^11 bytes looked at: this test would not end.
 #[test]
 fn a_long_value_byte_by_byte_takes_linear_work() {
     let value = vec![b'v'; 1024 * 1024];
-    let input = wire(&[b"SET", b"k", &value]);
-    let mut parser = RespParser::new(Limits::default());
+    let input = array(&[b"SET", b"k", &value]);
+    let (mut parser, mut arguments) = (RequestParser::new(Limits::default()), Vec::new());
     for len in 0..input.len() {
-        assert_eq!(parser.next(&input[..len]), RespStep::Incomplete);
+        assert_eq!(parser.next(&input[..len], &mut arguments), Step::Incomplete);
     }
-    assert!(matches!(parser.next(&input), RespStep::Command { .. }));
+    assert!(matches!(parser.next(&input, &mut arguments), Step::Request { command: Ok(Command::Set), .. }));
+    assert_eq!(arguments[1], value);
 }
 
-/// A command as it comes in from anybody: well-formed, nearly so, or rubbish.
+/// A request as it comes in from anybody: well-formed, nearly so, or rubbish.
 fn any_item() -> impl Strategy<Value = Vec<u8>> {
-    let names =
-        vec!["GET", "set", "MGET", "MSET", "del", "SCAN", "KEYS", "HELLO", "AUTH", "CLIENT", "FOO", ""];
+    let names = vec![
+        "GET", "set", "MGET", "MSET", "del", "SCAN", "KEYS", "HELLO", "AUTH", "CLIENT", "FOO", "POST", "",
+    ];
     let words = vec!["a", "0", "3", "COUNT", "match", "a*", "SETNAME", "AUTH", "ID"];
     let argument =
         prop_oneof![select(words).prop_map(|word| word.as_bytes().to_vec()), vec(any::<u8>(), 0..12)];
-    let command = (select(names), vec(argument, 0..5)).prop_map(|(name, arguments)| {
+    let request = (select(names), vec(argument, 0..5)).prop_map(|(name, arguments)| {
         let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
-        wire(&[&[name.as_bytes()], &arguments[..]].concat())
+        array(&[&[name.as_bytes()], &arguments[..]].concat())
     });
     let broken = vec![
         "*1\r\n$-1\r\n",
@@ -135,108 +158,99 @@ fn any_item() -> impl Strategy<Value = Vec<u8>> {
         "$1\r\n",
     ];
     prop_oneof![
-        12 => command,
+        12 => request,
         4 => select(&["\r\n", "\n", "*0\r\n", "*-1\r\n"][..]).prop_map(|ignored| ignored.as_bytes().to_vec()),
         1 => select(broken).prop_map(|broken| broken.as_bytes().to_vec()),
         1 => any_bytes(),
     ]
 }
 
-fn any_shape() -> impl Strategy<Value = Shape<'static>> {
-    select(vec![
-        Shape::Plain,
-        Shape::Integer,
-        Shape::Length,
-        Shape::Type,
-        Shape::Started,
-        Shape::Page { glob: None },
-        Shape::Page { glob: Some(b"*a*") },
-        Shape::Matching { glob: b"[^b]*" },
-        Shape::Info,
-    ])
+fn any_unknown_name() -> impl Strategy<Value = Vec<u8>> {
+    let names = select(vec!["FOO", "INCR", "DELETES", "CLIENT|ID", ""]);
+    let any_name = prop_oneof![names.prop_map(|name| name.as_bytes().to_vec()), any_bytes()];
+    any_name.prop_filter("a command, or HTTP", |name| {
+        Command::find(name, Protocol::Resp2).is_none()
+            && !name.eq_ignore_ascii_case(b"POST")
+            && !name.eq_ignore_ascii_case(b"Host:")
+    })
 }
 
-/// How a session is left when its input has ended.
-#[derive(Debug, PartialEq, Eq)]
-enum End {
-    /// With so many bytes of a command that is not whole.
-    Open(Vec<u8>),
-    Fault(Vec<u8>),
+/// A request as clients send it: a subcommand's name is an argument of its own.
+fn on_wire(request: &OwnedRequest, lower: bool) -> Vec<u8> {
+    let name = request.command.name();
+    let name = if lower { name.to_lowercase() } else { name.to_owned() };
+    let words: Vec<_> =
+        name.split('|').map(str::as_bytes).chain(request.arguments.iter().map(Bytes::as_ref)).collect();
+    array(&words)
 }
 
-/// What a server that reads these pieces is asked for, printed, and how it ends.
-fn session<'a>(limits: Limits, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<String>, End) {
-    let mut parser = RespParser::new(limits);
-    let (mut buffer, mut commands) = (Vec::new(), Vec::new());
-    for piece in pieces {
-        buffer.extend_from_slice(piece);
-        loop {
-            let consumed_bytes = match parser.next(&buffer) {
-                RespStep::Command { command, consumed_bytes } => {
-                    commands.push(format!("{command:?}"));
-                    consumed_bytes
-                }
-                RespStep::Ignored { consumed_bytes } => consumed_bytes,
-                RespStep::Incomplete => break,
-                RespStep::ProtocolError { message } => return (commands, End::Fault(message.into_owned())),
-            };
-            assert!(consumed_bytes > 0, "a step without progress never ends");
-            buffer.drain(..consumed_bytes);
+/// What is left of a reply in RESP2, which has fewer kinds.
+fn in_resp2(reply: &Reply) -> Reply {
+    let all = |items: &[Reply]| items.iter().map(in_resp2).collect();
+    match reply {
+        Reply::Double(number) => Reply::Bulk(number.to_string().into()),
+        Reply::Verbatim(bytes) => Reply::Bulk(bytes.clone()),
+        Reply::Array(items) | Reply::Set(items) => Reply::Array(all(items)),
+        Reply::Map(entries) => {
+            Reply::Array(entries.iter().flat_map(|(name, value)| [in_resp2(name), in_resp2(value)]).collect())
         }
-        assert!(buffer.len() <= limits.max_line_bytes(), "more is held than a command may have");
+        same => same.clone(),
     }
-    (commands, End::Open(buffer))
 }
 
-fn wire(arguments: &[&[u8]]) -> Vec<u8> {
-    let mut wire = format!("*{}\r\n", arguments.len()).into_bytes();
-    for argument in arguments {
-        wire.extend([format!("${}\r\n", argument.len()).as_bytes(), argument, b"\r\n"].concat());
-    }
-    wire
-}
-
-fn assert_parsed(arguments: &[&[u8]], expected: &RespCommand<'_>) {
-    let input = wire(arguments);
-    match RespParser::new(Limits::default()).next(&input) {
-        RespStep::Command { command, consumed_bytes } => {
-            assert_eq!((&command, consumed_bytes), (expected, input.len()));
+/// The reply with its errors' codes left out: only what stands on the wire is told.
+fn without_codes(reply: &Reply) -> String {
+    match reply {
+        Reply::Error(error) => format!("Error({:?})", String::from_utf8_lossy(error.line())),
+        Reply::Array(items) => format!("Array{:?}", items.iter().map(without_codes).collect::<Vec<_>>()),
+        Reply::Set(items) => format!("Set{:?}", items.iter().map(without_codes).collect::<Vec<_>>()),
+        Reply::Map(entries) => {
+            let shown = |(name, value): &(Reply, Reply)| (without_codes(name), without_codes(value));
+            format!("Map{:?}", entries.iter().map(shown).collect::<Vec<_>>())
         }
-        other => panic!("{other:?}"),
+        other => format!("{other:?}"),
     }
 }
 
-/// An answer as a client reads it.
-#[derive(Debug, PartialEq, Eq)]
-enum Reply<'a> {
-    /// A status, an error or a number.
-    Line(u8, &'a [u8]),
-    Bulk(Option<&'a [u8]>),
-    Array(Vec<Reply<'a>>),
-}
-
-/// The answer at the front of `input`, and what follows it.
-fn reply(input: &[u8]) -> Option<(Reply<'_>, &[u8])> {
+/// The reply at the front of `input` as a client reads it, and what follows it.
+fn read(input: &[u8]) -> Option<(Reply, &[u8])> {
     let end = input.windows(2).position(|two| two == b"\r\n")?;
     let (line, rest) = (&input[1..end], &input[end + 2..]);
-    let number = || std::str::from_utf8(line).ok()?.parse::<usize>().ok();
+    let text = || std::str::from_utf8(line).ok();
+    let number = || text()?.parse::<usize>().ok();
+    let bulk = || {
+        let (bulk, rest) = rest.split_at_checked(number()?)?;
+        Some((bulk, rest.strip_prefix(b"\r\n")?))
+    };
     Some(match input[0] {
-        mark @ (b'+' | b'-' | b':') => (Reply::Line(mark, line), rest),
-        b'_' => (Reply::Bulk(None), rest),
-        b'$' if line == b"-1" => (Reply::Bulk(None), rest),
-        b'$' | b'=' => {
-            let (bulk, rest) = rest.split_at_checked(number()?)?;
-            (Reply::Bulk(Some(bulk)), rest.strip_prefix(b"\r\n")?)
+        b'+' => (Reply::Simple(WORDS.into_iter().find(|word| Some(*word) == text())?), rest),
+        b'-' => (ErrorReply::with_bytes(ErrorCode::Other, line.to_vec()).into(), rest),
+        b':' => (Reply::Integer(text()?.parse().ok()?), rest),
+        b',' => (Reply::Double(text()?.parse().ok()?), rest),
+        b'_' => (Reply::Null, rest),
+        b'$' if line == b"-1" => (Reply::Null, rest),
+        b'$' => bulk().map(|(bulk, rest)| (Reply::Bulk(Bytes::copy_from_slice(bulk)), rest))?,
+        b'=' => {
+            let (bulk, rest) = bulk()?;
+            (Reply::Verbatim(Bytes::copy_from_slice(bulk.strip_prefix(b"txt:")?)), rest)
         }
-        b'*' => {
-            let (mut items, mut rest) = (Vec::new(), rest);
-            for _ in 0..number()? {
-                let (item, after) = reply(rest)?;
-                items.push(item);
-                rest = after;
-            }
-            (Reply::Array(items), rest)
+        b'*' => read_items(number()?, rest).map(|(items, rest)| (Reply::Array(items), rest))?,
+        b'~' => read_items(number()?, rest).map(|(items, rest)| (Reply::Set(items), rest))?,
+        b'%' => {
+            let (items, rest) = read_items(2 * number()?, rest)?;
+            let entries = items.chunks_exact(2).map(|entry| (entry[0].clone(), entry[1].clone())).collect();
+            (Reply::Map(entries), rest)
         }
         _ => return None,
     })
+}
+
+fn read_items(items: usize, mut rest: &[u8]) -> Option<(Vec<Reply>, &[u8])> {
+    let mut read_items = Vec::new();
+    for _ in 0..items {
+        let (item, after) = read(rest)?;
+        read_items.push(item);
+        rest = after;
+    }
+    Some((read_items, rest))
 }

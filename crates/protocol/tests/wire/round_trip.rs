@@ -1,80 +1,110 @@
 //! What is encoded comes back.
 
-use bytes::{Bytes, BytesMut};
-use proptest::{collection::vec, prelude::*};
-use rustvault_protocol::{ClientCodec, Limits, Response, ServerCodec};
+use bytes::BytesMut;
+use proptest::{collection::vec, prelude::*, sample::select};
+use rustvault_protocol::{
+    ClientCodec, ErrorCode, ErrorReply, Limits, Protocol, Reply, RequestParser, ServerCodec,
+};
 use tokio_util::codec::{Decoder, Encoder};
 
 use crate::support::{
-    LIMITS, any_command, any_line, any_response, encoded_command, encoded_response, requests,
+    End, LIMITS, any_bytes, any_line, any_reply, any_request, any_text_reply, encoded_reply, encoded_request,
+    in_text, session,
 };
 
 proptest! {
     #[test]
-    fn commands_survive_the_wire(commands in vec(any_command(), 1..5)) {
+    fn requests_survive_the_wire(requests in vec(any_request(Protocol::Text), 1..5)) {
         let (mut client, mut server) = (ClientCodec::new(Limits::default()), ServerCodec::new(Limits::default()));
         let mut wire = BytesMut::new();
-        for command in &commands {
-            client.encode(command.clone(), &mut wire).unwrap();
+        for request in &requests {
+            client.encode(request, &mut wire).unwrap();
         }
-        for command in commands {
-            prop_assert_eq!(server.decode(&mut wire).unwrap(), Some(Ok(command.map(Bytes::from))));
+        for request in requests {
+            prop_assert_eq!(server.decode(&mut wire).unwrap(), Some(Ok(request)));
         }
         prop_assert!(wire.is_empty());
     }
 
     #[test]
-    fn responses_survive_the_wire(responses in vec(any_response(), 1..5)) {
+    fn replies_survive_the_wire(replies in vec(any_text_reply(), 1..5)) {
         let (mut client, mut server) = (ClientCodec::new(Limits::default()), ServerCodec::new(Limits::default()));
         let mut wire = BytesMut::new();
-        for response in &responses {
-            server.encode(response.clone(), &mut wire).unwrap();
+        for reply in &replies {
+            server.encode(reply.clone(), &mut wire).unwrap();
         }
-        for response in responses {
-            prop_assert_eq!(client.decode(&mut wire).unwrap(), Some(owned(response)));
+        for reply in replies {
+            prop_assert_eq!(client.decode(&mut wire).unwrap(), Some(reply));
         }
         prop_assert!(wire.is_empty());
-    }
-
-    #[test]
-    fn borrowed_and_shared_parsing_agree(lines in vec(any_line(), 0..8)) {
-        let input = lines.concat();
-        let (borrowed, _) = requests(LIMITS, [&input[..]]);
-        let (mut codec, mut buffer) = (ServerCodec::new(LIMITS), BytesMut::from(&input[..]));
-        let shared: Vec<_> = std::iter::from_fn(|| codec.decode(&mut buffer).unwrap()).collect();
-        prop_assert_eq!(shared, borrowed);
     }
 
     #[test]
     fn whatever_was_understood_has_one_canonical_form(line in any_line()) {
-        for command in requests(LIMITS, [&line[..]]).0.into_iter().flatten() {
-            let canonical = encoded_command(&command);
-            let (again, rest) = requests(LIMITS, [&canonical[..]]);
-            prop_assert_eq!(&again, &[Ok(command)]);
-            prop_assert_eq!(encoded_command(again[0].as_ref().unwrap()), canonical);
-            prop_assert!(rest.is_empty());
+        for request in session(in_text(LIMITS), [&line[..]]).0.into_iter().flatten() {
+            let canonical = encoded_request(&request);
+            // Quotes and escapes make it longer.
+            let (again, end) = session(in_text(Limits::default()), [&canonical[..]]);
+            prop_assert_eq!(&again, &[Ok(request)]);
+            prop_assert_eq!(encoded_request(again[0].as_ref().unwrap()), canonical);
+            prop_assert_eq!(end, End::Open(vec![]));
+        }
+    }
+
+    /// A server's pipeline stays in step with its client, whatever is answered.
+    #[test]
+    fn a_reply_of_text_is_made_of_whole_lines(reply in any_reply()) {
+        let wire = encoded_reply(&reply, Protocol::Text);
+        let lines = wire.split_inclusive(|byte| *byte == b'\n');
+        prop_assert_eq!(lines.clone().count(), lines_of(&reply));
+        for line in lines {
+            let content = line.strip_suffix(b"\r\n").unwrap();
+            prop_assert!(!content.iter().any(u8::is_ascii_control), "{}", line.escape_ascii());
         }
     }
 
     #[test]
-    fn an_error_stays_one_line_whatever_its_message(code in proptest::sample::select(&rustvault_protocol::ErrorCode::ALL[..]), message: String) {
-        let wire = encoded_response(&Response::<Bytes>::Error { code, message });
+    fn an_error_stays_one_line_whatever_its_message(code in select(&ErrorCode::ALL[..]), message: String) {
+        let wire = encoded_reply(&Reply::error(code, message), Protocol::Text);
         prop_assert_eq!(wire.iter().filter(|byte| byte.is_ascii_control()).count(), 2);
         let decoded = ClientCodec::new(Limits::default()).decode(&mut BytesMut::from(&wire[..])).unwrap();
-        prop_assert_eq!(encoded_response(&decoded.unwrap()), wire);
+        prop_assert_eq!(encoded_reply(&decoded.unwrap(), Protocol::Text), wire);
+    }
+
+    #[test]
+    fn an_error_stays_one_line_whatever_bytes_it_shows(bytes in any_bytes()) {
+        let error = ErrorReply::with_bytes(ErrorCode::Other, [b"ERR ", &bytes[..]].concat());
+        for protocol in [Protocol::Text, Protocol::Resp2, Protocol::Resp3] {
+            let wire = encoded_reply(&error.clone().into(), protocol);
+            prop_assert!(wire.ends_with(b"\r\n"));
+            prop_assert_eq!(wire.iter().filter(|byte| matches!(byte, b'\r' | b'\n')).count(), 2);
+        }
+    }
+
+    #[test]
+    fn a_bad_request_is_answered_in_one_line(line in any_line()) {
+        let parsers = [RequestParser::new(LIMITS), RequestParser::guarded(LIMITS)];
+        for (requests, end) in parsers.map(|parser| session(parser, [&line[..]])) {
+            let mut errors: Vec<_> = requests.into_iter().filter_map(Result::err).map(|error| *error).collect();
+            if let End::Fatal(fatal) = end {
+                errors.push(fatal.error);
+            }
+            for error in errors {
+                let wire = encoded_reply(&error.into(), Protocol::Text);
+                prop_assert!(wire.starts_with(b"ERROR ") && wire.ends_with(b"\r\n"));
+                prop_assert_eq!(wire.iter().filter(|byte| byte.is_ascii_control()).count(), 2);
+            }
+        }
     }
 }
 
-fn owned(response: Response<Vec<u8>>) -> Response<Bytes> {
-    match response {
-        Response::Ok => Response::Ok,
-        Response::Pong => Response::Pong,
-        Response::NotFound => Response::NotFound,
-        Response::Value(value) => Response::Value(value.into()),
-        Response::List(items) => {
-            Response::List(items.into_iter().map(|item| item.map(Bytes::from)).collect())
+/// How many lines a reply takes in text.
+fn lines_of(reply: &Reply) -> usize {
+    match reply {
+        Reply::Array(items) | Reply::Set(items) => 1 + items.iter().map(lines_of).sum::<usize>(),
+        Reply::Map(entries) => {
+            1 + entries.iter().map(|(name, value)| lines_of(name) + lines_of(value)).sum::<usize>()
         }
-        Response::Error { code, message } => Response::Error { code, message },
-        other => panic!("a kind of response that this test does not know: {other:?}"),
+        _ => 1,
     }
 }

@@ -1,18 +1,23 @@
-//! What the properties range over.
+//! What the properties range over, and a connection's side that reads requests.
+
+use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
 use proptest::{collection::vec, prelude::*, sample::select};
 use rustvault_protocol::{
-    Command, ErrorCode, Limits, ProtocolError, RequestParser, Response, Step, encode_command,
-    encode_response, limits::MAX_SCAN_LIMIT,
+    Command, ErrorCode, ErrorReply, Fatal, Limits, OwnedRequest, Protocol, Reply, RequestParser, Step,
+    encode_request,
 };
 
-pub(crate) type Request = Result<Command<Bytes>, ProtocolError>;
+pub(crate) type Request = Result<OwnedRequest, Box<ErrorReply>>;
 
 /// So small that generated fields and lines fall on both sides.
 pub(crate) const LIMITS: Limits = Limits { max_key_bytes: 6, max_value_bytes: 10 };
 
-/// Any bytes, those more often that mean something to the protocol.
+/// What replies say in a word.
+pub(crate) const WORDS: [&str; 4] = ["OK", "PONG", "string", "Background append only file rewriting started"];
+
+/// Any bytes, those more often that mean something to the protocols.
 pub(crate) fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     let telling = select(&b"\"\\ \r\n\t\0\x1f\x7f\x80x0aF"[..]);
     prop_oneof![
@@ -23,54 +28,73 @@ pub(crate) fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-pub(crate) fn any_command() -> impl Strategy<Value = Command<Vec<u8>>> {
+/// Any request that a protocol has, with any number of arguments; a command with subcommands has none.
+pub(crate) fn any_request(protocol: Protocol) -> impl Strategy<Value = OwnedRequest> {
+    let served = |command: &Command| command.spec().protocols.has(protocol.as_set());
+    let commands: Vec<_> = Command::ALL.iter().copied().filter(served).collect();
+    (select(commands), vec(any_bytes(), 0..5)).prop_map(|(command, mut arguments)| {
+        if command.spec().is_container {
+            arguments.clear();
+        }
+        OwnedRequest::new(command, arguments)
+    })
+}
+
+/// The replies that a client of the text protocol tells apart.
+pub(crate) fn any_text_reply() -> impl Strategy<Value = Reply> {
+    let bulk = || any_bytes().prop_map(|bytes| Reply::Bulk(bytes.into()));
+    let item = prop_oneof![3 => bulk(), 1 => Just(Reply::Null)];
     prop_oneof![
-        (any_bytes(), any_bytes()).prop_map(|(key, value)| Command::Set { key, value }),
-        any_bytes().prop_map(|key| Command::Get { key }),
-        any_bytes().prop_map(|key| Command::Delete { key }),
-        any_bytes().prop_map(|key| Command::Exists { key }),
-        Just(Command::Count),
-        (any::<u64>(), any_bytes(), 1..=MAX_SCAN_LIMIT).prop_map(|(cursor, prefix, limit)| Command::Scan {
-            cursor,
-            prefix,
-            limit
-        }),
-        Just(Command::Ping),
-        Just(Command::Info),
-        Just(Command::Compact),
-        Just(Command::Quit),
+        select(&[Reply::OK, Reply::Simple("PONG"), Reply::Null][..]),
+        bulk(),
+        vec(item, 0..8).prop_map(Reply::Array),
+        any_error(),
     ]
 }
 
-pub(crate) fn any_response() -> impl Strategy<Value = Response<Vec<u8>>> {
-    prop_oneof![
-        Just(Response::Ok),
-        Just(Response::Pong),
-        Just(Response::NotFound),
-        any_bytes().prop_map(Response::Value),
-        vec(proptest::option::of(any_bytes()), 0..8).prop_map(Response::List),
-        (select(&ErrorCode::ALL[..]), "[^\\x00-\\x1f\\x7f]{0,40}")
-            .prop_map(|(code, message)| Response::Error { code, message }),
-    ]
+/// Replies of every kind, nested.
+pub(crate) fn any_reply() -> impl Strategy<Value = Reply> {
+    let leaf = prop_oneof![
+        Just(Reply::Null),
+        select(&WORDS[..]).prop_map(Reply::Simple),
+        any::<i64>().prop_map(Reply::Integer),
+        proptest::num::f64::NORMAL.prop_map(Reply::Double),
+        any_bytes().prop_map(|bytes| Reply::Bulk(bytes.into())),
+        any_bytes().prop_map(|bytes| Reply::Verbatim(bytes.into())),
+        any_error(),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Reply::Array),
+            vec(inner.clone(), 0..4).prop_map(Reply::Set),
+            vec((inner.clone(), inner), 0..3).prop_map(Reply::Map),
+        ]
+    })
+}
+
+fn any_error() -> impl Strategy<Value = Reply> {
+    (select(&ErrorCode::ALL[..]), "[^\\x00-\\x1f\\x7f]{0,40}")
+        .prop_map(|(code, message)| Reply::error(code, message))
 }
 
 /// A line as it comes in from anybody: well-formed, nearly so, rubbish, or far too long.
 pub(crate) fn any_line() -> impl Strategy<Value = Vec<u8>> {
-    let verb = select(
-        &["SET", "get", "DELETE", "Exists", "COUNT", "SCAN", "PING", "INFO", "COMPACT", "QUIT", "PUT", ""][..],
+    let name = select(
+        &["SET", "get", "DELETE", "Exists", "mget", "SCAN", "PING", "client", "CLIENT ID", "INCR", "PUT", ""]
+            [..],
     );
     let argument = prop_oneof![
         "[a-c]{0,7}".prop_map(String::into_bytes),
         r#""([a-c ]|\\[rnt"\\x]|\\x[0-9a-fA-F]{2}){0,6}"?"#.prop_map(String::into_bytes),
-        select(&["PREFIX", "limit", "0", "5", "10001"][..]).prop_map(|word| word.as_bytes().to_vec()),
+        select(&["PREFIX", "limit", "0", "setname"][..]).prop_map(|word| word.as_bytes().to_vec()),
         vec(any::<u8>(), 0..6),
     ];
-    let nearly = (verb, vec(argument, 0..5)).prop_map(|(verb, arguments)| {
-        arguments.into_iter().fold(verb.as_bytes().to_vec(), |line, argument| [line, argument].join(&b' '))
+    let nearly = (name, vec(argument, 0..5)).prop_map(|(name, arguments)| {
+        arguments.into_iter().fold(name.as_bytes().to_vec(), |line, argument| [line, argument].join(&b' '))
     });
     let content = prop_oneof![
         8 => nearly,
-        2 => any_command().prop_map(|command| encoded_command(&command)),
+        2 => any_request(Protocol::Text).prop_map(|request| encoded_request(&request)),
         2 => any_bytes(),
         1 => (0..4 * LIMITS.max_line_bytes()).prop_map(|len| vec![b'x'; len]),
         1 => (0..4usize).prop_map(|over| vec![b'\r'; LIMITS.max_line_bytes() + over]),
@@ -91,39 +115,70 @@ pub(crate) fn pieces<'a>(mut input: &'a [u8], cuts: &'a [usize]) -> impl Iterato
     })
 }
 
-/// What a server that reads these pieces is asked for, and what of the input it still holds.
-pub(crate) fn requests<'a>(
-    limits: Limits,
-    pieces: impl IntoIterator<Item = &'a [u8]>,
-) -> (Vec<Request>, Vec<u8>) {
+/// A parser of a connection whose first line has shown that it speaks text.
+pub(crate) fn in_text(limits: Limits) -> RequestParser {
     let mut parser = RequestParser::new(limits);
+    parser.next(b"PING\n", &mut Vec::new());
+    assert_eq!(parser.is_resp(), Some(false));
+    parser
+}
+
+/// How a connection is left when its input has ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// With so many bytes of a request that is not whole.
+    Open(Vec<u8>),
+    Fatal(Box<Fatal>),
+}
+
+/// What a server that reads these pieces is asked for, and how the connection is left.
+pub(crate) fn session<'a>(
+    mut parser: RequestParser,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Vec<Request>, End) {
     let (mut buffer, mut requests) = (Vec::new(), Vec::new());
     for piece in pieces {
         buffer.extend_from_slice(piece);
         loop {
-            let consumed_bytes = match parser.next(&buffer) {
-                Step::Request { request, consumed_bytes } => {
-                    requests.push(request.map(|request| request.map(|field| field.into_owned().into())));
+            // Arguments are appended to what is there.
+            let mut arguments = vec![Cow::Borrowed(&b"of an earlier request"[..])];
+            let consumed_bytes = match parser.next(&buffer, &mut arguments) {
+                Step::Request { command, consumed_bytes } => {
+                    assert_eq!(arguments.remove(0), &b"of an earlier request"[..]);
+                    assert!(arguments.len() < consumed_bytes, "{} arguments", arguments.len());
+                    requests.push(command.map(|command| {
+                        OwnedRequest::new(command, arguments.into_iter().map(Cow::into_owned))
+                    }));
                     consumed_bytes
                 }
                 Step::Skip { consumed_bytes } => consumed_bytes,
                 Step::Incomplete => break,
+                Step::Fatal(fatal) => return (requests, End::Fatal(fatal)),
             };
             assert!(consumed_bytes > 0, "a step without progress never ends");
             buffer.drain(..consumed_bytes);
         }
     }
-    (requests, buffer)
+    (requests, End::Open(buffer))
 }
 
-pub(crate) fn encoded_command<B: AsRef<[u8]>>(command: &Command<B>) -> Vec<u8> {
+/// A request of RESP, its name first.
+pub(crate) fn array(arguments: &[&[u8]]) -> Vec<u8> {
+    let mut wire = format!("*{}\r\n", arguments.len()).into_bytes();
+    for argument in arguments {
+        wire.extend([format!("${}\r\n", argument.len()).as_bytes(), argument, b"\r\n"].concat());
+    }
+    wire
+}
+
+pub(crate) fn encoded_request(request: &OwnedRequest) -> Vec<u8> {
     let mut out = BytesMut::new();
-    encode_command(command, &mut out);
+    encode_request(request.command, &request.arguments, &mut out);
     out.to_vec()
 }
 
-pub(crate) fn encoded_response<B: AsRef<[u8]>>(response: &Response<B>) -> Vec<u8> {
+pub(crate) fn encoded_reply(reply: &Reply<Bytes>, protocol: Protocol) -> Vec<u8> {
     let mut out = BytesMut::new();
-    encode_response(response, &mut out);
+    protocol.encode(reply, &mut out);
     out.to_vec()
 }

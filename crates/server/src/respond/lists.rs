@@ -3,17 +3,19 @@
 use std::io;
 
 use bytes::BytesMut;
-use rustvault_protocol::{ErrorCode, GlobMatch, Response, Shape};
+use rustvault_protocol::{ErrorCode, ErrorReply, GlobMatch, Reply};
 use rustvault_storage::{Error, Key, Lsn, Op, Outcome, ScanPage, Sight, Store};
 use tokio::task::yield_now;
 
 use super::Responder;
-use crate::batch::{PageInTurns, SCAN_KEYS_PER_TURN};
 use crate::closing::{CloseReason, Closing};
-use crate::execute::{self, Field};
+use crate::commands::{CountOf, MAX_STEP_KEYS, Payload, Refusal, store_error};
 use crate::outbox;
 
-/// Keys of an `MGET` that are looked up before other connections have a turn, if it is no snapshot.
+/// Keys of a scan that are listed before other connections have a turn.
+const SCAN_KEYS_PER_TURN: usize = 500;
+
+/// Keys of too many for one step whose values are looked up before other connections have a turn.
 const GET_KEYS_PER_TURN: usize = 1000;
 
 /// Keys that are looked up again at a time, at most.
@@ -35,33 +37,79 @@ const KEY_OVERHEAD_BYTES: usize = 32;
 /// Steps of matching keys after which other connections have a turn: some 40 µs.
 const MATCHING_STEPS_PER_TURN: usize = 16 * 1024;
 
+/// The page of a scan that was asked for.
+#[derive(Debug)]
+pub(crate) struct PageOf<'r> {
+    /// Where it begins: 0, or where the page before ended.
+    pub(crate) cursor: u64,
+    /// What its keys begin with.
+    pub(crate) prefix: &'r [u8],
+    /// Most keys that it has, those counted that do not match.
+    pub(crate) limit: usize,
+    /// What its keys have to match.
+    pub(crate) glob: Option<&'r [u8]>,
+}
+
 impl<S: Store> Responder<'_, S> {
     /// Writes the values of `keys` as they were seen at one moment.
     ///
     /// What was not held then is looked up again, piece by piece, once all before it was written: a value that nobody
     /// has changed is the one that was seen. One that was changed would have had to be held, and that ends the connection.
-    pub(super) async fn put_values(&mut self, keys: &[&[u8]], sights: Vec<Sight>) -> io::Result<()> {
-        self.dialect.begin_list(sights.len(), self.output);
-        self.put_seen(keys, sights).await
+    pub(super) async fn put_values(
+        &mut self,
+        keys: &[&[u8]],
+        outcome: Result<Outcome, Error>,
+    ) -> io::Result<()> {
+        match outcome.and_then(seen) {
+            Ok(sights) => {
+                self.session.protocol().begin_array(sights.len(), self.output);
+                self.put_seen(keys, sights).await
+            }
+            Err(error) => self.put(store_error(&error).into()).await,
+        }
     }
 
-    /// Writes the values of more `keys` than one snapshot has, some in each turn.
-    pub(super) async fn put_values_in_turns(&mut self, keys: &[&[u8]]) -> io::Result<()> {
+    /// Writes the values of more `keys` than one step looks up, some in each turn.
+    pub(super) async fn put_values_in_steps(&mut self, keys: &[&[u8]]) -> io::Result<()> {
         let mut is_begun = false;
         for keys_of_turn in keys.chunks(GET_KEYS_PER_TURN) {
             let sights = match self.see_durable(keys_of_turn).await? {
                 Ok(sights) => sights,
                 Err(error) if is_begun => return Err(io::Error::other(error)),
-                Err(error) => return self.put(execute::store_error(&error), Shape::Plain).await,
+                Err(error) => return self.put(store_error(&error).into()).await,
             };
             if !is_begun {
-                self.dialect.begin_list(keys.len(), self.output);
+                self.session.protocol().begin_array(keys.len(), self.output);
                 is_begun = true;
             }
             self.put_seen(keys_of_turn, sights).await?;
             yield_now().await;
         }
         Ok(())
+    }
+
+    /// Writes how many of more `keys` than one step takes an operation finds. A step that fails ends it: what the steps
+    /// before it did stays done.
+    pub(super) async fn put_count_in_steps(&mut self, op: CountOf, keys: &[&[u8]]) -> io::Result<()> {
+        self.flush().await?;
+        let counted = self.count_in_steps(op, keys).await;
+        self.put_or_refuse(counted.map(|count| Reply::Integer(i64::try_from(count).unwrap_or(i64::MAX))))
+            .await
+    }
+
+    async fn count_in_steps(&mut self, op: CountOf, keys: &[&[u8]]) -> Result<u64, Error> {
+        let (mut count, mut depends_on) = (0, Lsn::ZERO);
+        for keys in keys.chunks(MAX_STEP_KEYS) {
+            let (outcome, step_depends_on) = self.ask(op(keys)).await?;
+            depends_on = depends_on.max(step_depends_on);
+            match outcome {
+                Outcome::Count(found) => count += found,
+                _ => return Err(Error::Internal("keys were counted, and another outcome came")),
+            }
+            yield_now().await;
+        }
+        self.shared.store.wait_for_commit(depends_on).await?;
+        Ok(count)
     }
 
     /// Looks up `keys` at one moment, and waits until what was seen may be shown. What stands before it leaves meanwhile.
@@ -78,10 +126,9 @@ impl<S: Store> Responder<'_, S> {
 
     /// Looks up `keys` at one moment.
     async fn see(&self, keys: &[&[u8]]) -> Result<(Vec<Sight>, Lsn), Error> {
-        match self.ask(Op::GetManyWithin { keys, max_bytes: self.shared.max_output_bytes }).await? {
-            (Outcome::Seen(sights), depends_on) => Ok((sights, depends_on)),
-            _ => Err(Error::Internal("a look-up of several keys gave another outcome")),
-        }
+        let op = Op::GetManyWithin { keys, max_bytes: self.shared.max_output_bytes };
+        let (outcome, depends_on) = self.ask(op).await?;
+        Ok((seen(outcome)?, depends_on))
     }
 
     /// Writes the values that are held, then those that are not, as they are looked up again.
@@ -103,8 +150,8 @@ impl<S: Store> Responder<'_, S> {
 
     async fn put_sights(&mut self, sights: Vec<Sight>) -> io::Result<()> {
         let items = sights.into_iter().map(|sight| match sight {
-            Sight::Value(value) => Some(Field::Value(value)),
-            Sight::Missing | Sight::NotHeld(_) => None,
+            Sight::Value(value) => Reply::Bulk(Payload::Value(value)),
+            Sight::Missing | Sight::NotHeld(_) => Reply::Null,
         });
         self.put_items(items).await
     }
@@ -124,8 +171,8 @@ impl<S: Store> Responder<'_, S> {
         Ok(sights)
     }
 
-    /// Carries out one operation that writes nothing.
-    async fn ask(&self, op: Op<'_>) -> Result<(Outcome, Lsn), Error> {
+    /// Carries out one operation.
+    pub(crate) async fn ask(&self, op: Op<'_>) -> Result<(Outcome, Lsn), Error> {
         let mut replies = Vec::with_capacity(1);
         drop(self.shared.store.submit(&[op], usize::MAX, &mut replies).await);
         let reply = replies.pop().ok_or(Error::Internal("an operation got no reply"))?;
@@ -140,19 +187,35 @@ impl<S: Store> Responder<'_, S> {
         }
     }
 
-    /// Writes a page of a scan that may have more keys than one turn lists.
-    pub(super) async fn put_page_in_turns(&mut self, asked: &PageInTurns<'_>) -> io::Result<()> {
-        self.flush().await?;
-        let page = self.collect_page(asked).await;
-        self.put(execute::response(page.map(Outcome::Page), self.shared), asked.shape).await
+    /// Returns a page of a scan: the cursor of the next one, and its keys without those that do not match.
+    pub(crate) async fn page<'p>(
+        &mut self,
+        asked: &PageOf<'_>,
+    ) -> Result<(Reply<Payload<'p>>, Vec<Reply<Payload<'p>>>), Error> {
+        // A client that has gone is noticed by its connection.
+        let _ = self.flush().await;
+        let page = self.collect_page(asked).await?;
+        let mut keys = Vec::with_capacity(page.keys.len());
+        let mut matcher = asked.glob.map(Matcher::new);
+        for key in page.keys {
+            let matches = match &mut matcher {
+                Some(matcher) => matcher.matches(&key).await,
+                None => true,
+            };
+            if matches {
+                keys.push(Reply::Bulk(Payload::Key(key)));
+            }
+        }
+        Ok((Reply::Bulk(Payload::Owned(page.next_cursor.to_string().into_bytes())), keys))
     }
 
     /// Collects a page by several scans. It ends with one that lists less than it may: the store has its own limits.
-    async fn collect_page(&self, asked: &PageInTurns<'_>) -> Result<ScanPage, Error> {
-        let &PageInTurns { cursor, prefix, limit, .. } = asked;
+    async fn collect_page(&self, asked: &PageOf<'_>) -> Result<ScanPage, Error> {
+        let &PageOf { cursor, prefix, limit, .. } = asked;
         let key_bytes = |page: &ScanPage| page.keys.iter().map(|key| key.len()).sum::<usize>();
-        let (mut page, mut depends_on) = self.scan(cursor, prefix, SCAN_KEYS_PER_TURN).await?;
-        let (mut bytes, mut was_full) = (key_bytes(&page), page.keys.len() >= SCAN_KEYS_PER_TURN);
+        let wanted = SCAN_KEYS_PER_TURN.min(limit);
+        let (mut page, mut depends_on) = self.scan(cursor, prefix, wanted).await?;
+        let (mut bytes, mut was_full) = (key_bytes(&page), page.keys.len() >= wanted);
         while was_full && page.next_cursor != 0 && page.keys.len() < limit {
             yield_now().await;
             let wanted = SCAN_KEYS_PER_TURN.min(limit - page.keys.len());
@@ -171,42 +234,30 @@ impl<S: Store> Responder<'_, S> {
     }
 
     /// Writes the keys that match `glob`, all of which begin with `prefix`.
-    pub(super) async fn put_keys(&mut self, prefix: &[u8], glob: &[u8]) -> io::Result<()> {
+    pub(crate) async fn put_keys(&mut self, prefix: &[u8], glob: &[u8]) -> io::Result<()> {
         self.flush().await?;
         match self.gather(prefix, glob).await {
             Ok(gathered) => {
-                self.dialect.begin_list(gathered.keys, self.output);
+                self.session.protocol().begin_array(gathered.keys, self.output);
                 self.flush().await?;
                 for mut piece in gathered.full.into_iter().chain([gathered.last]) {
                     outbox::write_all(self.stream, &mut piece).await?;
                 }
                 Ok(())
             }
-            Err(refusal) => self.put(refusal, Shape::Plain).await,
+            Err(refusal) => self.put(refusal.into()).await,
         }
-    }
-
-    /// Encodes a page of a scan, a cursor and keys, without the keys that do not match.
-    pub(super) async fn put_matching_page(&mut self, page: Vec<Option<Field>>, glob: &[u8]) {
-        let (mut page, mut matcher) = (page.into_iter(), Matcher::new(glob));
-        let mut items: Vec<_> = page.next().into_iter().collect();
-        for key in page.flatten() {
-            if matcher.matches(key.as_ref()).await {
-                items.push(Some(key));
-            }
-        }
-        self.put_small(&Response::List(items), &Shape::Page { glob: None });
     }
 
     /// Gathers copies of the keys, page by page. How many they are stands in front of them, so none leaves before all are
     /// there.
-    async fn gather(&self, prefix: &[u8], glob: &[u8]) -> Result<Gathered, Response<Field>> {
+    async fn gather(&self, prefix: &[u8], glob: &[u8]) -> Result<Gathered, Refusal> {
         let (mut gathered, mut cursor, mut depends_on) = (Gathered::default(), 0, Lsn::ZERO);
         let mut matcher = Matcher::new(glob);
         let refusal = loop {
             let scan = self.scan(cursor, prefix, SCAN_KEYS_PER_TURN).await;
             let (ScanPage { next_cursor, keys, .. }, page_depends_on) =
-                scan.map_err(|error| execute::store_error(&error))?;
+                scan.map_err(|error| Box::new(store_error(&error)))?;
             depends_on = depends_on.max(page_depends_on);
             if let Some(refusal) = self.add_matching(keys, &mut matcher, &mut gathered).await {
                 break Some(refusal);
@@ -219,7 +270,7 @@ impl<S: Store> Responder<'_, S> {
         };
         // Also a refusal tells of keys that are there.
         let waited = self.shared.store.wait_for_commit(depends_on).await;
-        waited.map_err(|error| execute::store_error(&error))?;
+        waited.map_err(|error| Box::new(store_error(&error)))?;
         refusal.map_or(Ok(gathered), Err)
     }
 
@@ -229,25 +280,25 @@ impl<S: Store> Responder<'_, S> {
         keys: Vec<Key>,
         matcher: &mut Matcher<'_>,
         gathered: &mut Gathered,
-    ) -> Option<Response<Field>> {
+    ) -> Option<Refusal> {
         let max_bytes = self.shared.max_output_bytes;
         for key in keys {
             if matcher.matches(&key).await {
                 gathered.keys += 1;
                 let piece = gathered.piece_for(key.len());
                 let before_bytes = piece.len();
-                self.dialect.encode(&Response::Value(Field::Key(key)), &Shape::Plain, piece);
+                self.session.protocol().encode(&Reply::Bulk(&key), piece);
                 let key_bytes = piece.len() - before_bytes;
                 gathered.bytes += key_bytes;
             }
             if gathered.keys > MAX_LISTED_KEYS {
-                return Some(execute::store_error(&Error::TooManyKeys { max_keys: MAX_LISTED_KEYS }));
+                return Some(Box::new(store_error(&Error::TooManyKeys { max_keys: MAX_LISTED_KEYS })));
             }
             if gathered.bytes > max_bytes {
                 let text = format!(
-                    "the keys that match take more than {max_bytes} bytes; walk them with SCAN, or raise --max-output-bytes"
+                    "the keys that match take more than {max_bytes} bytes; walk them page by page, or raise --max-output-bytes"
                 );
-                return Some(execute::error(ErrorCode::TooLarge, text));
+                return Some(Box::new(ErrorReply::new(ErrorCode::TooLarge, text)));
             }
         }
         None
@@ -300,13 +351,20 @@ impl Gathered {
     }
 }
 
+fn seen(outcome: Outcome) -> Result<Vec<Sight>, Error> {
+    match outcome {
+        Outcome::Seen(sights) => Ok(sights),
+        _ => Err(Error::Internal("a look-up of several keys gave another outcome")),
+    }
+}
+
 /// Returns how many sights stand before the first value that is not held.
 fn held_front(sights: &[Sight]) -> usize {
     sights.iter().position(|sight| matches!(sight, Sight::NotHeld(_))).unwrap_or(sights.len())
 }
 
 fn overwritten() -> Closing {
-    let detail = "values of an MGET were overwritten before the client had read those before them; ask for fewer keys, or raise \
+    let detail = "values of one answer were overwritten before the client had read those before them; ask for fewer keys, or raise \
         --max-output-bytes";
     Closing::new(CloseReason::OutputLimit, detail)
 }

@@ -31,7 +31,7 @@ pub(super) enum Frame<'a> {
 /// Only a position and a count are remembered of a command that is still arriving, so declared lengths
 /// cost no memory.
 #[derive(Debug)]
-pub(super) struct FrameReader {
+pub(in crate::parse) struct FrameReader {
     max_bulk_bytes: usize,
     max_command_bytes: usize,
     /// How much of the buffer's front was passed: the array's header and whole arguments.
@@ -43,7 +43,7 @@ pub(super) struct FrameReader {
 }
 
 impl FrameReader {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(in crate::parse) fn new(limits: &Limits) -> Self {
         Self {
             max_bulk_bytes: limits.max_key_bytes.max(limits.max_value_bytes),
             max_command_bytes: limits.max_line_bytes(),

@@ -7,8 +7,8 @@ use nom::{
 };
 
 use super::fault::Fault;
-use super::number::integer;
 use crate::limits::MAX_RESP_ARGUMENTS;
+use crate::parse_integer;
 
 /// The longest decimal number of 64 bits and its sign.
 const MAX_LENGTH_DIGITS: usize = 20;
@@ -93,7 +93,7 @@ fn length(input: &[u8], fault: Fault) -> Parsed<'_, i64> {
         return Err(if too_long { Err::Failure(fault) } else { Err::Incomplete(Needed::Unknown) });
     };
     let (number, line_end) = input.split_at(len);
-    match (integer(number), line_end) {
+    match (parse_integer(number), line_end) {
         (Some(number), [b'\r', b'\n', rest @ ..]) => Ok((rest, number)),
         (Some(_), [b'\r']) => Err(Err::Incomplete(Needed::new(1))),
         _ => Err(Err::Failure(fault)),

@@ -4,23 +4,20 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr2};
 use nom::{
-    Err, Finish, IResult, Parser,
+    Err, IResult, Parser,
     character::complete::char,
     error::{ErrorKind, ParseError},
-    sequence::preceded,
 };
-
-use crate::ProtocolError;
 
 pub(super) type Parsed<'a, T> = IResult<&'a [u8], T, Fault>;
 
-/// [`ProtocolError`] as an error of nom; a type of its own keeps nom out of the crate's public API.
+/// What is wrong with a line; a type of its own keeps nom out of the crate's public API.
 #[derive(Debug)]
-pub(super) struct Fault(pub(super) ProtocolError);
+pub(super) struct Fault(pub(super) &'static str);
 
 impl ParseError<&[u8]> for Fault {
     fn from_error_kind(_: &[u8], _: ErrorKind) -> Self {
-        Self(ProtocolError::Syntax("malformed line"))
+        Self("malformed line")
     }
 
     fn append(_: &[u8], _: ErrorKind, other: Self) -> Self {
@@ -29,12 +26,8 @@ impl ParseError<&[u8]> for Fault {
 }
 
 /// Refuses the line for good: nothing in this grammar needs backtracking.
-pub(super) fn refuse(error: ProtocolError) -> Err<Fault> {
-    Err::Failure(Fault(error))
-}
-
-pub(super) fn syntax(message: &'static str) -> Err<Fault> {
-    refuse(ProtocolError::Syntax(message))
+pub(super) fn refuse(message: &'static str) -> Err<Fault> {
+    Err::Failure(Fault(message))
 }
 
 /// What `parser` takes; where it takes nothing, the line is refused with `message`.
@@ -45,65 +38,30 @@ pub(super) fn expect<'a, P>(
 where
     P: Parser<&'a [u8], Error = ()>,
 {
-    move |input| parser.parse(input).map_err(|_| syntax(message))
-}
-
-/// The one space before an argument, then the argument.
-pub(super) fn argument<'a, P>(
-    parser: P,
-    usage: &'static str,
-) -> impl Parser<&'a [u8], Output = P::Output, Error = Fault>
-where
-    P: Parser<&'a [u8], Error = Fault>,
-{
-    preceded(expect(char(' '), usage), parser)
+    move |input| parser.parse(input).map_err(|_| refuse(message))
 }
 
 /// The bytes up to the next space, perhaps none.
+#[inline]
 pub(super) fn word(input: &[u8]) -> (&[u8], &[u8]) {
     let (word, rest) = input.split_at(memchr(b' ', input).unwrap_or(input.len()));
     (rest, word)
 }
 
-/// One field: a quoted string, or the bytes up to the next space.
-pub(super) fn key<'a>(max_bytes: usize) -> impl Parser<&'a [u8], Output = Cow<'a, [u8]>, Error = Fault> {
-    move |input| {
-        let (rest, field) = if starts_quoted(input) { quoted(input)? } else { bare_key(input)? };
-        let len_bytes = field.decoded_bytes;
-        if len_bytes > max_bytes {
-            return Err(refuse(ProtocolError::KeyTooLarge { len_bytes, max_bytes }));
-        }
-        Ok((rest, field.decode()?))
-    }
-}
-
-/// The rest of the line: a quoted string, or every byte as it is.
-///
-/// A plain function, because it leaves nothing to a parser after it, and moving nom's results up costs more
-/// than the parsing.
+/// One field: a quoted string, or the bytes up to the next space. A space or the line's end follows it.
 #[inline]
-pub(super) fn value(input: &[u8], max_bytes: usize) -> Result<Cow<'_, [u8]>, ProtocolError> {
-    if starts_quoted(input) {
-        return quoted_value(input, max_bytes).finish().map(|(_, value)| value).map_err(|Fault(error)| error);
-    }
-    check_value(input.len(), max_bytes)?;
-    Ok(Cow::Borrowed(input))
-}
-
-fn quoted_value(input: &[u8], max_bytes: usize) -> Parsed<'_, Cow<'_, [u8]>> {
-    let (rest, field) = quoted(input)?;
-    if !rest.is_empty() {
-        return Err(syntax("a quoted value must end the line at its closing quote"));
-    }
-    check_value(field.decoded_bytes, max_bytes).map_err(refuse)?;
+pub(super) fn field(input: &[u8]) -> Parsed<'_, Cow<'_, [u8]>> {
+    let (rest, field) = if starts_quoted(input) { quoted(input)? } else { bare(input)? };
     Ok((rest, field.decode()?))
 }
 
-fn check_value(len_bytes: usize, max_bytes: usize) -> Result<(), ProtocolError> {
-    if len_bytes > max_bytes { Err(ProtocolError::ValueTooLarge { len_bytes, max_bytes }) } else { Ok(()) }
+/// The rest of the line, unless that is a quoted string and perhaps more: every byte as it is.
+#[inline]
+pub(super) fn bare_rest(input: &[u8]) -> Option<Cow<'_, [u8]>> {
+    (!starts_quoted(input)).then_some(Cow::Borrowed(input))
 }
 
-/// A field whose end is known, not yet unescaped: its limit is checked before anything is allocated.
+/// A field whose end is known, not yet unescaped.
 struct Field<'a> {
     raw: &'a [u8],
     decoded_bytes: usize,
@@ -137,10 +95,12 @@ fn starts_quoted(input: &[u8]) -> bool {
     input.first() == Some(&b'"')
 }
 
-fn bare_key(input: &[u8]) -> Parsed<'_, Field<'_>> {
+fn bare(input: &[u8]) -> Parsed<'_, Field<'_>> {
     let (_, word) = word(input);
     if word.is_empty() {
-        return Err(syntax("a key is missing; fields are separated by one space, and the empty key is \"\""));
+        return Err(refuse(
+            "a field is missing; fields are separated by one space, and an empty one is \"\"",
+        ));
     }
     Ok(Field::bare(input, word.len()))
 }
@@ -150,7 +110,7 @@ fn quoted(input: &[u8]) -> Parsed<'_, Field<'_>> {
     let (body, _) = expect(char('"'), UNCLOSED).parse(input)?;
     let (mut rest, mut decoded_bytes) = (body, 0);
     loop {
-        let Some(at) = memchr2(b'"', b'\\', rest) else { return Err(syntax(UNCLOSED)) };
+        let Some(at) = memchr2(b'"', b'\\', rest) else { return Err(refuse(UNCLOSED)) };
         decoded_bytes += at;
         let (_, tail) = rest.split_at(at);
         let Some(after_quote) = tail.strip_prefix(b"\"") else {
@@ -159,7 +119,7 @@ fn quoted(input: &[u8]) -> Parsed<'_, Field<'_>> {
             continue;
         };
         if !matches!(after_quote.first(), None | Some(b' ')) {
-            return Err(syntax(
+            return Err(refuse(
                 "a closing quote must be followed by a space or the line's end; write \\\" inside",
             ));
         }
@@ -177,7 +137,7 @@ fn escape(input: &[u8]) -> Parsed<'_, u8> {
     };
     match byte {
         Some(byte) => Ok((rest, byte)),
-        None => Err(syntax("unknown escape in a quoted string; there are \\\" \\\\ \\r \\n \\t \\xHH")),
+        None => Err(refuse("unknown escape in a quoted string; there are \\\" \\\\ \\r \\n \\t \\xHH")),
     }
 }
 

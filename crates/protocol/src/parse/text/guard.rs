@@ -2,11 +2,12 @@
 
 use super::field::word;
 use super::line::content;
-use super::request::{VERBS, shown};
-use crate::ProtocolError;
+use crate::command::name::is_word_of_http;
+use crate::parse::Fatal;
+use crate::{Command, Protocol};
 
-/// The longest verb.
-const MAX_VERB_BYTES: usize = 7;
+/// More bytes than any name of a command has.
+const MAX_NAME_BYTES: usize = 16;
 
 /// Position of a guarded parser in its connection, which decides what it refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,56 +21,57 @@ pub(crate) enum Guard {
 }
 
 impl Guard {
-    /// Notes that a line was a command.
+    /// Returns whether a line that names a command is one: the first may be a request of HTTP yet.
     #[inline]
-    pub(crate) fn pass(&mut self) {
-        if *self == Self::FirstLine {
+    pub(super) fn admits(&mut self, command: Command, arguments: usize, line: &[u8]) -> bool {
+        if *self != Self::FirstLine {
+            return true;
+        }
+        let is_request_of_http = !command.spec().arity.admits(arguments) && ends_as_http(content(line));
+        if !is_request_of_http {
             *self = Self::LaterLines;
         }
+        !is_request_of_http
     }
 
-    /// Returns the problem with `line`, which is no command: the one that was found, or that it is another protocol's.
+    /// Returns why `line`, which is no command, ends the connection, if it does.
     #[cold]
-    pub(crate) fn judge(&mut self, line: &[u8], problem: ProtocolError) -> ProtocolError {
+    pub(super) fn judge(&mut self, line: &[u8]) -> Option<Box<Fatal>> {
         let line = content(line);
-        let (_, verb) = word(line);
-        match self {
-            Self::FirstLine if line.is_empty() => problem,
-            Self::FirstLine if !is_verb(verb) => ProtocolError::UnknownFirstCommand(shown(verb)),
-            Self::FirstLine if ends_as_http(line) => ProtocolError::Http,
-            Self::LaterLines if is_word_of_http(verb) => ProtocolError::Http,
+        let (_, name) = word(line);
+        let fatal = match self {
+            Self::FirstLine if line.is_empty() => return None,
+            Self::FirstLine if !is_name(name) => Fatal::first_line(name),
+            Self::FirstLine if ends_as_http(line) => Fatal::http(),
+            Self::LaterLines if is_word_of_http(name) => Fatal::http(),
             Self::FirstLine => {
                 *self = Self::LaterLines;
-                problem
+                return None;
             }
-            Self::Off | Self::LaterLines => problem,
-        }
+            Self::Off | Self::LaterLines => return None,
+        };
+        Some(Box::new(fatal))
     }
 
-    /// Returns a problem if `input`, the beginning of a line, is the first one's and can become no command: a client that
-    /// speaks TLS waits for an answer before it sends a line end.
+    /// Returns why `input`, the beginning of a line, ends the connection, if it is the first one's and can become no
+    /// command: a client that speaks TLS waits for an answer before it sends a line end.
     #[inline]
-    pub(crate) fn judge_beginning(self, input: &[u8]) -> Option<ProtocolError> {
+    pub(super) fn judge_beginning(self, input: &[u8]) -> Option<Box<Fatal>> {
         if self == Self::FirstLine { judge_first(input) } else { None }
     }
 }
 
-fn judge_first(input: &[u8]) -> Option<ProtocolError> {
+fn judge_first(input: &[u8]) -> Option<Box<Fatal>> {
     let line = content(input);
-    let (rest, verb) = word(line);
+    let (rest, name) = word(line);
     let is_whole = !rest.is_empty();
-    let may_go_on = verb.len() <= MAX_VERB_BYTES && verb.iter().all(u8::is_ascii_graphic);
-    let is_ours = if is_whole { is_verb(verb) } else { may_go_on };
-    (!is_ours).then(|| ProtocolError::UnknownFirstCommand(shown(verb)))
+    let may_go_on = name.len() <= MAX_NAME_BYTES && name.iter().all(u8::is_ascii_graphic);
+    let is_ours = if is_whole { is_name(name) } else { may_go_on };
+    (!is_ours).then(|| Box::new(Fatal::first_line(name)))
 }
 
-/// Returns whether Redis, too, takes a line or command that begins with this word for HTTP.
-pub(crate) fn is_word_of_http(word: &[u8]) -> bool {
-    word.eq_ignore_ascii_case(b"POST") || word.eq_ignore_ascii_case(b"Host:")
-}
-
-fn is_verb(word: &[u8]) -> bool {
-    VERBS.iter().any(|verb| verb.eq_ignore_ascii_case(word))
+fn is_name(word: &[u8]) -> bool {
+    Command::find(word, Protocol::Text).is_some()
 }
 
 /// Returns whether the line ends as a request line of HTTP does.
@@ -84,32 +86,23 @@ fn ends_as_http(line: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Command, Limits, ProtocolError, RequestParser, Step};
+    use super::MAX_NAME_BYTES;
+    use crate::{Command, Limits, Protocol, RequestParser, Step};
 
     const LIMITS: Limits = Limits { max_key_bytes: 8, max_value_bytes: 16 };
 
-    /// Returns the answers of a guarded parser to each line, up to one that is foreign.
-    fn judge(input: &[u8]) -> Vec<Result<(), ProtocolError>> {
-        let (mut parser, mut rest, mut seen) = (RequestParser::guarded(LIMITS), input, Vec::new());
+    /// Returns whether a guarded parser ends the connection.
+    fn is_foreign(input: &[u8]) -> bool {
+        let (mut parser, mut rest) = (RequestParser::guarded(LIMITS), input);
         loop {
-            match parser.next(rest) {
-                Step::Request { request, consumed_bytes } => {
-                    let is_foreign = request.as_ref().is_err_and(ProtocolError::is_foreign);
-                    seen.push(request.map(drop));
-                    rest = &rest[consumed_bytes..];
-                    if is_foreign {
-                        return seen;
-                    }
+            match parser.next(rest, &mut Vec::new()) {
+                Step::Request { consumed_bytes, .. } | Step::Skip { consumed_bytes } => {
+                    rest = &rest[consumed_bytes..]
                 }
-                Step::Skip { consumed_bytes } => rest = &rest[consumed_bytes..],
-                Step::Incomplete => return seen,
+                Step::Incomplete => return false,
+                Step::Fatal(fatal) => return fatal.is_foreign,
             }
         }
-    }
-
-    #[track_caller]
-    fn last_is_foreign(input: &[u8]) -> bool {
-        judge(input).last().is_some_and(|last| last.as_ref().is_err_and(ProtocolError::is_foreign))
     }
 
     #[test]
@@ -130,11 +123,12 @@ mod tests {
             b" PING\r\n",
             b"\x16\x03\x01",
             b"\0",
-            b"COMPACTS",
+            b"COMPACTS ",
+            b"LONGER-THAN-ANY-NAME",
             b"FETCH ",
             b"+PONG\r\n",
         ] {
-            assert!(last_is_foreign(line), "{}", line.escape_ascii());
+            assert!(is_foreign(line), "{}", line.escape_ascii());
         }
     }
 
@@ -159,7 +153,7 @@ mod tests {
             b"SET ",
             b"",
         ] {
-            assert!(!last_is_foreign(line), "{}", line.escape_ascii());
+            assert!(!is_foreign(line), "{}", line.escape_ascii());
         }
     }
 
@@ -167,12 +161,12 @@ mod tests {
     fn later_lines_end_at_the_words_that_every_request_of_http_has() {
         for first in ["PING", "GET", "SET / HTTP/1.1"] {
             for word in ["POST / HTTP/1.1", "post", "Host: a", "HOST:"] {
-                assert!(last_is_foreign(format!("{first}\r\n{word}\r\nPING\r\n").as_bytes()), "{word}");
+                assert!(is_foreign(format!("{first}\r\n{word}\r\nPING\r\n").as_bytes()), "{word}");
             }
             for line in
                 ["PUT / HTTP/1.1", "GET / HTTP/1.1", "Host", "POSTS", "GET Host:", "SET POST Host:", " POST"]
             {
-                assert!(!last_is_foreign(format!("{first}\r\n{line}\r\n").as_bytes()), "{line}");
+                assert!(!is_foreign(format!("{first}\r\n{line}\r\n").as_bytes()), "{line}");
             }
         }
     }
@@ -180,41 +174,26 @@ mod tests {
     #[test]
     fn a_line_that_is_too_long_is_known_by_its_first_word() {
         let long = vec![b'x'; 1000];
-        assert!(last_is_foreign(&[b"POST ", &long[..]].concat()));
-        assert!(!last_is_foreign(&[b"SET k ", &long[..]].concat()));
-        assert!(last_is_foreign(&[b"PING\nPOST ", &long[..]].concat()));
+        assert!(is_foreign(&[b"POST ", &long[..]].concat()));
+        assert!(!is_foreign(&[b"SET k ", &long[..]].concat()));
+        assert!(is_foreign(&[b"PING\nPOST ", &long[..]].concat()));
     }
 
     #[test]
     fn a_parser_without_a_guard_takes_any_line_for_what_it_is() {
-        let mut parser = RequestParser::new(LIMITS);
-        let Step::Request { request: Err(problem), .. } = parser.next(b"POST / HTTP/1.1\r\n") else {
+        let (mut parser, mut arguments) = (RequestParser::new(LIMITS), Vec::new());
+        let Step::Request { command: Err(error), .. } = parser.next(b"POST / HTTP/1.1\r\n", &mut arguments)
+        else {
             panic!()
         };
-        assert_eq!(problem, ProtocolError::UnknownCommand("POST".to_owned()));
-        assert_eq!(parser.next(b"\x16\x03"), Step::Incomplete);
+        assert_eq!(error.message(), b"unknown command 'POST'; HELP lists the commands");
+        assert_eq!(parser.next(b"\x16\x03", &mut arguments), Step::Incomplete);
     }
 
     #[test]
-    fn every_verb_is_known() {
-        for verb in super::VERBS {
-            assert!(verb.len() <= super::MAX_VERB_BYTES);
-            let line = [verb, b"\n"].concat();
-            let Step::Request { request, .. } = RequestParser::new(LIMITS).next(&line) else { panic!() };
-            assert!(!matches!(request, Err(ProtocolError::UnknownCommand(_))), "{}", verb.escape_ascii());
+    fn no_name_is_longer_than_the_first_word_may_be() {
+        for command in Command::served(Protocol::Text) {
+            assert!(command.name().len() <= MAX_NAME_BYTES, "{}", command.name());
         }
-        // One that is added here has to be added there.
-        let _: fn(Command) = |command| match command {
-            Command::Set { .. }
-            | Command::Get { .. }
-            | Command::Delete { .. }
-            | Command::Exists { .. }
-            | Command::Count
-            | Command::Scan { .. }
-            | Command::Ping
-            | Command::Info
-            | Command::Compact
-            | Command::Quit => (),
-        };
     }
 }

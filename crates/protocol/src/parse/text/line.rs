@@ -66,10 +66,22 @@ impl LineReader {
             return false;
         }
         let uncounted = line.get(self.counted_bytes..).unwrap_or_default();
-        self.backslashes += memchr_iter(b'\\', uncounted).count();
+        for at in memchr_iter(b'\\', uncounted) {
+            // What came before has to be within the limit by itself, or the pieces of a line would decide about it.
+            let (before, _) = line.split_at(self.counted_bytes + at);
+            if content(before).len() > self.most_bytes() {
+                return true;
+            }
+            self.backslashes += 1;
+        }
         self.counted_bytes = line.len();
-        let most_bytes = self.max_plain_line_bytes.saturating_add(self.backslashes.saturating_mul(3));
-        line.len() > most_bytes.min(self.max_line_bytes)
+        line.len() > self.most_bytes()
+    }
+
+    /// Returns how long a line with so many backslashes may be.
+    fn most_bytes(&self) -> usize {
+        let with_escapes = self.max_plain_line_bytes.saturating_add(self.backslashes.saturating_mul(3));
+        with_escapes.min(self.max_line_bytes)
     }
 }
 
@@ -154,6 +166,26 @@ mod tests {
             let consumed_bytes = too_long.len();
             assert_eq!(reader.next(too_long.as_bytes()), Frame::TooLong { consumed_bytes });
             assert_eq!(LineReader::new(&LIMITS).next(too_long.as_bytes()), Frame::TooLong { consumed_bytes });
+        }
+    }
+
+    #[test]
+    fn escapes_make_room_for_what_follows_them_and_not_for_what_came_before() {
+        const LIMITS: Limits = Limits { max_key_bytes: 10, max_value_bytes: 90 };
+        const PLAIN: usize = LIMITS.max_plain_line_bytes();
+        let line =
+            |before: usize| ["x".repeat(before), "\\\\".repeat(9), "\n".to_owned()].concat().into_bytes();
+        for (before, is_too_long) in [(PLAIN, false), (PLAIN + 1, true)] {
+            let line = line(before);
+            let consumed_bytes = line.len();
+            let expected =
+                if is_too_long { Frame::TooLong { consumed_bytes } } else { Frame::Whole { consumed_bytes } };
+            assert_eq!(LineReader::new(&LIMITS).next(&line), expected);
+            let mut reader = LineReader::new(&LIMITS);
+            let first = (0..=line.len())
+                .map(|len| reader.next(&line[..len]))
+                .find(|frame| *frame != Frame::Incomplete);
+            assert_eq!(matches!(first, Some(Frame::TooLong { .. })), is_too_long);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The text protocol: a frame is a line.
+//! The text protocol: a request is a line.
 
 mod field;
 mod guard;
@@ -6,7 +6,49 @@ mod line;
 mod reply;
 mod request;
 
-pub(crate) use guard::{Guard, is_word_of_http};
+use std::borrow::Cow;
+
+use super::{Frame, Step};
+use crate::{ErrorCode, ErrorReply, Limits};
+pub(super) use guard::Guard;
 pub(crate) use line::LineReader;
-pub(crate) use reply::{Reply, parse_reply};
-pub(crate) use request::parse_request;
+pub(crate) use reply::{Line, parse_line};
+
+/// Reads the request at the front of `input`, and appends its arguments.
+pub(super) fn next<'a>(
+    lines: &mut LineReader,
+    guard: &mut Guard,
+    limits: &Limits,
+    input: &'a [u8],
+    arguments: &mut Vec<Cow<'a, [u8]>>,
+) -> Step {
+    let (line, command, consumed_bytes) = match lines.next(input) {
+        Frame::Whole { consumed_bytes } => {
+            let (line, _) = input.split_at(consumed_bytes);
+            let first = arguments.len();
+            let command = request::parse(line::content(line), arguments);
+            if let Ok(command) = command
+                && guard.admits(command, arguments.len() - first, line)
+            {
+                return Step::Request { command: Ok(command), consumed_bytes };
+            }
+            (line, command, consumed_bytes)
+        }
+        Frame::TooLong { consumed_bytes } => {
+            let (line, _) = input.split_at(consumed_bytes);
+            (line, Err(Box::new(too_long(limits))), consumed_bytes)
+        }
+        Frame::Skip { consumed_bytes } => return Step::Skip { consumed_bytes },
+        Frame::Incomplete => return guard.judge_beginning(input).map_or(Step::Incomplete, Step::Fatal),
+    };
+    match guard.judge(line) {
+        Some(fatal) => Step::Fatal(fatal),
+        None => Step::Request { command, consumed_bytes },
+    }
+}
+
+fn too_long(limits: &Limits) -> ErrorReply {
+    let max_bytes = limits.max_plain_line_bytes();
+    let message = format_args!("line is longer than {max_bytes} bytes, not counting what escapes add");
+    ErrorReply::new(ErrorCode::TooLarge, message)
+}

@@ -1,0 +1,130 @@
+//! Names of Redis's commands that are not served yet, so that whoever tries one learns why.
+
+const IN_ONE_STEP: &str =
+    "it is not served yet: commands that read and write in one step come with a later version";
+const EXPIRY: &str = "it is not served yet: there is no expiry, so no key ever goes by itself";
+const DATA_TYPE: &str = "it is not served yet: values are byte strings, there are no other data types";
+const PUB_SUB: &str = "it is not served yet: there are no channels";
+const SCRIPT: &str = "it is not served: there are no scripts";
+
+const REASONS: [(&str, &[&str]); 5] = [
+    (
+        IN_ONE_STEP,
+        &[
+            "APPEND",
+            "COPY",
+            "DECR",
+            "DECRBY",
+            "GETDEL",
+            "GETSET",
+            "INCR",
+            "INCRBY",
+            "INCRBYFLOAT",
+            "MSETNX",
+            "RENAME",
+            "RENAMENX",
+            "SETNX",
+            "SETRANGE",
+        ],
+    ),
+    (
+        EXPIRY,
+        &[
+            "EXPIRE",
+            "EXPIREAT",
+            "EXPIRETIME",
+            "GETEX",
+            "PERSIST",
+            "PEXPIRE",
+            "PEXPIREAT",
+            "PEXPIRETIME",
+            "PSETEX",
+            "PTTL",
+            "SETEX",
+            "TTL",
+        ],
+    ),
+    (
+        DATA_TYPE,
+        &[
+            "BITCOUNT",
+            "BITFIELD",
+            "BITOP",
+            "BITPOS",
+            "GEOADD",
+            "GETBIT",
+            "HDEL",
+            "HEXISTS",
+            "HGET",
+            "HGETALL",
+            "HINCRBY",
+            "HKEYS",
+            "HLEN",
+            "HMGET",
+            "HMSET",
+            "HSCAN",
+            "HSET",
+            "HSETNX",
+            "HVALS",
+            "LINDEX",
+            "LINSERT",
+            "LLEN",
+            "LPOP",
+            "LPUSH",
+            "LRANGE",
+            "LREM",
+            "LSET",
+            "LTRIM",
+            "PFADD",
+            "PFCOUNT",
+            "RPOP",
+            "RPUSH",
+            "SADD",
+            "SCARD",
+            "SETBIT",
+            "SISMEMBER",
+            "SMEMBERS",
+            "SORT",
+            "SPOP",
+            "SREM",
+            "SSCAN",
+            "XADD",
+            "XLEN",
+            "XRANGE",
+            "XREAD",
+            "ZADD",
+            "ZCARD",
+            "ZRANGE",
+            "ZRANK",
+            "ZREM",
+            "ZSCAN",
+            "ZSCORE",
+        ],
+    ),
+    (PUB_SUB, &["PSUBSCRIBE", "PUBLISH", "PUBSUB", "SUBSCRIBE", "UNSUBSCRIBE"]),
+    (SCRIPT, &["EVAL", "EVALSHA", "FCALL", "FUNCTION", "SCRIPT"]),
+];
+
+/// Returns why a command that Redis has is not served, if this is the name of one that people miss.
+pub fn why_not_served(name: &[u8]) -> Option<&'static str> {
+    let is_it = |known: &&str| known.as_bytes().eq_ignore_ascii_case(name);
+    REASONS.iter().find(|(_, names)| names.iter().any(is_it)).map(|(reason, _)| *reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Command, Protocol};
+
+    #[test]
+    fn what_is_served_has_no_reason_not_to_be() {
+        for protocol in [Protocol::Text, Protocol::Resp2] {
+            for name in REASONS.iter().flat_map(|(_, names)| names.iter()) {
+                assert_eq!(Command::find(name.as_bytes(), protocol), None, "{name}");
+            }
+        }
+        assert_eq!(why_not_served(b"incr"), Some(IN_ONE_STEP));
+        assert_eq!(why_not_served(b"GET"), None);
+        assert_eq!(why_not_served(b"NONSENSE"), None);
+    }
+}

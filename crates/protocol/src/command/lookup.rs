@@ -1,0 +1,131 @@
+//! From a name to its command.
+
+use super::table::SPECS;
+use super::{Command, CommandSpec, Protocols};
+
+/// Slots for each protocol: so many that names rarely meet. A power of two.
+const SLOTS: usize = 1024;
+
+/// Marks a slot without a command.
+const EMPTY: u16 = u16::MAX;
+
+/// The positions of commands in the table, each in the first free slot from that of its name on.
+struct Index([u16; SLOTS]);
+
+static TEXT: Index = Index::of(Protocols::TEXT);
+static RESP: Index = Index::of(Protocols::RESP);
+
+impl Index {
+    const fn of(protocol: Protocols) -> Self {
+        let mut index = Self([EMPTY; SLOTS]);
+        let mut position = 0;
+        while position < SPECS.len() {
+            let spec = &SPECS[position];
+            if spec.protocols.has(protocol) && !spec.is_subcommand {
+                index.insert(spec.name.as_bytes(), position);
+                let mut alias = 0;
+                while alias < spec.aliases.len() {
+                    index.insert(spec.aliases[alias].as_bytes(), position);
+                    alias += 1;
+                }
+            }
+            position += 1;
+        }
+        index
+    }
+
+    const fn insert(&mut self, name: &[u8], position: usize) {
+        let mut slot = slot_of(name);
+        while self.0[slot] != EMPTY {
+            slot = (slot + 1) % SLOTS;
+        }
+        self.0[slot] = position as u16;
+    }
+
+    #[inline]
+    fn find(&self, name: &[u8]) -> Option<Command> {
+        let mut slot = slot_of(name);
+        loop {
+            let spec = SPECS.get(usize::from(*self.0.get(slot)?))?;
+            if is_named(spec, name) {
+                return Some(spec.command);
+            }
+            slot = (slot + 1) % SLOTS;
+        }
+    }
+}
+
+#[inline]
+fn is_named(spec: &CommandSpec, name: &[u8]) -> bool {
+    let is_it = |known: &str| known.as_bytes().eq_ignore_ascii_case(name);
+    is_it(spec.name) || spec.aliases.iter().copied().any(is_it)
+}
+
+/// Returns the slot of a name in any case: of its length, its first, middle and last byte.
+#[inline]
+const fn slot_of(name: &[u8]) -> usize {
+    /// The bit that tells lower from upper case.
+    const CASE: u8 = 0x20;
+    let len = name.len();
+    if len == 0 {
+        return 0;
+    }
+    let (first, middle, last) = (name[0] | CASE, name[len / 2] | CASE, name[len - 1] | CASE);
+    (len * 197 + first as usize * 61 + middle as usize * 13 + last as usize * 5) % SLOTS
+}
+
+#[inline]
+pub(super) fn find(name: &[u8], protocol: Protocols) -> Option<Command> {
+    if protocol.has(Protocols::RESP) { RESP.find(name) } else { TEXT.find(name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Protocol;
+
+    #[test]
+    fn every_command_is_found_in_any_case_where_it_is_served_and_nowhere_else() {
+        for protocol in [Protocol::Text, Protocol::Resp2, Protocol::Resp3] {
+            for command in Command::ALL.iter().copied().filter(|command| command.spec().container().is_none())
+            {
+                let spec = command.spec();
+                for name in spec.aliases.iter().chain([&spec.name]) {
+                    for name in [(*name).to_owned(), name.to_lowercase()] {
+                        let found = Command::find(name.as_bytes(), protocol);
+                        assert_eq!(found == Some(command), spec.protocols.has(protocol.as_set()), "{name}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn other_names_are_not_found() {
+        for name in ["", "GE", "GETS", "GET\0", "G", "CLIENT|ID", "\u{47}\u{c5}\u{54}"] {
+            assert_eq!(Command::find(name.as_bytes(), Protocol::Text), None, "{name}");
+            assert_eq!(Command::find(name.as_bytes(), Protocol::Resp2), None, "{name}");
+        }
+        assert_eq!(Command::find(&vec![b'x'; 100_000], Protocol::Resp2), None);
+    }
+
+    #[test]
+    fn a_protocol_serves_one_command_of_a_name() {
+        for protocol in [Protocols::TEXT, Protocols::RESP] {
+            let served = SPECS.iter().filter(|spec| spec.protocols.has(protocol));
+            let mut names: Vec<_> = served.flat_map(|spec| spec.aliases.iter().chain([&spec.name])).collect();
+            let all = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), all);
+        }
+    }
+
+    #[test]
+    fn few_names_meet() {
+        for index in [&TEXT, &RESP] {
+            let longest_run = index.0.split(|position| *position == EMPTY).map(<[u16]>::len).max();
+            assert!(longest_run < Some(6), "{longest_run:?}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! What is said of a command, once for all who want to know it.
+
+use super::Command;
+
+/// One row of the table of commands: what parsers, `COMMAND`, `HELP` and the documents say of it.
+#[derive(Debug)]
+pub struct CommandSpec {
+    /// The command.
+    pub command: Command,
+    /// Its name in upper case; a subcommand's stands behind its command's, as in `CLIENT|ID`.
+    pub name: &'static str,
+    /// Other names that it is served under.
+    pub aliases: &'static [&'static str],
+    /// What it is about.
+    pub group: Group,
+    /// How many arguments it takes behind its name.
+    pub arity: Arity,
+    /// Its arguments, in the notation of Redis's documents; empty if it takes none.
+    pub syntax: &'static str,
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+    /// What its work grows with.
+    pub complexity: &'static str,
+    /// The version of RustVault that had it first.
+    pub since: &'static str,
+    /// What it does to the data and to the server.
+    pub flags: Flags,
+    /// Which of its arguments are keys; `None` if none is.
+    pub keys: Option<KeySpec>,
+    /// The argument, counted from 0, that is the rest of a line of the text protocol unless it is quoted.
+    pub rest: Option<u8>,
+    /// Whether its first argument names a subcommand.
+    pub is_container: bool,
+    /// Whether it is a subcommand itself.
+    pub is_subcommand: bool,
+    /// Where it is served.
+    pub protocols: Protocols,
+}
+
+impl CommandSpec {
+    /// Returns the name of the command that this is a subcommand of.
+    #[inline]
+    pub fn container(&self) -> Option<&'static str> {
+        self.parts().map(|(container, _)| container)
+    }
+
+    #[inline]
+    fn parts(&self) -> Option<(&'static str, &'static str)> {
+        if self.is_subcommand { self.name.split_once('|') } else { None }
+    }
+
+    /// Returns its name; a subcommand's without that of its command.
+    #[inline]
+    pub fn own_name(&self) -> &'static str {
+        self.parts().map_or(self.name, |(_, own)| own)
+    }
+
+    /// Returns the positions of the keys among so many arguments, counted from 0.
+    #[inline]
+    pub fn key_positions(&'static self, arguments: usize) -> impl Iterator<Item = usize> + use<> {
+        self.keys.iter().flat_map(move |keys| keys.positions(arguments))
+    }
+
+    /// Returns how to write the command: its name and its arguments.
+    pub fn usage(&self) -> String {
+        let name = self.name.replace('|', " ");
+        if self.syntax.is_empty() { name } else { format!("{name} {}", self.syntax) }
+    }
+}
+
+/// What a command is about: a chapter of the documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Values that are byte strings.
+    String,
+    /// Keys, whatever their values are.
+    Generic,
+    /// The connection that asks.
+    Connection,
+    /// The server as a whole.
+    Server,
+    /// Several commands at one moment.
+    Transactions,
+}
+
+impl Group {
+    /// All groups, in the order of the documents.
+    pub const ALL: [Self; 5] =
+        [Self::String, Self::Generic, Self::Connection, Self::Server, Self::Transactions];
+
+    /// Returns its name, as `COMMAND DOCS` has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Generic => "generic",
+            Self::Connection => "connection",
+            Self::Server => "server",
+            Self::Transactions => "transactions",
+        }
+    }
+}
+
+/// How many arguments a command takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arity {
+    min: usize,
+    max: usize,
+    /// More than `min` come in groups of so many.
+    step: usize,
+}
+
+impl Arity {
+    /// Takes exactly so many.
+    pub const fn exactly(arguments: usize) -> Self {
+        Self { min: arguments, max: arguments, step: 1 }
+    }
+
+    /// Takes so many or more.
+    pub const fn at_least(arguments: usize) -> Self {
+        Self { min: arguments, max: usize::MAX, step: 1 }
+    }
+
+    /// Takes from `min` to `max`.
+    pub const fn between(min: usize, max: usize) -> Self {
+        Self { min, max, step: 1 }
+    }
+
+    /// Takes one pair or more.
+    pub const fn pairs() -> Self {
+        Self { min: 2, max: usize::MAX, step: 2 }
+    }
+
+    /// Returns whether it takes so many.
+    #[inline]
+    pub const fn admits(self, arguments: usize) -> bool {
+        self.min <= arguments
+            && arguments <= self.max
+            && (self.step == 1 || (arguments - self.min).is_multiple_of(self.step))
+    }
+
+    /// Returns the fewest and the most that it takes, `usize::MAX` for no limit.
+    pub const fn bounds(self) -> (usize, usize) {
+        (self.min, self.max)
+    }
+}
+
+/// Which arguments are keys, the first behind the command's name being 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeySpec {
+    /// The first of them.
+    pub first: u8,
+    /// The last of them, or −1 for the last argument.
+    pub last: i8,
+    /// From one to the next.
+    pub step: u8,
+    /// What is done with them.
+    pub access: KeyAccess,
+}
+
+impl KeySpec {
+    /// Returns which of so many arguments are keys, counted from 0.
+    #[inline]
+    pub fn positions(&self, arguments: usize) -> impl Iterator<Item = usize> {
+        let (first, step) = (usize::from(self.first), usize::from(self.step));
+        let end = usize::try_from(self.last).unwrap_or(arguments).min(arguments);
+        let mut next = first.saturating_sub(1);
+        std::iter::from_fn(move || {
+            let position = next;
+            next += step;
+            (position < end).then_some(position)
+        })
+    }
+}
+
+/// What a command does with its keys, in Redis's terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyAccess {
+    /// Reads them.
+    ReadOnly,
+    /// Replaces what they hold, whatever that is.
+    Overwrite,
+    /// Removes them.
+    Remove,
+}
+
+/// What a command does to the data and to the server: a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flags(u16);
+
+impl Flags {
+    /// Does none of this.
+    pub const NONE: Self = Self(0);
+    /// Reads data.
+    pub const READ: Self = Self(1);
+    /// Changes data.
+    pub const WRITE: Self = Self(1 << 1);
+    /// Takes about as long whatever the data is.
+    pub const FAST: Self = Self(1 << 2);
+    /// Is refused once the memory limit is reached.
+    pub const DENY_OOM: Self = Self(1 << 3);
+    /// Is for those who run the server.
+    pub const ADMIN: Self = Self(1 << 4);
+    /// Can do harm: it may take long, or removes much.
+    pub const DANGEROUS: Self = Self(1 << 5);
+    /// Is served before a login.
+    pub const NO_AUTH: Self = Self(1 << 6);
+
+    /// Takes passwords as arguments, which are not to be shown.
+    pub const SECRET: Self = Self(1 << 7);
+
+    /// Returns this and `other`.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Returns whether all of `other` is in this.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// Where a command is served: a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Protocols(u8);
+
+impl Protocols {
+    /// In the text protocol.
+    pub const TEXT: Self = Self(1);
+    /// In RESP.
+    pub const RESP: Self = Self(1 << 1);
+    /// In both.
+    pub const ALL: Self = Self(Self::TEXT.0 | Self::RESP.0);
+
+    /// Returns whether all of `other` is in this.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}

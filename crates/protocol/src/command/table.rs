@@ -1,0 +1,277 @@
+//! The table of commands.
+
+use super::spec::{Arity, CommandSpec, Flags, Group, KeyAccess, KeySpec, Protocols};
+
+/// What a row has unless it says otherwise.
+const USUAL: CommandSpec = CommandSpec {
+    command: Command::Get,
+    name: "",
+    aliases: &[],
+    group: Group::Generic,
+    arity: Arity::exactly(0),
+    syntax: "",
+    summary: "",
+    complexity: "O(1)",
+    since: "0.1.0",
+    flags: Flags::NONE,
+    keys: None,
+    rest: None,
+    is_container: false,
+    is_subcommand: false,
+    protocols: Protocols::ALL,
+};
+
+macro_rules! commands {
+    ($($command:ident $name:literal $group:ident { $($field:ident: $value:expr),* $(,)? })*) => {
+        /// A command, without its arguments; [`spec`](Self::spec) tells about it.
+        ///
+        /// Its number is its position in the table, which changes with it: it is for the memory of one program.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u16)]
+        pub enum Command {
+            $(#[doc = concat!("`", $name, "`")] $command,)*
+        }
+
+        impl Command {
+            /// All commands, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$command),*];
+        }
+
+        /// What there is to say of each command, in the order of [`Command::ALL`].
+        pub(super) static SPECS: [CommandSpec; Command::ALL.len()] = [
+            $(CommandSpec {
+                command: Command::$command,
+                name: $name,
+                group: Group::$group,
+                is_subcommand: is_subcommand($name),
+                $($field: $value,)*
+                ..USUAL
+            },)*
+        ];
+    };
+}
+
+/// Returns whether a name is that of a subcommand, as `CLIENT|ID` is.
+const fn is_subcommand(name: &str) -> bool {
+    let name = name.as_bytes();
+    let mut at = 0;
+    while at < name.len() {
+        if name[at] == b'|' {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+const fn keys(last: i8, step: u8, access: KeyAccess) -> Option<KeySpec> {
+    Some(KeySpec { first: 1, last, step, access })
+}
+
+const ONE_READ: Option<KeySpec> = keys(1, 1, KeyAccess::ReadOnly);
+const ALL_READ: Option<KeySpec> = keys(-1, 1, KeyAccess::ReadOnly);
+const ONE_SET: Option<KeySpec> = keys(1, 1, KeyAccess::Overwrite);
+const PAIRS_SET: Option<KeySpec> = keys(-1, 2, KeyAccess::Overwrite);
+const ONE_REMOVED: Option<KeySpec> = keys(1, 1, KeyAccess::Remove);
+const ALL_REMOVED: Option<KeySpec> = keys(-1, 1, KeyAccess::Remove);
+
+const READ: Flags = Flags::READ.and(Flags::FAST);
+const NO_AUTH: Flags = Flags::FAST.and(Flags::NO_AUTH);
+const LOGIN: Flags = NO_AUTH.and(Flags::SECRET);
+const OPERATION: Flags = Flags::ADMIN.and(Flags::DANGEROUS);
+const CLEAR: Flags = Flags::WRITE.and(Flags::DANGEROUS);
+
+commands! {
+    Get "GET" String {
+        arity: Arity::exactly(1), syntax: "key", flags: READ, keys: ONE_READ,
+        summary: "Returns the value of a key.",
+    }
+    Set "SET" String {
+        arity: Arity::at_least(2), syntax: "key value", flags: Flags::WRITE.and(Flags::DENY_OOM), keys: ONE_SET, rest: Some(1),
+        summary: "Stores a value under a key, whatever was there before.",
+    }
+    MGet "MGET" String {
+        arity: Arity::at_least(1), syntax: "key [key ...]", flags: READ, keys: ALL_READ, complexity: "O(keys)",
+        summary: "Returns the values of several keys; those of up to 10,000 as they were at one moment.",
+    }
+    MSet "MSET" String {
+        arity: Arity::pairs(), syntax: "key value [key value ...]", flags: Flags::WRITE.and(Flags::DENY_OOM),
+        keys: PAIRS_SET, complexity: "O(keys)",
+        summary: "Stores several values, all or none.",
+    }
+    StrLen "STRLEN" String {
+        arity: Arity::exactly(1), syntax: "key", flags: READ, keys: ONE_READ,
+        summary: "Returns the length of a value in bytes; 0 if there is no such key.",
+    }
+    Delete "DELETE" Generic {
+        arity: Arity::exactly(1), syntax: "key", flags: Flags::WRITE, keys: ONE_REMOVED,
+        summary: "Removes a key, and tells whether it was there.",
+    }
+    Del "DEL" Generic {
+        arity: Arity::at_least(1), syntax: "key [key ...]", flags: Flags::WRITE, keys: ALL_REMOVED, complexity: "O(keys)",
+        summary: "Removes keys, up to 10,000 in one step, and returns how many were there.",
+    }
+    TextExists "EXISTS" Generic {
+        arity: Arity::exactly(1), syntax: "key", flags: READ, keys: ONE_READ, protocols: Protocols::TEXT,
+        summary: "Tells whether a key is there.",
+    }
+    Exists "EXISTS" Generic {
+        arity: Arity::at_least(1), syntax: "key [key ...]", flags: READ, keys: ALL_READ, complexity: "O(keys)",
+        protocols: Protocols::RESP,
+        summary: "Returns how many of the keys are there, up to 10,000 looked up in one step; one that is named twice counts twice.",
+    }
+    Type "TYPE" Generic {
+        arity: Arity::exactly(1), syntax: "key", flags: READ, keys: ONE_READ,
+        summary: "Returns what kind of value a key has: string, or none.",
+    }
+    TextScan "SCAN" Generic {
+        arity: Arity::between(1, 5), syntax: "cursor [PREFIX prefix] [LIMIT limit]", flags: Flags::READ,
+        complexity: "O(keys of the page)", protocols: Protocols::TEXT,
+        summary: "Returns the cursor of the next page, 0 after the last, and the keys of a page; begin with cursor 0.",
+    }
+    Scan "SCAN" Generic {
+        arity: Arity::at_least(1), syntax: "cursor [MATCH pattern] [COUNT count]", flags: Flags::READ,
+        complexity: "O(keys of the page)", protocols: Protocols::RESP,
+        summary: "Returns the cursor of the next page, 0 after the last, and the keys of a page; begin with cursor 0.",
+    }
+    Keys "KEYS" Generic {
+        arity: Arity::exactly(1), syntax: "pattern", flags: Flags::READ.and(Flags::DANGEROUS), complexity: "O(all keys)",
+        summary: "Returns all keys that match a pattern, a million at most.",
+    }
+    Ping "PING" Connection {
+        arity: Arity::between(0, 1), syntax: "[message]", flags: Flags::FAST, rest: Some(0),
+        summary: "Answers PONG, or the message.",
+    }
+    Echo "ECHO" Connection {
+        arity: Arity::exactly(1), syntax: "message", flags: Flags::FAST, rest: Some(0),
+        summary: "Returns the message.",
+    }
+    Hello "HELLO" Connection {
+        arity: Arity::at_least(0), syntax: "[protover [AUTH username password] [SETNAME clientname]]", flags: LOGIN,
+        protocols: Protocols::RESP,
+        summary: "Chooses the version of RESP, 2 or 3, and returns the properties of the server.",
+    }
+    Auth "AUTH" Connection {
+        arity: Arity::at_least(1), syntax: "[username] password", flags: LOGIN, protocols: Protocols::RESP,
+        summary: "Logs in. There are no users yet but default, who has no password.",
+    }
+    Select "SELECT" Connection {
+        arity: Arity::exactly(1), syntax: "index", flags: Flags::FAST, protocols: Protocols::RESP,
+        summary: "Chooses the database; there is one, 0.",
+    }
+    Client "CLIENT" Connection {
+        arity: Arity::at_least(1), is_container: true,
+        summary: "Has subcommands on connections.",
+    }
+    ClientGetName "CLIENT|GETNAME" Connection {
+        summary: "Returns the name of the connection.",
+    }
+    ClientId "CLIENT|ID" Connection {
+        summary: "Returns the number of the connection.",
+    }
+    ClientSetInfo "CLIENT|SETINFO" Connection {
+        arity: Arity::exactly(2), syntax: "<LIB-NAME libname | LIB-VER libver>",
+        summary: "Tells the name or the version of the client's library, for CLIENT LIST.",
+    }
+    ClientSetName "CLIENT|SETNAME" Connection {
+        arity: Arity::exactly(1), syntax: "connection-name",
+        summary: "Names the connection; an empty name takes the name away.",
+    }
+    Quit "QUIT" Connection {
+        arity: Arity::at_least(0), flags: NO_AUTH,
+        summary: "Answers what came before, then closes the connection.",
+    }
+    Reset "RESET" Connection {
+        flags: NO_AUTH, protocols: Protocols::RESP,
+        summary: "Forgets the login, the name and the protocol version of the connection, and a transaction that was refused.",
+    }
+    Help "HELP" Server {
+        arity: Arity::between(0, 2), syntax: "[command [subcommand]]", flags: NO_AUTH, protocols: Protocols::TEXT,
+        complexity: "O(commands)",
+        summary: "Lists the commands, or tells about one.",
+    }
+    Command "COMMAND" Server {
+        arity: Arity::at_least(0), is_container: true, complexity: "O(commands)", protocols: Protocols::RESP,
+        summary: "Returns what there is to know of all commands, and has subcommands on them.",
+    }
+    CommandCount "COMMAND|COUNT" Server {
+        protocols: Protocols::RESP,
+        summary: "Returns the number of commands.",
+    }
+    CommandDocs "COMMAND|DOCS" Server {
+        arity: Arity::at_least(0), syntax: "[command-name [command-name ...]]", complexity: "O(commands)",
+        protocols: Protocols::RESP,
+        summary: "Returns the documentation of commands.",
+    }
+    CommandGetKeys "COMMAND|GETKEYS" Server {
+        arity: Arity::at_least(1), syntax: "command [arg [arg ...]]", complexity: "O(arguments)",
+        protocols: Protocols::RESP,
+        summary: "Returns the keys in a whole command.",
+    }
+    CommandInfo "COMMAND|INFO" Server {
+        arity: Arity::at_least(0), syntax: "[command-name [command-name ...]]", complexity: "O(commands)",
+        protocols: Protocols::RESP,
+        summary: "Returns arity, flags and keys of commands; null for one that is not there.",
+    }
+    CommandList "COMMAND|LIST" Server {
+        complexity: "O(commands)", protocols: Protocols::RESP,
+        arity: Arity::between(0, 3), syntax: "[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
+        summary: "Returns the names of commands.",
+    }
+    Config "CONFIG" Server {
+        arity: Arity::at_least(1), is_container: true, flags: OPERATION,
+        summary: "Has subcommands on the server's settings.",
+    }
+    ConfigGet "CONFIG|GET" Server {
+        arity: Arity::at_least(1), syntax: "parameter [parameter ...]", flags: OPERATION, complexity: "O(settings)",
+        summary: "Returns the settings whose names match the patterns.",
+    }
+    DbSize "DBSIZE" Server {
+        aliases: &["COUNT"], flags: READ,
+        summary: "Returns the number of keys.",
+    }
+    FlushAll "FLUSHALL" Server {
+        arity: Arity::at_least(0), syntax: "[ASYNC | SYNC]", flags: CLEAR, complexity: "O(1), and O(all keys) beside",
+        summary: "Removes all keys.",
+    }
+    FlushDb "FLUSHDB" Server {
+        arity: Arity::at_least(0), syntax: "[ASYNC | SYNC]", flags: CLEAR, complexity: "O(1), and O(all keys) beside",
+        summary: "Removes all keys: there is one database.",
+    }
+    TextInfo "INFO" Server {
+        flags: Flags::DANGEROUS, protocols: Protocols::TEXT,
+        summary: "Returns the state of the server, a name and a value each.",
+    }
+    Info "INFO" Server {
+        arity: Arity::at_least(0), syntax: "[section [section ...]]", flags: Flags::DANGEROUS, protocols: Protocols::RESP,
+        summary: "Returns the state of the server as lines of one text.",
+    }
+    Compact "COMPACT" Server {
+        flags: OPERATION, complexity: "O(all keys)",
+        summary: "Rewrites the log as the live data, and answers once that has ended.",
+    }
+    BgRewriteAof "BGREWRITEAOF" Server {
+        flags: OPERATION, complexity: "O(all keys) beside",
+        summary: "Begins to rewrite the log as the live data, and answers at once.",
+    }
+    Multi "MULTI" Transactions {
+        flags: Flags::FAST, protocols: Protocols::RESP,
+        summary: "Begins a transaction. There are none yet: it is refused, and all up to EXEC with it.",
+    }
+    Exec "EXEC" Transactions {
+        protocols: Protocols::RESP,
+        summary: "Ends a transaction, which was refused.",
+    }
+    Discard "DISCARD" Transactions {
+        flags: Flags::FAST, protocols: Protocols::RESP,
+        summary: "Forgets a transaction, which was refused.",
+    }
+    Watch "WATCH" Transactions {
+        arity: Arity::at_least(1), syntax: "key [key ...]", flags: Flags::FAST, keys: ALL_READ, protocols: Protocols::RESP,
+        summary: "Is refused: there are no transactions yet.",
+    }
+    Unwatch "UNWATCH" Transactions {
+        flags: Flags::FAST, protocols: Protocols::RESP,
+        summary: "Does nothing: nothing is watched.",
+    }
+}

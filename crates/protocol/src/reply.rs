@@ -1,0 +1,125 @@
+//! Replies: the data model that the encoders of all protocols share.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::ErrorCode;
+
+/// What a server answers, in RESP3's data model, generic over how byte strings are held.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply<B = Bytes> {
+    /// A word such as `OK`, which under the server's sync policy also says that a write is durable.
+    Simple(&'static str),
+    /// The command was not carried out, unless the code is [`ErrorCode::Storage`]: then the outcome is unknown.
+    Error(Box<ErrorReply>),
+    /// A whole number.
+    Integer(i64),
+    /// A number with a fraction.
+    Double(f64),
+    /// A byte string.
+    Bulk(B),
+    /// A text for people; the same as a byte string but for RESP3.
+    Verbatim(B),
+    /// Nothing there.
+    Null,
+    /// Replies in order.
+    Array(Vec<Self>),
+    /// Replies in no order, each once.
+    Set(Vec<Self>),
+    /// Names and values; an array in which they alternate but for RESP3.
+    Map(Vec<(Self, Self)>),
+}
+
+impl<B> Reply<B> {
+    /// The reply of a command that was carried out and has nothing to tell.
+    pub const OK: Self = Self::Simple("OK");
+
+    /// An error.
+    pub fn error(code: ErrorCode, message: impl fmt::Display) -> Self {
+        ErrorReply::new(code, message).into()
+    }
+
+    /// Returns whether it is an error.
+    pub const fn is_error(&self) -> bool {
+        matches!(self, Self::Error(_))
+    }
+}
+
+impl<B> From<ErrorReply> for Reply<B> {
+    fn from(error: ErrorReply) -> Self {
+        Self::Error(Box::new(error))
+    }
+}
+
+impl<B> From<Box<ErrorReply>> for Reply<B> {
+    fn from(error: Box<ErrorReply>) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Why a command is not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorReply {
+    /// What kind of error, for programs.
+    pub code: ErrorCode,
+    /// As Redis writes it, for example `ERR syntax error`: its kind, a space, and what happened.
+    line: Cow<'static, [u8]>,
+}
+
+impl ErrorReply {
+    /// An error of the kind in RESP that its code stands for.
+    pub fn new(code: ErrorCode, message: impl fmt::Display) -> Self {
+        Self { code, line: format!("{} {message}", code.resp_kind()).into_bytes().into() }
+    }
+
+    /// An error as Redis writes it, its kind in front.
+    pub const fn fixed(code: ErrorCode, line: &'static str) -> Self {
+        Self { code, line: Cow::Borrowed(line.as_bytes()) }
+    }
+
+    /// An error as Redis writes it, with bytes that a client sent.
+    pub const fn with_bytes(code: ErrorCode, line: Vec<u8>) -> Self {
+        Self { code, line: Cow::Owned(line) }
+    }
+
+    /// Returns the whole line, its kind in front.
+    pub fn line(&self) -> &[u8] {
+        &self.line
+    }
+
+    /// Returns what happened and what to do, for a person.
+    pub fn message(&self) -> &[u8] {
+        match self.line.iter().position(|byte| *byte == b' ') {
+            Some(space) => self.line.get(space + 1..).unwrap_or_default(),
+            None => &self.line,
+        }
+    }
+}
+
+impl fmt::Display for ErrorReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(self.message()))
+    }
+}
+
+impl std::error::Error for ErrorReply {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_has_a_kind_and_a_message() {
+        let error = ErrorReply::new(ErrorCode::OutOfMemory, "no room");
+        assert_eq!((error.line(), error.message()), (&b"OOM no room"[..], &b"no room"[..]));
+        let error = ErrorReply::fixed(ErrorCode::Denied, "WRONGPASS no");
+        assert_eq!((error.line(), error.to_string().as_str()), (&b"WRONGPASS no"[..], "no"));
+    }
+
+    #[test]
+    fn a_reply_is_small() {
+        assert!(size_of::<Reply<&[u8]>>() <= 32);
+    }
+}

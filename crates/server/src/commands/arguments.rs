@@ -1,0 +1,72 @@
+//! Reads the arguments of commands; what is wrong with them is said in Redis's words where it has some.
+
+use rustvault_protocol::{Command, ErrorCode, ErrorReply, limits::MAX_GLOB_BYTES, parse_integer};
+
+use super::{Refusal, too_long};
+
+#[cold]
+pub(super) fn refuse(line: &'static str) -> Refusal {
+    Box::new(ErrorReply::fixed(ErrorCode::Syntax, line))
+}
+
+pub(super) fn syntax_error() -> Refusal {
+    refuse("ERR syntax error")
+}
+
+/// Says how to write a command.
+#[cold]
+pub(super) fn usage(command: Command) -> Refusal {
+    Box::new(ErrorReply::new(ErrorCode::Syntax, format_args!("usage: {}", command.spec().usage())))
+}
+
+/// Says that `word` is wrong; it is shown as Redis prints it, up to its first NUL.
+#[cold]
+pub(super) fn refuse_word(before: &str, word: &[u8]) -> Refusal {
+    let word = word.split(|byte| *byte == 0).next().unwrap_or_default();
+    let line = [b"ERR ", before.as_bytes(), b" '", word, b"'"].concat();
+    Box::new(ErrorReply::with_bytes(ErrorCode::Syntax, line))
+}
+
+pub(super) fn integer(text: &[u8]) -> Result<i64, Refusal> {
+    parse_integer(text).ok_or_else(|| refuse("ERR value is not an integer or out of range"))
+}
+
+pub(super) fn glob(text: &[u8]) -> Result<&[u8], Refusal> {
+    if text.len() > MAX_GLOB_BYTES { Err(too_long("pattern", text.len(), MAX_GLOB_BYTES)) } else { Ok(text) }
+}
+
+/// Returns the cursor that `text` is. Redis reads it with `strtoul`, which takes `+`, `-`, leading zeros and nothing at all.
+pub(super) fn cursor(text: &[u8]) -> Result<u64, Refusal> {
+    let (is_negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    let number = digits.iter().try_fold(0_u64, |sum, digit| {
+        let digit = char::from(*digit).to_digit(10)?;
+        sum.checked_mul(10)?.checked_add(digit.into())
+    });
+    match number {
+        Some(number) if !digits.is_empty() || text.is_empty() => {
+            Ok(if is_negative { number.wrapping_neg() } else { number })
+        }
+        _ => Err(refuse("ERR invalid cursor")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_are_taken_as_strtoul_does() {
+        for (text, expected) in
+            [("0", 0), ("", 0), ("+1", 1), ("007", 7), ("-1", u64::MAX), ("18446744073709551615", u64::MAX)]
+        {
+            assert_eq!(cursor(text.as_bytes()), Ok(expected), "{text:?}");
+        }
+        for bad in [" 1", "1 ", "x", "+", "-", "--1", "18446744073709551616"] {
+            assert!(cursor(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Commands on the server's settings.
+
+use rustvault_protocol::limits::MAX_GLOBS_BYTES;
+use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request, glob_matches};
+use rustvault_storage::SyncPolicy;
+
+use super::Answer;
+use super::arguments::glob;
+use super::reply::{borrowed, bulk};
+use crate::session::Session;
+use crate::shared::Shared;
+
+/// Returns those settings of Redis that mean something here and match a pattern.
+pub(super) fn get<'b, S>(request: Request<'b>, _: &mut Session, shared: &Shared<S>) -> Answer<'b> {
+    let mut patterns = Vec::with_capacity(request.arguments.len());
+    for pattern in request.arguments {
+        patterns.push(glob(pattern)?.to_ascii_lowercase());
+    }
+    let bytes: usize = patterns.iter().map(|pattern| pattern.len() + 1).sum();
+    if bytes > MAX_GLOBS_BYTES {
+        let patterns = format_args!("patterns of {bytes} bytes, with spaces between them,");
+        let message = format_args!("{patterns} are over the limit of {MAX_GLOBS_BYTES}");
+        return Err(Box::new(ErrorReply::new(ErrorCode::TooLarge, message)));
+    }
+    let is_wanted = |name: &str| patterns.iter().any(|pattern| glob_matches(pattern, name.as_bytes()));
+    let wanted = settings(shared).into_iter().filter(|(name, _)| is_wanted(name));
+    Ok(Reply::Map(wanted.map(|(name, value)| (borrowed(name.as_bytes()), bulk(value))).collect()))
+}
+
+fn settings<S>(shared: &Shared<S>) -> [(&'static str, String); 6] {
+    let appendfsync = match shared.sync_policy {
+        SyncPolicy::Always => "always",
+        SyncPolicy::Never => "no",
+        _ => "everysec",
+    };
+    [
+        ("appendfsync", appendfsync.to_owned()),
+        ("appendonly", "yes".to_owned()),
+        ("databases", "1".to_owned()),
+        ("maxclients", shared.max_connections.to_string()),
+        ("proto-max-bulk-len", shared.limits.max_value_bytes.to_string()),
+        ("save", String::new()),
+    ]
+}

@@ -1,0 +1,217 @@
+//! Commands on the connection that asks.
+
+use rustvault_protocol::limits::MAX_CONNECTION_NAME_BYTES;
+use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request, parse_integer};
+use rustvault_storage::Store;
+
+use super::arguments::{integer, refuse, refuse_word, syntax_error};
+use super::reply::{Payload, borrowed, bulk};
+use super::server::REDIS_VERSION;
+use super::{Answer, Answering, Refusal};
+use crate::closing::CloseReason;
+use crate::respond::Responder;
+use crate::session::Session;
+use crate::shared::Shared;
+
+pub(super) fn ping<'b, S>(request: Request<'b>, _: &mut Session, _: &Shared<S>) -> Answer<'b> {
+    Ok(request.arguments.first().map_or(Reply::Simple("PONG"), |message| borrowed(message)))
+}
+
+pub(super) fn echo<'b, S>(request: Request<'b>, _: &mut Session, _: &Shared<S>) -> Answer<'b> {
+    Ok(borrowed(request.argument(0)))
+}
+
+/// There is one database, so choosing it changes nothing.
+pub(super) fn select<'b, S>(request: Request<'b>, _: &mut Session, _: &Shared<S>) -> Answer<'b> {
+    match integer(request.argument(0))? {
+        0 => Ok(Reply::OK),
+        number if i32::try_from(number).is_ok() => Err(refuse("ERR DB index is out of range")),
+        _ => Err(refuse("ERR value is out of range, value must between -2147483648 and 2147483647")),
+    }
+}
+
+/// A command that has subcommands alone was named without one, which its arity refuses before.
+pub(super) fn no_subcommand<'b, S>(_: Request<'b>, _: &mut Session, _: &Shared<S>) -> Answer<'b> {
+    Err(syntax_error())
+}
+
+pub(super) fn get_name<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+    Ok(match session.name.as_slice() {
+        [] => Reply::Null,
+        name => Reply::Bulk(Payload::Owned(name.to_vec())),
+    })
+}
+
+pub(super) fn id<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+    Ok(super::reply::integer(session.id))
+}
+
+/// A library's name and version are of no use here, but clients send them as they connect.
+pub(super) fn set_info<'b, S>(request: Request<'b>, _: &mut Session, _: &Shared<S>) -> Answer<'b> {
+    let attribute = request.argument(0);
+    if [b"LIB-NAME", &b"LIB-VER"[..]].iter().any(|known| attribute.eq_ignore_ascii_case(known)) {
+        return Ok(Reply::OK);
+    }
+    Err(refuse_word("Unrecognized option", attribute))
+}
+
+pub(super) fn set_name<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+    session.name = connection_name(request.argument(0))?.to_vec();
+    Ok(Reply::OK)
+}
+
+fn connection_name(name: &[u8]) -> Result<&[u8], Refusal> {
+    if name.len() > MAX_CONNECTION_NAME_BYTES {
+        return Err(refuse("ERR Client names have at most 1024 bytes."));
+    }
+    if name.iter().all(u8::is_ascii_graphic) {
+        return Ok(name);
+    }
+    Err(refuse("ERR Client names cannot contain spaces, newlines or special characters."))
+}
+
+/// The form of the answers changes with this one, so nothing behind it was looked at yet.
+pub(super) fn hello<'r, S: Store>(
+    responder: &'r mut Responder<'_, S>,
+    request: Request<'r>,
+) -> Answering<'r> {
+    Box::pin(async move {
+        let answer = greet(request, responder.session);
+        responder.put(answer.unwrap_or_else(Into::into)).await
+    })
+}
+
+/// Reads all of `HELLO`, logs in, and only then changes the session.
+fn greet<'b>(request: Request<'b>, session: &mut Session) -> Answer<'b> {
+    let mut arguments = request.arguments.iter().copied();
+    let is_resp3 = arguments.next().map(is_resp3).transpose()?;
+    let (mut is_logged_in, mut name) = (Ok(()), None);
+    while let Some(option) = arguments.next() {
+        if option.eq_ignore_ascii_case(b"AUTH") && arguments.len() >= 2 {
+            let user = arguments.next();
+            is_logged_in = log_in(user, arguments.next().unwrap_or_default());
+        } else if option.eq_ignore_ascii_case(b"SETNAME") && arguments.len() >= 1 {
+            name = Some(connection_name(arguments.next().unwrap_or_default())?);
+        } else {
+            return Err(refuse_word("Syntax error in HELLO option", option));
+        }
+    }
+    is_logged_in?;
+    if let Some(name) = name {
+        session.name = name.to_vec();
+    }
+    session.is_resp3 = is_resp3.unwrap_or(session.is_resp3);
+    Ok(properties(session))
+}
+
+fn is_resp3(version: &[u8]) -> Result<bool, Refusal> {
+    match parse_integer(version) {
+        Some(2) => Ok(false),
+        Some(3) => Ok(true),
+        Some(_) => Err(refuse("NOPROTO unsupported protocol version")),
+        None => Err(refuse("ERR Protocol version is not an integer or out of range")),
+    }
+}
+
+fn properties<'b>(session: &Session) -> Reply<Payload<'b>> {
+    let properties = [
+        ("server", bulk("rustvault")),
+        ("version", bulk(REDIS_VERSION)),
+        ("proto", Reply::Integer(if session.is_resp3 { 3 } else { 2 })),
+        ("id", super::reply::integer(session.id)),
+        ("mode", bulk("standalone")),
+        ("role", bulk("master")),
+        ("modules", Reply::Array(Vec::new())),
+    ];
+    Reply::Map(properties.into_iter().map(|(name, value)| (borrowed(name.as_bytes()), value)).collect())
+}
+
+/// What follows may be allowed only to who has logged in, so nothing behind it was looked at yet.
+pub(super) fn auth<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: Request<'r>) -> Answering<'r> {
+    Box::pin(async move {
+        let logged_in = match *request.arguments {
+            [user, password] => log_in(Some(user), password),
+            [password] => log_in(None, password),
+            _ => Err(syntax_error()),
+        };
+        responder.put(logged_in.map_or_else(Into::into, |()| Reply::OK)).await
+    })
+}
+
+/// There are no users yet but `default`, who needs no password, as in a Redis that was not given one.
+fn log_in(user: Option<&[u8]>, _password: &[u8]) -> Result<(), Refusal> {
+    const NO_PASSWORD: &str = "ERR AUTH <password> called without any password configured for the default user. \
+        Are you sure your configuration is correct?";
+    match user {
+        None => Err(Box::new(ErrorReply::fixed(ErrorCode::Denied, NO_PASSWORD))),
+        Some(b"default") => Ok(()),
+        Some(_) => {
+            const WRONG: &str = "WRONGPASS invalid username-password pair or user is disabled.";
+            Err(Box::new(ErrorReply::fixed(ErrorCode::Denied, WRONG)))
+        }
+    }
+}
+
+pub(super) fn quit<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
+    Box::pin(async move {
+        responder.closing = Some(CloseReason::Quit.into());
+        responder.put(Reply::OK).await
+    })
+}
+
+pub(super) fn reset<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
+    Box::pin(async move {
+        let session = &mut *responder.session;
+        (session.is_resp3, session.is_in_refused_transaction) = (false, false);
+        session.name.clear();
+        responder.put(Reply::Simple("RESET")).await
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rustvault_protocol::{Command, Limits};
+
+    use super::*;
+
+    fn session() -> Session {
+        Session::new(7, Limits::default())
+    }
+
+    fn hello_of(line: &str, session: &mut Session) -> Result<(), String> {
+        let words: Vec<_> = line.split(' ').skip(1).map(str::as_bytes).collect();
+        let answer = greet(Request { command: Command::Hello, arguments: &words }, session);
+        answer.map(drop).map_err(|refusal| String::from_utf8_lossy(refusal.line()).into_owned())
+    }
+
+    #[test]
+    fn hello_takes_version_login_and_name_or_changes_nothing() {
+        let mut session = session();
+        assert_eq!(hello_of("HELLO", &mut session), Ok(()));
+        assert!(!session.is_resp3);
+        for (line, error) in [
+            ("HELLO 4", "NOPROTO unsupported protocol version"),
+            ("HELLO SETNAME n", "ERR Protocol version is not an integer or out of range"),
+            ("HELLO 3 AUTH u", "ERR Syntax error in HELLO option 'AUTH'"),
+            ("HELLO 3 SETNAME", "ERR Syntax error in HELLO option 'SETNAME'"),
+            ("HELLO 3 SETNAME n foo", "ERR Syntax error in HELLO option 'foo'"),
+            ("HELLO 3 SETNAME n AUTH u p", "WRONGPASS invalid username-password pair or user is disabled."),
+        ] {
+            assert_eq!(hello_of(line, &mut session), Err(error.to_owned()), "{line}");
+            assert!(!session.is_resp3 && session.name.is_empty(), "{line}");
+        }
+        assert_eq!(hello_of("HELLO 3 auth default p setname n", &mut session), Ok(()));
+        assert_eq!((session.is_resp3, session.name.as_slice()), (true, &b"n"[..]));
+        assert_eq!(hello_of("HELLO", &mut session), Ok(()));
+        assert!(session.is_resp3);
+    }
+
+    #[test]
+    fn a_connections_name_is_printable() {
+        assert!(connection_name(b"a!~").is_ok());
+        assert!(connection_name(b"").is_ok());
+        for bad in [&b"a b"[..], b"\n", b"\x7f", b"\x80", &[b'x'; MAX_CONNECTION_NAME_BYTES + 1]] {
+            assert!(connection_name(bad).is_err());
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Commands on commands: what the server tells about them, from their table.
+
+use rustvault_protocol::{
+    Argument, ArgumentKind, Command, CommandSpec, ErrorCode, ErrorReply, Flags, KeyAccess, KeySpec, Reply,
+    Request, glob_matches,
+};
+
+use super::Answer;
+use super::arguments::{glob, refuse, syntax_error};
+use super::reply::{Payload, borrowed, bulk, integer};
+use crate::session::Session;
+use crate::shared::Shared;
+
+type Told = Reply<Payload<'static>>;
+
+pub(super) fn all<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+    Ok(Reply::Array(Command::served(session.protocol()).map(info_of).collect()))
+}
+
+pub(super) fn count<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+    Ok(integer(Command::served(session.protocol()).count()))
+}
+
+/// Returns names: all, or those that a filter leaves. There are no modules, so none has commands.
+pub(super) fn list<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+    let commands = Command::served(session.protocol());
+    let all = commands.flat_map(|command| std::iter::once(command).chain(command.subcommands()));
+    let names = |commands: Vec<Command>| {
+        Reply::Array(commands.into_iter().map(|command| bulk(command.name().to_lowercase())).collect())
+    };
+    let (kind, value) = match *request.arguments {
+        [] => return Ok(names(all.collect())),
+        [filter, kind, value] if filter.eq_ignore_ascii_case(b"FILTERBY") => (kind, value),
+        _ => return Err(syntax_error()),
+    };
+    if kind.eq_ignore_ascii_case(b"MODULE") {
+        return Ok(names(Vec::new()));
+    } else if kind.eq_ignore_ascii_case(b"ACLCAT") {
+        let is_in = |command: &Command| {
+            categories(command.spec()).any(|category| category.as_bytes().eq_ignore_ascii_case(value))
+        };
+        return Ok(names(all.filter(is_in).collect()));
+    } else if kind.eq_ignore_ascii_case(b"PATTERN") {
+        let pattern = glob(value)?.to_ascii_lowercase();
+        let matches = |command: &Command| glob_matches(&pattern, command.name().to_lowercase().as_bytes());
+        return Ok(names(all.filter(matches).collect()));
+    }
+    Err(syntax_error())
+}
+
+pub(super) fn info<'b, S>(request: Request<'b>, session: &mut Session, shared: &Shared<S>) -> Answer<'b> {
+    if request.arguments.is_empty() {
+        return all(request, session, shared);
+    }
+    let protocol = session.protocol();
+    let infos =
+        request.arguments.iter().map(|name| Command::find_whole(name, protocol).map_or(Reply::Null, info_of));
+    Ok(Reply::Array(infos.collect()))
+}
+
+pub(super) fn docs<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+    let protocol = session.protocol();
+    let docs = match request.arguments {
+        [] => Command::served(protocol).map(docs_of).collect(),
+        names => names.iter().filter_map(|name| Command::find_whole(name, protocol)).map(docs_of).collect(),
+    };
+    Ok(Reply::Map(docs))
+}
+
+pub(super) fn get_keys<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+    let [name, arguments @ ..] = request.arguments else { return Err(syntax_error()) };
+    let is_known = |command: &Command| match arguments {
+        [own, ..] if command.spec().is_container => command.find_subcommand(own, session.protocol()).is_some(),
+        _ => true,
+    };
+    let Some(command) = Command::find(name, session.protocol()).filter(is_known) else {
+        return Err(refuse("ERR Invalid command specified"));
+    };
+    let spec = command.spec();
+    if spec.keys.is_none() {
+        return Err(refuse("ERR The command has no key arguments"));
+    }
+    let (least, most) = spec.arity.bounds();
+    if !(least..=most).contains(&arguments.len()) {
+        return Err(refuse("ERR Invalid number of arguments specified for command"));
+    }
+    let whole = Request { command, arguments };
+    Ok(Reply::Array(whole.keys().map(borrowed).collect()))
+}
+
+/// `HELP`: a line for each command, or all about one.
+pub(super) fn help<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+    let protocol = session.protocol();
+    let Some(name) = request.arguments.first() else {
+        let commands = Command::served(protocol);
+        let all = commands.flat_map(|command| std::iter::once(command).chain(command.subcommands()));
+        let lines = all.filter(|command| command.spec().protocols.has(protocol.as_set()));
+        return Ok(Reply::Array(lines.map(|command| bulk(command.spec().usage())).collect()));
+    };
+    let command = Command::find(name, protocol).and_then(|command| match request.arguments.get(1) {
+        Some(own) => command.find_subcommand(own, protocol),
+        None => Some(command),
+    });
+    let Some(command) = command else {
+        let problem = "there is no such command; HELP lists the commands";
+        return Err(Box::new(ErrorReply::new(ErrorCode::UnknownCommand, problem)));
+    };
+    let spec = command.spec();
+    let mut lines = vec![
+        bulk(spec.usage()),
+        bulk(spec.summary),
+        bulk(format!("complexity: {}", spec.complexity)),
+        bulk(format!("since: {}", spec.since)),
+    ];
+    lines.extend(command.subcommands().map(|command| bulk(format!("see: {}", command.spec().usage()))));
+    Ok(Reply::Array(lines))
+}
+
+fn words(names: impl Iterator<Item = &'static str>) -> Told {
+    Reply::Set(names.map(Reply::Simple).collect())
+}
+
+/// What Redis tells of a command: ten things in a fixed order.
+fn info_of(command: Command) -> Told {
+    let spec = command.spec();
+    let (first, last, step) =
+        spec.keys.as_ref().map_or((0, 0, 0), |keys| (keys.first.into(), keys.last.into(), keys.step.into()));
+    Reply::Array(vec![
+        bulk(spec.name.to_lowercase()),
+        Reply::Integer(arity_of(spec)),
+        words(flag_names(spec.flags)),
+        Reply::Integer(first),
+        Reply::Integer(last),
+        Reply::Integer(step),
+        Reply::Set(categories(spec).map(|category| bulk(format!("@{category}"))).collect()),
+        Reply::Array(Vec::new()),
+        Reply::Array(spec.keys.iter().map(key_spec_of).collect()),
+        Reply::Array(command.subcommands().map(info_of).collect()),
+    ])
+}
+
+/// Returns the arity as Redis counts it: names included, and negative if more may come.
+fn arity_of(spec: &CommandSpec) -> i64 {
+    let (least, most) = spec.arity.bounds();
+    let names = if spec.container().is_some() { 2 } else { 1 };
+    let arity = least as i64 + names;
+    if least == most { arity } else { -arity }
+}
+
+fn flag_names(flags: Flags) -> impl Iterator<Item = &'static str> {
+    let names = [
+        (Flags::WRITE, "write"),
+        (Flags::READ, "readonly"),
+        (Flags::DENY_OOM, "denyoom"),
+        (Flags::ADMIN, "admin"),
+        (Flags::FAST, "fast"),
+        (Flags::NO_AUTH, "no_auth"),
+    ];
+    names.into_iter().filter(move |(flag, _)| flags.has(*flag)).map(|(_, name)| name)
+}
+
+fn categories(spec: &CommandSpec) -> impl Iterator<Item = &'static str> {
+    let of_data = spec.flags.has(Flags::READ) || spec.flags.has(Flags::WRITE);
+    let group = match spec.group.name() {
+        "generic" => of_data.then_some("keyspace"),
+        "server" => None,
+        "transactions" => Some("transaction"),
+        name => Some(name),
+    };
+    let is_fast = spec.flags.has(Flags::FAST);
+    let names = [
+        group,
+        spec.flags.has(Flags::READ).then_some("read"),
+        spec.flags.has(Flags::WRITE).then_some("write"),
+        spec.flags.has(Flags::ADMIN).then_some("admin"),
+        spec.flags.has(Flags::DANGEROUS).then_some("dangerous"),
+        Some(if is_fast { "fast" } else { "slow" }),
+    ];
+    names.into_iter().flatten()
+}
+
+fn key_spec_of(keys: &KeySpec) -> Told {
+    let flags: &[&'static str] = match keys.access {
+        KeyAccess::ReadOnly => &["RO", "access"],
+        KeyAccess::Overwrite => &["OW", "update"],
+        KeyAccess::Remove => &["RM", "delete"],
+    };
+    // Redis counts from the first of them, and below 0 from the end.
+    let last = if keys.last < 0 { keys.last.into() } else { i64::from(keys.last) - i64::from(keys.first) };
+    let begin = vec![(bulk("index"), Reply::Integer(keys.first.into()))];
+    let find = vec![
+        (bulk("lastkey"), Reply::Integer(last)),
+        (bulk("keystep"), Reply::Integer(keys.step.into())),
+        (bulk("limit"), Reply::Integer(0)),
+    ];
+    let typed = |kind, spec| Reply::Map(vec![(bulk("type"), bulk(kind)), (bulk("spec"), Reply::Map(spec))]);
+    Reply::Map(vec![
+        (bulk("flags"), words(flags.iter().copied())),
+        (bulk("begin_search"), typed("index", begin)),
+        (bulk("find_keys"), typed("range", find)),
+    ])
+}
+
+fn docs_of(command: Command) -> (Told, Told) {
+    let spec = command.spec();
+    let mut docs = vec![
+        (bulk("summary"), bulk(spec.summary)),
+        (bulk("since"), bulk(spec.since)),
+        (bulk("group"), bulk(spec.group.name())),
+        (bulk("complexity"), bulk(spec.complexity)),
+    ];
+    let arguments = spec.arguments();
+    if !arguments.is_empty() {
+        docs.push((bulk("arguments"), Reply::Array(arguments.into_iter().map(argument_of).collect())));
+    }
+    let subcommands: Vec<_> = command.subcommands().map(docs_of).collect();
+    if !subcommands.is_empty() {
+        docs.push((bulk("subcommands"), Reply::Map(subcommands)));
+    }
+    (bulk(spec.name.to_lowercase()), Reply::Map(docs))
+}
+
+fn argument_of(argument: Argument) -> Told {
+    let (kind, parts) = match argument.kind {
+        ArgumentKind::Key => ("key", Vec::new()),
+        ArgumentKind::Pattern => ("pattern", Vec::new()),
+        ArgumentKind::Integer => ("integer", Vec::new()),
+        ArgumentKind::String => ("string", Vec::new()),
+        ArgumentKind::Token => ("pure-token", Vec::new()),
+        ArgumentKind::OneOf(choices) => ("oneof", choices),
+        ArgumentKind::Block(parts) => ("block", parts),
+    };
+    let mut entries = vec![(bulk("name"), bulk(argument.name)), (bulk("type"), bulk(kind))];
+    if kind == "key" {
+        entries.push((bulk("key_spec_index"), Reply::Integer(0)));
+    }
+    if let Some(token) = argument.token {
+        entries.push((bulk("token"), bulk(token)));
+    }
+    let flags = [(argument.is_optional, "optional"), (argument.is_repeated, "multiple")];
+    let flags: Vec<_> = flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, name)| name).collect();
+    if !flags.is_empty() {
+        entries.push((bulk("flags"), words(flags.into_iter())));
+    }
+    if !parts.is_empty() {
+        entries.push((bulk("arguments"), Reply::Array(parts.into_iter().map(argument_of).collect())));
+    }
+    Reply::Map(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustvault_protocol::{Limits, Protocol};
+
+    use super::*;
+    use crate::ServerConfig;
+
+    fn ask(
+        handle: for<'b> fn(Request<'b>, &mut Session, &Shared<()>) -> Answer<'b>,
+        arguments: &[&[u8]],
+    ) -> String {
+        let (mut session, shared) =
+            (Session::new(1, Limits::default()), Shared::new((), &ServerConfig::default()));
+        session.next(b"*1\r\n", &mut Vec::new());
+        let mut out = bytes::BytesMut::new();
+        let answer = handle(Request { command: Command::Command, arguments }, &mut session, &shared);
+        Protocol::Resp2.encode(&answer.unwrap_or_else(Into::into), &mut out);
+        out.escape_ascii().to_string().replace("\\r\\n", " ")
+    }
+
+    #[test]
+    fn a_command_is_told_in_the_ten_parts_that_redis_has() {
+        let get = "*1 *10 $3 get :2 *2 +readonly +fast :1 :1 :1 *3 $7 @string $5 @read $5 @fast *0 *1 *6 $5 flags *2 +RO \
+            +access $12 begin_search *4 $4 type $5 index $4 spec *2 $5 index :1 $9 find_keys *4 $4 type $5 range $4 spec *6 $7 \
+            lastkey :0 $7 keystep :1 $5 limit :0 *0 ";
+        assert_eq!(ask(info, &[b"GET"]), get);
+        assert_eq!(ask(info, &[b"nonsense"]), "*1 $-1 ");
+        assert_eq!(ask(info, &[b"client|id"]), ask(info, &[b"CLIENT|ID"]));
+    }
+
+    #[test]
+    fn keys_are_found_in_a_whole_command() {
+        assert_eq!(ask(get_keys, &[b"MSET", b"a", b"1", b"b", b"2"]), "*2 $1 a $1 b ");
+        assert_eq!(ask(get_keys, &[b"PING"]), "-ERR The command has no key arguments ");
+        assert_eq!(ask(get_keys, &[b"GET"]), "-ERR Invalid number of arguments specified for command ");
+        assert_eq!(ask(get_keys, &[b"NONSENSE"]), "-ERR Invalid command specified ");
+    }
+
+    #[test]
+    fn names_are_filtered() {
+        assert_eq!(ask(list, &[b"filterby", b"pattern", b"MG*"]), "*1 $4 mget ");
+        assert_eq!(ask(list, &[b"filterby", b"module", b"x"]), "*0 ");
+        assert!(ask(list, &[b"filterby", b"aclcat", b"admin"]).contains("config|get"));
+        assert_eq!(ask(list, &[b"filterby", b"x", b"y"]), "-ERR syntax error ");
+    }
+}

@@ -1,0 +1,239 @@
+//! Commands on keys, whatever their values are.
+
+use rustvault_protocol::limits::{DEFAULT_RESP_SCAN_COUNT, DEFAULT_SCAN_LIMIT, MAX_SCAN_LIMIT};
+use rustvault_protocol::{Limits, Reply, Request, glob_literal_prefix};
+use rustvault_storage::{Op, Outcome, Store};
+
+use super::arguments::{self, cursor, glob, refuse, syntax_error};
+use super::reply::{Payload, count, ok, unexpected};
+use super::{Answering, Ask, Planned, Refusal, too_long};
+use crate::respond::{PageOf, Responder};
+
+pub(super) fn delete<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
+    Ok(Ask::One(Op::Delete { key: request.argument(0) }, ok))
+}
+
+pub(super) fn del<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
+    Ok(match request.arguments {
+        [key] => Ask::One(Op::Delete { key }, count),
+        keys => Ask::Count(|keys| Op::DeleteMany { keys }, keys),
+    })
+}
+
+pub(super) fn text_exists<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
+    Ok(Ask::One(Op::Exists { key: request.argument(0) }, ok))
+}
+
+pub(super) fn exists<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
+    Ok(match request.arguments {
+        [key] => Ask::One(Op::Exists { key }, count),
+        keys => Ask::Count(|keys| Op::CountOf { keys }, keys),
+    })
+}
+
+pub(super) fn key_type<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
+    Ok(Ask::One(Op::Exists { key: request.argument(0) }, |outcome, _| match outcome {
+        Outcome::Exists(true) => Reply::Simple("string"),
+        Outcome::Exists(false) => Reply::Simple("none"),
+        _ => unexpected(),
+    }))
+}
+
+pub(super) fn dbsize<'b>(_: Request<'b>, _: &Limits) -> Planned<'b> {
+    Ok(Ask::One(Op::Count, count))
+}
+
+pub(super) fn flush<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
+    let is_known = |mode: &&[u8]| mode.eq_ignore_ascii_case(b"ASYNC") || mode.eq_ignore_ascii_case(b"SYNC");
+    if request.arguments.len() <= 1 && request.arguments.iter().all(is_known) { Ok(Ask::One(Op::Clear, ok)) } else { Err(syntax_error()) }
+}
+
+pub(super) fn text_scan<'r, S: Store>(
+    responder: &'r mut Responder<'_, S>,
+    request: Request<'r>,
+) -> Answering<'r> {
+    Box::pin(async move {
+        match text_page(request, responder.shared.limits.max_key_bytes) {
+            Ok(page) => {
+                let keys = responder.page(&page).await;
+                responder
+                    .put_or_refuse(keys.map(|(cursor, keys)| Reply::Array(with_front(cursor, keys))))
+                    .await
+            }
+            Err(refusal) => responder.put(refusal.into()).await,
+        }
+    })
+}
+
+pub(super) fn scan<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: Request<'r>) -> Answering<'r> {
+    Box::pin(async move {
+        match resp_page(request) {
+            Ok(page) => {
+                let keys = responder.page(&page).await;
+                responder
+                    .put_or_refuse(keys.map(|(cursor, keys)| Reply::Array(vec![cursor, Reply::Array(keys)])))
+                    .await
+            }
+            Err(refusal) => responder.put(refusal.into()).await,
+        }
+    })
+}
+
+fn with_front<'a>(cursor: Reply<Payload<'a>>, mut keys: Vec<Reply<Payload<'a>>>) -> Vec<Reply<Payload<'a>>> {
+    keys.insert(0, cursor);
+    keys
+}
+
+/// Reads `cursor [PREFIX prefix] [LIMIT limit]`, each option once.
+fn text_page(request: Request<'_>, max_key_bytes: usize) -> Result<PageOf<'_>, Refusal> {
+    let usage = || arguments::usage(request.command);
+    let mut arguments = request.arguments.iter().copied();
+    let cursor = arguments.next().and_then(decimal).ok_or_else(usage)?;
+    let (mut prefix, mut limit) = (None, None);
+    while let Some(option) = arguments.next() {
+        let value = arguments.next();
+        if option.eq_ignore_ascii_case(b"PREFIX") && prefix.is_none() {
+            prefix = Some(value.ok_or_else(usage)?);
+        } else if option.eq_ignore_ascii_case(b"LIMIT") && limit.is_none() {
+            let in_range = |limit: &u64| (1..=MAX_SCAN_LIMIT.into()).contains(limit);
+            limit = Some(value.and_then(decimal).filter(in_range).ok_or_else(limit_range)?);
+        } else {
+            return Err(usage());
+        }
+    }
+    let prefix = prefix.unwrap_or_default();
+    if prefix.len() > max_key_bytes {
+        return Err(too_long("key", prefix.len(), max_key_bytes));
+    }
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+    Ok(PageOf { cursor, prefix, limit: limit.unwrap_or(DEFAULT_SCAN_LIMIT as usize), glob: None })
+}
+
+fn limit_range() -> Refusal {
+    refuse("ERR LIMIT needs a number from 1 to 10000")
+}
+
+/// Returns the number that `text` is, if it has digits alone.
+fn decimal(text: &[u8]) -> Option<u64> {
+    let digits =
+        std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse().ok()
+}
+
+/// Reads `cursor [MATCH pattern] [COUNT count]`; of an option that comes twice the last one counts.
+fn resp_page(request: Request<'_>) -> Result<PageOf<'_>, Refusal> {
+    let mut arguments = request.arguments.iter().copied();
+    let cursor = cursor(arguments.next().unwrap_or_default())?;
+    let (mut matching, mut limit) = (None, DEFAULT_RESP_SCAN_COUNT as usize);
+    while let Some(option) = arguments.next() {
+        let value = arguments.next().ok_or_else(syntax_error)?;
+        if option.eq_ignore_ascii_case(b"COUNT") {
+            limit = page_limit(value)?;
+        } else if option.eq_ignore_ascii_case(b"MATCH") {
+            matching = Some(glob(value)?).filter(|glob| *glob != b"*");
+        } else {
+            return Err(syntax_error());
+        }
+    }
+    let prefix = matching.map(glob_literal_prefix).unwrap_or_default();
+    Ok(PageOf { cursor, prefix, limit, glob: matching })
+}
+
+/// `COUNT` is a wish, so more than a page may have is no error.
+fn page_limit(text: &[u8]) -> Result<usize, Refusal> {
+    let limit = arguments::integer(text)?;
+    if limit < 1 {
+        return Err(syntax_error());
+    }
+    Ok(usize::try_from(limit).unwrap_or(usize::MAX).min(MAX_SCAN_LIMIT as usize))
+}
+
+pub(super) fn keys<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: Request<'r>) -> Answering<'r> {
+    Box::pin(async move {
+        match glob(request.argument(0)) {
+            Ok(glob) => responder.put_keys(glob_literal_prefix(glob), glob).await,
+            Err(refusal) => responder.put(refusal.into()).await,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rustvault_protocol::Command;
+
+    use super::*;
+
+    fn text(line: &str) -> Result<(u64, String, usize), String> {
+        let words: Vec<_> = line.split(' ').skip(1).map(str::as_bytes).collect();
+        let page = text_page(Request { command: Command::TextScan, arguments: &words }, 8);
+        let page = page.map_err(|refusal| refusal.to_string())?;
+        Ok((page.cursor, String::from_utf8_lossy(page.prefix).into_owned(), page.limit))
+    }
+
+    fn resp(line: &str) -> Result<(u64, String, usize, Option<String>), String> {
+        let words: Vec<_> = line.split(' ').skip(1).map(str::as_bytes).collect();
+        let page = resp_page(Request { command: Command::Scan, arguments: &words });
+        let page = page.map_err(|refusal| String::from_utf8_lossy(refusal.line()).into_owned())?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok((page.cursor, text(page.prefix), page.limit, page.glob.map(text)))
+    }
+
+    #[test]
+    fn a_scan_in_text_takes_its_options_in_either_order_each_once() {
+        let page = |cursor, prefix: &str, limit| Ok((cursor, prefix.to_owned(), limit));
+        assert_eq!(text("SCAN 18446744073709551615"), page(u64::MAX, "", 100));
+        assert_eq!(text("SCAN 1 PREFIX us LIMIT 10000"), page(1, "us", 10_000));
+        assert_eq!(text("SCAN 1 limit 1 prefix us"), page(1, "us", 1));
+        assert_eq!(text("SCAN 1 PREFIX "), page(1, "", 100));
+        assert_eq!(text("SCAN 1 PREFIX LIMIT"), page(1, "LIMIT", 100));
+        let usage = Err("usage: SCAN cursor [PREFIX prefix] [LIMIT limit]".to_owned());
+        for bad in [
+            "SCAN ",
+            "SCAN x",
+            "SCAN -1",
+            "SCAN +1",
+            "SCAN 18446744073709551616",
+            "SCAN 1 user",
+            "SCAN 1 PREFIX",
+            "SCAN 1 PREFIX a PREFIX b",
+            "SCAN 1 LIMIT 1 LIMIT 1",
+        ] {
+            assert_eq!(text(bad), usage, "{bad}");
+        }
+        for bad in [
+            "SCAN 0 LIMIT",
+            "SCAN 0 LIMIT 0",
+            "SCAN 0 LIMIT 10001",
+            "SCAN 0 LIMIT 5x",
+            "SCAN 0 LIMIT 99999999999",
+        ] {
+            assert_eq!(text(bad), Err(format!("LIMIT needs a number from 1 to {MAX_SCAN_LIMIT}")), "{bad}");
+        }
+        assert_eq!(text("SCAN 0 PREFIX 123456789"), Err("key of 9 bytes is over the limit of 8".to_owned()));
+    }
+
+    #[test]
+    fn a_scan_in_resp_takes_its_options_in_any_order_the_last_one_counting() {
+        let page = |cursor, prefix: &str, limit, glob: Option<&str>| {
+            Ok((cursor, prefix.to_owned(), limit, glob.map(str::to_owned)))
+        };
+        assert_eq!(resp("SCAN 0"), page(0, "", 10, None));
+        assert_eq!(resp("SCAN 7 match us* count 5"), page(7, "us", 5, Some("us*")));
+        assert_eq!(resp("SCAN 7 COUNT 9 MATCH a COUNT 5 MATCH *"), page(7, "", 5, None));
+        assert_eq!(resp("SCAN 0 COUNT 99999999999"), page(0, "", MAX_SCAN_LIMIT as usize, None));
+        for bad in [
+            "SCAN 0 MATCH",
+            "SCAN 0 COUNT",
+            "SCAN 0 COUNT 0",
+            "SCAN 0 COUNT -5",
+            "SCAN 0 FOO",
+            "SCAN 0 FOO bar",
+        ] {
+            assert_eq!(resp(bad), Err("ERR syntax error".to_owned()), "{bad}");
+        }
+        assert_eq!(resp("SCAN x COUNT y"), Err("ERR invalid cursor".to_owned()));
+        assert_eq!(resp("SCAN 0 COUNT 1x"), Err("ERR value is not an integer or out of range".to_owned()));
+        let long = format!("SCAN 0 MATCH {}", "?".repeat(257));
+        assert_eq!(resp(&long), Err("ERR pattern of 257 bytes is over the limit of 256".to_owned()));
+    }
+}

@@ -1,0 +1,160 @@
+//! The commands: what each does. Every row of the table has a handler here, or this does not compile.
+
+mod arguments;
+mod config;
+mod connection;
+mod introspection;
+mod keys;
+mod reply;
+mod server;
+mod strings;
+mod transactions;
+
+use std::io;
+use std::pin::Pin;
+
+use rustvault_protocol::{Command, ErrorCode, ErrorReply, Limits, Protocol, Reply, Request};
+use rustvault_storage::{Op, Outcome, Store};
+
+use crate::respond::Responder;
+use crate::session::Session;
+use crate::shared::Shared;
+pub(crate) use reply::{Payload, count, store_error};
+pub(crate) use server::REDIS_VERSION;
+
+/// Most keys that one command looks up or removes in one step, at one moment.
+pub(crate) const MAX_STEP_KEYS: usize = 10_000;
+
+/// Why a command is not carried out.
+pub(crate) type Refusal = Box<ErrorReply>;
+
+/// How a command is carried out.
+pub(crate) enum Handler<S> {
+    /// It is an operation of the store, which is carried out with the others of its batch.
+    Store(for<'b> fn(Request<'b>, &Limits) -> Planned<'b>),
+    /// It reads or changes the session, and is done before the next request is looked at; it may read what all share.
+    Session(for<'b> fn(Request<'b>, &mut Session, &Shared<S>) -> Answer<'b>),
+    /// It takes time, or changes what follows: it ends its batch and writes its answer itself.
+    Await(for<'r, 'c> fn(&'r mut Responder<'c, S>, Request<'r>) -> Answering<'r>),
+}
+
+/// What a command asks of the store, or why not.
+pub(crate) type Planned<'b> = Result<Ask<'b>, Refusal>;
+
+/// The answer of a command, or why it is not carried out.
+pub(crate) type Answer<'b> = Result<Reply<Payload<'b>>, Refusal>;
+
+/// A command that writes its answer.
+pub(crate) type Answering<'r> = Pin<Box<dyn Future<Output = io::Result<()>> + Send + 'r>>;
+
+/// What a command asks of the store.
+pub(crate) enum Ask<'b> {
+    /// One operation, of whose outcome the answer is made.
+    One(Op<'b>, ReplyTo),
+    /// The values of these keys: of many only as much is held as one answer may hold.
+    Values(&'b [&'b [u8]]),
+    /// An operation on these keys whose answer is a number of keys, so it can be carried out in several steps.
+    Count(CountOf, &'b [&'b [u8]]),
+}
+
+/// Makes the answer to a request of the outcome of its operation.
+pub(crate) type ReplyTo = for<'a> fn(Outcome, Request<'a>) -> Reply<Payload<'a>>;
+
+/// An operation whose outcome is how many of these keys it found.
+pub(crate) type CountOf = for<'a> fn(&'a [&'a [u8]]) -> Op<'a>;
+
+/// Returns how a command is carried out.
+#[inline]
+pub(crate) fn handler<S: Store>(command: Command) -> Handler<S> {
+    use Handler::{Await, Session, Store};
+    match command {
+        Command::Get => Store(strings::get),
+        Command::Set => Store(strings::set),
+        Command::MGet => Store(strings::mget),
+        Command::MSet => Store(strings::mset),
+        Command::StrLen => Store(strings::strlen),
+        Command::Delete => Store(keys::delete),
+        Command::Del => Store(keys::del),
+        Command::TextExists => Store(keys::text_exists),
+        Command::Exists => Store(keys::exists),
+        Command::Type => Store(keys::key_type),
+        Command::TextScan => Await(keys::text_scan),
+        Command::Scan => Await(keys::scan),
+        Command::Keys => Await(keys::keys),
+        Command::DbSize => Store(keys::dbsize),
+        Command::FlushAll | Command::FlushDb => Store(keys::flush),
+        Command::Ping => Session(connection::ping),
+        Command::Echo => Session(connection::echo),
+        Command::Hello => Await(connection::hello),
+        Command::Auth => Await(connection::auth),
+        Command::Select => Session(connection::select),
+        Command::Client => Session(connection::no_subcommand),
+        Command::ClientGetName => Session(connection::get_name),
+        Command::ClientId => Session(connection::id),
+        Command::ClientSetInfo => Session(connection::set_info),
+        Command::ClientSetName => Session(connection::set_name),
+        Command::Quit => Await(connection::quit),
+        Command::Reset => Await(connection::reset),
+        Command::Help => Session(introspection::help),
+        Command::Command => Session(introspection::all),
+        Command::CommandCount => Session(introspection::count),
+        Command::CommandDocs => Session(introspection::docs),
+        Command::CommandGetKeys => Session(introspection::get_keys),
+        Command::CommandInfo => Session(introspection::info),
+        Command::CommandList => Session(introspection::list),
+        Command::Config => Session(connection::no_subcommand),
+        Command::ConfigGet => Session(config::get),
+        Command::TextInfo => Await(server::text_info),
+        Command::Info => Await(server::info),
+        Command::Compact => Await(server::compact),
+        Command::BgRewriteAof => Await(server::rewrite),
+        Command::Multi => Session(transactions::multi),
+        Command::Exec => Session(transactions::exec),
+        Command::Discard => Session(transactions::discard),
+        Command::Watch => Session(transactions::watch),
+        Command::Unwatch => Session(transactions::unwatch),
+    }
+}
+
+/// Returns whether a batch takes nothing after such a request: it takes several turns, or changes what follows it.
+#[inline]
+pub(crate) fn is_last<S: Store>(command: Command, arguments: usize) -> bool {
+    arguments > MAX_STEP_KEYS || matches!(handler::<S>(command), Handler::Await(_))
+}
+
+/// Checks a request before it is planned: every one passes here, in order.
+#[inline]
+pub(crate) fn admit(request: Request<'_>, session: &Session, limits: &Limits) -> Result<(), Refusal> {
+    if !request.command.spec().arity.admits(request.arguments.len()) {
+        return Err(wrong_arity(request, session.protocol()));
+    }
+    if session.is_in_refused_transaction {
+        transactions::admit(request.command)?;
+    }
+    match request.keys().find(|key| key.len() > limits.max_key_bytes) {
+        Some(key) => Err(too_long("key", key.len(), limits.max_key_bytes)),
+        None => Ok(()),
+    }
+}
+
+#[cold]
+fn wrong_arity(request: Request<'_>, protocol: Protocol) -> Refusal {
+    let spec = request.command.spec();
+    Box::new(match protocol {
+        Protocol::Text => {
+            let is_too_many = request.arguments.len() > spec.arity.bounds().0;
+            let hint = if is_too_many { "; what holds a space must be quoted" } else { "" };
+            ErrorReply::new(ErrorCode::Syntax, format_args!("usage: {}{hint}", spec.usage()))
+        }
+        Protocol::Resp2 | Protocol::Resp3 => {
+            let name = spec.name.to_lowercase();
+            ErrorReply::new(ErrorCode::Syntax, format_args!("wrong number of arguments for '{name}' command"))
+        }
+    })
+}
+
+#[cold]
+fn too_long(what: &str, len_bytes: usize, max_bytes: usize) -> Refusal {
+    let message = format_args!("{what} of {len_bytes} bytes is over the limit of {max_bytes}");
+    Box::new(ErrorReply::new(ErrorCode::TooLarge, message))
+}

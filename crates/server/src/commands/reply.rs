@@ -1,0 +1,113 @@
+//! Outcomes of the store as replies, and the bytes that replies hold.
+
+use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request};
+use rustvault_storage::{Error, Key, Outcome, Value};
+
+/// The bytes of a reply, wherever they are held; stored ones are not copied.
+#[derive(Debug)]
+pub(crate) enum Payload<'a> {
+    Key(Key),
+    Value(Value),
+    Owned(Vec<u8>),
+    /// Bytes of the request, or of the program.
+    Borrowed(&'a [u8]),
+}
+
+impl AsRef<[u8]> for Payload<'_> {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Key(key) => key.as_ref(),
+            Self::Value(value) => value.as_ref(),
+            Self::Owned(bytes) => bytes,
+            Self::Borrowed(bytes) => bytes,
+        }
+    }
+}
+
+/// A byte string that is made for the reply.
+pub(crate) fn bulk<'a>(text: impl Into<String>) -> Reply<Payload<'a>> {
+    Reply::Bulk(Payload::Owned(text.into().into_bytes()))
+}
+
+/// A byte string of the request or the program.
+pub(crate) const fn borrowed(bytes: &[u8]) -> Reply<Payload<'_>> {
+    Reply::Bulk(Payload::Borrowed(bytes))
+}
+
+/// The value that was read, or null.
+pub(crate) fn value<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>> {
+    match outcome {
+        Outcome::Value(Some(value)) => Reply::Bulk(Payload::Value(value)),
+        Outcome::Value(None) => Reply::Null,
+        _ => unexpected(),
+    }
+}
+
+/// `OK`, or null if there was no such key.
+pub(crate) fn ok<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>> {
+    match outcome {
+        Outcome::Stored | Outcome::Cleared | Outcome::Deleted(true) | Outcome::Exists(true) => Reply::OK,
+        Outcome::Deleted(false) | Outcome::Exists(false) => Reply::Null,
+        _ => unexpected(),
+    }
+}
+
+/// How many keys there were.
+pub(crate) fn count<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>> {
+    match outcome {
+        Outcome::Count(keys) => integer(keys),
+        Outcome::Deleted(is_one) | Outcome::Exists(is_one) => Reply::Integer(is_one.into()),
+        _ => unexpected(),
+    }
+}
+
+/// A number, or the largest that a reply can have.
+pub(crate) fn integer<'a>(number: impl TryInto<i64>) -> Reply<Payload<'a>> {
+    Reply::Integer(number.try_into().unwrap_or(i64::MAX))
+}
+
+/// The answer to an outcome that its operation never has.
+#[cold]
+pub(crate) fn unexpected<'a>() -> Reply<Payload<'a>> {
+    store_error(&Error::Internal("the store gave an outcome that the server does not know")).into()
+}
+
+/// The answer to a failure of the store.
+#[cold]
+pub(crate) fn store_error(failure: &Error) -> ErrorReply {
+    let code = match failure {
+        Error::KeyTooLarge { .. }
+        | Error::ValueTooLarge { .. }
+        | Error::WriteTooLarge { .. }
+        | Error::TooManyKeys { .. } => ErrorCode::TooLarge,
+        Error::Closed => ErrorCode::ShuttingDown,
+        Error::DiskFull | Error::LogRemoved { .. } => ErrorCode::ReadOnly,
+        Error::OutOfMemory { .. } => ErrorCode::OutOfMemory,
+        _ => ErrorCode::Storage,
+    };
+    ErrorReply::new(code, failure)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_first_and_its_code_says_that_reads_go_on() {
+        let error = store_error(&Error::DiskFull);
+        assert_eq!(error.code, ErrorCode::ReadOnly);
+        assert!(error.message().starts_with(b"disk full"), "{error}");
+    }
+
+    #[test]
+    fn store_errors_have_the_code_that_says_whether_the_outcome_is_known() {
+        let code = |failure: Error| store_error(&failure).code;
+        assert_eq!(code(Error::ValueTooLarge { len_bytes: 2, max_bytes: 1 }), ErrorCode::TooLarge);
+        assert_eq!(code(Error::WriteTooLarge { len_bytes: 2, max_bytes: 1 }), ErrorCode::TooLarge);
+        assert_eq!(code(Error::Closed), ErrorCode::ShuttingDown);
+        assert_eq!(code(Error::OutOfMemory { max_bytes: 1 }), ErrorCode::OutOfMemory);
+        assert_eq!(code(Error::Poisoned { cause: Arc::new(Error::Closed) }), ErrorCode::Storage);
+    }
+}

@@ -1,0 +1,92 @@
+//! Commands on the server as a whole.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustvault_protocol::{ErrorCode, Reply, Request};
+use rustvault_storage::{Error, Op, Outcome, Stats, Store};
+use tokio::select;
+use tokio::time::timeout;
+
+use super::Answering;
+use super::reply::{Payload, bulk, store_error};
+use crate::info;
+use crate::respond::Responder;
+
+/// The version of Redis whose commands are understood, as far as they are served: clients decide by it what they may send.
+/// 7.2 is the last version that all of Redis's descendants share.
+pub(crate) const REDIS_VERSION: &str = "7.2.4";
+
+/// Longest wait of `INFO` for a sync; after it, figures that may show data that is not durable are left out.
+const INFO_PATIENCE: Duration = Duration::from_secs(1);
+
+pub(super) fn text_info<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
+    Box::pin(async move {
+        let lines = |figures: info::Figures| {
+            let lines = figures.of_rustvault().map(|(name, value)| bulk(format!("{name}={value}")));
+            Reply::Array(lines.collect())
+        };
+        let figures = figures(responder).await;
+        responder.put_or_refuse(figures.map(lines)).await
+    })
+}
+
+pub(super) fn info<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: Request<'r>) -> Answering<'r> {
+    Box::pin(async move {
+        let figures = figures(responder).await;
+        let text = |figures: info::Figures| {
+            Reply::Verbatim(Payload::Owned(figures.sections(request.arguments).into_bytes()))
+        };
+        responder.put_or_refuse(figures.map(text)).await
+    })
+}
+
+/// Returns the figures, without those of the data if these may show what is not durable: whoever asks why the disk hangs
+/// must not wait for it.
+async fn figures<S: Store>(responder: &mut Responder<'_, S>) -> Result<info::Figures, Error> {
+    let (outcome, depends_on) = responder.ask(Op::Stats).await?;
+    let stats: Box<Stats> = match outcome {
+        Outcome::Stats(stats) => stats,
+        _ => return Err(Error::Internal("the figures were asked for, and another outcome came")),
+    };
+    let shared = responder.shared;
+    let is_durable = match timeout(INFO_PATIENCE, shared.store.wait_for_commit(depends_on)).await {
+        Ok(waited) => waited.map(|()| true)?,
+        Err(_) => false,
+    };
+    Ok(info::Figures::new(shared, &stats, is_durable))
+}
+
+/// Answers once a compaction has ended. A stopping server does not wait for that: it has seconds.
+pub(super) fn compact<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
+    Box::pin(async move {
+        responder.flush().await?;
+        let ended = select! {
+            biased;
+            ended = responder.shared.store.compact() => ended,
+            () = responder.stopping.cancelled() => {
+                let text = "the server is stopping; compact again once it is back";
+                return responder.put(Reply::error(ErrorCode::ShuttingDown, text)).await;
+            }
+        };
+        responder.put(ended.map_or_else(|error| store_error(&error).into(), |()| Reply::OK)).await
+    })
+}
+
+/// Begins a compaction whose end nobody is told; the log and `INFO` tell how it went.
+pub(super) fn rewrite<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
+    Box::pin(async move {
+        let only_one = Arc::clone(&responder.shared.background_compaction);
+        let Ok(only_one) = only_one.try_acquire_owned() else {
+            let text = "Background append only file rewriting already in progress";
+            return responder.put(Reply::error(ErrorCode::Other, text)).await;
+        };
+        let store = responder.shared.store.clone();
+        tokio::spawn(async move {
+            // The store logs what it was that went wrong.
+            let _ = store.compact().await;
+            drop(only_one);
+        });
+        responder.put(Reply::Simple("Background append only file rewriting started")).await
+    })
+}
