@@ -70,5 +70,8 @@ fn the_document_says_what_the_table_says() {
         std::fs::write(&path, &expected).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == expected, "docs/commands.md is not what the table says: run this test with RUSTVAULT_BLESS=1");
+    assert!(
+        found == expected,
+        "docs/commands.md is not what the table says: run this test with RUSTVAULT_BLESS=1"
+    );
 }
