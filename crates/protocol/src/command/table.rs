@@ -111,6 +111,10 @@ commands! {
         arity: Arity::at_least(1), syntax: "key [key ...]", flags: Flags::WRITE, keys: ALL_REMOVED, complexity: "O(keys)",
         summary: "Removes keys, up to 10,000 in one step, and returns how many were there.",
     }
+    Unlink "UNLINK" Generic {
+        arity: Arity::at_least(1), syntax: "key [key ...]", flags: Flags::WRITE, keys: ALL_REMOVED, complexity: "O(keys)",
+        summary: "Removes keys as DEL does: memory is given back beside either way.",
+    }
     Touch "TOUCH" Generic {
         arity: Arity::at_least(1), syntax: "key [key ...]", flags: READ, keys: ALL_READ, complexity: "O(keys)",
         summary: "Returns how many of the keys are there; nothing is forgotten here for want of use, so nothing is touched.",

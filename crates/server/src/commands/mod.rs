@@ -74,7 +74,7 @@ pub(crate) fn handler<S: Store>(command: Command) -> Handler<S> {
         Command::MSet => Store(strings::mset),
         Command::StrLen => Store(strings::strlen),
         Command::Delete => Store(keys::delete),
-        Command::Del => Store(keys::del),
+        Command::Del | Command::Unlink => Store(keys::del),
         Command::Touch => Store(keys::exists),
         Command::TextExists => Store(keys::text_exists),
         Command::Exists => Store(keys::exists),
