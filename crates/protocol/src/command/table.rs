@@ -103,6 +103,14 @@ commands! {
         arity: Arity::exactly(1), syntax: "key", flags: READ, keys: ONE_READ,
         summary: "Returns the length of a value in bytes; 0 if there is no such key.",
     }
+    GetRange "GETRANGE" String {
+        arity: Arity::exactly(3), syntax: "key start end", flags: Flags::READ, keys: ONE_READ, complexity: "O(bytes returned)",
+        summary: "Returns a part of a value, both ends included; a negative position counts from the end, which is -1.",
+    }
+    SubStr "SUBSTR" String {
+        arity: Arity::exactly(3), syntax: "key start end", flags: Flags::READ, keys: ONE_READ, complexity: "O(bytes returned)",
+        summary: "Returns a part of a value: an old name of GETRANGE.",
+    }
     Delete "DELETE" Generic {
         arity: Arity::exactly(1), syntax: "key", flags: Flags::WRITE, keys: ONE_REMOVED,
         summary: "Removes a key, and tells whether it was there.",

@@ -73,6 +73,7 @@ pub(crate) fn handler<S: Store>(command: Command) -> Handler<S> {
         Command::MGet => Store(strings::mget),
         Command::MSet => Store(strings::mset),
         Command::StrLen => Store(strings::strlen),
+        Command::GetRange | Command::SubStr => Store(strings::get_range),
         Command::Delete => Store(keys::delete),
         Command::Del | Command::Unlink => Store(keys::del),
         Command::Touch => Store(keys::exists),

@@ -1,5 +1,7 @@
 //! Outcomes of the store as replies, and the bytes that replies hold.
 
+use std::ops::Range;
+
 use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request};
 use rustvault_storage::{Error, Key, Outcome, Value};
 
@@ -8,6 +10,8 @@ use rustvault_storage::{Error, Key, Outcome, Value};
 pub(crate) enum Payload<'a> {
     Key(Key),
     Value(Value),
+    /// A part of a value.
+    Part(Value, Range<u32>),
     Owned(Vec<u8>),
     /// Bytes of the request, or of the program.
     Borrowed(&'a [u8]),
@@ -18,6 +22,9 @@ impl AsRef<[u8]> for Payload<'_> {
         match self {
             Self::Key(key) => key.as_ref(),
             Self::Value(value) => value.as_ref(),
+            Self::Part(value, range) => {
+                value.get(range.start as usize..range.end as usize).unwrap_or_default()
+            }
             Self::Owned(bytes) => bytes,
             Self::Borrowed(bytes) => bytes,
         }

@@ -1,10 +1,12 @@
 //! Commands on values that are byte strings.
 
+use std::ops::Range;
+
 use rustvault_protocol::{ErrorCode, ErrorReply, Limits, Reply, Request};
 use rustvault_storage::{Op, Outcome};
 
-use super::arguments::syntax_error;
-use super::reply::{Payload, integer, ok, unexpected, value};
+use super::arguments::{integer as integer_argument, syntax_error};
+use super::reply::{Payload, borrowed, integer, ok, unexpected, value};
 use super::{Ask, Planned, Refusal, too_long};
 
 pub(super) fn get<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
@@ -42,6 +44,38 @@ fn length<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>> {
     }
 }
 
+pub(super) fn get_range<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
+    integer_argument(request.argument(1))?;
+    integer_argument(request.argument(2))?;
+    Ok(Ask::One(Op::Get { key: request.argument(0) }, part))
+}
+
+fn part<'a>(outcome: Outcome, request: Request<'a>) -> Reply<Payload<'a>> {
+    let position = |argument| integer_argument(request.argument(argument)).unwrap_or_default();
+    match outcome {
+        Outcome::Value(None) => borrowed(b""),
+        Outcome::Value(Some(value)) => {
+            let range = range_of(position(1), position(2), value.len());
+            Reply::Bulk(Payload::Part(value, range))
+        }
+        _ => unexpected(),
+    }
+}
+
+/// Returns the bytes from `start` to `end` of `len`, both included and counted from the end below 0.
+fn range_of(start: i64, end: i64, len: usize) -> Range<u32> {
+    let len = i64::try_from(len).unwrap_or(i64::MAX);
+    let from_front =
+        |position: i64| if position < 0 { position.saturating_add(len).max(0) } else { position };
+    // Redis gives nothing for two positions before the front, in the wrong order, and its first byte in the right one.
+    if start < 0 && end < 0 && start > end {
+        return 0..0;
+    }
+    let (start, end) = (from_front(start), from_front(end).saturating_add(1).min(len));
+    let number = |position: i64| u32::try_from(position).unwrap_or(u32::MAX);
+    if start < end { number(start)..number(end) } else { 0..0 }
+}
+
 fn check_value(value: &[u8], limits: &Limits) -> Result<(), Refusal> {
     let max_bytes = limits.max_value_bytes;
     if value.len() > max_bytes { Err(too_long("value", value.len(), max_bytes)) } else { Ok(()) }
@@ -61,4 +95,35 @@ fn option_of_set(option: &[u8]) -> Refusal {
         return syntax_error();
     };
     Box::new(ErrorReply::new(ErrorCode::Syntax, problem))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_what_redis_takes_it_for() {
+        let part = |start, end| {
+            let range = range_of(start, end, 5);
+            "hello".get(range.start as usize..range.end as usize).unwrap()
+        };
+        for (start, end, expected) in [
+            (0, 0, "h"),
+            (0, -1, "hello"),
+            (1, 3, "ell"),
+            (-3, -2, "ll"),
+            (-100, 1, "he"),
+            (3, 100, "lo"),
+            (i64::MIN, i64::MAX, "hello"),
+            (3, 2, ""),
+            (5, 9, ""),
+            (-1, -3, ""),
+            (-8, -9, ""),
+            (-9, -8, "h"),
+            (i64::MAX, i64::MIN, ""),
+        ] {
+            assert_eq!(part(start, end), expected, "{start} {end}");
+        }
+        assert_eq!(range_of(0, -1, 0), 0..0);
+    }
 }
