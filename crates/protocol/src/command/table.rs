@@ -140,6 +140,10 @@ commands! {
         arity: Arity::exactly(1), syntax: "key", flags: READ, keys: ONE_READ,
         summary: "Returns what kind of value a key has: string, or none.",
     }
+    RandomKey "RANDOMKEY" Generic {
+        flags: Flags::READ,
+        summary: "Returns some key, or null if there is none.",
+    }
     TextScan "SCAN" Generic {
         arity: Arity::between(1, 5), syntax: "cursor [PREFIX prefix] [LIMIT limit]", flags: Flags::READ,
         complexity: "O(keys of the page)", protocols: Protocols::TEXT,

@@ -2,12 +2,15 @@
 
 use rustvault_protocol::limits::{DEFAULT_RESP_SCAN_COUNT, DEFAULT_SCAN_LIMIT, MAX_SCAN_LIMIT};
 use rustvault_protocol::{Limits, Reply, Request, glob_literal_prefix};
-use rustvault_storage::{Op, Outcome, Store};
+use rustvault_storage::{Error, Op, Outcome, Store};
 
 use super::arguments::{self, cursor, glob, refuse, syntax_error};
-use super::reply::{Payload, count, ok, unexpected};
+use super::reply::{Payload, bulk, count, ok, unexpected};
 use super::{Answering, Ask, Planned, Refusal, too_long};
 use crate::respond::{PageOf, Responder};
+
+/// Cursors are below 2 to this power.
+const CURSOR_BITS: u32 = 53;
 
 pub(super) fn delete<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     Ok(Ask::One(Op::Delete { key: request.argument(0) }, ok))
@@ -57,7 +60,9 @@ pub(super) fn text_scan<'r, S: Store>(
             Ok(page) => {
                 let keys = responder.page(&page).await;
                 responder
-                    .put_or_refuse(keys.map(|(cursor, keys)| Reply::Array(with_front(cursor, keys))))
+                    .put_or_refuse(
+                        keys.map(|(cursor, keys)| Reply::Array(with_front(cursor_reply(cursor), keys))),
+                    )
                     .await
             }
             Err(refusal) => responder.put(refusal.into()).await,
@@ -71,12 +76,20 @@ pub(super) fn scan<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: R
             Ok(page) => {
                 let keys = responder.page(&page).await;
                 responder
-                    .put_or_refuse(keys.map(|(cursor, keys)| Reply::Array(vec![cursor, Reply::Array(keys)])))
+                    .put_or_refuse(
+                        keys.map(|(cursor, keys)| {
+                            Reply::Array(vec![cursor_reply(cursor), Reply::Array(keys)])
+                        }),
+                    )
                     .await
             }
             Err(refusal) => responder.put(refusal.into()).await,
         }
     })
+}
+
+fn cursor_reply<'a>(cursor: u64) -> Reply<Payload<'a>> {
+    bulk(cursor.to_string())
 }
 
 fn with_front<'a>(cursor: Reply<Payload<'a>>, mut keys: Vec<Reply<Payload<'a>>>) -> Vec<Reply<Payload<'a>>> {
@@ -146,6 +159,31 @@ fn page_limit(text: &[u8]) -> Result<usize, Refusal> {
         return Err(syntax_error());
     }
     Ok(usize::try_from(limit).unwrap_or(usize::MAX).min(MAX_SCAN_LIMIT as usize))
+}
+
+pub(super) fn random_key<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
+    Box::pin(async move {
+        let key = random(responder).await;
+        responder.put_or_refuse(key.map(|key| key.unwrap_or(Reply::Null))).await
+    })
+}
+
+/// Returns the first key from a random position on. Positions are hashes, so all keys have about the same chance.
+async fn random<'p, S: Store>(responder: &mut Responder<'_, S>) -> Result<Option<Reply<Payload<'p>>>, Error> {
+    let begin = fastrand::u64(..1 << CURSOR_BITS);
+    let (mut cursor, mut may_wrap) = (begin, true);
+    loop {
+        let page = PageOf { cursor, prefix: b"", limit: 1, glob: None };
+        let (next_cursor, keys) = responder.page(&page).await?;
+        if let Some(key) = keys.into_iter().next() {
+            return Ok(Some(key));
+        }
+        match next_cursor {
+            0 if may_wrap => (cursor, may_wrap) = (0, false),
+            0 => return Ok(None),
+            next => cursor = next,
+        }
+    }
 }
 
 pub(super) fn keys<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: Request<'r>) -> Answering<'r> {

@@ -80,6 +80,7 @@ pub(crate) fn handler<S: Store>(command: Command) -> Handler<S> {
         Command::TextExists => Store(keys::text_exists),
         Command::Exists => Store(keys::exists),
         Command::Type => Store(keys::key_type),
+        Command::RandomKey => Await(keys::random_key),
         Command::TextScan => Await(keys::text_scan),
         Command::Scan => Await(keys::scan),
         Command::Keys => Await(keys::keys),

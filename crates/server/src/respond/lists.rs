@@ -191,7 +191,7 @@ impl<S: Store> Responder<'_, S> {
     pub(crate) async fn page<'p>(
         &mut self,
         asked: &PageOf<'_>,
-    ) -> Result<(Reply<Payload<'p>>, Vec<Reply<Payload<'p>>>), Error> {
+    ) -> Result<(u64, Vec<Reply<Payload<'p>>>), Error> {
         // A client that has gone is noticed by its connection.
         let _ = self.flush().await;
         let page = self.collect_page(asked).await?;
@@ -206,7 +206,7 @@ impl<S: Store> Responder<'_, S> {
                 keys.push(Reply::Bulk(Payload::Key(key)));
             }
         }
-        Ok((Reply::Bulk(Payload::Owned(page.next_cursor.to_string().into_bytes())), keys))
+        Ok((page.next_cursor, keys))
     }
 
     /// Collects a page by several scans. It ends with one that lists less than it may: the store has its own limits.
