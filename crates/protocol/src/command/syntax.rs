@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn arguments_are_told_apart() {
         let arguments = Command::Scan.spec().arguments();
-        let [cursor, pattern, count] = &arguments[..] else { panic!("{arguments:?}") };
+        let [cursor, pattern, count, _] = &arguments[..] else { panic!("{arguments:?}") };
         assert_eq!((cursor.name.as_str(), &cursor.kind), ("cursor", &ArgumentKind::Integer));
         assert_eq!((pattern.token, &pattern.kind), (Some("MATCH"), &ArgumentKind::Pattern));
         assert!(count.is_optional && !cursor.is_optional);

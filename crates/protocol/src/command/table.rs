@@ -150,7 +150,7 @@ commands! {
         summary: "Returns the cursor of the next page, 0 after the last, and the keys of a page; begin with cursor 0.",
     }
     Scan "SCAN" Generic {
-        arity: Arity::at_least(1), syntax: "cursor [MATCH pattern] [COUNT count]", flags: Flags::READ,
+        arity: Arity::at_least(1), syntax: "cursor [MATCH pattern] [COUNT count] [TYPE type]", flags: Flags::READ,
         complexity: "O(keys of the page)", protocols: Protocols::RESP,
         summary: "Returns the cursor of the next page, 0 after the last, and the keys of a page; begin with cursor 0.",
     }

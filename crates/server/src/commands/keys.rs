@@ -9,6 +9,12 @@ use super::reply::{Payload, bulk, count, ok, unexpected};
 use super::{Answering, Ask, Planned, Refusal, too_long};
 use crate::respond::{PageOf, Responder};
 
+/// The type of all values.
+const STRING: &str = "string";
+
+/// A glob that no key matches: a byte of no class.
+const MATCHES_NOTHING: &[u8] = b"[]";
+
 /// Cursors are below 2 to this power.
 const CURSOR_BITS: u32 = 53;
 
@@ -36,7 +42,7 @@ pub(super) fn exists<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
 
 pub(super) fn key_type<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     Ok(Ask::One(Op::Exists { key: request.argument(0) }, |outcome, _| match outcome {
-        Outcome::Exists(true) => Reply::Simple("string"),
+        Outcome::Exists(true) => Reply::Simple(STRING),
         Outcome::Exists(false) => Reply::Simple("none"),
         _ => unexpected(),
     }))
@@ -133,15 +139,17 @@ fn decimal(text: &[u8]) -> Option<u64> {
     digits.parse().ok()
 }
 
-/// Reads `cursor [MATCH pattern] [COUNT count]`; of an option that comes twice the last one counts.
+/// Reads `cursor [MATCH pattern] [COUNT count] [TYPE type]`; of an option that comes twice the last one counts.
 fn resp_page(request: Request<'_>) -> Result<PageOf<'_>, Refusal> {
     let mut arguments = request.arguments.iter().copied();
     let cursor = cursor(arguments.next().unwrap_or_default())?;
-    let (mut matching, mut limit) = (None, DEFAULT_RESP_SCAN_COUNT as usize);
+    let (mut matching, mut limit, mut has_type) = (None, DEFAULT_RESP_SCAN_COUNT as usize, true);
     while let Some(option) = arguments.next() {
         let value = arguments.next().ok_or_else(syntax_error)?;
         if option.eq_ignore_ascii_case(b"COUNT") {
             limit = page_limit(value)?;
+        } else if option.eq_ignore_ascii_case(b"TYPE") {
+            has_type = value.eq_ignore_ascii_case(STRING.as_bytes());
         } else if option.eq_ignore_ascii_case(b"MATCH") {
             matching = Some(glob(value)?).filter(|glob| *glob != b"*");
         } else {
@@ -149,7 +157,9 @@ fn resp_page(request: Request<'_>) -> Result<PageOf<'_>, Refusal> {
         }
     }
     let prefix = matching.map(glob_literal_prefix).unwrap_or_default();
-    Ok(PageOf { cursor, prefix, limit, glob: matching })
+    // A walk through values of a type that there is not ends as others do, and finds nothing.
+    let glob = if has_type { matching } else { Some(MATCHES_NOTHING) };
+    Ok(PageOf { cursor, prefix, limit, glob })
 }
 
 /// `COUNT` is a wish, so more than a page may have is no error.
@@ -197,7 +207,7 @@ pub(super) fn keys<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: R
 
 #[cfg(test)]
 mod tests {
-    use rustvault_protocol::Command;
+    use rustvault_protocol::{Command, glob_matches};
 
     use super::*;
 
@@ -258,6 +268,9 @@ mod tests {
         assert_eq!(resp("SCAN 0"), page(0, "", 10, None));
         assert_eq!(resp("SCAN 7 match us* count 5"), page(7, "us", 5, Some("us*")));
         assert_eq!(resp("SCAN 7 COUNT 9 MATCH a COUNT 5 MATCH *"), page(7, "", 5, None));
+        assert_eq!(resp("SCAN 0 TYPE String"), page(0, "", 10, None));
+        assert_eq!(resp("SCAN 0 MATCH a* TYPE list"), page(0, "a", 10, Some("[]")));
+        assert!(!glob_matches(MATCHES_NOTHING, b"") && !glob_matches(MATCHES_NOTHING, b"[]"));
         assert_eq!(resp("SCAN 0 COUNT 99999999999"), page(0, "", MAX_SCAN_LIMIT as usize, None));
         for bad in [
             "SCAN 0 MATCH",
