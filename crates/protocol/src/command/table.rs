@@ -140,6 +140,14 @@ commands! {
         arity: Arity::exactly(1), syntax: "key", flags: READ, keys: ONE_READ,
         summary: "Returns what kind of value a key has: string, or none.",
     }
+    Object "OBJECT" Generic {
+        arity: Arity::at_least(1), is_container: true,
+        summary: "Has subcommands on how values are kept.",
+    }
+    ObjectEncoding "OBJECT|ENCODING" Generic {
+        arity: Arity::exactly(1), syntax: "key", flags: READ, keys: ONE_READ,
+        summary: "Returns how Redis would keep a value: int, embstr or raw. Here all are kept alike.",
+    }
     RandomKey "RANDOMKEY" Generic {
         flags: Flags::READ,
         summary: "Returns some key, or null if there is none.",
@@ -245,6 +253,14 @@ commands! {
     ConfigGet "CONFIG|GET" Server {
         arity: Arity::at_least(1), syntax: "parameter [parameter ...]", flags: OPERATION, complexity: "O(settings)",
         summary: "Returns the settings whose names match the patterns.",
+    }
+    Memory "MEMORY" Server {
+        arity: Arity::at_least(1), is_container: true,
+        summary: "Has subcommands on memory.",
+    }
+    MemoryUsage "MEMORY|USAGE" Server {
+        arity: Arity::between(1, 3), syntax: "key [SAMPLES count]", flags: Flags::READ, keys: ONE_READ,
+        summary: "Returns how many bytes of memory a key takes with its value, or null if there is no such key.",
     }
     DbSize "DBSIZE" Server {
         aliases: &["COUNT"], flags: READ,

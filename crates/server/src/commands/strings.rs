@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rustvault_protocol::{ErrorCode, ErrorReply, Limits, Reply, Request};
+use rustvault_protocol::{ErrorCode, ErrorReply, Limits, Reply, Request, parse_integer};
 use rustvault_storage::{Op, Outcome};
 
 use super::arguments::{integer as integer_argument, syntax_error};
@@ -76,6 +76,45 @@ fn range_of(start: i64, end: i64, len: usize) -> Range<u32> {
     if start < end { number(start)..number(end) } else { 0..0 }
 }
 
+pub(super) fn encoding<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
+    Ok(Ask::One(Op::Get { key: request.argument(0) }, |outcome, _| match outcome {
+        Outcome::Value(Some(value)) => borrowed(encoding_of(&value).as_bytes()),
+        Outcome::Value(None) => Reply::Null,
+        _ => unexpected(),
+    }))
+}
+
+/// Returns how Redis would keep a value.
+fn encoding_of(value: &[u8]) -> &'static str {
+    /// Longest value that Redis keeps in one allocation with its header (`OBJ_ENCODING_EMBSTR_SIZE_LIMIT`).
+    const MAX_EMBEDDED_BYTES: usize = 44;
+    if parse_integer(value).is_some() {
+        "int"
+    } else if value.len() <= MAX_EMBEDDED_BYTES {
+        "embstr"
+    } else {
+        "raw"
+    }
+}
+
+/// A string has no parts of which samples could be taken, so their number changes nothing.
+pub(super) fn memory_usage<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
+    match *request.arguments {
+        [_] => {}
+        [_, option, samples] if option.eq_ignore_ascii_case(b"SAMPLES") => {
+            if integer_argument(samples)? < 0 {
+                return Err(syntax_error());
+            }
+        }
+        _ => return Err(syntax_error()),
+    }
+    Ok(Ask::One(Op::Get { key: request.argument(0) }, |outcome, _| match outcome {
+        Outcome::Value(Some(value)) => integer(value.memory_bytes()),
+        Outcome::Value(None) => Reply::Null,
+        _ => unexpected(),
+    }))
+}
+
 fn check_value(value: &[u8], limits: &Limits) -> Result<(), Refusal> {
     let max_bytes = limits.max_value_bytes;
     if value.len() > max_bytes { Err(too_long("value", value.len(), max_bytes)) } else { Ok(()) }
@@ -125,5 +164,19 @@ mod tests {
             assert_eq!(part(start, end), expected, "{start} {end}");
         }
         assert_eq!(range_of(0, -1, 0), 0..0);
+    }
+
+    #[test]
+    fn an_encoding_is_what_redis_would_choose() {
+        for (value, expected) in [
+            ("1", "int"),
+            ("-9223372036854775808", "int"),
+            ("9223372036854775808", "embstr"),
+            ("01", "embstr"),
+            ("", "embstr"),
+        ] {
+            assert_eq!(encoding_of(value.as_bytes()), expected, "{value}");
+        }
+        assert_eq!((encoding_of(&[b'x'; 44]), encoding_of(&[b'x'; 45])), ("embstr", "raw"));
     }
 }

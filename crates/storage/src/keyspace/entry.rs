@@ -130,6 +130,11 @@ impl Value {
     pub fn lsn(&self) -> Lsn {
         self.0.lsn()
     }
+
+    /// Returns what it takes in memory with its key, in bytes; the table that holds it is not counted.
+    pub fn memory_bytes(&self) -> usize {
+        self.0.memory_bytes()
+    }
 }
 
 impl AsRef<[u8]> for Value {
