@@ -274,6 +274,10 @@ commands! {
         arity: Arity::at_least(0), syntax: "[ASYNC | SYNC]", flags: CLEAR, complexity: "O(1), and O(all keys) beside",
         summary: "Removes all keys: there is one database.",
     }
+    Time "TIME" Server {
+        flags: Flags::FAST,
+        summary: "Returns the server's time: seconds since 1970 in UTC, and microseconds.",
+    }
     TextInfo "INFO" Server {
         flags: Flags::DANGEROUS, protocols: Protocols::TEXT,
         summary: "Returns the state of the server, a name and a value each.",

@@ -111,6 +111,7 @@ pub(crate) fn handler<S: Store>(command: Command) -> Handler<S> {
         Command::CommandList => Session(introspection::list),
         Command::Config => Session(connection::no_subcommand),
         Command::ConfigGet => Session(config::get),
+        Command::Time => Session(server::time),
         Command::TextInfo => Await(server::text_info),
         Command::Info => Await(server::info),
         Command::Compact => Await(server::compact),

@@ -1,17 +1,19 @@
 //! Commands on the server as a whole.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustvault_protocol::{ErrorCode, Reply, Request};
 use rustvault_storage::{Error, Op, Outcome, Stats, Store};
 use tokio::select;
 use tokio::time::timeout;
 
-use super::Answering;
 use super::reply::{Payload, bulk, store_error};
+use super::{Answer, Answering};
 use crate::info;
 use crate::respond::Responder;
+use crate::session::Session;
+use crate::shared::Shared;
 
 /// The version of Redis whose commands are understood, as far as they are served: clients decide by it what they may send.
 /// 7.2 is the last version that all of Redis's descendants share.
@@ -19,6 +21,12 @@ pub(crate) const REDIS_VERSION: &str = "7.2.4";
 
 /// Longest wait of `INFO` for a sync; after it, figures that may show data that is not durable are left out.
 const INFO_PATIENCE: Duration = Duration::from_secs(1);
+
+pub(super) fn time<'b, S>(_: Request<'b>, _: &mut Session, _: &Shared<S>) -> Answer<'b> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let parts = [now.as_secs(), now.subsec_micros().into()];
+    Ok(Reply::Array(parts.iter().map(|part| bulk(part.to_string())).collect()))
+}
 
 pub(super) fn text_info<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
     Box::pin(async move {
