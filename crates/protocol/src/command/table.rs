@@ -294,6 +294,26 @@ commands! {
         flags: OPERATION, complexity: "O(all keys) beside",
         summary: "Begins to rewrite the log as the live data, and answers at once.",
     }
+    ClientHelp "CLIENT|HELP" Connection {
+        complexity: "O(subcommands)",
+        summary: "Tells about the subcommands.",
+    }
+    CommandHelp "COMMAND|HELP" Server {
+        complexity: "O(subcommands)", protocols: Protocols::RESP,
+        summary: "Tells about the subcommands.",
+    }
+    ConfigHelp "CONFIG|HELP" Server {
+        complexity: "O(subcommands)",
+        summary: "Tells about the subcommands.",
+    }
+    MemoryHelp "MEMORY|HELP" Server {
+        complexity: "O(subcommands)",
+        summary: "Tells about the subcommands.",
+    }
+    ObjectHelp "OBJECT|HELP" Generic {
+        complexity: "O(subcommands)",
+        summary: "Tells about the subcommands.",
+    }
     Multi "MULTI" Transactions {
         flags: Flags::FAST, protocols: Protocols::RESP,
         summary: "Begins a transaction. There are none yet: it is refused, and all up to EXEC with it.",

@@ -1,5 +1,7 @@
 //! Commands on the server's settings.
 
+use std::time::Duration;
+
 use rustvault_protocol::limits::MAX_GLOBS_BYTES;
 use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request, glob_matches};
 use rustvault_storage::SyncPolicy;
@@ -27,7 +29,7 @@ pub(super) fn get<'b, S>(request: Request<'b>, _: &mut Session, shared: &Shared<
     Ok(Reply::Map(wanted.map(|(name, value)| (borrowed(name.as_bytes()), bulk(value))).collect()))
 }
 
-fn settings<S>(shared: &Shared<S>) -> [(&'static str, String); 6] {
+fn settings<S>(shared: &Shared<S>) -> [(&'static str, String); 10] {
     let appendfsync = match shared.sync_policy {
         SyncPolicy::Always => "always",
         SyncPolicy::Never => "no",
@@ -38,7 +40,16 @@ fn settings<S>(shared: &Shared<S>) -> [(&'static str, String); 6] {
         ("appendonly", "yes".to_owned()),
         ("databases", "1".to_owned()),
         ("maxclients", shared.max_connections.to_string()),
+        ("maxmemory", shared.max_memory_bytes.unwrap_or(0).to_string()),
+        ("maxmemory-policy", "noeviction".to_owned()),
         ("proto-max-bulk-len", shared.limits.max_value_bytes.to_string()),
         ("save", String::new()),
+        ("tcp-keepalive", seconds(shared.tcp_keepalive)),
+        ("timeout", seconds(shared.idle_timeout)),
     ]
+}
+
+/// A duration as Redis writes it: whole seconds, 0 for never.
+fn seconds(duration: Option<Duration>) -> String {
+    duration.map_or(0, |duration| duration.as_secs()).to_string()
 }

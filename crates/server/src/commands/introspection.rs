@@ -116,6 +116,21 @@ pub(super) fn help<'b, S>(request: Request<'b>, session: &mut Session, _: &Share
     Ok(Reply::Array(lines))
 }
 
+/// What Redis answers to the subcommand `HELP`: a line for each subcommand, and an indented one on what it does.
+pub(super) fn subcommands<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+    let protocol = session.protocol();
+    let Some(container) = request.command.spec().container() else { return Err(syntax_error()) };
+    let mut lines = vec![format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")];
+    let command = Command::find(container.as_bytes(), protocol);
+    for spec in command.into_iter().flat_map(Command::subcommands).map(Command::spec) {
+        if spec.protocols.has(protocol.as_set()) {
+            lines.push(format!("{} {}", spec.own_name(), spec.syntax).trim_end().to_owned());
+            lines.push(format!("    {}", spec.summary));
+        }
+    }
+    Ok(Reply::Array(lines.into_iter().map(bulk).collect()))
+}
+
 fn words(names: impl Iterator<Item = &'static str>) -> Told {
     Reply::Set(names.map(Reply::Simple).collect())
 }

@@ -103,6 +103,11 @@ pub(crate) fn handler<S: Store>(command: Command) -> Handler<S> {
         Command::Quit => Await(connection::quit),
         Command::Reset => Await(connection::reset),
         Command::Help => Session(introspection::help),
+        Command::ClientHelp
+        | Command::CommandHelp
+        | Command::ConfigHelp
+        | Command::MemoryHelp
+        | Command::ObjectHelp => Session(introspection::subcommands),
         Command::Command => Session(introspection::all),
         Command::CommandCount => Session(introspection::count),
         Command::CommandDocs => Session(introspection::docs),
