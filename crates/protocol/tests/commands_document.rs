@@ -1,4 +1,5 @@
 //! `docs/commands.md` says what the table says. After a change: `RUSTVAULT_BLESS=1 cargo test -p rustvault-protocol`.
+#![cfg(test)]
 
 use std::fmt::Write;
 use std::path::Path;

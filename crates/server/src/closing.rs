@@ -16,6 +16,8 @@ pub(crate) enum CloseReason {
     ByClient,
     /// The client said `QUIT`.
     Quit,
+    /// Another client, or it itself, had it disconnected.
+    Killed,
     /// The client sent bytes after which nothing can be understood.
     ProtocolError,
     /// The client speaks another protocol, such as HTTP.
@@ -36,9 +38,10 @@ pub(crate) enum CloseReason {
 
 impl CloseReason {
     /// Every reason, in the order of `INFO`.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::ByClient,
         Self::Quit,
+        Self::Killed,
         Self::ProtocolError,
         Self::ForeignProtocol,
         Self::OutputLimit,
@@ -54,6 +57,7 @@ impl CloseReason {
         match self {
             Self::ByClient => "closed_by_client",
             Self::Quit => "closed_quit",
+            Self::Killed => "closed_killed",
             Self::ProtocolError => "closed_protocol_error",
             Self::ForeignProtocol => "closed_foreign_protocol",
             Self::OutputLimit => "closed_output_limit",
@@ -69,6 +73,7 @@ impl CloseReason {
         match self {
             Self::ByClient => "closed by the client",
             Self::Quit => "the client asked for it",
+            Self::Killed => "a client had it disconnected",
             Self::ProtocolError => "protocol error",
             Self::ForeignProtocol => "the client speaks another protocol",
             Self::OutputLimit => "the client does not read its answers, and they take too much memory",

@@ -38,8 +38,13 @@ pub(crate) async fn serve<S: Store>(
     loop {
         let Admitted { stream, peer, open, session, .. } = admitted;
         let stream = TcpStream::from_std(stream)?;
-        let session = session
-            .unwrap_or_else(|| Box::new(Session::new(shared.counters.connection_ids.next(), shared.limits)));
+        let session = match session {
+            Some(session) => session,
+            None => {
+                let client = shared.clients.add(peer, stream.local_addr()?);
+                Box::new(Session::new(client, shared.limits))
+            }
+        };
         let mut connection = Connection::new(stream, session, Arc::clone(&shared), seat.clone());
         match connection.run(&stopping).await? {
             Leave::ByClient => return Ok(Some(CloseReason::ByClient.into())),
@@ -95,11 +100,13 @@ impl<S: Store> Connection<S> {
     async fn run(&mut self, stopping: &CancellationToken) -> io::Result<Leave> {
         let mut stop = pin!(stopping.cancelled());
         let mut idle = IdleTimer::new(self.shared.idle_timeout);
+        let client = self.session.client.share();
         while !stopping.is_cancelled() {
             let read_bytes = select! {
                 biased;
                 read = poll_fn(|context| self.poll_read(context)) => read?,
                 () = &mut stop => break,
+                () = client.killed() => return Ok(Leave::ByServer(CloseReason::Killed.into())),
                 () = idle.expired() => return Ok(Leave::ByServer(CloseReason::Idle.into())),
             };
             if let Some(leave) = self.answer_input(read_bytes, stopping).await? {
@@ -175,7 +182,8 @@ impl<S: Store> Connection<S> {
         let Buffers { input, replies, output } = &mut *buffers;
         let (stream, shared, seat) = (&mut self.stream, &*self.shared, &self.seat);
         let session = &mut *self.session;
-        let mut responder = Responder { stream, session, output, shared, seat, stopping, closing: None };
+        let mut responder =
+            Responder { stream, session, output, shared, seat, stopping, closing: None, is_muted: false };
         loop {
             let batch = Batch::parse::<S>(responder.session, input.bytes());
             responder.answer(&batch, replies).await?;

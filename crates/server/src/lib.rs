@@ -5,6 +5,7 @@
 mod balance;
 mod batch;
 mod buffers;
+mod clients;
 mod closing;
 mod commands;
 mod config;

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -10,8 +10,10 @@ use bytes::Buf;
 use rustix::net::{SendFlags, send};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
+use tokio::select;
 use tokio::time::timeout;
 
+use crate::clients::Client;
 use crate::closing::{CloseReason, Closing};
 
 /// Longest time in which a client may take nothing of its answers.
@@ -23,12 +25,16 @@ const MAX_SLICES: usize = 4;
 /// Writes all `bytes`.
 ///
 /// # Errors
-/// A [`Closing`] for a client that takes nothing for [`MAX_STALL`]; what writing fails with.
-pub(crate) async fn write_all(stream: &mut TcpStream, bytes: &mut impl Buf) -> io::Result<()> {
+/// A [`Closing`] for a client that takes nothing for [`MAX_STALL`] or is killed meanwhile; what writing fails with.
+pub(crate) async fn write_all(
+    stream: &mut TcpStream,
+    bytes: &mut impl Buf,
+    client: &Client,
+) -> io::Result<()> {
     let send_now = |stream: &TcpStream, bytes: &[u8]| {
         Ok(send(stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
     };
-    write_all_to(stream, bytes, send_now).await
+    write_all_to(stream, bytes, send_now, client.killed()).await
 }
 
 /// Does what [`write_all`] does; `send_now` writes what there is room for without asking whether there is.
@@ -36,7 +42,9 @@ async fn write_all_to<W: AsyncWrite + Unpin>(
     stream: &mut W,
     bytes: &mut impl Buf,
     send_now: impl Fn(&W, &[u8]) -> io::Result<usize>,
+    killed: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    let mut killed = pin!(killed);
     while bytes.has_remaining() {
         // A client that reads costs no timer.
         let written = match poll_fn(|context| Poll::Ready(poll_write(stream, context, bytes))).await {
@@ -44,7 +52,12 @@ async fn write_all_to<W: AsyncWrite + Unpin>(
             Poll::Pending => {
                 let write = poll_fn(|context| poll_write(stream, context, bytes));
                 // Boxed: a timer in every connection would be memory for those alone that do not read.
-                match Box::pin(timeout(MAX_STALL, write)).await {
+                let waited = Box::pin(timeout(MAX_STALL, write));
+                let waited = select! {
+                    waited = waited => waited,
+                    () = &mut killed => return Err(Closing::from(CloseReason::Killed).into()),
+                };
+                match waited {
                     Ok(written) => written?,
                     // Linux tells of room once a third of the socket's buffer is free, so a slow reader may have taken
                     // up to a megabyte without a word of it.
@@ -84,6 +97,7 @@ fn poll_write<W: AsyncWrite + Unpin>(
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::future::{pending, ready};
 
     use tokio::io::{AsyncReadExt, DuplexStream, duplex};
     use tokio::time::{Instant, sleep};
@@ -104,7 +118,7 @@ mod tests {
             if sends.get() > 2 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(1) }
         };
         let mut bytes = &[b'x'; 100][..];
-        let error = write_all_to(&mut server, &mut bytes, room_twice).await.unwrap_err();
+        let error = write_all_to(&mut server, &mut bytes, room_twice, pending()).await.unwrap_err();
         assert_eq!(Closing::of(&error).reason, CloseReason::OutputStalled);
         assert_eq!((began.elapsed().as_secs(), bytes.len()), (3 * 60, 100 - 10 - 2));
     }
@@ -113,7 +127,7 @@ mod tests {
     async fn whoever_takes_nothing_for_a_minute_is_given_up() {
         let (mut server, _client) = duplex(10);
         let began = Instant::now();
-        let error = write_all_to(&mut server, &mut &[b'x'; 100][..], no_room).await.unwrap_err();
+        let error = write_all_to(&mut server, &mut &[b'x'; 100][..], no_room, pending()).await.unwrap_err();
         assert_eq!(Closing::of(&error).reason, CloseReason::OutputStalled);
         assert_eq!(began.elapsed().as_secs(), 60);
     }
@@ -131,7 +145,16 @@ mod tests {
             read
         });
         let mut parts = Buf::chain(&sent[..33], &sent[33..34]).chain(&sent[34..]);
-        write_all_to(&mut server, &mut parts, no_room).await.unwrap();
+        write_all_to(&mut server, &mut parts, no_room, pending()).await.unwrap();
         assert_eq!(reading.await.unwrap(), sent);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_is_killed_while_it_takes_nothing_is_given_up_at_once() {
+        let (mut server, _client) = duplex(10);
+        let began = Instant::now();
+        let written = write_all_to(&mut server, &mut &[b'x'; 100][..], no_room, ready(())).await;
+        assert_eq!(Closing::of(&written.unwrap_err()).reason, CloseReason::Killed);
+        assert_eq!(began.elapsed().as_secs(), 0);
     }
 }

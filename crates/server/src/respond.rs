@@ -37,6 +37,8 @@ pub(crate) struct Responder<'c, S> {
     pub(crate) stopping: &'c CancellationToken,
     /// Why the connection ends after the answers at hand, if it does.
     pub(crate) closing: Option<Closing>,
+    /// Whether the answer at hand is left out.
+    pub(crate) is_muted: bool,
 }
 
 /// What may be revealed of the replies at hand.
@@ -122,6 +124,10 @@ impl<'c, S: Store> Responder<'c, S> {
         self.commit(submission, replies.first().is_some_and(|first| first.depends_on > gate.visible)).await;
         let mut replies = replies.drain(..);
         while let Some(slot) = slots.next_if(|slot| !slot.needs_outcome() || !replies.as_slice().is_empty()) {
+            if !self.session.takes_reply() {
+                self.leave_out(slot, &mut replies).await?;
+                continue;
+            }
             match slot {
                 Slot::Asked(reply_to, request) => {
                     let Some(reply) = replies.next() else { break };
@@ -157,6 +163,22 @@ impl<'c, S: Store> Responder<'c, S> {
             }
         }
         self.flush().await
+    }
+
+    /// Carries out a command whose answer is not wanted.
+    async fn leave_out(
+        &mut self,
+        slot: Slot<'_>,
+        replies: &mut vec::Drain<'_, storage::Reply>,
+    ) -> io::Result<()> {
+        if slot.needs_outcome() {
+            drop(replies.next());
+        } else if matches!(slot, Slot::CountInSteps(..) | Slot::Await(_)) {
+            self.is_muted = true;
+            Box::pin(self.put_last(slot)).await?;
+            self.is_muted = false;
+        }
+        Ok(())
     }
 
     /// Carries out what takes several turns, and writes its answer.

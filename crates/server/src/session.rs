@@ -2,26 +2,60 @@
 
 use std::borrow::Cow;
 
-use rustvault_protocol::{Limits, Protocol, RequestParser, Step};
+use rustvault_protocol::{Command, Limits, Protocol, RequestParser, Step};
+
+use crate::clients::Connected;
 
 /// One client, as the server knows it. It moves with its connection from thread to thread.
 #[derive(Debug)]
 pub(crate) struct Session {
-    pub(crate) id: u64,
+    pub(crate) client: Connected,
     parser: RequestParser,
     /// The version of RESP that is spoken, if it is RESP that is spoken.
     pub(crate) is_resp3: bool,
-    /// What the client calls itself.
-    pub(crate) name: Vec<u8>,
     /// Whether a transaction was begun and refused, whose commands are refused, too.
     pub(crate) is_in_refused_transaction: bool,
+    /// Which answers the client wants.
+    pub(crate) replies: Replies,
+}
+
+/// Which answers a client wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replies {
+    On,
+    Off,
+    /// Not the next one.
+    SkipNext,
 }
 
 impl Session {
     /// A client that has sent nothing yet.
-    pub(crate) const fn new(id: u64, limits: Limits) -> Self {
-        let parser = RequestParser::guarded(limits);
-        Self { id, parser, is_resp3: false, name: Vec::new(), is_in_refused_transaction: false }
+    pub(crate) const fn new(client: Connected, limits: Limits) -> Self {
+        Self {
+            client,
+            parser: RequestParser::guarded(limits),
+            is_resp3: false,
+            is_in_refused_transaction: false,
+            replies: Replies::On,
+        }
+    }
+
+    /// Notes that these requests came, of which this is the last command.
+    pub(crate) fn note(&self, command: Command) {
+        self.client.note(command, self.protocol());
+    }
+
+    /// Returns whether the next answer is written, and counts it as done.
+    #[inline]
+    pub(crate) fn takes_reply(&mut self) -> bool {
+        match self.replies {
+            Replies::On => true,
+            Replies::Off => false,
+            Replies::SkipNext => {
+                self.replies = Replies::On;
+                false
+            }
+        }
     }
 
     /// Reads the request at the front of `input`, and appends its arguments.
@@ -38,5 +72,15 @@ impl Session {
             Some(true) => Protocol::Resp2,
             Some(false) | None => Protocol::Text,
         }
+    }
+}
+
+#[cfg(test)]
+impl Session {
+    /// A client without a connection.
+    pub(crate) fn for_tests() -> Self {
+        let clients = std::sync::Arc::new(crate::clients::Clients::default());
+        let addr = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+        Self::new(clients.add(addr, addr), Limits::default())
     }
 }

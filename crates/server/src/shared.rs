@@ -11,6 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
 use crate::ServerConfig;
+use crate::clients::Clients;
 use crate::closing::Closings;
 use crate::rate_limit::RateLimit;
 
@@ -20,6 +21,7 @@ pub(crate) struct Shared<S> {
     pub(crate) store: S,
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) clients: Arc<Clients>,
     pub(crate) started: Instant,
     pub(crate) sync_policy: SyncPolicy,
     pub(crate) wal_path: PathBuf,
@@ -39,6 +41,7 @@ impl<S> Shared<S> {
             store,
             limits: config.limits(),
             counters: Arc::default(),
+            clients: Arc::default(),
             started: Instant::now(),
             sync_policy: config.sync_policy,
             wal_path: config.wal_path.clone(),
@@ -64,8 +67,6 @@ pub(crate) struct Counters {
     pub(crate) refusal_warnings: RateLimit,
     pub(crate) total_commands: Counter,
     pub(crate) total_errors: Counter,
-    /// Numbers that RESP clients know their connections by.
-    pub(crate) connection_ids: Counter,
 }
 
 /// Counts a connection as open, also when its task panics.
@@ -96,11 +97,6 @@ pub(crate) struct Counter(AtomicU64);
 impl Counter {
     pub(crate) fn add(&self, n: u64) {
         self.0.fetch_add(n, Ordering::Relaxed);
-    }
-
-    /// Counts one more, and returns which one it is; the first is 1.
-    pub(crate) fn next(&self) -> u64 {
-        self.0.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(crate) fn decrement(&self) {

@@ -1,4 +1,5 @@
 //! Names of commands stand in the table and with the handlers, nowhere else.
+#![cfg(test)]
 
 use std::path::{Path, PathBuf};
 

@@ -120,7 +120,8 @@ impl Reader {
 
     fn word_if(&mut self, is_wanted: impl Fn(&str) -> bool) -> Option<&'static str> {
         let rest = self.rest.trim_start();
-        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).unwrap_or(rest.len());
+        let end =
+            rest.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | ':'))).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
         if word.is_empty() || !is_wanted(word) {
             return None;
@@ -187,9 +188,9 @@ mod tests {
             ArgumentKind::OneOf(choices) => choices.iter().map(written_one).collect::<Vec<_>>().join(" | "),
             _ => argument.name.clone(),
         };
-        let with_token =
-            argument.token.map_or(own.clone(), |token| format!("{token} {own}").trim().to_owned());
-        let text = if argument.is_repeated { format!("{with_token} [{with_token} ...]") } else { with_token };
+        let repeated = if argument.is_repeated { format!("{own} [{own} ...]") } else { own };
+        let text =
+            argument.token.map_or(repeated.clone(), |token| format!("{token} {repeated}").trim().to_owned());
         match argument {
             Argument { is_optional: true, .. } => format!("[{text}]"),
             Argument { kind: ArgumentKind::OneOf(_), .. } => format!("<{text}>"),

@@ -197,6 +197,28 @@ commands! {
     ClientId "CLIENT|ID" Connection {
         summary: "Returns the number of the connection.",
     }
+    ClientInfo "CLIENT|INFO" Connection {
+        summary: "Returns the line of CLIENT LIST on the connection.",
+    }
+    ClientKill "CLIENT|KILL" Connection {
+        arity: Arity::at_least(1), flags: OPERATION, complexity: "O(connections)",
+        syntax: "<ip:port | ID client-id | TYPE <NORMAL | MASTER | REPLICA | PUBSUB> | USER username | ADDR ip:port | \
+            LADDR ip:port | SKIPME <YES | NO> | MAXAGE maxage>",
+        summary: "Disconnects the client of an address, or all that the filters, of which several may follow each other, take.",
+    }
+    ClientList "CLIENT|LIST" Connection {
+        arity: Arity::at_least(0), syntax: "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
+        flags: OPERATION, complexity: "O(connections)",
+        summary: "Returns a line on each client that is connected.",
+    }
+    ClientNoEvict "CLIENT|NO-EVICT" Connection {
+        arity: Arity::exactly(1), syntax: "<ON | OFF>", flags: OPERATION,
+        summary: "Does nothing: no client is disconnected to make room.",
+    }
+    ClientReply "CLIENT|REPLY" Connection {
+        arity: Arity::exactly(1), syntax: "<ON | OFF | SKIP>", protocols: Protocols::RESP,
+        summary: "Switches answers off and on, or leaves out the next one.",
+    }
     ClientSetInfo "CLIENT|SETINFO" Connection {
         arity: Arity::exactly(2), syntax: "<LIB-NAME libname | LIB-VER libver>",
         summary: "Tells the name or the version of the client's library, for CLIENT LIST.",

@@ -10,7 +10,7 @@ use super::server::REDIS_VERSION;
 use super::{Answer, Answering, Refusal};
 use crate::closing::CloseReason;
 use crate::respond::Responder;
-use crate::session::Session;
+use crate::session::{Replies, Session};
 use crate::shared::Shared;
 
 pub(super) fn ping<'b, S>(request: Request<'b>, _: &mut Session, _: &Shared<S>) -> Answer<'b> {
@@ -36,27 +36,35 @@ pub(super) fn no_subcommand<'b, S>(_: Request<'b>, _: &mut Session, _: &Shared<S
 }
 
 pub(super) fn get_name<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
-    Ok(match session.name.as_slice() {
-        [] => Reply::Null,
-        name => Reply::Bulk(Payload::Owned(name.to_vec())),
-    })
+    let name = session.client.told().name;
+    Ok(if name.is_empty() { Reply::Null } else { Reply::Bulk(Payload::Owned(name)) })
 }
 
 pub(super) fn id<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
-    Ok(super::reply::integer(session.id))
+    Ok(super::reply::integer(session.client.id))
 }
 
-/// A library's name and version are of no use here, but clients send them as they connect.
-pub(super) fn set_info<'b, S>(request: Request<'b>, _: &mut Session, _: &Shared<S>) -> Answer<'b> {
-    let attribute = request.argument(0);
-    if [b"LIB-NAME", &b"LIB-VER"[..]].iter().any(|known| attribute.eq_ignore_ascii_case(known)) {
-        return Ok(Reply::OK);
+pub(super) fn set_info<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+    let (attribute, value) = (request.argument(0), request.argument(1));
+    let is = |name: &[u8]| attribute.eq_ignore_ascii_case(name);
+    if !is(b"LIB-NAME") && !is(b"LIB-VER") {
+        return Err(refuse_word("Unrecognized option", attribute));
     }
-    Err(refuse_word("Unrecognized option", attribute))
+    if value.len() > MAX_CONNECTION_NAME_BYTES || !value.iter().all(u8::is_ascii_graphic) {
+        let attribute = attribute.to_ascii_lowercase();
+        let line = [&attribute[..], b" cannot contain spaces, newlines or special characters."].concat();
+        return Err(Box::new(ErrorReply::with_bytes(ErrorCode::Syntax, [b"ERR ", &line[..]].concat())));
+    }
+    session.client.tell(|told| {
+        let part = if is(b"LIB-NAME") { &mut told.library_name } else { &mut told.library_version };
+        *part = value.to_vec();
+    });
+    Ok(Reply::OK)
 }
 
 pub(super) fn set_name<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
-    session.name = connection_name(request.argument(0))?.to_vec();
+    let name = connection_name(request.argument(0))?.to_vec();
+    session.client.tell(|told| told.name = name);
     Ok(Reply::OK)
 }
 
@@ -98,7 +106,7 @@ fn greet<'b>(request: Request<'b>, session: &mut Session) -> Answer<'b> {
     }
     is_logged_in?;
     if let Some(name) = name {
-        session.name = name.to_vec();
+        session.client.tell(|told| told.name = name.to_vec());
     }
     session.is_resp3 = is_resp3.unwrap_or(session.is_resp3);
     Ok(properties(session))
@@ -118,7 +126,7 @@ fn properties<'b>(session: &Session) -> Reply<Payload<'b>> {
         ("server", bulk("rustvault")),
         ("version", bulk(REDIS_VERSION)),
         ("proto", Reply::Integer(if session.is_resp3 { 3 } else { 2 })),
-        ("id", super::reply::integer(session.id)),
+        ("id", super::reply::integer(session.client.id)),
         ("mode", bulk("standalone")),
         ("role", bulk("master")),
         ("modules", Reply::Array(Vec::new())),
@@ -163,20 +171,17 @@ pub(super) fn reset<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Reques
     Box::pin(async move {
         let session = &mut *responder.session;
         (session.is_resp3, session.is_in_refused_transaction) = (false, false);
-        session.name.clear();
+        session.replies = Replies::On;
+        session.client.tell(|told| told.name.clear());
         responder.put(Reply::Simple("RESET")).await
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use rustvault_protocol::{Command, Limits};
+    use rustvault_protocol::Command;
 
     use super::*;
-
-    fn session() -> Session {
-        Session::new(7, Limits::default())
-    }
 
     fn hello_of(line: &str, session: &mut Session) -> Result<(), String> {
         let words: Vec<_> = line.split(' ').skip(1).map(str::as_bytes).collect();
@@ -186,7 +191,7 @@ mod tests {
 
     #[test]
     fn hello_takes_version_login_and_name_or_changes_nothing() {
-        let mut session = session();
+        let mut session = Session::for_tests();
         assert_eq!(hello_of("HELLO", &mut session), Ok(()));
         assert!(!session.is_resp3);
         for (line, error) in [
@@ -198,10 +203,10 @@ mod tests {
             ("HELLO 3 SETNAME n AUTH u p", "WRONGPASS invalid username-password pair or user is disabled."),
         ] {
             assert_eq!(hello_of(line, &mut session), Err(error.to_owned()), "{line}");
-            assert!(!session.is_resp3 && session.name.is_empty(), "{line}");
+            assert!(!session.is_resp3 && session.client.told().name.is_empty(), "{line}");
         }
         assert_eq!(hello_of("HELLO 3 auth default p setname n", &mut session), Ok(()));
-        assert_eq!((session.is_resp3, session.name.as_slice()), (true, &b"n"[..]));
+        assert_eq!((session.is_resp3, session.client.told().name.as_slice()), (true, &b"n"[..]));
         assert_eq!(hello_of("HELLO", &mut session), Ok(()));
         assert!(session.is_resp3);
     }

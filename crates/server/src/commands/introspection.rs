@@ -265,7 +265,7 @@ fn argument_of(argument: Argument) -> Told {
 
 #[cfg(test)]
 mod tests {
-    use rustvault_protocol::{Limits, Protocol};
+    use rustvault_protocol::Protocol;
 
     use super::*;
     use crate::ServerConfig;
@@ -274,8 +274,7 @@ mod tests {
         handle: for<'b> fn(Request<'b>, &mut Session, &Shared<()>) -> Answer<'b>,
         arguments: &[&[u8]],
     ) -> String {
-        let (mut session, shared) =
-            (Session::new(1, Limits::default()), Shared::new((), &ServerConfig::default()));
+        let (mut session, shared) = (Session::for_tests(), Shared::new((), &ServerConfig::default()));
         session.next(b"*1\r\n", &mut Vec::new());
         let mut out = bytes::BytesMut::new();
         let answer = handle(Request { command: Command::Command, arguments }, &mut session, &shared);

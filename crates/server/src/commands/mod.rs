@@ -1,6 +1,7 @@
 //! The commands: what each does. Every row of the table has a handler here, or this does not compile.
 
 mod arguments;
+mod clients;
 mod config;
 mod connection;
 mod introspection;
@@ -98,6 +99,11 @@ pub(crate) fn handler<S: Store>(command: Command) -> Handler<S> {
         Command::Client => Session(connection::no_subcommand),
         Command::ClientGetName => Session(connection::get_name),
         Command::ClientId => Session(connection::id),
+        Command::ClientInfo => Session(clients::info),
+        Command::ClientKill => Await(clients::kill),
+        Command::ClientList => Session(clients::list),
+        Command::ClientNoEvict => Session(clients::no_evict),
+        Command::ClientReply => Await(clients::reply),
         Command::ClientSetInfo => Session(connection::set_info),
         Command::ClientSetName => Session(connection::set_name),
         Command::Quit => Await(connection::quit),

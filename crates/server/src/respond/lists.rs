@@ -237,11 +237,12 @@ impl<S: Store> Responder<'_, S> {
     pub(crate) async fn put_keys(&mut self, prefix: &[u8], glob: &[u8]) -> io::Result<()> {
         self.flush().await?;
         match self.gather(prefix, glob).await {
+            Ok(_) if self.is_muted => Ok(()),
             Ok(gathered) => {
                 self.session.protocol().begin_array(gathered.keys, self.output);
                 self.flush().await?;
                 for mut piece in gathered.full.into_iter().chain([gathered.last]) {
-                    outbox::write_all(self.stream, &mut piece).await?;
+                    outbox::write_all(self.stream, &mut piece, &self.session.client).await?;
                 }
                 Ok(())
             }

@@ -27,6 +27,9 @@ impl<S: Store> Responder<'_, S> {
 
     /// Writes an answer.
     pub(crate) async fn put(&mut self, reply: Reply<Payload<'_>>) -> io::Result<()> {
+        if self.is_muted {
+            return Ok(());
+        }
         if is_small(&reply) {
             self.put_small(&reply);
             return Ok(());
@@ -51,7 +54,7 @@ impl<S: Store> Responder<'_, S> {
             return self.put_in_pieces(encoder, bytes).await;
         }
         let mut parts = self.output.chain(bytes).chain(BulkEncoder::LINE_END);
-        outbox::write_all(self.stream, &mut parts).await
+        outbox::write_all(self.stream, &mut parts, &self.session.client).await
     }
 
     async fn put_in_pieces(&mut self, encoder: BulkEncoder, bytes: &[u8]) -> io::Result<()> {
@@ -80,7 +83,7 @@ impl<S: Store> Responder<'_, S> {
     }
 
     pub(crate) async fn flush(&mut self) -> io::Result<()> {
-        outbox::write_all(self.stream, self.output).await?;
+        outbox::write_all(self.stream, self.output, &self.session.client).await?;
         self.output.clear();
         Ok(())
     }

@@ -1,0 +1,218 @@
+//! The clients that are connected: what each has told about itself, for those who list and disconnect them.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::task::Poll;
+
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use rustix::time::{ClockId, clock_gettime};
+use rustvault_protocol::{Command, Protocol};
+
+/// All clients that are connected, by number.
+#[derive(Debug, Default)]
+pub(crate) struct Clients {
+    next_id: AtomicU64,
+    by_id: Mutex<BTreeMap<u64, Arc<Client>>>,
+}
+
+impl Clients {
+    /// Adds a client, until what is returned is dropped.
+    pub(crate) fn add(self: &Arc<Self>, peer: SocketAddr, local: SocketAddr) -> Connected {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed) + 1;
+        let client = Arc::new(Client::new(id, peer, local));
+        self.by_id.lock().insert(id, Arc::clone(&client));
+        Connected { client, clients: Arc::clone(self) }
+    }
+
+    /// Returns the clients, in the order in which they came.
+    pub(crate) fn all(&self) -> Vec<Arc<Client>> {
+        self.by_id.lock().values().cloned().collect()
+    }
+
+    /// Returns the client of this number.
+    pub(crate) fn get(&self, id: u64) -> Option<Arc<Client>> {
+        self.by_id.lock().get(&id).cloned()
+    }
+}
+
+/// A client as long as it is connected.
+#[derive(Debug)]
+pub(crate) struct Connected {
+    client: Arc<Client>,
+    clients: Arc<Clients>,
+}
+
+impl Connected {
+    /// Returns a handle that may outlive the connection.
+    pub(crate) fn share(&self) -> Arc<Client> {
+        Arc::clone(&self.client)
+    }
+}
+
+impl std::ops::Deref for Connected {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.clients.by_id.lock().remove(&self.client.id);
+    }
+}
+
+/// What everybody may know of a client.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) id: u64,
+    pub(crate) peer: SocketAddr,
+    pub(crate) local: SocketAddr,
+    connected_at: u32,
+    /// When its last batch came.
+    active_at: AtomicU32,
+    /// The last command of its last batch.
+    last_command: AtomicU16,
+    /// As of its last batch.
+    resp_version: AtomicU8,
+    told: Mutex<Option<Box<Told>>>,
+    is_killed: AtomicBool,
+    waker: AtomicWaker,
+}
+
+/// What a client has told about itself; a name that it has not told is empty.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Told {
+    pub(crate) name: Vec<u8>,
+    pub(crate) library_name: Vec<u8>,
+    pub(crate) library_version: Vec<u8>,
+}
+
+/// Stands for no command yet.
+const NO_COMMAND: u16 = u16::MAX;
+
+impl Client {
+    fn new(id: u64, peer: SocketAddr, local: SocketAddr) -> Self {
+        let now = seconds();
+        Self {
+            id,
+            peer,
+            local,
+            connected_at: now,
+            active_at: AtomicU32::new(now),
+            last_command: AtomicU16::new(NO_COMMAND),
+            resp_version: AtomicU8::new(0),
+            told: Mutex::new(None),
+            is_killed: AtomicBool::new(false),
+            waker: AtomicWaker::new(),
+        }
+    }
+
+    /// Notes a batch, and the command that it ends with.
+    pub(crate) fn note(&self, command: Command, protocol: Protocol) {
+        self.active_at.store(seconds(), Ordering::Relaxed);
+        self.last_command.store(command as u16, Ordering::Relaxed);
+        self.resp_version.store(resp_version(protocol), Ordering::Relaxed);
+    }
+
+    /// Changes what it has told.
+    pub(crate) fn tell(&self, change: impl FnOnce(&mut Told)) {
+        change(self.told.lock().get_or_insert_default());
+    }
+
+    pub(crate) fn told(&self) -> Told {
+        self.told.lock().as_deref().cloned().unwrap_or_default()
+    }
+
+    /// Disconnects it; its answers up to now may or may not arrive.
+    pub(crate) fn kill(&self) {
+        self.is_killed.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    pub(crate) fn is_killed(&self) -> bool {
+        self.is_killed.load(Ordering::Acquire)
+    }
+
+    /// Waits until it is [killed](Self::kill). One task may wait at a time.
+    pub(crate) fn killed(&self) -> impl Future<Output = ()> {
+        poll_fn(|context| {
+            self.waker.register(context.waker());
+            // After the registration, so that no kill is missed.
+            if self.is_killed() { Poll::Ready(()) } else { Poll::Pending }
+        })
+    }
+
+    /// Returns the seconds since it connected, and since its last batch.
+    pub(crate) fn age_and_idle(&self) -> (u32, u32) {
+        let now = seconds();
+        let active_at = self.active_at.load(Ordering::Relaxed);
+        (now.saturating_sub(self.connected_at), now.saturating_sub(active_at))
+    }
+
+    /// Returns the last command of its last batch.
+    pub(crate) fn last_command(&self) -> Option<Command> {
+        Command::ALL.get(usize::from(self.last_command.load(Ordering::Relaxed))).copied()
+    }
+
+    /// Returns the version of RESP that it speaks; 0 for the text protocol.
+    pub(crate) fn resp_version(&self) -> u8 {
+        self.resp_version.load(Ordering::Relaxed)
+    }
+}
+
+const fn resp_version(protocol: Protocol) -> u8 {
+    match protocol {
+        Protocol::Text => 0,
+        Protocol::Resp2 => 2,
+        Protocol::Resp3 => 3,
+    }
+}
+
+/// Returns seconds of a clock that never goes back, and costs next to nothing to read.
+fn seconds() -> u32 {
+    u32::try_from(clock_gettime(ClockId::MonotonicCoarse).tv_sec).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    fn addr(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    #[test]
+    fn a_client_is_listed_as_long_as_it_is_connected() {
+        let clients = Arc::new(Clients::default());
+        let (first, second) = (clients.add(addr(1), addr(9)), clients.add(addr(2), addr(9)));
+        let ids = || clients.all().iter().map(|client| client.id).collect::<Vec<_>>();
+        assert_eq!(ids(), [first.id, second.id]);
+        drop(first);
+        assert_eq!(ids(), [2]);
+        assert!(clients.get(1).is_none() && clients.get(2).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_kill_is_noticed_before_during_and_after_the_wait() {
+        let client = Arc::new(Client::new(1, addr(1), addr(9)));
+        assert!(timeout(Duration::from_millis(1), client.killed()).await.is_err());
+        let waiting = tokio::spawn({
+            let client = Arc::clone(&client);
+            async move { client.killed().await }
+        });
+        tokio::task::yield_now().await;
+        client.kill();
+        waiting.await.unwrap();
+        client.killed().await;
+    }
+}
