@@ -100,7 +100,7 @@ impl<'a> Batch<'a> {
     ) -> (Vec<Op<'b>>, Vec<Slot<'b>>) {
         let mut ops = Vec::with_capacity(self.requests.len());
         let mut slots = Vec::with_capacity(self.requests.len() + usize::from(self.fatal.is_some()));
-        if let Some(command) = self.requests.last().and_then(|last| last.command.as_ref().ok()) {
+        if let Some(command) = self.requests.iter().rev().find_map(|parsed| parsed.command.as_ref().ok()) {
             session.note(*command);
         }
         let mut begin = 0;

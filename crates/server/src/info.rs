@@ -1,6 +1,6 @@
 //! The figures that `INFO` tells.
 
-use std::fmt::{Display, Write};
+use std::fmt::Display;
 use std::process;
 
 use rustvault_storage::Stats;
@@ -11,20 +11,15 @@ use crate::shared::Shared;
 /// What `INFO` tells: names and values, ours and in Redis's terms.
 pub(crate) struct Figures {
     ours: Vec<(&'static str, String)>,
-    of_redis: Vec<Section>,
+    /// With their sections, which follow each other.
+    of_redis: Vec<(&'static str, &'static str, String)>,
 }
 
-/// A section of Redis's `INFO`.
-struct Section {
-    name: &'static str,
-    lines: Vec<(&'static str, String)>,
-}
-
-/// The name of the section with our own figures, which comes after Redis's.
+/// The section with our own figures, which comes after Redis's.
 const OURS: &str = "RustVault";
 
 /// Words for which `INFO` tells all sections.
-const ALL: [&[u8]; 3] = [b"all", b"default", b"everything"];
+const ALL: [&str; 3] = ["all", "default", "everything"];
 
 impl Figures {
     /// The figures at this moment; those of the data only if they `show_data` that is durable.
@@ -32,7 +27,7 @@ impl Figures {
         let (mut ours, mut of_redis) = (ours(shared, stats), of_redis(shared, stats));
         if !show_data {
             ours.retain(|(name, _)| !is_of_data(name));
-            of_redis.iter_mut().for_each(|section| section.lines.retain(|(name, _)| !is_of_data(name)));
+            of_redis.retain(|(_, name, _)| !is_of_data(name));
         }
         Self { ours, of_redis }
     }
@@ -44,22 +39,23 @@ impl Figures {
 
     /// Returns the text that Redis's clients expect, with the sections of these names; with all if none is named.
     pub(crate) fn sections(&self, names: &[&[u8]]) -> String {
-        let is_named = |section: &str| {
-            let is_it = |name: &&[u8]| {
-                name.eq_ignore_ascii_case(section.as_bytes())
-                    || ALL.iter().any(|all| name.eq_ignore_ascii_case(all))
-            };
-            names.is_empty() || names.iter().any(is_it)
+        let is_wanted = |section: &str| {
+            let is = |name: &[u8], known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+            names.is_empty()
+                || names.iter().any(|name| is(name, section) || ALL.iter().any(|all| is(name, all)))
         };
-        let sections =
-            self.of_redis.iter().map(|section| (section.name, &section.lines)).chain([(OURS, &self.ours)]);
-        let mut text = String::new();
-        for (name, lines) in sections.filter(|(name, _)| is_named(name)) {
-            let separator = if text.is_empty() { "" } else { "\r\n" };
-            // Writing to a string does not fail.
-            let _ = write!(text, "{separator}# {name}\r\n");
-            for (name, value) in lines {
-                let _ = write!(text, "{name}:{value}\r\n");
+        let of_redis = self.of_redis.iter().map(|(section, name, value)| (*section, *name, value));
+        let ours = self.ours.iter().map(|(name, value)| (OURS, *name, value));
+        let (mut text, mut begun) = (String::new(), "");
+        for (section, name, value) in of_redis.chain(ours).filter(|(section, ..)| is_wanted(section)) {
+            if section != begun {
+                let separator = if text.is_empty() { "" } else { "\r\n" };
+                text.push_str(&format!("{separator}# {section}\r\n"));
+                begun = section;
+            }
+            // Without keys the section is there, and empty.
+            if !name.is_empty() {
+                text.push_str(&format!("{name}:{value}\r\n"));
             }
         }
         text
@@ -108,89 +104,54 @@ fn ours<S>(shared: &Shared<S>, stats: &Stats) -> Vec<(&'static str, String)> {
 }
 
 /// Returns what Redis's clients, and the tools around them, read in its terms.
-fn of_redis<S>(shared: &Shared<S>, stats: &Stats) -> Vec<Section> {
-    let section = |name, lines: &[(&'static str, &dyn Display)]| {
-        let lines = lines.iter().map(|(name, value)| (*name, value.to_string())).collect();
-        Section { name, lines }
-    };
+fn of_redis<S>(shared: &Shared<S>, stats: &Stats) -> Vec<(&'static str, &'static str, String)> {
     let counters = &shared.counters;
     let uptime = shared.started.elapsed().as_secs();
     let used_memory_human = format!("{:.2}M", stats.used_bytes as f64 / (1024.0 * 1024.0));
-    let max_memory = shared.max_memory_bytes.unwrap_or(0);
-    let mut keyspace = section("Keyspace", &[]);
-    if stats.keys > 0 {
-        keyspace.lines.push(("db0", format!("keys={},expires=0,avg_ttl=0", stats.keys)));
-    }
-    vec![
-        section(
-            "Server",
-            &[
-                ("redis_version", &REDIS_VERSION),
-                ("server_name", &"rustvault"),
-                ("redis_mode", &"standalone"),
-                ("os", &std::env::consts::OS),
-                ("arch_bits", &usize::BITS),
-                ("process_id", &process::id()),
-                ("uptime_in_seconds", &uptime),
-                ("uptime_in_days", &(uptime / (24 * 60 * 60))),
-            ],
-        ),
-        section(
-            "Clients",
-            &[("connected_clients", &counters.connections.get()), ("maxclients", &shared.max_connections)],
-        ),
-        section(
-            "Memory",
-            &[
-                ("used_memory", &stats.used_bytes),
-                ("used_memory_human", &used_memory_human),
-                ("maxmemory", &max_memory),
-                ("maxmemory_policy", &"noeviction"),
-            ],
-        ),
-        section(
-            "Persistence",
-            &[
-                ("loading", &0),
-                ("aof_enabled", &1),
-                ("aof_rewrite_in_progress", &u8::from(stats.compaction_running)),
-                (
-                    "aof_last_bgrewrite_status",
-                    &if stats.last_compaction_error.is_some() { "err" } else { "ok" },
-                ),
-                ("aof_current_size", &stats.log_bytes),
-            ],
-        ),
-        section(
-            "Stats",
-            &[
-                ("total_connections_received", &counters.total_connections.get()),
-                ("total_commands_processed", &counters.total_commands.get()),
-                ("rejected_connections", &counters.rejected_connections.get()),
-                ("total_error_replies", &counters.total_errors.get()),
-            ],
-        ),
-        section("Replication", &[("role", &"master"), ("connected_slaves", &0)]),
-        section("Cluster", &[("cluster_enabled", &0)]),
-        keyspace,
-    ]
+    let last_rewrite = if stats.last_compaction_error.is_some() { "err" } else { "ok" };
+    let keys = format!("keys={},expires=0,avg_ttl=0", stats.keys);
+    let figures: [(&str, &str, &dyn Display); 27] = [
+        ("Server", "redis_version", &REDIS_VERSION),
+        ("Server", "server_name", &"rustvault"),
+        ("Server", "redis_mode", &"standalone"),
+        ("Server", "os", &std::env::consts::OS),
+        ("Server", "arch_bits", &usize::BITS),
+        ("Server", "process_id", &process::id()),
+        ("Server", "uptime_in_seconds", &uptime),
+        ("Server", "uptime_in_days", &(uptime / (24 * 60 * 60))),
+        ("Clients", "connected_clients", &counters.connections.get()),
+        ("Clients", "maxclients", &shared.max_connections),
+        ("Clients", "blocked_clients", &0),
+        ("Memory", "used_memory", &stats.used_bytes),
+        ("Memory", "used_memory_human", &used_memory_human),
+        ("Memory", "maxmemory", &shared.max_memory_bytes.unwrap_or(0)),
+        ("Memory", "maxmemory_policy", &"noeviction"),
+        ("Persistence", "loading", &0),
+        ("Persistence", "aof_enabled", &1),
+        ("Persistence", "aof_rewrite_in_progress", &u8::from(stats.compaction_running)),
+        ("Persistence", "aof_last_bgrewrite_status", &last_rewrite),
+        ("Persistence", "aof_current_size", &stats.log_bytes),
+        ("Stats", "total_connections_received", &counters.total_connections.get()),
+        ("Stats", "total_commands_processed", &counters.total_commands.get()),
+        ("Stats", "rejected_connections", &counters.rejected_connections.get()),
+        ("Stats", "total_error_replies", &counters.total_errors.get()),
+        ("Replication", "role", &"master"),
+        ("Replication", "connected_slaves", &0),
+        ("Cluster", "cluster_enabled", &0),
+    ];
+    let keyspace = ("Keyspace", if stats.keys > 0 { "db0" } else { "" }, keys);
+    figures
+        .iter()
+        .map(|(section, name, value)| (*section, *name, value.to_string()))
+        .chain([keyspace])
+        .collect()
 }
 
 /// Returns whether a figure describes the data, and so may show writes that are not durable.
 fn is_of_data(name: &str) -> bool {
-    [
-        "keys",
-        "used_bytes",
-        "live_bytes",
-        "log_bytes",
-        "batches",
-        "peak_batch_records",
-        "used_memory",
-        "used_memory_human",
-        "aof_current_size",
-        "db0",
-    ]
-    .contains(&name)
+    const OF_DATA: &str = "keys used_bytes live_bytes log_bytes batches peak_batch_records used_memory used_memory_human \
+        aof_current_size db0";
+    OF_DATA.split(' ').any(|of_data| of_data == name)
 }
 
 /// A line break in a value would begin another line.
@@ -230,7 +191,8 @@ mod tests {
         stats.keys = 1;
         let (all, some) = (figures(&stats, true), figures(&stats, false));
         assert_eq!(lines(&all).len() - lines(&some).len(), 6);
-        assert_eq!(all.sections(&[]).lines().count() - some.sections(&[]).lines().count(), 10);
+        // Ten figures, and the heading of the section that has no other.
+        assert_eq!(all.sections(&[]).lines().count() - some.sections(&[]).lines().count(), 12);
         for name in ["used_memory", "db0", "aof_current_size", "keys"] {
             assert!(!some.sections(&[]).contains(&format!("\n{name}:")), "{name}");
         }

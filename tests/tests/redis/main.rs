@@ -2,11 +2,15 @@
 #![cfg(test)]
 
 mod bad_resp;
+mod connections;
 mod differential;
 mod doors;
 mod generator;
+mod one_packet;
 mod other_clients;
 mod peer;
+mod python;
 mod redis_cli;
+mod redis_py_suite;
 mod redis_rs;
 mod transactions;

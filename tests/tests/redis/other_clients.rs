@@ -6,8 +6,8 @@ use std::process::{Command, Output, Stdio};
 use rustvault_tests::{Launch, need};
 
 use crate::peer::cannot_run;
+use crate::python::environment;
 
-const REDIS_PY: &str = "redis==8.1.0";
 const NODE_REDIS: &str = "redis@5.9.0";
 
 /// Basic operations with redis-py, in RESP2 and RESP3, with and without decoding.
@@ -18,19 +18,8 @@ const NODE: &str = include_str!("clients/node_redis.mjs");
 
 #[test]
 fn redis_py_works() {
-    if !need("python3") {
-        return;
-    }
-    let folder = folder("redis-py");
-    let python = folder.join("venv/bin/python3");
-    let is_installed = || Command::new(&python).args(["-c", "import redis"]).output().is_ok_and(succeeded);
-    let install = || {
-        let venv = Command::new("python3").args(["-m", "venv", "venv"]).current_dir(&folder).output()?;
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", REDIS_PY];
-        if venv.status.success() { Command::new(&python).args(pip).output() } else { Ok(venv) }
-    };
-    if is_installed() || has_installed("redis-py", &install()) {
-        run(Command::new(&python).args(["-c", PYTHON]));
+    if let Some(environment) = environment() {
+        run(environment.python().args(["-c", PYTHON]));
     }
 }
 
@@ -62,7 +51,7 @@ fn run(script: &mut Command) {
 }
 
 /// Where a client stays installed between runs.
-fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).expect("the target folder can be written");
     folder
@@ -73,7 +62,7 @@ fn folder(name: &str) -> PathBuf {
 /// # Panics
 /// It isn't, and `RUSTVAULT_REQUIRE_ALL=1` is set.
 #[track_caller]
-fn has_installed(client: &str, result: &std::io::Result<Output>) -> bool {
+pub(crate) fn has_installed(client: &str, result: &std::io::Result<Output>) -> bool {
     let problem = match result {
         Ok(output) if output.status.success() => return true,
         Ok(output) => said(output),
@@ -83,11 +72,7 @@ fn has_installed(client: &str, result: &std::io::Result<Output>) -> bool {
     false
 }
 
-fn succeeded(output: Output) -> bool {
-    output.status.success()
-}
-
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
     format!("{}\n{out}{err}", output.status)
 }

@@ -1,7 +1,7 @@
 //! Redis's own programs against the daemon.
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::thread;
 
 use rustvault_tests::{Daemon, Launch, need};
@@ -133,6 +133,80 @@ fn an_interactive_session_is_served() {
     let (before, after) = output.expect("HELLO answers a map");
     assert_eq!(before, "OK\n\"two words\"\n(nil)\n");
     assert_eq!(after, "(integer) 1\n(error) ERR unknown command 'NOPE', with args beginning with: \nPONG\n");
+}
+
+/// The program at a terminal.
+struct Terminal {
+    process: Child,
+    keyboard: ChildStdin,
+    screen: ChildStdout,
+}
+
+impl Terminal {
+    fn start(daemon: &Daemon) -> Self {
+        let port = daemon.addr().port();
+        let mut terminal = Command::new("script");
+        let program = format!("stty cols 200; TERM=xterm redis-cli -h 127.0.0.1 -p {port}");
+        terminal.args(["-qec", &program, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = terminal.spawn().expect("it can be run");
+        let (keyboard, screen) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
+        Self { process, keyboard, screen }
+    }
+
+    /// Types, and reads until this is shown and a prompt after it: what is typed before that is thrown away.
+    #[track_caller]
+    fn type_and_see(&mut self, typed: &str, expected: &str) {
+        self.keyboard.write_all(typed.as_bytes()).unwrap();
+        let (mut shown, mut read) = (Vec::new(), [0; 4096]);
+        loop {
+            let read_bytes = self.screen.read(&mut read).unwrap();
+            assert!(read_bytes > 0, "{expected:?} is not in {:?}", String::from_utf8_lossy(&shown));
+            shown.extend_from_slice(&read[..read_bytes]);
+            let text = String::from_utf8_lossy(&shown);
+            if text.split_once(expected).is_some_and(|(_, after)| after.contains("> ")) {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn help_and_hints_are_those_of_our_commands() {
+    let Some(daemon) = start().filter(|_| need("script")) else { return };
+    let mut terminal = Terminal::start(&daemon);
+    terminal.type_and_see("", "127.0.0.1");
+    terminal.type_and_see("help get\r", "Returns the value of a key.");
+    terminal.type_and_see("help compact\r", "Rewrites the log as the live data");
+    terminal.type_and_see("help client kill\r", "Disconnects the client of an address");
+    terminal.type_and_see("help @transactions\r", "There are none yet: it is refused");
+    terminal.type_and_see("scan ", "cursor [MATCH pattern] [COUNT count] [TYPE type]");
+    terminal.type_and_see("0\r", "(empty array)");
+    drop(terminal);
+    daemon.stop();
+}
+
+#[test]
+fn stat_shows_our_figures() {
+    let Some(daemon) = start().filter(|_| need("script")) else { return };
+    stdout(redis_cli(&daemon).args(["MSET", "a", "1", "b", "2"]).output().unwrap());
+    let port = daemon.addr().port();
+    let mut terminal = Command::new("script");
+    terminal.args(["-qec", &format!("redis-cli -h 127.0.0.1 -p {port} -i 0.01 --stat"), "/dev/null"]);
+    let mut process = terminal.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let figures = lines.nth(2).expect("a line of figures");
+    let words: Vec<_> = figures.split_whitespace().collect();
+    assert!(matches!(&words[..], ["2", _, "1", "0", ..]), "keys, memory, clients, blocked: {figures}");
+    process.kill().unwrap();
+    process.wait().unwrap();
+    daemon.stop();
 }
 
 #[test]

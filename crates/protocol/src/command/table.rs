@@ -120,7 +120,7 @@ commands! {
         summary: "Removes keys, up to 10,000 in one step, and returns how many were there.",
     }
     Unlink "UNLINK" Generic {
-        arity: Arity::at_least(1), syntax: "key [key ...]", flags: Flags::WRITE, keys: ALL_REMOVED, complexity: "O(keys)",
+        arity: Arity::at_least(1), syntax: "key [key ...]", flags: Flags::WRITE.and(Flags::FAST), keys: ALL_REMOVED, complexity: "O(keys)",
         summary: "Removes keys as DEL does: memory is given back beside either way.",
     }
     Touch "TOUCH" Generic {
@@ -141,7 +141,7 @@ commands! {
         summary: "Returns what kind of value a key has: string, or none.",
     }
     Object "OBJECT" Generic {
-        arity: Arity::at_least(1), is_container: true,
+        arity: Arity::at_least(1), syntax: "subcommand [arg [arg ...]]", is_container: true,
         summary: "Has subcommands on how values are kept.",
     }
     ObjectEncoding "OBJECT|ENCODING" Generic {
@@ -188,7 +188,7 @@ commands! {
         summary: "Chooses the database; there is one, 0.",
     }
     Client "CLIENT" Connection {
-        arity: Arity::at_least(1), is_container: true,
+        arity: Arity::at_least(1), syntax: "subcommand [arg [arg ...]]", is_container: true,
         summary: "Has subcommands on connections.",
     }
     ClientGetName "CLIENT|GETNAME" Connection {
@@ -254,7 +254,7 @@ commands! {
         summary: "Returns the documentation of commands.",
     }
     CommandGetKeys "COMMAND|GETKEYS" Server {
-        arity: Arity::at_least(1), syntax: "command [arg [arg ...]]", complexity: "O(arguments)",
+        arity: Arity::at_least(2), syntax: "command arg [arg ...]", complexity: "O(arguments)",
         protocols: Protocols::RESP,
         summary: "Returns the keys in a whole command.",
     }
@@ -269,7 +269,7 @@ commands! {
         summary: "Returns the names of commands.",
     }
     Config "CONFIG" Server {
-        arity: Arity::at_least(1), is_container: true, flags: OPERATION,
+        arity: Arity::at_least(1), syntax: "subcommand [arg [arg ...]]", is_container: true, flags: OPERATION,
         summary: "Has subcommands on the server's settings.",
     }
     ConfigGet "CONFIG|GET" Server {
@@ -277,11 +277,11 @@ commands! {
         summary: "Returns the settings whose names match the patterns.",
     }
     Memory "MEMORY" Server {
-        arity: Arity::at_least(1), is_container: true,
+        arity: Arity::at_least(1), syntax: "subcommand [arg [arg ...]]", is_container: true,
         summary: "Has subcommands on memory.",
     }
     MemoryUsage "MEMORY|USAGE" Server {
-        arity: Arity::between(1, 3), syntax: "key [SAMPLES count]", flags: Flags::READ, keys: ONE_READ,
+        arity: Arity::at_least(1), syntax: "key [SAMPLES count]", flags: Flags::READ, keys: ONE_READ,
         summary: "Returns how many bytes of memory a key takes with its value, or null if there is no such key.",
     }
     DbSize "DBSIZE" Server {

@@ -70,7 +70,9 @@ pub(super) fn docs<'b, S>(request: Request<'b>, session: &mut Session, _: &Share
 pub(super) fn get_keys<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
     let [name, arguments @ ..] = request.arguments else { return Err(syntax_error()) };
     let is_known = |command: &Command| match arguments {
-        [own, ..] if command.spec().is_container => command.find_subcommand(own, session.protocol()).is_some(),
+        [own, ..] if command.spec().is_container => {
+            command.find_subcommand(own, session.protocol()).is_some()
+        }
         _ => true,
     };
     let Some(command) = Command::find(name, session.protocol()).filter(is_known) else {
@@ -94,7 +96,11 @@ pub(super) fn help<'b, S>(request: Request<'b>, session: &mut Session, _: &Share
     let Some(name) = request.arguments.first() else {
         let commands = Command::served(protocol);
         let all = commands.flat_map(|command| std::iter::once(command).chain(command.subcommands()));
-        let lines = all.filter(|command| command.spec().protocols.has(protocol.as_set()));
+        let is_listed = |command: &Command| {
+            let spec = command.spec();
+            spec.protocols.has(protocol.as_set()) && !spec.is_container
+        };
+        let lines = all.filter(is_listed);
         return Ok(Reply::Array(lines.map(|command| bulk(command.spec().usage())).collect()));
     };
     let command = Command::find(name, protocol).and_then(|command| match request.arguments.get(1) {
@@ -177,8 +183,7 @@ fn flag_names(flags: Flags) -> impl Iterator<Item = &'static str> {
 fn categories(spec: &CommandSpec) -> impl Iterator<Item = &'static str> {
     let of_data = spec.flags.has(Flags::READ) || spec.flags.has(Flags::WRITE);
     let group = match spec.group.name() {
-        "generic" => of_data.then_some("keyspace"),
-        "server" => None,
+        "generic" | "server" => of_data.then_some("keyspace"),
         "transactions" => Some("transaction"),
         name => Some(name),
     };
@@ -296,7 +301,10 @@ mod tests {
     fn keys_are_found_in_a_whole_command() {
         assert_eq!(ask(get_keys, &[b"MSET", b"a", b"1", b"b", b"2"]), "*2 $1 a $1 b ");
         assert_eq!(ask(get_keys, &[b"PING"]), "-ERR The command has no key arguments ");
-        assert_eq!(ask(get_keys, &[b"GET"]), "-ERR Invalid number of arguments specified for command ");
+        assert_eq!(
+            ask(get_keys, &[b"GET", b"a", b"b"]),
+            "-ERR Invalid number of arguments specified for command "
+        );
         assert_eq!(ask(get_keys, &[b"NONSENSE"]), "-ERR Invalid command specified ");
     }
 

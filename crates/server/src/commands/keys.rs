@@ -1,7 +1,7 @@
 //! Commands on keys, whatever their values are.
 
 use rustvault_protocol::limits::{DEFAULT_RESP_SCAN_COUNT, DEFAULT_SCAN_LIMIT, MAX_SCAN_LIMIT};
-use rustvault_protocol::{Limits, Reply, Request, glob_literal_prefix};
+use rustvault_protocol::{ErrorCode, ErrorReply, Limits, Reply, Request, glob_literal_prefix};
 use rustvault_storage::{Error, Op, Outcome, Store};
 
 use super::arguments::{self, cursor, glob, refuse, syntax_error};
@@ -54,7 +54,11 @@ pub(super) fn dbsize<'b>(_: Request<'b>, _: &Limits) -> Planned<'b> {
 
 pub(super) fn flush<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     let is_known = |mode: &&[u8]| mode.eq_ignore_ascii_case(b"ASYNC") || mode.eq_ignore_ascii_case(b"SYNC");
-    if request.arguments.len() <= 1 && request.arguments.iter().all(is_known) { Ok(Ask::One(Op::Clear, ok)) } else { Err(syntax_error()) }
+    if request.arguments.len() <= 1 && request.arguments.iter().all(is_known) {
+        Ok(Ask::One(Op::Clear, ok))
+    } else {
+        Err(syntax_error())
+    }
 }
 
 pub(super) fn text_scan<'r, S: Store>(
@@ -203,6 +207,14 @@ pub(super) fn keys<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: R
             Err(refusal) => responder.put(refusal.into()).await,
         }
     })
+}
+
+/// Refuses a list of keys that would hold too much at a time.
+pub(crate) fn too_large_a_list(max_bytes: usize) -> Refusal {
+    let message = format_args!(
+        "the keys that match take more than {max_bytes} bytes; walk them with SCAN, or raise --max-output-bytes"
+    );
+    Box::new(ErrorReply::new(ErrorCode::TooLarge, message))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use rustvault_storage::{Op, Outcome, Store};
 use crate::respond::Responder;
 use crate::session::Session;
 use crate::shared::Shared;
+pub(crate) use keys::too_large_a_list;
 pub(crate) use reply::{Payload, count, store_error};
 pub(crate) use server::REDIS_VERSION;
 

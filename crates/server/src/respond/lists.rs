@@ -3,13 +3,13 @@
 use std::io;
 
 use bytes::BytesMut;
-use rustvault_protocol::{ErrorCode, ErrorReply, GlobMatch, Reply};
+use rustvault_protocol::{GlobMatch, Reply};
 use rustvault_storage::{Error, Key, Lsn, Op, Outcome, ScanPage, Sight, Store};
 use tokio::task::yield_now;
 
 use super::Responder;
 use crate::closing::{CloseReason, Closing};
-use crate::commands::{CountOf, MAX_STEP_KEYS, Payload, Refusal, store_error};
+use crate::commands::{CountOf, MAX_STEP_KEYS, Payload, Refusal, store_error, too_large_a_list};
 use crate::outbox;
 
 /// Keys of a scan that are listed before other connections have a turn.
@@ -296,10 +296,7 @@ impl<S: Store> Responder<'_, S> {
                 return Some(Box::new(store_error(&Error::TooManyKeys { max_keys: MAX_LISTED_KEYS })));
             }
             if gathered.bytes > max_bytes {
-                let text = format!(
-                    "the keys that match take more than {max_bytes} bytes; walk them page by page, or raise --max-output-bytes"
-                );
-                return Some(Box::new(ErrorReply::new(ErrorCode::TooLarge, text)));
+                return Some(too_large_a_list(max_bytes));
             }
         }
         None

@@ -1,0 +1,78 @@
+//! Connections as other connections see them: listed, named, ended.
+
+use rustvault_tests::{Daemon, Launch};
+
+use crate::peer::Peer;
+
+fn ask(peer: &mut Peer, line: &str) -> String {
+    let words: Vec<_> = line.split(' ').map(str::as_bytes).collect();
+    String::from_utf8(peer.ask(&words)).expect("it is text")
+}
+
+/// Starts a daemon, and a client that has a name.
+fn start(name: &str) -> (Daemon, Peer) {
+    let daemon = Launch::new().start();
+    let mut peer = Peer::connect(&daemon);
+    assert_eq!(ask(&mut peer, &format!("CLIENT SETNAME {name}")), "+OK\r\n");
+    (daemon, peer)
+}
+
+#[test]
+fn clients_are_listed_with_what_they_have_told() {
+    let (daemon, mut peer) = start("reader");
+    ask(&mut peer, "CLIENT SETINFO LIB-NAME my-lib");
+    ask(&mut peer, "CLIENT SETINFO LIB-VER 1.2");
+    let mut other = Peer::connect(&daemon);
+    let mut text = daemon.wire();
+    text.ask("PING\r\n", "PONG\r\n");
+    let list = ask(&mut other, "CLIENT LIST");
+    let lines: Vec<_> = list.lines().filter(|line| line.starts_with("id=")).collect();
+    let [reader, lister, typist] = &lines[..] else { panic!("{list}") };
+    assert!(reader.contains(" name=reader ") && reader.contains(" cmd=client|setinfo "), "{reader}");
+    assert!(reader.ends_with("user=default resp=2 lib-name=my-lib lib-ver=1.2"), "{reader}");
+    assert!(lister.contains(" cmd=client|list "), "{lister}");
+    assert!(typist.contains(" cmd=ping ") && typist.contains(" resp=0 "), "{typist}");
+    drop(peer);
+    let info = ask(&mut other, "CLIENT INFO");
+    assert!(info.contains(" cmd=client|info "), "{info}");
+    assert_eq!(ask(&mut other, "CLIENT LIST ID 999"), "$0\r\n\r\n");
+    daemon.stop();
+}
+
+#[test]
+fn a_killed_client_is_gone_and_its_killer_stays() {
+    let (daemon, mut victim) = start("victim");
+    let mut killer = Peer::connect(&daemon);
+    let id = ask(&mut victim, "CLIENT ID");
+    let id = id.trim_matches([':', '\r', '\n']);
+    assert_eq!(ask(&mut killer, &format!("CLIENT KILL ID {id}")), ":1\r\n");
+    assert_eq!(victim.rest(), b"");
+    assert_eq!(ask(&mut killer, "CLIENT KILL 127.0.0.1:1"), "-ERR No such client\r\n");
+    assert_eq!(ask(&mut killer, "CLIENT KILL TYPE normal"), ":0\r\n");
+    // Whoever ends itself is told so first.
+    assert_eq!(ask(&mut killer, "CLIENT KILL TYPE normal SKIPME no"), ":1\r\n");
+    assert_eq!(killer.rest(), b"");
+    daemon.stop();
+}
+
+#[test]
+fn a_client_that_does_not_read_is_killed_all_the_same() {
+    let (daemon, mut victim) = start("victim");
+    let value = "v".repeat(1024 * 1024);
+    assert_eq!(ask(&mut victim, &format!("SET k {value}")), "+OK\r\n");
+    victim.send(&b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n".repeat(100));
+    let mut killer = Peer::connect(&daemon);
+    // Once it is at its answers, which nobody takes.
+    while !ask(&mut killer, "CLIENT LIST").contains(" name=victim ") || !is_answering(&mut killer) {}
+    assert_eq!(ask(&mut killer, "CLIENT KILL TYPE normal"), ":1\r\n");
+    while ask(&mut killer, "CLIENT LIST").contains(" name=victim ") {}
+    let info = ask(&mut killer, "INFO rustvault");
+    assert!(info.contains("closed_killed:1\r\n"), "{info}");
+    daemon.stop();
+}
+
+fn is_answering(killer: &mut Peer) -> bool {
+    ask(killer, "CLIENT LIST")
+        .lines()
+        .any(|line| line.contains(" name=victim ") && line.contains(" cmd=get "))
+}
