@@ -153,7 +153,7 @@ fn plan_one<'b, S: Store>(
             }
             Ask::Count(op, keys) => Slot::CountInSteps(op, keys),
         },
-        Handler::Session(handle) => Slot::Ready(handle(request, session, shared)?),
+        Handler::Session(handle) | Handler::Large(handle) => Slot::Ready(handle(request, session, shared)?),
         Handler::Await(_) => Slot::Await(request),
     })
 }

@@ -28,9 +28,10 @@ impl Clients {
         Connected { client, clients: Arc::clone(self) }
     }
 
-    /// Returns the clients, in the order in which they came.
-    pub(crate) fn all(&self) -> Vec<Arc<Client>> {
-        self.by_id.lock().values().cloned().collect()
+    /// Returns some clients, in the order in which they came: the first so many with a number above `after`.
+    pub(crate) fn page(&self, after: u64, limit: usize) -> Vec<Arc<Client>> {
+        let by_id = self.by_id.lock();
+        by_id.range(after.saturating_add(1)..).take(limit).map(|(_, client)| Arc::clone(client)).collect()
     }
 
     /// Returns the client of this number.
@@ -195,8 +196,9 @@ mod tests {
     fn a_client_is_listed_as_long_as_it_is_connected() {
         let clients = Arc::new(Clients::default());
         let (first, second) = (clients.add(addr(1), addr(9)), clients.add(addr(2), addr(9)));
-        let ids = || clients.all().iter().map(|client| client.id).collect::<Vec<_>>();
+        let ids = || clients.page(0, 9).iter().map(|client| client.id).collect::<Vec<_>>();
         assert_eq!(ids(), [first.id, second.id]);
+        assert_eq!(clients.page(1, 9).len() + clients.page(0, 1).len(), 2);
         drop(first);
         assert_eq!(ids(), [2]);
         assert!(clients.get(1).is_none() && clients.get(2).is_some());

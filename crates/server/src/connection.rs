@@ -189,6 +189,9 @@ impl<S: Store> Connection<S> {
             responder.answer(&batch, replies).await?;
             let Batch { consumed_bytes, ending, .. } = batch;
             input.consume(consumed_bytes);
+            if responder.session.client.is_killed() {
+                return Ok(Some(Leave::ByServer(CloseReason::Killed.into())));
+            }
             if let Some(closing) = responder.closing {
                 return Ok(Some(Leave::ByServer(closing)));
             }

@@ -124,8 +124,11 @@ impl<'c, S: Store> Responder<'c, S> {
         self.commit(submission, replies.first().is_some_and(|first| first.depends_on > gate.visible)).await;
         let mut replies = replies.drain(..);
         while let Some(slot) = slots.next_if(|slot| !slot.needs_outcome() || !replies.as_slice().is_empty()) {
-            if !self.session.takes_reply() {
-                self.leave_out(slot, &mut replies).await?;
+            self.is_muted = !self.session.takes_reply();
+            if self.is_muted && !matches!(slot, Slot::CountInSteps(..) | Slot::Await(_)) {
+                if slot.needs_outcome() {
+                    drop(replies.next());
+                }
                 continue;
             }
             match slot {
@@ -165,30 +168,16 @@ impl<'c, S: Store> Responder<'c, S> {
         self.flush().await
     }
 
-    /// Carries out a command whose answer is not wanted.
-    async fn leave_out(
-        &mut self,
-        slot: Slot<'_>,
-        replies: &mut vec::Drain<'_, storage::Reply>,
-    ) -> io::Result<()> {
-        if slot.needs_outcome() {
-            drop(replies.next());
-        } else if matches!(slot, Slot::CountInSteps(..) | Slot::Await(_)) {
-            self.is_muted = true;
-            Box::pin(self.put_last(slot)).await?;
-            self.is_muted = false;
-        }
-        Ok(())
-    }
-
     /// Carries out what takes several turns, and writes its answer.
     async fn put_last(&mut self, slot: Slot<'_>) -> io::Result<()> {
+        // It may take long, and what comes before it need not wait for that.
+        self.flush().await?;
         match slot {
             Slot::ValuesInSteps(keys) => self.put_values_in_steps(keys).await,
             Slot::CountInSteps(op, keys) => self.put_count_in_steps(op, keys).await,
             Slot::Await(request) => match commands::handler::<S>(request.command) {
                 Handler::Await(handle) => handle(self, request).await,
-                Handler::Store(_) | Handler::Session(_) => Err(no_turn()),
+                Handler::Store(_) | Handler::Session(_) | Handler::Large(_) => Err(no_turn()),
             },
             Slot::Asked(..) | Slot::Values(_) | Slot::Ready(_) => Err(no_turn()),
         }

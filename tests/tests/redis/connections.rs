@@ -1,5 +1,9 @@
 //! Connections as other connections see them: listed, named, ended.
 
+use std::io::{self, Write};
+use std::net::TcpStream;
+use std::thread;
+
 use rustvault_tests::{Daemon, Launch};
 
 use crate::peer::Peer;
@@ -68,6 +72,25 @@ fn a_client_that_does_not_read_is_killed_all_the_same() {
     while ask(&mut killer, "CLIENT LIST").contains(" name=victim ") {}
     let info = ask(&mut killer, "INFO rustvault");
     assert!(info.contains("closed_killed:1\r\n"), "{info}");
+    daemon.stop();
+}
+
+#[test]
+fn a_client_that_sends_without_a_pause_is_killed_all_the_same() {
+    let daemon = Launch::new().start();
+    let mut socket = TcpStream::connect(daemon.addr()).unwrap();
+    let mut answers = socket.try_clone().unwrap();
+    let reading = thread::spawn(move || io::copy(&mut answers, &mut io::sink()));
+    let sending = thread::spawn(move || {
+        let pipeline = b"*1\r\n$4\r\nPING\r\n".repeat(10_000);
+        while socket.write_all(&pipeline).is_ok() {}
+    });
+    let mut killer = Peer::connect(&daemon);
+    while !ask(&mut killer, "CLIENT LIST").contains(" cmd=ping ") {}
+    assert_eq!(ask(&mut killer, "CLIENT KILL TYPE normal"), ":1\r\n");
+    sending.join().unwrap();
+    // What was answered before may have come, or may not.
+    drop(reading.join().unwrap());
     daemon.stop();
 }
 

@@ -69,6 +69,11 @@ fn answers_are_left_out_from_one_command_to_the_next() {
     let lines = [
         "CLIENT REPLY SKIP",
         "SET a 1",
+        "MGET a missing",
+        "PING",
+        "CLIENT REPLY SKIP",
+        "PING",
+        "NONSENSE",
         "GET a",
         "CLIENT REPLY OFF",
         "SET b 2",
@@ -81,8 +86,29 @@ fn answers_are_left_out_from_one_command_to_the_next() {
         "MGET a b",
         "CLIENT REPLY NONSENSE",
     ];
-    let expected = "$1\r\n1\r\n+OK\r\n*2\r\n$1\r\n1\r\n$1\r\n2\r\n-ERR syntax error\r\n+OK\r\n";
-    assert_eq!(in_one_packet(&daemon, &lines), expected);
+    let expected = [
+        "*2\r\n$1\r\n1\r\n$-1\r\n+PONG\r\n",
+        "-ERR unknown command \\'NONSENSE\\', with args beginning with: \r\n$1\r\n1\r\n",
+        "+OK\r\n*2\r\n$1\r\n1\r\n$1\r\n2\r\n-ERR syntax error\r\n+OK\r\n",
+    ];
+    assert_eq!(in_one_packet(&daemon, &lines), expected.concat());
+    let lines = ["CLIENT REPLY OFF", "PING", "KEYS *", "RESET", "PING"];
+    assert_eq!(in_one_packet(&daemon, &lines), "+RESET\r\n+PONG\r\n+OK\r\n");
+    daemon.stop();
+}
+
+#[test]
+fn a_name_costs_no_more_than_there_are_commands() {
+    let daemon = Launch::new().start();
+    for ask in ["COMMAND INFO", "COMMAND DOCS"] {
+        let names = format!("{ask}{}", " client".repeat(1_000));
+        let answer = in_one_packet(&daemon, &[&names]);
+        assert!(answer.starts_with("-ERR 1000 names are more than the "), "{}", &answer[..100]);
+    }
+    let ids = format!("CLIENT LIST ID{}", " 1".repeat(10_001));
+    assert!(in_one_packet(&daemon, &[&ids]).starts_with("-ERR at most 10000 clients "));
+    let ids = format!("CLIENT LIST ID{}", " 999".repeat(10_000));
+    assert_eq!(in_one_packet(&daemon, &[&ids]), "$0\r\n\r\n+OK\r\n");
     daemon.stop();
 }
 

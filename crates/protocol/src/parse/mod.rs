@@ -137,7 +137,8 @@ impl RequestParser {
     /// a request of HTTP must not pass for commands. For this parser it is [fatal](Step::Fatal) in text
     ///
     /// - that the first word of the first line that is not empty is no command, as soon as that is certain;
-    /// - that this line is malformed and ends in ` HTTP/<digit>.<digit>`;
+    /// - that this line ends in ` HTTP/<digit>.<digit>`, and is malformed or has two words behind its name, neither of them
+    ///   a value;
     /// - that the first word of any later line is `POST` or `Host:`, in any case.
     pub const fn guarded(limits: Limits) -> Self {
         Self { limits, state: State::Undecided { guard: Guard::FirstLine } }

@@ -36,6 +36,8 @@ pub(crate) fn any_request(protocol: Protocol) -> impl Strategy<Value = OwnedRequ
         if command.spec().is_container {
             arguments.clear();
         }
+        // Of more a parser reads one, by which it is known that there are too many.
+        arguments.truncate(command.spec().arity.bounds().1.saturating_add(1));
         OwnedRequest::new(command, arguments)
     })
 }
@@ -73,7 +75,7 @@ pub(crate) fn any_reply() -> impl Strategy<Value = Reply> {
 }
 
 fn any_error() -> impl Strategy<Value = Reply> {
-    (select(&ErrorCode::ALL[..]), "[^\\x00-\\x1f\\x7f]{0,40}")
+    (select(&ErrorCode::ALL[..]), "[^\\x00-\\x1f\\x7f-\\x{9f}]{0,40}")
         .prop_map(|(code, message)| Reply::error(code, message))
 }
 

@@ -4,6 +4,9 @@ use rustvault_protocol::{Command, ErrorCode, ErrorReply, limits::MAX_GLOB_BYTES,
 
 use super::{Refusal, too_long};
 
+/// How much of an argument an error shows.
+const MAX_SHOWN_BYTES: usize = 128;
+
 #[cold]
 pub(super) fn refuse(line: &'static str) -> Refusal {
     Box::new(ErrorReply::fixed(ErrorCode::Syntax, line))
@@ -19,10 +22,11 @@ pub(super) fn usage(command: Command) -> Refusal {
     Box::new(ErrorReply::new(ErrorCode::Syntax, format_args!("usage: {}", command.spec().usage())))
 }
 
-/// Says that `word` is wrong; it is shown as Redis prints it, up to its first NUL.
+/// Says that `word` is wrong, of which the beginning is shown as Redis prints it, up to its first NUL.
 #[cold]
 pub(super) fn refuse_word(before: &str, word: &[u8]) -> Refusal {
     let word = word.split(|byte| *byte == 0).next().unwrap_or_default();
+    let word = word.get(..MAX_SHOWN_BYTES).unwrap_or(word);
     let line = [b"ERR ", before.as_bytes(), b" '", word, b"'"].concat();
     Box::new(ErrorReply::with_bytes(ErrorCode::Syntax, line))
 }

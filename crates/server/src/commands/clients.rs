@@ -1,14 +1,16 @@
 //! Commands on the clients that are connected.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
 use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request, parse_integer};
 use rustvault_storage::Store;
+use tokio::task::yield_now;
 
 use super::arguments::{refuse, refuse_word, syntax_error};
 use super::reply::{Payload, integer};
-use super::{Answer, Answering, Refusal};
+use super::{Answer, Answering, MAX_STEP_KEYS, Refusal, too_long};
 use crate::clients::{Client, Clients};
 use crate::closing::CloseReason;
 use crate::respond::Responder;
@@ -18,6 +20,9 @@ use crate::shared::Shared;
 /// The only user that there is.
 const USER: &[u8] = b"default";
 
+/// Clients that are looked at before other connections have a turn.
+const CLIENTS_PER_TURN: usize = 256;
+
 /// Types of clients that Redis knows; all of ours are the first.
 const TYPES: [&[u8]; 5] = [b"normal", b"master", b"replica", b"slave", b"pubsub"];
 
@@ -25,27 +30,76 @@ pub(super) fn info<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) 
     Ok(Reply::Verbatim(Payload::Owned(line(&session.client).into_bytes())))
 }
 
-pub(super) fn list<'b, S>(request: Request<'b>, _: &mut Session, shared: &Shared<S>) -> Answer<'b> {
-    let clients = match request.arguments {
-        [] => shared.clients.all(),
-        [option, kind] if option.eq_ignore_ascii_case(b"TYPE") => {
-            if is_normal(kind)? {
-                shared.clients.all()
-            } else {
-                Vec::new()
+pub(super) fn list<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: Request<'r>) -> Answering<'r> {
+    Box::pin(async move {
+        let list = match Listed::parse(request.arguments) {
+            Ok(listed) => lines(&listed, responder.shared).await,
+            Err(refusal) => Err(refusal),
+        };
+        let text = |lines: String| Reply::Verbatim(Payload::Owned(lines.into_bytes()));
+        responder.put(list.map_or_else(Into::into, text)).await
+    })
+}
+
+/// Whom a `CLIENT LIST` lists.
+enum Listed {
+    All,
+    Nobody,
+    Ids(BTreeSet<u64>),
+}
+
+impl Listed {
+    fn parse(arguments: &[&[u8]]) -> Result<Self, Refusal> {
+        match arguments {
+            [] => Ok(Self::All),
+            [option, kind] if option.eq_ignore_ascii_case(b"TYPE") => {
+                Ok(if is_normal(kind)? { Self::All } else { Self::Nobody })
+            }
+            [option, ids @ ..] if option.eq_ignore_ascii_case(b"ID") && !ids.is_empty() => {
+                if ids.len() > MAX_STEP_KEYS {
+                    return Err(too_many_ids());
+                }
+                ids.iter().map(|id| client_id(id)).collect::<Result<_, _>>().map(Self::Ids)
+            }
+            _ => Err(syntax_error()),
+        }
+    }
+
+    /// Returns the next clients above `after`, and where to go on, if anywhere.
+    fn page(&self, after: u64, clients: &Clients) -> (Vec<Arc<Client>>, Option<u64>) {
+        match self {
+            Self::Nobody => (Vec::new(), None),
+            Self::All => {
+                let page = clients.page(after, CLIENTS_PER_TURN);
+                let next = page.last().map(|last| last.id);
+                (page, next)
+            }
+            Self::Ids(ids) => {
+                let ids = ids.range(after.saturating_add(1)..).take(CLIENTS_PER_TURN);
+                let (page, next) = (ids.clone().filter_map(|id| clients.get(*id)).collect(), ids.last());
+                (page, next.copied())
             }
         }
-        [option, ids @ ..] if option.eq_ignore_ascii_case(b"ID") && !ids.is_empty() => {
-            let mut found = Vec::new();
-            for id in ids {
-                found.extend(shared.clients.get(client_id(id)?));
-            }
-            found
+    }
+}
+
+async fn lines<S>(listed: &Listed, shared: &Shared<S>) -> Result<String, Refusal> {
+    let (mut lines, mut after) = (String::new(), 0);
+    loop {
+        let (page, next) = listed.page(after, &shared.clients);
+        lines.extend(page.iter().map(|client| line(client)));
+        if lines.len() > shared.max_output_bytes {
+            return Err(too_long("a list of clients", lines.len(), shared.max_output_bytes));
         }
-        _ => return Err(syntax_error()),
-    };
-    let lines: String = clients.iter().map(|client| line(client)).collect();
-    Ok(Reply::Verbatim(Payload::Owned(lines.into_bytes())))
+        let Some(next) = next else { return Ok(lines) };
+        after = next;
+        yield_now().await;
+    }
+}
+
+fn too_many_ids() -> Refusal {
+    let message = format_args!("at most {MAX_STEP_KEYS} clients are listed by their numbers at a time");
+    Box::new(ErrorReply::new(ErrorCode::TooLarge, message))
 }
 
 /// Returns whether this is the type that all clients have.
@@ -110,7 +164,7 @@ impl<'r> Filter<'r> {
                 filter.is_of_none |= !is_normal(value)?;
             } else if is(b"USER") {
                 if value != USER {
-                    return Err(no_user(value));
+                    return Err(refuse_word("No such user", value));
                 }
             } else if is(b"MAXAGE") {
                 filter.min_age = Some(max_age(value)?);
@@ -149,11 +203,6 @@ fn max_age(text: &[u8]) -> Result<u32, Refusal> {
     Ok(u32::try_from(age).unwrap_or(u32::MAX))
 }
 
-fn no_user(name: &[u8]) -> Refusal {
-    let line = [b"ERR No such user '", name, b"'"].concat();
-    Box::new(ErrorReply::with_bytes(ErrorCode::Syntax, line))
-}
-
 fn yes_or_no(text: &[u8]) -> Result<bool, Refusal> {
     match text {
         yes if yes.eq_ignore_ascii_case(b"YES") => Ok(true),
@@ -162,18 +211,26 @@ fn yes_or_no(text: &[u8]) -> Result<bool, Refusal> {
     }
 }
 
-/// Disconnects clients. Whoever disconnects itself is told so first.
+/// Disconnects the client of an address, which must be there, or all that a filter takes. Whoever disconnects itself is told
+/// so first.
 pub(super) fn kill<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: Request<'r>) -> Answering<'r> {
     Box::pin(async move {
         let own_id = responder.session.client.id;
-        let killed = find(request, &responder.shared.clients, own_id);
-        let answer = match killed {
-            Ok(killed) => {
-                killed.iter().filter(|client| client.id != own_id).for_each(|client| client.kill());
-                if killed.iter().any(|client| client.id == own_id) {
+        let (filter, must_be_there) = match *request.arguments {
+            [peer] => (Ok(Filter { peer: Some(peer), ..Filter::default() }), true),
+            ref options => (Filter::parse(options), false),
+        };
+        let answer = match filter {
+            Ok(filter) => {
+                let (killed, has_killed_itself) = kill_all(&filter, own_id, &responder.shared.clients).await;
+                if has_killed_itself {
                     responder.closing = Some(CloseReason::Killed.into());
                 }
-                if request.arguments.len() == 1 { Reply::OK } else { integer(killed.len()) }
+                match killed {
+                    0 if must_be_there => refuse("ERR No such client").into(),
+                    _ if must_be_there => Reply::OK,
+                    killed => integer(killed),
+                }
             }
             Err(refusal) => refusal.into(),
         };
@@ -181,18 +238,23 @@ pub(super) fn kill<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: R
     })
 }
 
-/// Returns whom to disconnect: the client of an address, which must be there, or all that a filter takes.
-fn find(request: Request<'_>, clients: &Clients, own_id: u64) -> Result<Vec<Arc<Client>>, Refusal> {
-    let (filter, must_be_there) = match *request.arguments {
-        [peer] => (Filter { peer: Some(peer), ..Filter::default() }, true),
-        ref options => (Filter::parse(options)?, false),
-    };
-    let mut found = clients.all();
-    found.retain(|client| filter.takes(client, own_id));
-    if found.is_empty() && must_be_there {
-        return Err(refuse("ERR No such client"));
+/// Disconnects all that the filter takes but the one that asks; returns how many it takes, and whether that one is among them.
+async fn kill_all(filter: &Filter<'_>, own_id: u64, clients: &Clients) -> (usize, bool) {
+    let (mut killed, mut has_killed_itself, mut after) = (0, false, 0);
+    loop {
+        let page = clients.page(after, CLIENTS_PER_TURN);
+        let Some(last) = page.last() else { return (killed, has_killed_itself) };
+        after = last.id;
+        for client in page.iter().filter(|client| filter.takes(client, own_id)) {
+            killed += 1;
+            if client.id == own_id {
+                has_killed_itself = true;
+            } else {
+                client.kill();
+            }
+        }
+        yield_now().await;
     }
-    Ok(found)
 }
 
 /// Nobody is disconnected here to make room, so there is nothing to spare a client from.
@@ -228,24 +290,19 @@ pub(super) fn reply<'r, S: Store>(
 mod tests {
     use std::net::SocketAddr;
 
-    use rustvault_protocol::Command;
-
     use super::*;
 
     fn killed(arguments: &[&[u8]]) -> Result<Vec<u64>, String> {
         let clients = Arc::new(Clients::default());
         let addr = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let _connected: Vec<_> = (1..4).map(|port| clients.add(addr(port), addr(9))).collect();
-        let found = find(Request { command: Command::ClientKill, arguments }, &clients, 3);
-        found
-            .map(|found| found.iter().map(|client| client.id).collect())
-            .map_err(|refusal| String::from_utf8_lossy(refusal.line()).into_owned())
+        let connected: Vec<_> = (1..4).map(|port| clients.add(addr(port), addr(9))).collect();
+        let filter = Filter::parse(arguments)
+            .map_err(|refusal| String::from_utf8_lossy(refusal.line()).into_owned())?;
+        Ok(connected.iter().filter(|client| filter.takes(client, 3)).map(|client| client.id).collect())
     }
 
     #[test]
     fn a_kill_takes_whom_its_filter_takes() {
-        assert_eq!(killed(&[b"127.0.0.1:3"]), Ok(vec![3]));
-        assert_eq!(killed(&[b"127.0.0.1:4"]), Err("ERR No such client".to_owned()));
         assert_eq!(killed(&[b"ID", b"2"]), Ok(vec![2]));
         assert_eq!(killed(&[b"ID", b"3"]), Ok(vec![]));
         assert_eq!(killed(&[b"id", b"3", b"skipme", b"no"]), Ok(vec![3]));

@@ -14,16 +14,14 @@ use crate::shared::Shared;
 
 /// Returns those settings of Redis that mean something here and match a pattern.
 pub(super) fn get<'b, S>(request: Request<'b>, _: &mut Session, shared: &Shared<S>) -> Answer<'b> {
-    let mut patterns = Vec::with_capacity(request.arguments.len());
-    for pattern in request.arguments {
-        patterns.push(glob(pattern)?.to_ascii_lowercase());
-    }
-    let bytes: usize = patterns.iter().map(|pattern| pattern.len() + 1).sum();
+    let bytes: usize = request.arguments.iter().map(|pattern| pattern.len() + 1).sum();
+    request.arguments.iter().try_for_each(|pattern| glob(pattern).map(drop))?;
     if bytes > MAX_GLOBS_BYTES {
         let patterns = format_args!("patterns of {bytes} bytes, with spaces between them,");
         let message = format_args!("{patterns} are over the limit of {MAX_GLOBS_BYTES}");
         return Err(Box::new(ErrorReply::new(ErrorCode::TooLarge, message)));
     }
+    let patterns: Vec<_> = request.arguments.iter().map(|pattern| pattern.to_ascii_lowercase()).collect();
     let is_wanted = |name: &str| patterns.iter().any(|pattern| glob_matches(pattern, name.as_bytes()));
     let wanted = settings(shared).into_iter().filter(|(name, _)| is_wanted(name));
     Ok(Reply::Map(wanted.map(|(name, value)| (borrowed(name.as_bytes()), bulk(value))).collect()))

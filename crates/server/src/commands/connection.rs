@@ -169,6 +169,8 @@ pub(super) fn quit<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request
 
 pub(super) fn reset<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
     Box::pin(async move {
+        // That is answered, also where nothing was.
+        responder.is_muted = false;
         let session = &mut *responder.session;
         (session.is_resp3, session.is_in_refused_transaction) = (false, false);
         session.replies = Replies::On;

@@ -5,9 +5,9 @@ use rustvault_protocol::{
     Request, glob_matches,
 };
 
-use super::Answer;
 use super::arguments::{glob, refuse, syntax_error};
 use super::reply::{Payload, borrowed, bulk, integer};
+use super::{Answer, Refusal};
 use crate::session::Session;
 use crate::shared::Shared;
 
@@ -52,13 +52,25 @@ pub(super) fn info<'b, S>(request: Request<'b>, session: &mut Session, shared: &
     if request.arguments.is_empty() {
         return all(request, session, shared);
     }
+    check_names(request.arguments)?;
     let protocol = session.protocol();
     let infos =
         request.arguments.iter().map(|name| Command::find_whole(name, protocol).map_or(Reply::Null, info_of));
     Ok(Reply::Array(infos.collect()))
 }
 
+/// A name costs a few bytes, and what is told of it a few kilobytes: no more are told of than there are.
+fn check_names(names: &[&[u8]]) -> Result<(), Refusal> {
+    let max_names = Command::ALL.len();
+    if names.len() <= max_names {
+        return Ok(());
+    }
+    let message = format_args!("{} names are more than the {max_names} that there are", names.len());
+    Err(Box::new(ErrorReply::new(ErrorCode::TooLarge, message)))
+}
+
 pub(super) fn docs<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+    check_names(request.arguments)?;
     let protocol = session.protocol();
     let docs = match request.arguments {
         [] => Command::served(protocol).map(docs_of).collect(),
@@ -69,14 +81,13 @@ pub(super) fn docs<'b, S>(request: Request<'b>, session: &mut Session, _: &Share
 
 pub(super) fn get_keys<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
     let [name, arguments @ ..] = request.arguments else { return Err(syntax_error()) };
-    let is_known = |command: &Command| match arguments {
-        [own, ..] if command.spec().is_container => {
-            command.find_subcommand(own, session.protocol()).is_some()
+    let invalid = || refuse("ERR Invalid command specified");
+    let command = Command::find(name, session.protocol()).ok_or_else(invalid)?;
+    let (command, arguments) = match arguments {
+        [own, arguments @ ..] if command.spec().is_container => {
+            (command.find_subcommand(own, session.protocol()).ok_or_else(invalid)?, arguments)
         }
-        _ => true,
-    };
-    let Some(command) = Command::find(name, session.protocol()).filter(is_known) else {
-        return Err(refuse("ERR Invalid command specified"));
+        arguments => (command, arguments),
     };
     let spec = command.spec();
     if spec.keys.is_none() {
@@ -144,8 +155,11 @@ fn words(names: impl Iterator<Item = &'static str>) -> Told {
 /// What Redis tells of a command: ten things in a fixed order.
 fn info_of(command: Command) -> Told {
     let spec = command.spec();
-    let (first, last, step) =
-        spec.keys.as_ref().map_or((0, 0, 0), |keys| (keys.first.into(), keys.last.into(), keys.step.into()));
+    let (first, last, step) = spec.keys.as_ref().map_or((0, 0, 0), |keys| {
+        let last =
+            if keys.last < 0 { i64::from(keys.last) } else { i64::from(keys.last) + names_before(spec) };
+        (i64::from(keys.first) + names_before(spec), last, keys.step.into())
+    });
     Reply::Array(vec![
         bulk(spec.name.to_lowercase()),
         Reply::Integer(arity_of(spec)),
@@ -155,16 +169,20 @@ fn info_of(command: Command) -> Told {
         Reply::Integer(step),
         Reply::Set(categories(spec).map(|category| bulk(format!("@{category}"))).collect()),
         Reply::Array(Vec::new()),
-        Reply::Array(spec.keys.iter().map(key_spec_of).collect()),
+        Reply::Array(spec.keys.iter().map(|keys| key_spec_of(keys, names_before(spec))).collect()),
         Reply::Array(command.subcommands().map(info_of).collect()),
     ])
+}
+
+/// Returns how many names stand between the command's and its arguments, which Redis counts as arguments.
+const fn names_before(spec: &CommandSpec) -> i64 {
+    if spec.is_subcommand { 1 } else { 0 }
 }
 
 /// Returns the arity as Redis counts it: names included, and negative if more may come.
 fn arity_of(spec: &CommandSpec) -> i64 {
     let (least, most) = spec.arity.bounds();
-    let names = if spec.container().is_some() { 2 } else { 1 };
-    let arity = least as i64 + names;
+    let arity = least as i64 + 1 + names_before(spec);
     if least == most { arity } else { -arity }
 }
 
@@ -199,7 +217,7 @@ fn categories(spec: &CommandSpec) -> impl Iterator<Item = &'static str> {
     names.into_iter().flatten()
 }
 
-fn key_spec_of(keys: &KeySpec) -> Told {
+fn key_spec_of(keys: &KeySpec, names_before: i64) -> Told {
     let flags: &[&'static str] = match keys.access {
         KeyAccess::ReadOnly => &["RO", "access"],
         KeyAccess::Overwrite => &["OW", "update"],
@@ -207,7 +225,7 @@ fn key_spec_of(keys: &KeySpec) -> Told {
     };
     // Redis counts from the first of them, and below 0 from the end.
     let last = if keys.last < 0 { keys.last.into() } else { i64::from(keys.last) - i64::from(keys.first) };
-    let begin = vec![(bulk("index"), Reply::Integer(keys.first.into()))];
+    let begin = vec![(bulk("index"), Reply::Integer(i64::from(keys.first) + names_before))];
     let find = vec![
         (bulk("lastkey"), Reply::Integer(last)),
         (bulk("keystep"), Reply::Integer(keys.step.into())),

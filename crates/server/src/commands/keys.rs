@@ -3,6 +3,7 @@
 use rustvault_protocol::limits::{DEFAULT_RESP_SCAN_COUNT, DEFAULT_SCAN_LIMIT, MAX_SCAN_LIMIT};
 use rustvault_protocol::{ErrorCode, ErrorReply, Limits, Reply, Request, glob_literal_prefix};
 use rustvault_storage::{Error, Op, Outcome, Store};
+use tokio::task::yield_now;
 
 use super::arguments::{self, cursor, glob, refuse, syntax_error};
 use super::reply::{Payload, bulk, count, ok, unexpected};
@@ -197,6 +198,8 @@ async fn random<'p, S: Store>(responder: &mut Responder<'_, S>) -> Result<Option
             0 => return Ok(None),
             next => cursor = next,
         }
+        // After a mass removal there may be many pages without a key.
+        yield_now().await;
     }
 }
 

@@ -21,7 +21,7 @@ use crate::respond::Responder;
 use crate::session::Session;
 use crate::shared::Shared;
 pub(crate) use keys::too_large_a_list;
-pub(crate) use reply::{Payload, count, store_error};
+pub(crate) use reply::{Payload, count, integer, store_error};
 pub(crate) use server::REDIS_VERSION;
 
 /// Most keys that one command looks up or removes in one step, at one moment.
@@ -36,6 +36,8 @@ pub(crate) enum Handler<S> {
     Store(for<'b> fn(Request<'b>, &Limits) -> Planned<'b>),
     /// It reads or changes the session, and is done before the next request is looked at; it may read what all share.
     Session(for<'b> fn(Request<'b>, &mut Session, &Shared<S>) -> Answer<'b>),
+    /// The same, with an answer that may be large: it ends its batch, so that there is one such answer at a time.
+    Large(for<'b> fn(Request<'b>, &mut Session, &Shared<S>) -> Answer<'b>),
     /// It takes time, or changes what follows: it ends its batch and writes its answer itself.
     Await(for<'r, 'c> fn(&'r mut Responder<'c, S>, Request<'r>) -> Answering<'r>),
 }
@@ -68,7 +70,7 @@ pub(crate) type CountOf = for<'a> fn(&'a [&'a [u8]]) -> Op<'a>;
 /// Returns how a command is carried out.
 #[inline]
 pub(crate) fn handler<S: Store>(command: Command) -> Handler<S> {
-    use Handler::{Await, Session, Store};
+    use Handler::{Await, Large, Session, Store};
     match command {
         Command::Get => Store(strings::get),
         Command::Set => Store(strings::set),
@@ -102,25 +104,25 @@ pub(crate) fn handler<S: Store>(command: Command) -> Handler<S> {
         Command::ClientId => Session(connection::id),
         Command::ClientInfo => Session(clients::info),
         Command::ClientKill => Await(clients::kill),
-        Command::ClientList => Session(clients::list),
+        Command::ClientList => Await(clients::list),
         Command::ClientNoEvict => Session(clients::no_evict),
         Command::ClientReply => Await(clients::reply),
         Command::ClientSetInfo => Session(connection::set_info),
         Command::ClientSetName => Session(connection::set_name),
         Command::Quit => Await(connection::quit),
         Command::Reset => Await(connection::reset),
-        Command::Help => Session(introspection::help),
+        Command::Help => Large(introspection::help),
         Command::ClientHelp
         | Command::CommandHelp
         | Command::ConfigHelp
         | Command::MemoryHelp
         | Command::ObjectHelp => Session(introspection::subcommands),
-        Command::Command => Session(introspection::all),
+        Command::Command => Large(introspection::all),
         Command::CommandCount => Session(introspection::count),
-        Command::CommandDocs => Session(introspection::docs),
+        Command::CommandDocs => Large(introspection::docs),
         Command::CommandGetKeys => Session(introspection::get_keys),
-        Command::CommandInfo => Session(introspection::info),
-        Command::CommandList => Session(introspection::list),
+        Command::CommandInfo => Large(introspection::info),
+        Command::CommandList => Large(introspection::list),
         Command::Config => Session(connection::no_subcommand),
         Command::ConfigGet => Session(config::get),
         Command::Time => Session(server::time),
@@ -139,7 +141,7 @@ pub(crate) fn handler<S: Store>(command: Command) -> Handler<S> {
 /// Returns whether a batch takes nothing after such a request: it takes several turns, or changes what follows it.
 #[inline]
 pub(crate) fn is_last<S: Store>(command: Command, arguments: usize) -> bool {
-    arguments > MAX_STEP_KEYS || matches!(handler::<S>(command), Handler::Await(_))
+    arguments > MAX_STEP_KEYS || matches!(handler::<S>(command), Handler::Await(_) | Handler::Large(_))
 }
 
 /// Checks a request before it is planned: every one passes here, in order.

@@ -68,7 +68,6 @@ async fn figures<S: Store>(responder: &mut Responder<'_, S>) -> Result<info::Fig
 /// Answers once a compaction has ended. A stopping server does not wait for that: it has seconds.
 pub(super) fn compact<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
     Box::pin(async move {
-        responder.flush().await?;
         let ended = select! {
             biased;
             ended = responder.shared.store.compact() => ended,

@@ -3,13 +3,13 @@
 use std::io;
 
 use bytes::BytesMut;
-use rustvault_protocol::{GlobMatch, Reply};
+use rustvault_protocol::{ErrorCode, ErrorReply, GlobMatch, Reply};
 use rustvault_storage::{Error, Key, Lsn, Op, Outcome, ScanPage, Sight, Store};
 use tokio::task::yield_now;
 
 use super::Responder;
 use crate::closing::{CloseReason, Closing};
-use crate::commands::{CountOf, MAX_STEP_KEYS, Payload, Refusal, store_error, too_large_a_list};
+use crate::commands::{CountOf, MAX_STEP_KEYS, Payload, Refusal, integer, store_error, too_large_a_list};
 use crate::outbox;
 
 /// Keys of a scan that are listed before other connections have a turn.
@@ -91,25 +91,20 @@ impl<S: Store> Responder<'_, S> {
     /// Writes how many of more `keys` than one step takes an operation finds. A step that fails ends it: what the steps
     /// before it did stays done.
     pub(super) async fn put_count_in_steps(&mut self, op: CountOf, keys: &[&[u8]]) -> io::Result<()> {
-        self.flush().await?;
-        let counted = self.count_in_steps(op, keys).await;
-        self.put_or_refuse(counted.map(|count| Reply::Integer(i64::try_from(count).unwrap_or(i64::MAX))))
-            .await
-    }
-
-    async fn count_in_steps(&mut self, op: CountOf, keys: &[&[u8]]) -> Result<u64, Error> {
-        let (mut count, mut depends_on) = (0, Lsn::ZERO);
+        let (mut counted, mut depends_on) = (0, Lsn::ZERO);
         for keys in keys.chunks(MAX_STEP_KEYS) {
-            let (outcome, step_depends_on) = self.ask(op(keys)).await?;
-            depends_on = depends_on.max(step_depends_on);
-            match outcome {
-                Outcome::Count(found) => count += found,
-                _ => return Err(Error::Internal("keys were counted, and another outcome came")),
+            match self.ask(op(keys)).await {
+                Ok((outcome, step_depends_on)) => {
+                    depends_on = depends_on.max(step_depends_on);
+                    counted += number_of(&outcome);
+                }
+                Err(error) if counted == 0 => return self.put(store_error(&error).into()).await,
+                Err(error) => return self.put(half_done(counted, &error).into()).await,
             }
             yield_now().await;
         }
-        self.shared.store.wait_for_commit(depends_on).await?;
-        Ok(count)
+        let waited = self.shared.store.wait_for_commit(depends_on).await;
+        self.put_or_refuse(waited.map(|()| integer(counted))).await
     }
 
     /// Looks up `keys` at one moment, and waits until what was seen may be shown. What stands before it leaves meanwhile.
@@ -192,8 +187,6 @@ impl<S: Store> Responder<'_, S> {
         &mut self,
         asked: &PageOf<'_>,
     ) -> Result<(u64, Vec<Reply<Payload<'p>>>), Error> {
-        // A client that has gone is noticed by its connection.
-        let _ = self.flush().await;
         let page = self.collect_page(asked).await?;
         let mut keys = Vec::with_capacity(page.keys.len());
         let mut matcher = asked.glob.map(Matcher::new);
@@ -235,7 +228,6 @@ impl<S: Store> Responder<'_, S> {
 
     /// Writes the keys that match `glob`, all of which begin with `prefix`.
     pub(crate) async fn put_keys(&mut self, prefix: &[u8], glob: &[u8]) -> io::Result<()> {
-        self.flush().await?;
         match self.gather(prefix, glob).await {
             Ok(_) if self.is_muted => Ok(()),
             Ok(gathered) => {
@@ -349,6 +341,10 @@ impl Gathered {
     }
 }
 
+fn number_of(outcome: &Outcome) -> u64 {
+    if let Outcome::Count(keys) = outcome { *keys } else { 0 }
+}
+
 fn seen(outcome: Outcome) -> Result<Vec<Sight>, Error> {
     match outcome {
         Outcome::Seen(sights) => Ok(sights),
@@ -359,6 +355,14 @@ fn seen(outcome: Outcome) -> Result<Vec<Sight>, Error> {
 /// Returns how many sights stand before the first value that is not held.
 fn held_front(sights: &[Sight]) -> usize {
     sights.iter().position(|sight| matches!(sight, Sight::NotHeld(_))).unwrap_or(sights.len())
+}
+
+/// Says that a step has failed after others were carried out. The code is the only one that does not promise that nothing was.
+fn half_done(counted: u64, error: &Error) -> ErrorReply {
+    let message = format_args!(
+        "{error}; of the keys before that, {counted} were there, and what was asked for was done to them"
+    );
+    ErrorReply::new(ErrorCode::Storage, message)
 }
 
 fn overwritten() -> Closing {

@@ -27,7 +27,10 @@ impl Guard {
         if *self != Self::FirstLine {
             return true;
         }
-        let is_request_of_http = !command.spec().arity.admits(arguments) && ends_as_http(content(line));
+        let spec = command.spec();
+        // A request line has two words behind its method; those of a value may be any.
+        let is_ours = spec.arity.admits(arguments) && (arguments != 2 || spec.rest.is_some());
+        let is_request_of_http = !is_ours && ends_as_http(content(line));
         if !is_request_of_http {
             *self = Self::LaterLines;
         }
@@ -112,6 +115,10 @@ mod tests {
             b"GET / HTTP/1.1\r\n",
             b"get /index.html HTTP/1.0\n",
             b"DELETE /k HTTP/1.1\r\n",
+            b"DEL /k HTTP/1.1\r\n",
+            b"MSET / HTTP/1.1\r\n",
+            b"QUIT / HTTP/1.1\r\n",
+            b"CLIENT / HTTP/1.1\r\n",
             b"GET /longer-than-a-key HTTP/1.1\r\n",
             b"PUT /k HTTP/1.1\r\n",
             b"OPTIONS * HTTP/1.1\r\n",
@@ -137,6 +144,8 @@ mod tests {
         for line in [
             &b"SET / HTTP/1.1\r\n"[..],
             b"GET HTTP/1.1\r\n",
+            b"MGET HTTP/1.1\r\n",
+            b"DEL a b c HTTP/1.1\r\n",
             b"GET k\r\n",
             b"GET\r\n",
             b"GET a b\r\n",

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::field::{Fault, bare_rest, field, word};
 use crate::command::name;
+use crate::limits::MAX_RESP_ARGUMENTS as MAX_ARGUMENTS;
 use crate::{Command, ErrorCode, ErrorReply, Protocol};
 
 /// Returns the command that a line, without its line end, names, and appends its arguments.
@@ -14,8 +15,13 @@ pub(super) fn parse<'a>(
     let (mut rest, name) = word(line);
     let Some(command) = Command::find(name, Protocol::Text) else { return Err(unknown(name)) };
     let first = arguments.len();
+    // More than a command takes are not read: who counts them refuses the request anyway.
+    let (_, most) = command.spec().arity.bounds();
+    let end = first + most.saturating_add(1).min(MAX_ARGUMENTS + 1);
     let rest_of_line = command.spec().rest.map(|position| first + usize::from(position));
-    while let [b' ', start @ ..] = rest {
+    while let [b' ', start @ ..] = rest
+        && arguments.len() < end
+    {
         if rest_of_line == Some(arguments.len())
             && let Some(bytes) = bare_rest(start)
         {
@@ -26,6 +32,9 @@ pub(super) fn parse<'a>(
         arguments.push(argument);
         rest = after;
     }
+    if arguments.len() - first > MAX_ARGUMENTS {
+        return Err(too_many());
+    }
     name::with_subcommand(command, Protocol::Text, arguments, first)
 }
 
@@ -35,6 +44,11 @@ fn unknown(name: &[u8]) -> Box<ErrorReply> {
         b"" => ErrorReply::new(ErrorCode::Syntax, "a line must start with the name of a command"),
         name => name::unknown_in_text(name),
     })
+}
+
+#[cold]
+fn too_many() -> Box<ErrorReply> {
+    Box::new(ErrorReply::new(ErrorCode::TooLarge, format_args!("more than {MAX_ARGUMENTS} arguments")))
 }
 
 #[cold]
@@ -92,6 +106,15 @@ mod tests {
         assert_is(r#"SET k "v""#, Command::Set, &[b"k", b"v"]);
         assert_is(r#"SET k "v" NX "b c""#, Command::Set, &[b"k", b"v", b"NX", b"b c"]);
         assert_is("SET k v NX", Command::Set, &[b"k", b"v NX"]);
+    }
+
+    #[test]
+    fn no_more_arguments_are_read_than_a_command_takes() {
+        let parsed = |line: &str| parse_line(line).map(|(_, arguments)| arguments.len());
+        assert_eq!(parsed(&format!("GET {}", "a ".repeat(1000))), Ok(2));
+        assert_eq!(parsed(&format!("MGET{}", " a".repeat(1000))), Ok(1000));
+        let too_many = parsed(&format!("MGET{}", " a".repeat(MAX_ARGUMENTS + 2)));
+        assert_eq!(too_many.map_err(|error| error.code), Err(ErrorCode::TooLarge));
     }
 
     #[test]
