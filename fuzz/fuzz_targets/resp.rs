@@ -41,7 +41,7 @@ fn assert_canonical(request: &OwnedRequest) {
     words.iter().for_each(|word| Protocol::Resp2.encode(&Reply::Bulk(word), &mut wire));
     assert_parses_to(request, &wire);
 
-    if spec.protocols.has(Protocols::TEXT) {
+    if spec.protocols.contains(Protocols::TEXT) {
         wire.clear();
         encode_request(request.command, &request.arguments, &mut wire);
         assert_parses_to(request, &wire);

@@ -109,5 +109,5 @@ impl Request {
 
 /// Whether a command changes data, so that it must not be sent twice.
 pub(crate) fn is_write(command: Command) -> bool {
-    command.spec().flags.has(Flags::WRITE)
+    command.spec().flags.contains(Flags::WRITE)
 }

@@ -26,6 +26,8 @@ pub enum ErrorCode {
     Denied,
     /// It took too long.
     Timeout,
+    /// Something of which there is one at a time is under way.
+    Busy,
     /// The server is stopping.
     ShuttingDown,
     /// Another server holds this key (reserved).
@@ -36,7 +38,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Syntax,
         Self::UnknownCommand,
         Self::TooLarge,
@@ -47,6 +49,7 @@ impl ErrorCode {
         Self::AuthRequired,
         Self::Denied,
         Self::Timeout,
+        Self::Busy,
         Self::ShuttingDown,
         Self::Moved,
         Self::Other,
@@ -65,6 +68,7 @@ impl ErrorCode {
             Self::AuthRequired => "AUTH_REQUIRED",
             Self::Denied => "DENIED",
             Self::Timeout => "TIMEOUT",
+            Self::Busy => "BUSY",
             Self::ShuttingDown => "SHUTTING_DOWN",
             Self::Moved => "MOVED",
             Self::Other => "OTHER",
@@ -87,6 +91,7 @@ impl ErrorCode {
             | Self::TooLarge
             | Self::TooManyConnections
             | Self::Timeout
+            | Self::Busy
             | Self::ShuttingDown
             | Self::Other => "ERR",
         }

@@ -15,7 +15,6 @@ mod request;
 pub use codec::{ClientCodec, ServerCodec};
 pub use command::{
     Argument, ArgumentKind, Arity, Command, CommandSpec, Flags, Group, KeyAccess, KeySpec, Protocols,
-    why_not_served,
 };
 pub use encode::{BulkEncoder, encode_request, needs_quotes};
 pub use error::ErrorCode;

@@ -20,14 +20,14 @@ pub const MAX_LIST_ITEMS: usize = 65_536;
 pub const DEFAULT_RESP_SCAN_COUNT: u32 = 10;
 
 /// Most arguments of a RESP command, its name included.
-pub const MAX_RESP_ARGUMENTS: usize = 1024 * 1024;
+pub const MAX_ARGUMENTS: usize = 1024 * 1024;
 
 /// Longest glob of a RESP command, in bytes. Matching takes up to the glob's length times the key's length.
 pub const MAX_GLOB_BYTES: usize = 256;
 
 /// Most bytes that the globs of one `CONFIG GET` have together, with spaces between them: its work, which is done at one go, is their length times that
 /// of the settings' names.
-pub const MAX_GLOBS_BYTES: usize = 1024;
+pub const MAX_CONFIG_GET_BYTES: usize = 1024;
 
 /// Longest name of a RESP connection, in bytes; it is kept as long as the connection.
 pub const MAX_CONNECTION_NAME_BYTES: usize = 1024;

@@ -70,7 +70,7 @@ impl fmt::Debug for OwnedRequest {
 fn show(name: &str, command: Command, arguments: &dyn fmt::Debug, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut shown = f.debug_struct(name);
     shown.field("command", &command);
-    if command.spec().flags.has(Flags::SECRET) {
+    if command.spec().flags.contains(Flags::SECRET) {
         return shown.finish_non_exhaustive();
     }
     shown.field("arguments", arguments).finish()

@@ -7,8 +7,8 @@ use std::path::Path;
 use rustvault_protocol::{Command, Flags, Group, Protocol};
 
 const INTRODUCTION: &str = "# Commands\n\n\
-    Made from the table of commands (`crates/protocol/src/command/table.rs`); a test compares it. How commands and answers stand on \
-    the wire, with limits and errors, tells [protocol.md](protocol.md). A server tells the same: `HELP` and `HELP SET` in the \
+    Made from the table of commands (`crates/protocol/src/command/table.rs`); a test compares it. [protocol.md](protocol.md) describes \
+    the wire format, limits and errors. A server tells the same: `HELP` and `HELP SET` in the \
     text protocol, `COMMAND` and `COMMAND DOCS set` in RESP.\n";
 
 fn title(group: Group) -> &'static str {
@@ -33,7 +33,7 @@ fn document() -> String {
 
 fn add(command: Command, text: &mut String) {
     let spec = command.spec();
-    let served = |protocol: Protocol| spec.protocols.has(protocol.as_set());
+    let served = |protocol: Protocol| spec.protocols.contains(protocol.as_set());
     let protocols = match (served(Protocol::Text), served(Protocol::Resp2)) {
         (true, true) => "text and RESP",
         (true, false) => "text",
@@ -52,11 +52,11 @@ fn add(command: Command, text: &mut String) {
 }
 
 fn kind(flags: Flags) -> Option<&'static str> {
-    if flags.has(Flags::WRITE) {
-        Some(if flags.has(Flags::DENY_OOM) { "writes, and needs memory for that" } else { "writes" })
-    } else if flags.has(Flags::READ) {
+    if flags.contains(Flags::WRITE) {
+        Some(if flags.contains(Flags::DENY_OOM) { "writes, and needs memory for that" } else { "writes" })
+    } else if flags.contains(Flags::READ) {
         Some("reads")
-    } else if flags.has(Flags::ADMIN) {
+    } else if flags.contains(Flags::ADMIN) {
         Some("is for those who run the server")
     } else {
         None

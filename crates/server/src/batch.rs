@@ -21,7 +21,7 @@ pub(crate) struct Batch<'a> {
     arguments: Vec<Cow<'a, [u8]>>,
     /// How much of the input they took.
     pub(crate) consumed_bytes: usize,
-    pub(crate) ending: Ending,
+    pub(crate) end: BatchEnd,
     /// What ended the batch, if nothing that follows it is to be carried out.
     fatal: Option<Box<Fatal>>,
 }
@@ -36,7 +36,7 @@ struct Parsed {
 
 /// Why a batch ended where it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub(crate) enum BatchEnd {
     /// The input holds no further complete request.
     InputUsedUp,
     /// The batch takes no more; the input may hold more.
@@ -49,7 +49,7 @@ impl<'a> Batch<'a> {
             requests: Vec::new(),
             arguments: Vec::new(),
             consumed_bytes: 0,
-            ending: Ending::InputUsedUp,
+            end: BatchEnd::InputUsedUp,
             fatal: None,
         };
         loop {
@@ -60,7 +60,7 @@ impl<'a> Batch<'a> {
                 Step::Request { command, consumed_bytes } => {
                     batch.consumed_bytes += consumed_bytes;
                     if batch.push::<S>(command) {
-                        batch.ending = Ending::Full;
+                        batch.end = BatchEnd::Full;
                         return batch;
                     }
                 }

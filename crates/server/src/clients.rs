@@ -21,11 +21,11 @@ pub(crate) struct Clients {
 
 impl Clients {
     /// Adds a client, until what is returned is dropped.
-    pub(crate) fn add(self: &Arc<Self>, peer: SocketAddr, local: SocketAddr) -> Connected {
+    pub(crate) fn add(self: &Arc<Self>, peer: SocketAddr, local: SocketAddr) -> Registration {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed) + 1;
         let client = Arc::new(Client::new(id, peer, local));
         self.by_id.lock().insert(id, Arc::clone(&client));
-        Connected { client, clients: Arc::clone(self) }
+        Registration { client, clients: Arc::clone(self) }
     }
 
     /// Returns some clients, in the order in which they came: the first so many with a number above `after`.
@@ -42,19 +42,19 @@ impl Clients {
 
 /// A client as long as it is connected.
 #[derive(Debug)]
-pub(crate) struct Connected {
+pub(crate) struct Registration {
     client: Arc<Client>,
     clients: Arc<Clients>,
 }
 
-impl Connected {
+impl Registration {
     /// Returns a handle that may outlive the connection.
     pub(crate) fn share(&self) -> Arc<Client> {
         Arc::clone(&self.client)
     }
 }
 
-impl std::ops::Deref for Connected {
+impl std::ops::Deref for Registration {
     type Target = Client;
 
     fn deref(&self) -> &Client {
@@ -62,7 +62,7 @@ impl std::ops::Deref for Connected {
     }
 }
 
-impl Drop for Connected {
+impl Drop for Registration {
     fn drop(&mut self) {
         self.clients.by_id.lock().remove(&self.client.id);
     }

@@ -13,7 +13,7 @@ use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 
 use crate::balance::Seat;
-use crate::batch::{Batch, Ending};
+use crate::batch::{Batch, BatchEnd};
 use crate::buffers::Buffers;
 use crate::closing::{CloseReason, Closing};
 use crate::idle::IdleTimer;
@@ -187,7 +187,7 @@ impl<S: Store> Connection<S> {
         loop {
             let batch = Batch::parse::<S>(responder.session, input.bytes());
             responder.answer(&batch, replies).await?;
-            let Batch { consumed_bytes, ending, .. } = batch;
+            let Batch { consumed_bytes, end, .. } = batch;
             input.consume(consumed_bytes);
             if responder.session.client.is_killed() {
                 return Ok(Some(Leave::ByServer(CloseReason::Killed.into())));
@@ -195,9 +195,9 @@ impl<S: Store> Connection<S> {
             if let Some(closing) = responder.closing {
                 return Ok(Some(Leave::ByServer(closing)));
             }
-            match ending {
-                Ending::InputUsedUp => break,
-                Ending::Full => yield_now().await,
+            match end {
+                BatchEnd::InputUsedUp => break,
+                BatchEnd::Full => yield_now().await,
             }
         }
         buffers.trim()?;

@@ -9,7 +9,7 @@ use crate::commands::REDIS_VERSION;
 use crate::shared::Shared;
 
 /// What `INFO` tells: names and values, ours and in Redis's terms.
-pub(crate) struct Figures {
+pub(crate) struct InfoFields {
     ours: Vec<(&'static str, String)>,
     /// With their sections, which follow each other.
     of_redis: Vec<(&'static str, &'static str, String)>,
@@ -21,7 +21,7 @@ const OURS: &str = "RustVault";
 /// Words for which `INFO` tells all sections.
 const ALL: [&str; 3] = ["all", "default", "everything"];
 
-impl Figures {
+impl InfoFields {
     /// The figures at this moment; those of the data only if they `show_data` that is durable.
     pub(crate) fn new<S>(shared: &Shared<S>, stats: &Stats, show_data: bool) -> Self {
         let (mut ours, mut of_redis) = (ours(shared, stats), of_redis(shared, stats));
@@ -164,11 +164,11 @@ mod tests {
     use super::*;
     use crate::ServerConfig;
 
-    fn figures(stats: &Stats, show_data: bool) -> Figures {
-        Figures::new(&Shared::new((), &ServerConfig::default()), stats, show_data)
+    fn figures(stats: &Stats, show_data: bool) -> InfoFields {
+        InfoFields::new(&Shared::new((), &ServerConfig::default()), stats, show_data)
     }
 
-    fn lines(figures: &Figures) -> Vec<String> {
+    fn lines(figures: &InfoFields) -> Vec<String> {
         figures.of_rustvault().map(|(name, value)| format!("{name}={value}")).collect()
     }
 

@@ -53,11 +53,11 @@ struct Gate {
 
 impl Gate {
     /// Whether it is known if the reply may be shown.
-    fn knows_of(&self, reply: &storage::Reply) -> bool {
+    fn is_decided(&self, reply: &storage::Reply) -> bool {
         reply.depends_on <= self.visible || self.failure.is_some()
     }
 
-    /// The outcome of a reply that it [knows of](Self::knows_of).
+    /// The outcome of a reply that it [knows of](Self::is_decided).
     #[inline]
     fn admit(&self, reply: storage::Reply) -> Result<Outcome, Error> {
         match &self.failure {
@@ -124,7 +124,7 @@ impl<'c, S: Store> Responder<'c, S> {
         self.commit(submission, replies.first().is_some_and(|first| first.depends_on > gate.visible)).await;
         let mut replies = replies.drain(..);
         while let Some(slot) = slots.next_if(|slot| !slot.needs_outcome() || !replies.as_slice().is_empty()) {
-            self.is_muted = !self.session.takes_reply();
+            self.is_muted = !self.session.wants_next_reply();
             if self.is_muted && !matches!(slot, Slot::CountInSteps(..) | Slot::Await(_)) {
                 if slot.needs_outcome() {
                     drop(replies.next());
@@ -134,7 +134,7 @@ impl<'c, S: Store> Responder<'c, S> {
             match slot {
                 Slot::Asked(reply_to, request) => {
                     let Some(reply) = replies.next() else { break };
-                    if !gate.knows_of(&reply) {
+                    if !gate.is_decided(&reply) {
                         self.open(&mut gate).await?;
                     }
                     let reply = match gate.admit(reply) {
@@ -150,7 +150,7 @@ impl<'c, S: Store> Responder<'c, S> {
                 }
                 Slot::Values(keys) => {
                     let Some(reply) = replies.next() else { break };
-                    if !gate.knows_of(&reply) {
+                    if !gate.is_decided(&reply) {
                         self.open(&mut gate).await?;
                     }
                     // Boxed: every connection would have room for it.
@@ -177,9 +177,9 @@ impl<'c, S: Store> Responder<'c, S> {
             Slot::CountInSteps(op, keys) => self.put_count_in_steps(op, keys).await,
             Slot::Await(request) => match commands::handler::<S>(request.command) {
                 Handler::Await(handle) => handle(self, request).await,
-                Handler::Store(_) | Handler::Session(_) | Handler::Large(_) => Err(no_turn()),
+                Handler::Store(_) | Handler::Session(_) | Handler::Large(_) => Err(unexpected_slot()),
             },
-            Slot::Asked(..) | Slot::Values(_) | Slot::Ready(_) => Err(no_turn()),
+            Slot::Asked(..) | Slot::Values(_) | Slot::Ready(_) => Err(unexpected_slot()),
         }
     }
 
@@ -204,6 +204,6 @@ impl<'c, S: Store> Responder<'c, S> {
     }
 }
 
-fn no_turn() -> io::Error {
-    io::Error::other("this takes no turn of its own")
+fn unexpected_slot() -> io::Error {
+    io::Error::other("a slot was answered in the wrong place")
 }

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use rustvault_protocol::{Command, Limits, Protocol, RequestParser, Step};
 
-use crate::clients::Connected;
+use crate::clients::Registration;
 
 /// One client, as the server knows it. It moves with its connection from thread to thread.
 #[derive(Debug)]
 pub(crate) struct Session {
-    pub(crate) client: Connected,
+    pub(crate) client: Registration,
     parser: RequestParser,
     /// The version of RESP that is spoken, if it is RESP that is spoken.
     pub(crate) is_resp3: bool,
@@ -30,7 +30,7 @@ pub(crate) enum Replies {
 
 impl Session {
     /// A client that has sent nothing yet.
-    pub(crate) const fn new(client: Connected, limits: Limits) -> Self {
+    pub(crate) const fn new(client: Registration, limits: Limits) -> Self {
         Self {
             client,
             parser: RequestParser::guarded(limits),
@@ -40,14 +40,14 @@ impl Session {
         }
     }
 
-    /// Notes that these requests came, of which this is the last command.
+    /// Notes the last command of a batch.
     pub(crate) fn note(&self, command: Command) {
         self.client.note(command, self.protocol());
     }
 
     /// Returns whether the next answer is written, and counts it as done.
     #[inline]
-    pub(crate) fn takes_reply(&mut self) -> bool {
+    pub(crate) fn wants_next_reply(&mut self) -> bool {
         match self.replies {
             Replies::On => true,
             Replies::Off => false,

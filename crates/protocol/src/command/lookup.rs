@@ -1,4 +1,4 @@
-//! From a name to its command.
+//! Finds a command by its name.
 
 use super::table::SPECS;
 use super::{Command, CommandSpec, Protocols};
@@ -8,6 +8,8 @@ const SLOTS: usize = 1024;
 
 /// Marks a slot without a command.
 const EMPTY: u16 = u16::MAX;
+
+const _: () = assert!(SPECS.len() < SLOTS / 2);
 
 /// The positions of commands in the table, each in the first free slot from that of its name on.
 struct Index([u16; SLOTS]);
@@ -21,7 +23,7 @@ impl Index {
         let mut position = 0;
         while position < SPECS.len() {
             let spec = &SPECS[position];
-            if spec.protocols.has(protocol) && !spec.is_subcommand {
+            if spec.protocols.contains(protocol) && !spec.is_subcommand {
                 index.insert(spec.name.as_bytes(), position);
                 let mut alias = 0;
                 while alias < spec.aliases.len() {
@@ -46,6 +48,7 @@ impl Index {
     fn find(&self, name: &[u8]) -> Option<Command> {
         let mut slot = slot_of(name);
         loop {
+            // A free slot, of which there are always some, ends the search: no command has its position.
             let spec = SPECS.get(usize::from(*self.0.get(slot)?))?;
             if is_named(spec, name) {
                 return Some(spec.command);
@@ -76,7 +79,7 @@ const fn slot_of(name: &[u8]) -> usize {
 
 #[inline]
 pub(super) fn find(name: &[u8], protocol: Protocols) -> Option<Command> {
-    if protocol.has(Protocols::RESP) { RESP.find(name) } else { TEXT.find(name) }
+    if protocol.contains(Protocols::RESP) { RESP.find(name) } else { TEXT.find(name) }
 }
 
 #[cfg(test)]
@@ -93,7 +96,11 @@ mod tests {
                 for name in spec.aliases.iter().chain([&spec.name]) {
                     for name in [(*name).to_owned(), name.to_lowercase()] {
                         let found = Command::find(name.as_bytes(), protocol);
-                        assert_eq!(found == Some(command), spec.protocols.has(protocol.as_set()), "{name}");
+                        assert_eq!(
+                            found == Some(command),
+                            spec.protocols.contains(protocol.as_set()),
+                            "{name}"
+                        );
                     }
                 }
             }
@@ -112,7 +119,7 @@ mod tests {
     #[test]
     fn a_protocol_serves_one_command_of_a_name() {
         for protocol in [Protocols::TEXT, Protocols::RESP] {
-            let served = SPECS.iter().filter(|spec| spec.protocols.has(protocol));
+            let served = SPECS.iter().filter(|spec| spec.protocols.contains(protocol));
             let mut names: Vec<_> = served.flat_map(|spec| spec.aliases.iter().chain([&spec.name])).collect();
             let all = names.len();
             names.sort_unstable();

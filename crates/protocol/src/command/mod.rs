@@ -9,7 +9,7 @@ mod table;
 
 use crate::Protocol;
 
-pub use later::why_not_served;
+pub(crate) use later::why_not_served;
 pub use spec::{Arity, CommandSpec, Flags, Group, KeyAccess, KeySpec, Protocols};
 pub use syntax::{Argument, ArgumentKind};
 pub use table::Command;
@@ -45,7 +45,8 @@ impl Command {
     pub fn find_subcommand(self, name: &[u8], protocol: Protocol) -> Option<Self> {
         self.subcommands().find(|command| {
             let spec = command.spec();
-            spec.own_name().as_bytes().eq_ignore_ascii_case(name) && spec.protocols.has(protocol.as_set())
+            spec.own_name().as_bytes().eq_ignore_ascii_case(name)
+                && spec.protocols.contains(protocol.as_set())
         })
     }
 
@@ -70,7 +71,7 @@ impl Command {
     pub fn served(protocol: Protocol) -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied().filter(move |command| {
             let spec = command.spec();
-            spec.container().is_none() && spec.protocols.has(protocol.as_set())
+            spec.container().is_none() && spec.protocols.contains(protocol.as_set())
         })
     }
 }

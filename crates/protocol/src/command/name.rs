@@ -1,4 +1,4 @@
-//! Names: of subcommands, and those that are no command.
+//! Resolves subcommands, and reports names that are no command.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! What is said of a command, once for all who want to know it.
+//! The specification of a command: what parsers, servers and documents read.
 
 use super::Command;
 
@@ -11,19 +11,19 @@ pub struct CommandSpec {
     pub name: &'static str,
     /// Other names that it is served under.
     pub aliases: &'static [&'static str],
-    /// What it is about.
+    /// The subject.
     pub group: Group,
-    /// How many arguments it takes behind its name.
+    /// The number of arguments behind the name.
     pub arity: Arity,
     /// Its arguments, in the notation of Redis's documents; empty if it takes none.
     pub syntax: &'static str,
-    /// What it does, in one sentence.
+    /// The effect, in one sentence.
     pub summary: &'static str,
-    /// What its work grows with.
+    /// The time complexity.
     pub complexity: &'static str,
     /// The version of RustVault that had it first.
     pub since: &'static str,
-    /// What it does to the data and to the server.
+    /// Effects on data and server.
     pub flags: Flags,
     /// Which of its arguments are keys; `None` if none is.
     pub keys: Option<KeySpec>,
@@ -33,7 +33,7 @@ pub struct CommandSpec {
     pub is_container: bool,
     /// Whether it is a subcommand itself.
     pub is_subcommand: bool,
-    /// Where it is served.
+    /// The protocols that it is served in.
     pub protocols: Protocols,
 }
 
@@ -68,7 +68,7 @@ impl CommandSpec {
     }
 }
 
-/// What a command is about: a chapter of the documents.
+/// The subject of a command: a chapter of the documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
     /// Values that are byte strings.
@@ -100,7 +100,7 @@ impl Group {
     }
 }
 
-/// How many arguments a command takes.
+/// The number of arguments that a command takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arity {
     min: usize,
@@ -153,7 +153,7 @@ pub struct KeySpec {
     pub last: i8,
     /// From one to the next.
     pub step: u8,
-    /// What is done with them.
+    /// The use that is made of them.
     pub access: KeyAccess,
 }
 
@@ -172,7 +172,7 @@ impl KeySpec {
     }
 }
 
-/// What a command does with its keys, in Redis's terms.
+/// The use that a command makes of its keys, in Redis's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyAccess {
     /// Reads them.
@@ -183,7 +183,7 @@ pub enum KeyAccess {
     Remove,
 }
 
-/// What a command does to the data and to the server: a set.
+/// Effects of a command on data and server: a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flags(u16);
 
@@ -209,17 +209,17 @@ impl Flags {
     pub const SECRET: Self = Self(1 << 7);
 
     /// Returns this and `other`.
-    pub const fn and(self, other: Self) -> Self {
+    pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
     /// Returns whether all of `other` is in this.
-    pub const fn has(self, other: Self) -> bool {
+    pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 }
 
-/// Where a command is served: a set.
+/// The protocols that a command is served in: a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Protocols(u8);
 
@@ -232,7 +232,7 @@ impl Protocols {
     pub const ALL: Self = Self(Self::TEXT.0 | Self::RESP.0);
 
     /// Returns whether all of `other` is in this.
-    pub const fn has(self, other: Self) -> bool {
+    pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 }

@@ -37,7 +37,7 @@ macro_rules! commands {
             pub const ALL: &'static [Self] = &[$(Self::$command),*];
         }
 
-        /// What there is to say of each command, in the order of [`Command::ALL`].
+        /// The rows, in the order of [`Command::ALL`].
         pub(super) static SPECS: [CommandSpec; Command::ALL.len()] = [
             $(CommandSpec {
                 command: Command::$command,
@@ -75,11 +75,11 @@ const PAIRS_SET: Option<KeySpec> = keys(-1, 2, KeyAccess::Overwrite);
 const ONE_REMOVED: Option<KeySpec> = keys(1, 1, KeyAccess::Remove);
 const ALL_REMOVED: Option<KeySpec> = keys(-1, 1, KeyAccess::Remove);
 
-const READ: Flags = Flags::READ.and(Flags::FAST);
-const NO_AUTH: Flags = Flags::FAST.and(Flags::NO_AUTH);
-const LOGIN: Flags = NO_AUTH.and(Flags::SECRET);
-const OPERATION: Flags = Flags::ADMIN.and(Flags::DANGEROUS);
-const CLEAR: Flags = Flags::WRITE.and(Flags::DANGEROUS);
+const READ: Flags = Flags::READ.union(Flags::FAST);
+const NO_AUTH: Flags = Flags::FAST.union(Flags::NO_AUTH);
+const LOGIN: Flags = NO_AUTH.union(Flags::SECRET);
+const OPERATION: Flags = Flags::ADMIN.union(Flags::DANGEROUS);
+const CLEAR: Flags = Flags::WRITE.union(Flags::DANGEROUS);
 
 commands! {
     Get "GET" String {
@@ -87,7 +87,7 @@ commands! {
         summary: "Returns the value of a key.",
     }
     Set "SET" String {
-        arity: Arity::at_least(2), syntax: "key value", flags: Flags::WRITE.and(Flags::DENY_OOM), keys: ONE_SET, rest: Some(1),
+        arity: Arity::at_least(2), syntax: "key value", flags: Flags::WRITE.union(Flags::DENY_OOM), keys: ONE_SET, rest: Some(1),
         summary: "Stores a value under a key, whatever was there before.",
     }
     MGet "MGET" String {
@@ -95,7 +95,7 @@ commands! {
         summary: "Returns the values of several keys; those of up to 10,000 as they were at one moment.",
     }
     MSet "MSET" String {
-        arity: Arity::pairs(), syntax: "key value [key value ...]", flags: Flags::WRITE.and(Flags::DENY_OOM),
+        arity: Arity::pairs(), syntax: "key value [key value ...]", flags: Flags::WRITE.union(Flags::DENY_OOM),
         keys: PAIRS_SET, complexity: "O(keys)",
         summary: "Stores several values, all or none.",
     }
@@ -120,12 +120,12 @@ commands! {
         summary: "Removes keys, up to 10,000 in one step, and returns how many were there.",
     }
     Unlink "UNLINK" Generic {
-        arity: Arity::at_least(1), syntax: "key [key ...]", flags: Flags::WRITE.and(Flags::FAST), keys: ALL_REMOVED, complexity: "O(keys)",
-        summary: "Removes keys as DEL does: memory is given back beside either way.",
+        arity: Arity::at_least(1), syntax: "key [key ...]", flags: Flags::WRITE.union(Flags::FAST), keys: ALL_REMOVED, complexity: "O(keys)",
+        summary: "Removes keys as DEL does; both free memory in the background.",
     }
     Touch "TOUCH" Generic {
         arity: Arity::at_least(1), syntax: "key [key ...]", flags: READ, keys: ALL_READ, complexity: "O(keys)",
-        summary: "Returns how many of the keys are there; nothing is forgotten here for want of use, so nothing is touched.",
+        summary: "Returns how many of the keys are there; nothing is evicted here, so it only counts.",
     }
     TextExists "EXISTS" Generic {
         arity: Arity::exactly(1), syntax: "key", flags: READ, keys: ONE_READ, protocols: Protocols::TEXT,
@@ -142,7 +142,7 @@ commands! {
     }
     Object "OBJECT" Generic {
         arity: Arity::at_least(1), syntax: "subcommand [arg [arg ...]]", is_container: true,
-        summary: "Has subcommands on how values are kept.",
+        summary: "Groups the commands on how values are kept.",
     }
     ObjectEncoding "OBJECT|ENCODING" Generic {
         arity: Arity::exactly(1), syntax: "key", flags: READ, keys: ONE_READ,
@@ -163,7 +163,7 @@ commands! {
         summary: "Returns the cursor of the next page, 0 after the last, and the keys of a page; begin with cursor 0.",
     }
     Keys "KEYS" Generic {
-        arity: Arity::exactly(1), syntax: "pattern", flags: Flags::READ.and(Flags::DANGEROUS), complexity: "O(all keys)",
+        arity: Arity::exactly(1), syntax: "pattern", flags: Flags::READ.union(Flags::DANGEROUS), complexity: "O(all keys)",
         summary: "Returns all keys that match a pattern, a million at most.",
     }
     Ping "PING" Connection {
@@ -189,7 +189,7 @@ commands! {
     }
     Client "CLIENT" Connection {
         arity: Arity::at_least(1), syntax: "subcommand [arg [arg ...]]", is_container: true,
-        summary: "Has subcommands on connections.",
+        summary: "Groups the commands on connections.",
     }
     ClientGetName "CLIENT|GETNAME" Connection {
         summary: "Returns the name of the connection.",
@@ -242,7 +242,7 @@ commands! {
     }
     Command "COMMAND" Server {
         arity: Arity::at_least(0), is_container: true, complexity: "O(commands)", protocols: Protocols::RESP,
-        summary: "Returns what there is to know of all commands, and has subcommands on them.",
+        summary: "Returns arity, flags and keys of all commands, and groups the commands on them.",
     }
     CommandCount "COMMAND|COUNT" Server {
         protocols: Protocols::RESP,
@@ -270,7 +270,7 @@ commands! {
     }
     Config "CONFIG" Server {
         arity: Arity::at_least(1), syntax: "subcommand [arg [arg ...]]", is_container: true, flags: OPERATION,
-        summary: "Has subcommands on the server's settings.",
+        summary: "Groups the commands on the server's settings.",
     }
     ConfigGet "CONFIG|GET" Server {
         arity: Arity::at_least(1), syntax: "parameter [parameter ...]", flags: OPERATION, complexity: "O(settings)",
@@ -278,7 +278,7 @@ commands! {
     }
     Memory "MEMORY" Server {
         arity: Arity::at_least(1), syntax: "subcommand [arg [arg ...]]", is_container: true,
-        summary: "Has subcommands on memory.",
+        summary: "Groups the commands on memory.",
     }
     MemoryUsage "MEMORY|USAGE" Server {
         arity: Arity::at_least(1), syntax: "key [SAMPLES count]", flags: Flags::READ, keys: ONE_READ,
@@ -289,11 +289,11 @@ commands! {
         summary: "Returns the number of keys.",
     }
     FlushAll "FLUSHALL" Server {
-        arity: Arity::at_least(0), syntax: "[ASYNC | SYNC]", flags: CLEAR, complexity: "O(1), and O(all keys) beside",
+        arity: Arity::at_least(0), syntax: "[ASYNC | SYNC]", flags: CLEAR, complexity: "O(1), and O(all keys) in the background",
         summary: "Removes all keys.",
     }
     FlushDb "FLUSHDB" Server {
-        arity: Arity::at_least(0), syntax: "[ASYNC | SYNC]", flags: CLEAR, complexity: "O(1), and O(all keys) beside",
+        arity: Arity::at_least(0), syntax: "[ASYNC | SYNC]", flags: CLEAR, complexity: "O(1), and O(all keys) in the background",
         summary: "Removes all keys: there is one database.",
     }
     Time "TIME" Server {
@@ -313,28 +313,28 @@ commands! {
         summary: "Rewrites the log as the live data, and answers once that has ended.",
     }
     BgRewriteAof "BGREWRITEAOF" Server {
-        flags: OPERATION, complexity: "O(all keys) beside",
+        flags: OPERATION, complexity: "O(all keys) in the background",
         summary: "Begins to rewrite the log as the live data, and answers at once.",
     }
     ClientHelp "CLIENT|HELP" Connection {
         complexity: "O(subcommands)",
-        summary: "Tells about the subcommands.",
+        summary: "Lists the subcommands.",
     }
     CommandHelp "COMMAND|HELP" Server {
         complexity: "O(subcommands)", protocols: Protocols::RESP,
-        summary: "Tells about the subcommands.",
+        summary: "Lists the subcommands.",
     }
     ConfigHelp "CONFIG|HELP" Server {
         complexity: "O(subcommands)",
-        summary: "Tells about the subcommands.",
+        summary: "Lists the subcommands.",
     }
     MemoryHelp "MEMORY|HELP" Server {
         complexity: "O(subcommands)",
-        summary: "Tells about the subcommands.",
+        summary: "Lists the subcommands.",
     }
     ObjectHelp "OBJECT|HELP" Generic {
         complexity: "O(subcommands)",
-        summary: "Tells about the subcommands.",
+        summary: "Lists the subcommands.",
     }
     Multi "MULTI" Transactions {
         flags: Flags::FAST, protocols: Protocols::RESP,
@@ -346,7 +346,7 @@ commands! {
     }
     Discard "DISCARD" Transactions {
         flags: Flags::FAST, protocols: Protocols::RESP,
-        summary: "Forgets a transaction, which was refused.",
+        summary: "Ends a transaction, which was refused.",
     }
     Watch "WATCH" Transactions {
         arity: Arity::at_least(1), syntax: "key [key ...]", flags: Flags::FAST, keys: ALL_READ, protocols: Protocols::RESP,

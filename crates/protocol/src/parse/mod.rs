@@ -93,7 +93,7 @@ pub(crate) enum Frame {
 /// In text, a line that is longer than its key and value may be ([`Limits::max_plain_line_bytes`], its line end not
 /// counted) is an error as soon as that is known and dropped as it arrives, so the buffer needs to hold no more than
 /// [`Limits::max_line_bytes`] and two bytes. In RESP, a bulk string may be as long as the longest key or value, a request
-/// has at most [`MAX_RESP_ARGUMENTS`](crate::limits::MAX_RESP_ARGUMENTS) arguments and [`Limits::max_line_bytes`] bytes.
+/// has at most [`MAX_ARGUMENTS`](crate::limits::MAX_ARGUMENTS) arguments and [`Limits::max_line_bytes`] bytes.
 /// How many arguments a command takes, and how long each may be, is for the server to check.
 ///
 /// ```

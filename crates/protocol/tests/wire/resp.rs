@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::select};
-use rustvault_protocol::limits::MAX_RESP_ARGUMENTS;
+use rustvault_protocol::limits::MAX_ARGUMENTS;
 use rustvault_protocol::{
     Command, ErrorCode, ErrorReply, Limits, OwnedRequest, Protocol, Reply, RequestParser, Step,
 };
@@ -111,7 +111,7 @@ fn a_request_of_http_ends_the_session() {
 /// Quadratic work would be more than 10^10 arguments looked at: this test would not end.
 #[test]
 fn a_long_array_byte_by_byte_takes_linear_work() {
-    let keys = MAX_RESP_ARGUMENTS / 8;
+    let keys = MAX_ARGUMENTS / 8;
     let input = [format!("*{}\r\n$3\r\nDEL\r\n", keys + 1), "$1\r\nk\r\n".repeat(keys)].concat();
     let (mut parser, mut arguments) = (RequestParser::new(Limits::default()), Vec::new());
     for len in 0..input.len() {

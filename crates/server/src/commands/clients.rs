@@ -10,7 +10,7 @@ use tokio::task::yield_now;
 
 use super::arguments::{refuse, refuse_word, syntax_error};
 use super::reply::{Payload, integer};
-use super::{Answer, Answering, MAX_STEP_KEYS, Refusal, too_long};
+use super::{Answer, Answering, Refusal, too_long};
 use crate::clients::{Client, Clients};
 use crate::closing::CloseReason;
 use crate::respond::Responder;
@@ -23,6 +23,9 @@ const USER: &[u8] = b"default";
 /// Clients that are looked at before other connections have a turn.
 const CLIENTS_PER_TURN: usize = 256;
 
+/// Most numbers of clients that one list takes.
+const MAX_LISTED_IDS: usize = 10_000;
+
 /// Types of clients that Redis knows; all of ours are the first.
 const TYPES: [&[u8]; 5] = [b"normal", b"master", b"replica", b"slave", b"pubsub"];
 
@@ -32,8 +35,8 @@ pub(super) fn info<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) 
 
 pub(super) fn list<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: Request<'r>) -> Answering<'r> {
     Box::pin(async move {
-        let list = match Listed::parse(request.arguments) {
-            Ok(listed) => lines(&listed, responder.shared).await,
+        let list = match ListFilter::parse(request.arguments) {
+            Ok(filter) => lines(&filter, responder.shared).await,
             Err(refusal) => Err(refusal),
         };
         let text = |lines: String| Reply::Verbatim(Payload::Owned(lines.into_bytes()));
@@ -41,14 +44,14 @@ pub(super) fn list<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: R
     })
 }
 
-/// Whom a `CLIENT LIST` lists.
-enum Listed {
+/// The filter of a `CLIENT LIST`.
+enum ListFilter {
     All,
     Nobody,
     Ids(BTreeSet<u64>),
 }
 
-impl Listed {
+impl ListFilter {
     fn parse(arguments: &[&[u8]]) -> Result<Self, Refusal> {
         match arguments {
             [] => Ok(Self::All),
@@ -56,10 +59,13 @@ impl Listed {
                 Ok(if is_normal(kind)? { Self::All } else { Self::Nobody })
             }
             [option, ids @ ..] if option.eq_ignore_ascii_case(b"ID") && !ids.is_empty() => {
-                if ids.len() > MAX_STEP_KEYS {
+                if ids.len() > MAX_LISTED_IDS {
                     return Err(too_many_ids());
                 }
-                ids.iter().map(|id| client_id(id)).collect::<Result<_, _>>().map(Self::Ids)
+                ids.iter()
+                    .map(|id| client_id(id, "ERR Invalid client ID"))
+                    .collect::<Result<_, _>>()
+                    .map(Self::Ids)
             }
             _ => Err(syntax_error()),
         }
@@ -83,10 +89,10 @@ impl Listed {
     }
 }
 
-async fn lines<S>(listed: &Listed, shared: &Shared<S>) -> Result<String, Refusal> {
+async fn lines<S>(filter: &ListFilter, shared: &Shared<S>) -> Result<String, Refusal> {
     let (mut lines, mut after) = (String::new(), 0);
     loop {
-        let (page, next) = listed.page(after, &shared.clients);
+        let (page, next) = filter.page(after, &shared.clients);
         lines.extend(page.iter().map(|client| line(client)));
         if lines.len() > shared.max_output_bytes {
             return Err(too_long("a list of clients", lines.len(), shared.max_output_bytes));
@@ -98,7 +104,7 @@ async fn lines<S>(listed: &Listed, shared: &Shared<S>) -> Result<String, Refusal
 }
 
 fn too_many_ids() -> Refusal {
-    let message = format_args!("at most {MAX_STEP_KEYS} clients are listed by their numbers at a time");
+    let message = format_args!("at most {MAX_LISTED_IDS} clients are listed by their numbers at a time");
     Box::new(ErrorReply::new(ErrorCode::TooLarge, message))
 }
 
@@ -110,9 +116,10 @@ fn is_normal(kind: &[u8]) -> Result<bool, Refusal> {
     }
 }
 
-fn client_id(text: &[u8]) -> Result<u64, Refusal> {
+/// Returns a number of a client; `error` is what Redis says of what is none.
+fn client_id(text: &[u8], error: &'static str) -> Result<u64, Refusal> {
     let id = parse_integer(text).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0);
-    id.ok_or_else(|| refuse("ERR Invalid client ID"))
+    id.ok_or_else(|| refuse(error))
 }
 
 /// Returns what is told of a client: the fields of Redis's line that mean something here.
@@ -133,21 +140,21 @@ fn printable(text: &[u8]) -> String {
     text.escape_ascii().to_string()
 }
 
-/// Whom a `CLIENT KILL` disconnects.
+/// The filter of a `CLIENT KILL`.
 #[derive(Default)]
 struct Filter<'r> {
     id: Option<u64>,
     peer: Option<&'r [u8]>,
     local: Option<&'r [u8]>,
     /// Whether the type and the user are those that all clients have.
-    is_of_none: bool,
+    matches_nobody: bool,
     min_age: Option<u32>,
-    spares_oneself: bool,
+    skips_oneself: bool,
 }
 
 impl<'r> Filter<'r> {
     fn parse(arguments: &[&'r [u8]]) -> Result<Self, Refusal> {
-        let mut filter = Self { spares_oneself: true, ..Self::default() };
+        let mut filter = Self { skips_oneself: true, ..Self::default() };
         let (options, rest) = arguments.as_chunks();
         if !rest.is_empty() {
             return Err(syntax_error());
@@ -155,13 +162,13 @@ impl<'r> Filter<'r> {
         for &[option, value] in options {
             let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
             if is(b"ID") {
-                filter.id = Some(kill_id(value)?);
+                filter.id = Some(client_id(value, "ERR client-id should be greater than 0")?);
             } else if is(b"ADDR") {
                 filter.peer = Some(value);
             } else if is(b"LADDR") {
                 filter.local = Some(value);
             } else if is(b"TYPE") {
-                filter.is_of_none |= !is_normal(value)?;
+                filter.matches_nobody |= !is_normal(value)?;
             } else if is(b"USER") {
                 if value != USER {
                     return Err(refuse_word("No such user", value));
@@ -169,7 +176,7 @@ impl<'r> Filter<'r> {
             } else if is(b"MAXAGE") {
                 filter.min_age = Some(max_age(value)?);
             } else if is(b"SKIPME") {
-                filter.spares_oneself = yes_or_no(value)?;
+                filter.skips_oneself = yes_or_no(value)?;
             } else {
                 return Err(syntax_error());
             }
@@ -177,22 +184,17 @@ impl<'r> Filter<'r> {
         Ok(filter)
     }
 
-    fn takes(&self, client: &Client, own_id: u64) -> bool {
+    fn matches(&self, client: &Client, own_id: u64) -> bool {
         let is = |wanted: Option<&[u8]>, addr: std::net::SocketAddr| {
             wanted.is_none_or(|wanted| addr.to_string().as_bytes() == wanted)
         };
-        !self.is_of_none
+        !self.matches_nobody
             && self.id.is_none_or(|id| id == client.id)
             && is(self.peer, client.peer)
             && is(self.local, client.local)
             && self.min_age.is_none_or(|age| client.age_and_idle().0 >= age)
-            && !(self.spares_oneself && client.id == own_id)
+            && !(self.skips_oneself && client.id == own_id)
     }
-}
-
-fn kill_id(text: &[u8]) -> Result<u64, Refusal> {
-    let id = parse_integer(text).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0);
-    id.ok_or_else(|| refuse("ERR client-id should be greater than 0"))
 }
 
 fn max_age(text: &[u8]) -> Result<u32, Refusal> {
@@ -245,7 +247,7 @@ async fn kill_all(filter: &Filter<'_>, own_id: u64, clients: &Clients) -> (usize
         let page = clients.page(after, CLIENTS_PER_TURN);
         let Some(last) = page.last() else { return (killed, has_killed_itself) };
         after = last.id;
-        for client in page.iter().filter(|client| filter.takes(client, own_id)) {
+        for client in page.iter().filter(|client| filter.matches(client, own_id)) {
             killed += 1;
             if client.id == own_id {
                 has_killed_itself = true;
@@ -298,7 +300,7 @@ mod tests {
         let connected: Vec<_> = (1..4).map(|port| clients.add(addr(port), addr(9))).collect();
         let filter = Filter::parse(arguments)
             .map_err(|refusal| String::from_utf8_lossy(refusal.line()).into_owned())?;
-        Ok(connected.iter().filter(|client| filter.takes(client, 3)).map(|client| client.id).collect())
+        Ok(connected.iter().filter(|client| filter.matches(client, 3)).map(|client| client.id).collect())
     }
 
     #[test]

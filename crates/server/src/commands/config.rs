@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rustvault_protocol::limits::MAX_GLOBS_BYTES;
+use rustvault_protocol::limits::MAX_CONFIG_GET_BYTES;
 use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request, glob_matches};
 use rustvault_storage::SyncPolicy;
 
@@ -16,9 +16,9 @@ use crate::shared::Shared;
 pub(super) fn get<'b, S>(request: Request<'b>, _: &mut Session, shared: &Shared<S>) -> Answer<'b> {
     let bytes: usize = request.arguments.iter().map(|pattern| pattern.len() + 1).sum();
     request.arguments.iter().try_for_each(|pattern| glob(pattern).map(drop))?;
-    if bytes > MAX_GLOBS_BYTES {
+    if bytes > MAX_CONFIG_GET_BYTES {
         let patterns = format_args!("patterns of {bytes} bytes, with spaces between them,");
-        let message = format_args!("{patterns} are over the limit of {MAX_GLOBS_BYTES}");
+        let message = format_args!("{patterns} are over the limit of {MAX_CONFIG_GET_BYTES}");
         return Err(Box::new(ErrorReply::new(ErrorCode::TooLarge, message)));
     }
     let patterns: Vec<_> = request.arguments.iter().map(|pattern| pattern.to_ascii_lowercase()).collect();

@@ -78,7 +78,7 @@ fn connection_name(name: &[u8]) -> Result<&[u8], Refusal> {
     Err(refuse("ERR Client names cannot contain spaces, newlines or special characters."))
 }
 
-/// The form of the answers changes with this one, so nothing behind it was looked at yet.
+/// Ends its batch, so that what follows is answered in the version that it chooses.
 pub(super) fn hello<'r, S: Store>(
     responder: &'r mut Responder<'_, S>,
     request: Request<'r>,
@@ -134,7 +134,7 @@ fn properties<'b>(session: &Session) -> Reply<Payload<'b>> {
     Reply::Map(properties.into_iter().map(|(name, value)| (borrowed(name.as_bytes()), value)).collect())
 }
 
-/// What follows may be allowed only to who has logged in, so nothing behind it was looked at yet.
+/// Ends its batch, so that what follows is checked for the user who has logged in.
 pub(super) fn auth<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: Request<'r>) -> Answering<'r> {
     Box::pin(async move {
         let logged_in = match *request.arguments {
@@ -169,7 +169,7 @@ pub(super) fn quit<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request
 
 pub(super) fn reset<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
     Box::pin(async move {
-        // That is answered, also where nothing was.
+        // It is answered even after a switch to no answers at all.
         responder.is_muted = false;
         let session = &mut *responder.session;
         (session.is_resp3, session.is_in_refused_transaction) = (false, false);

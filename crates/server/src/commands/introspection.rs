@@ -11,7 +11,7 @@ use super::{Answer, Refusal};
 use crate::session::Session;
 use crate::shared::Shared;
 
-type Told = Reply<Payload<'static>>;
+type StaticReply = Reply<Payload<'static>>;
 
 pub(super) fn all<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
     Ok(Reply::Array(Command::served(session.protocol()).map(info_of).collect()))
@@ -59,7 +59,7 @@ pub(super) fn info<'b, S>(request: Request<'b>, session: &mut Session, shared: &
     Ok(Reply::Array(infos.collect()))
 }
 
-/// A name costs a few bytes, and what is told of it a few kilobytes: no more are told of than there are.
+/// Limits the reply: a name takes a few bytes, and what is told of it kilobytes.
 fn check_names(names: &[&[u8]]) -> Result<(), Refusal> {
     let max_names = Command::ALL.len();
     if names.len() <= max_names {
@@ -109,7 +109,7 @@ pub(super) fn help<'b, S>(request: Request<'b>, session: &mut Session, _: &Share
         let all = commands.flat_map(|command| std::iter::once(command).chain(command.subcommands()));
         let is_listed = |command: &Command| {
             let spec = command.spec();
-            spec.protocols.has(protocol.as_set()) && !spec.is_container
+            spec.protocols.contains(protocol.as_set()) && !spec.is_container
         };
         let lines = all.filter(is_listed);
         return Ok(Reply::Array(lines.map(|command| bulk(command.spec().usage())).collect()));
@@ -140,7 +140,7 @@ pub(super) fn subcommands<'b, S>(request: Request<'b>, session: &mut Session, _:
     let mut lines = vec![format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")];
     let command = Command::find(container.as_bytes(), protocol);
     for spec in command.into_iter().flat_map(Command::subcommands).map(Command::spec) {
-        if spec.protocols.has(protocol.as_set()) {
+        if spec.protocols.contains(protocol.as_set()) {
             lines.push(format!("{} {}", spec.own_name(), spec.syntax).trim_end().to_owned());
             lines.push(format!("    {}", spec.summary));
         }
@@ -148,12 +148,12 @@ pub(super) fn subcommands<'b, S>(request: Request<'b>, session: &mut Session, _:
     Ok(Reply::Array(lines.into_iter().map(bulk).collect()))
 }
 
-fn words(names: impl Iterator<Item = &'static str>) -> Told {
+fn words(names: impl Iterator<Item = &'static str>) -> StaticReply {
     Reply::Set(names.map(Reply::Simple).collect())
 }
 
 /// What Redis tells of a command: ten things in a fixed order.
-fn info_of(command: Command) -> Told {
+fn info_of(command: Command) -> StaticReply {
     let spec = command.spec();
     let (first, last, step) = spec.keys.as_ref().map_or((0, 0, 0), |keys| {
         let last =
@@ -195,29 +195,29 @@ fn flag_names(flags: Flags) -> impl Iterator<Item = &'static str> {
         (Flags::FAST, "fast"),
         (Flags::NO_AUTH, "no_auth"),
     ];
-    names.into_iter().filter(move |(flag, _)| flags.has(*flag)).map(|(_, name)| name)
+    names.into_iter().filter(move |(flag, _)| flags.contains(*flag)).map(|(_, name)| name)
 }
 
 fn categories(spec: &CommandSpec) -> impl Iterator<Item = &'static str> {
-    let of_data = spec.flags.has(Flags::READ) || spec.flags.has(Flags::WRITE);
+    let of_data = spec.flags.contains(Flags::READ) || spec.flags.contains(Flags::WRITE);
     let group = match spec.group.name() {
         "generic" | "server" => of_data.then_some("keyspace"),
         "transactions" => Some("transaction"),
         name => Some(name),
     };
-    let is_fast = spec.flags.has(Flags::FAST);
+    let is_fast = spec.flags.contains(Flags::FAST);
     let names = [
         group,
-        spec.flags.has(Flags::READ).then_some("read"),
-        spec.flags.has(Flags::WRITE).then_some("write"),
-        spec.flags.has(Flags::ADMIN).then_some("admin"),
-        spec.flags.has(Flags::DANGEROUS).then_some("dangerous"),
+        spec.flags.contains(Flags::READ).then_some("read"),
+        spec.flags.contains(Flags::WRITE).then_some("write"),
+        spec.flags.contains(Flags::ADMIN).then_some("admin"),
+        spec.flags.contains(Flags::DANGEROUS).then_some("dangerous"),
         Some(if is_fast { "fast" } else { "slow" }),
     ];
     names.into_iter().flatten()
 }
 
-fn key_spec_of(keys: &KeySpec, names_before: i64) -> Told {
+fn key_spec_of(keys: &KeySpec, names_before: i64) -> StaticReply {
     let flags: &[&'static str] = match keys.access {
         KeyAccess::ReadOnly => &["RO", "access"],
         KeyAccess::Overwrite => &["OW", "update"],
@@ -239,7 +239,7 @@ fn key_spec_of(keys: &KeySpec, names_before: i64) -> Told {
     ])
 }
 
-fn docs_of(command: Command) -> (Told, Told) {
+fn docs_of(command: Command) -> (StaticReply, StaticReply) {
     let spec = command.spec();
     let mut docs = vec![
         (bulk("summary"), bulk(spec.summary)),
@@ -258,7 +258,7 @@ fn docs_of(command: Command) -> (Told, Told) {
     (bulk(spec.name.to_lowercase()), Reply::Map(docs))
 }
 
-fn argument_of(argument: Argument) -> Told {
+fn argument_of(argument: Argument) -> StaticReply {
     let (kind, parts) = match argument.kind {
         ArgumentKind::Key => ("key", Vec::new()),
         ArgumentKind::Pattern => ("pattern", Vec::new()),

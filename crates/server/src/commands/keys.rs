@@ -5,7 +5,7 @@ use rustvault_protocol::{ErrorCode, ErrorReply, Limits, Reply, Request, glob_lit
 use rustvault_storage::{Error, Op, Outcome, Store};
 use tokio::task::yield_now;
 
-use super::arguments::{self, cursor, glob, refuse, syntax_error};
+use super::arguments::{self, cursor, glob, syntax_error};
 use super::reply::{Payload, bulk, count, ok, unexpected};
 use super::{Answering, Ask, Planned, Refusal, too_long};
 use crate::respond::{PageOf, Responder};
@@ -127,14 +127,15 @@ fn text_page(request: Request<'_>, max_key_bytes: usize) -> Result<PageOf<'_>, R
     }
     let prefix = prefix.unwrap_or_default();
     if prefix.len() > max_key_bytes {
-        return Err(too_long("key", prefix.len(), max_key_bytes));
+        return Err(too_long("prefix", prefix.len(), max_key_bytes));
     }
     let limit = limit.and_then(|limit| usize::try_from(limit).ok());
     Ok(PageOf { cursor, prefix, limit: limit.unwrap_or(DEFAULT_SCAN_LIMIT as usize), glob: None })
 }
 
 fn limit_range() -> Refusal {
-    refuse("ERR LIMIT needs a number from 1 to 10000")
+    let message = format_args!("LIMIT needs a number from 1 to {MAX_SCAN_LIMIT}");
+    Box::new(ErrorReply::new(ErrorCode::Syntax, message))
 }
 
 /// Returns the number that `text` is, if it has digits alone.
@@ -272,7 +273,10 @@ mod tests {
         ] {
             assert_eq!(text(bad), Err(format!("LIMIT needs a number from 1 to {MAX_SCAN_LIMIT}")), "{bad}");
         }
-        assert_eq!(text("SCAN 0 PREFIX 123456789"), Err("key of 9 bytes is over the limit of 8".to_owned()));
+        assert_eq!(
+            text("SCAN 0 PREFIX 123456789"),
+            Err("prefix of 9 bytes is over the limit of 8".to_owned())
+        );
     }
 
     #[test]

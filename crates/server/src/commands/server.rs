@@ -30,7 +30,7 @@ pub(super) fn time<'b, S>(_: Request<'b>, _: &mut Session, _: &Shared<S>) -> Ans
 
 pub(super) fn text_info<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
     Box::pin(async move {
-        let lines = |figures: info::Figures| {
+        let lines = |figures: info::InfoFields| {
             let lines = figures.of_rustvault().map(|(name, value)| bulk(format!("{name}={value}")));
             Reply::Array(lines.collect())
         };
@@ -42,7 +42,7 @@ pub(super) fn text_info<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Re
 pub(super) fn info<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: Request<'r>) -> Answering<'r> {
     Box::pin(async move {
         let figures = figures(responder).await;
-        let text = |figures: info::Figures| {
+        let text = |figures: info::InfoFields| {
             Reply::Verbatim(Payload::Owned(figures.sections(request.arguments).into_bytes()))
         };
         responder.put_or_refuse(figures.map(text)).await
@@ -51,7 +51,7 @@ pub(super) fn info<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: R
 
 /// Returns the figures, without those of the data if these may show what is not durable: whoever asks why the disk hangs
 /// must not wait for it.
-async fn figures<S: Store>(responder: &mut Responder<'_, S>) -> Result<info::Figures, Error> {
+async fn figures<S: Store>(responder: &mut Responder<'_, S>) -> Result<info::InfoFields, Error> {
     let (outcome, depends_on) = responder.ask(Op::Stats).await?;
     let stats: Box<Stats> = match outcome {
         Outcome::Stats(stats) => stats,
@@ -62,7 +62,7 @@ async fn figures<S: Store>(responder: &mut Responder<'_, S>) -> Result<info::Fig
         Ok(waited) => waited.map(|()| true)?,
         Err(_) => false,
     };
-    Ok(info::Figures::new(shared, &stats, is_durable))
+    Ok(info::InfoFields::new(shared, &stats, is_durable))
 }
 
 /// Answers once a compaction has ended. A stopping server does not wait for that: it has seconds.
@@ -80,19 +80,19 @@ pub(super) fn compact<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Requ
     })
 }
 
-/// Begins a compaction whose end nobody is told; the log and `INFO` tell how it went.
+/// Begins a compaction whose end nobody is told; messages and `INFO` tell how it went.
 pub(super) fn rewrite<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
     Box::pin(async move {
-        let only_one = Arc::clone(&responder.shared.background_compaction);
-        let Ok(only_one) = only_one.try_acquire_owned() else {
+        let permits = Arc::clone(&responder.shared.background_compaction);
+        let Ok(permit) = permits.try_acquire_owned() else {
             let text = "Background append only file rewriting already in progress";
-            return responder.put(Reply::error(ErrorCode::Other, text)).await;
+            return responder.put(Reply::error(ErrorCode::Busy, text)).await;
         };
         let store = responder.shared.store.clone();
         tokio::spawn(async move {
-            // The store logs what it was that went wrong.
+            // The store reports what went wrong.
             let _ = store.compact().await;
-            drop(only_one);
+            drop(permit);
         });
         responder.put(Reply::Simple("Background append only file rewriting started")).await
     })

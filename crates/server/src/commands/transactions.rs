@@ -63,5 +63,5 @@ pub(super) fn unwatch<'b, S>(_: Request<'b>, _: &mut Session, _: &Shared<S>) -> 
 }
 
 fn refuse(line: &'static str) -> Refusal {
-    Box::new(ErrorReply::fixed(ErrorCode::Other, line))
+    Box::new(ErrorReply::fixed(ErrorCode::UnknownCommand, line))
 }

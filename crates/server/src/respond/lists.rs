@@ -53,8 +53,7 @@ pub(crate) struct PageOf<'r> {
 impl<S: Store> Responder<'_, S> {
     /// Writes the values of `keys` as they were seen at one moment.
     ///
-    /// What was not held then is looked up again, piece by piece, once all before it was written: a value that nobody
-    /// has changed is the one that was seen. One that was changed would have had to be held, and that ends the connection.
+    /// Values beyond what may be held are read again when their turn comes. If one has changed meanwhile, the connection ends.
     pub(super) async fn put_values(
         &mut self,
         keys: &[&[u8]],

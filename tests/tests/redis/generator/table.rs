@@ -82,7 +82,7 @@ struct Row {
 
 static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
     let specs = Command::ALL.iter().map(|command| command.spec());
-    let in_resp = specs.filter(|spec| spec.protocols.has(Protocols::RESP));
+    let in_resp = specs.filter(|spec| spec.protocols.contains(Protocols::RESP));
     let names =
         in_resp.flat_map(|spec| spec.aliases.iter().chain([&spec.name]).map(move |name| (*name, spec)));
     let rows = names.map(|(name, spec)| Row { name, spec, compared: compared(name), weight: weight(spec) });
@@ -98,8 +98,8 @@ fn weight(spec: &CommandSpec) -> usize {
     match spec.keys {
         Some(keys) if keys.access == KeyAccess::Overwrite => 40,
         Some(_) => 20,
-        None if spec.flags.has(Flags::WRITE) => 1,
-        None if spec.flags.has(Flags::READ) => 8,
+        None if spec.flags.contains(Flags::WRITE) => 1,
+        None if spec.flags.contains(Flags::READ) => 8,
         None => 4,
     }
 }
@@ -233,7 +233,7 @@ fn wrong_counts(row: &Row) -> impl Iterator<Item = usize> {
 
 #[test]
 fn every_row_is_drawn_or_has_a_reason_not_to_be() {
-    let in_resp = Command::ALL.iter().filter(|command| command.spec().protocols.has(Protocols::RESP));
+    let in_resp = Command::ALL.iter().filter(|command| command.spec().protocols.contains(Protocols::RESP));
     let mut missing: Vec<_> = in_resp.map(|command| command.spec()).collect();
     missing.retain(|spec| !matches!(compared(spec.name), ArityAlone | Never));
     let mut generator = Generator::new(1);

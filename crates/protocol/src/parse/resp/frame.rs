@@ -128,7 +128,7 @@ impl ExactSizeIterator for Arguments<'_> {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::MAX_RESP_ARGUMENTS;
+    use crate::limits::MAX_ARGUMENTS;
 
     const LIMITS: Limits = Limits { max_key_bytes: 8, max_value_bytes: 20 };
 
@@ -229,8 +229,8 @@ mod tests {
 
     #[test]
     fn a_declared_length_is_checked_before_anything_of_it_is_there() {
-        assert_eq!(reader().next(format!("*{MAX_RESP_ARGUMENTS}\r\n").as_bytes()), Ok(Frame::Incomplete));
-        assert_eq!(fault(&format!("*{}\r\n", MAX_RESP_ARGUMENTS + 1)), Fault::ArrayLength);
+        assert_eq!(reader().next(format!("*{MAX_ARGUMENTS}\r\n").as_bytes()), Ok(Frame::Incomplete));
+        assert_eq!(fault(&format!("*{}\r\n", MAX_ARGUMENTS + 1)), Fault::ArrayLength);
         assert_eq!(fault("*2147483647\r\n"), Fault::ArrayLength);
         assert_eq!(reader().next(b"*1\r\n$20\r\n"), Ok(Frame::Incomplete));
         assert_eq!(fault("*1\r\n$21\r\n"), Fault::BulkTooLong { len_bytes: 21, max_bytes: 20 });

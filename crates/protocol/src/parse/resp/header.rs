@@ -7,7 +7,7 @@ use nom::{
 };
 
 use super::fault::Fault;
-use crate::limits::MAX_RESP_ARGUMENTS;
+use crate::limits::MAX_ARGUMENTS;
 use crate::parse_integer;
 
 /// The longest decimal number of 64 bits and its sign.
@@ -39,7 +39,7 @@ fn any_array_header(input: &[u8]) -> Parsed<'_, usize> {
         (rest, b'*') => {
             let (rest, arguments) = length(rest, Fault::ArrayLength)?;
             match usize::try_from(arguments.max(0)) {
-                Ok(arguments) if arguments <= MAX_RESP_ARGUMENTS => Ok((rest, arguments)),
+                Ok(arguments) if arguments <= MAX_ARGUMENTS => Ok((rest, arguments)),
                 _ => Err(Err::Failure(Fault::ArrayLength)),
             }
         }

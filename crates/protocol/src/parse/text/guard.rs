@@ -21,7 +21,7 @@ pub(crate) enum Guard {
 }
 
 impl Guard {
-    /// Returns whether a line that names a command is one: the first may be a request of HTTP yet.
+    /// Returns whether a line that names a command is one, and not a request line of HTTP.
     #[inline]
     pub(super) fn admits(&mut self, command: Command, arguments: usize, line: &[u8]) -> bool {
         if *self != Self::FirstLine {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::field::{Fault, bare_rest, field, word};
 use crate::command::name;
-use crate::limits::MAX_RESP_ARGUMENTS as MAX_ARGUMENTS;
+use crate::limits::MAX_ARGUMENTS;
 use crate::{Command, ErrorCode, ErrorReply, Protocol};
 
 /// Returns the command that a line, without its line end, names, and appends its arguments.
