@@ -100,15 +100,14 @@ impl<'a> Batch<'a> {
     ) -> (Vec<Op<'b>>, Vec<Slot<'b>>) {
         let mut ops = Vec::with_capacity(self.requests.len());
         let mut slots = Vec::with_capacity(self.requests.len() + usize::from(self.fatal.is_some()));
-        if let Some(command) = self.requests.iter().rev().find_map(|parsed| parsed.command.as_ref().ok()) {
-            session.note(*command);
-        }
+        session.note_batch();
         let mut begin = 0;
         for parsed in &self.requests {
             let arguments = arguments.get(begin..parsed.arguments_end).unwrap_or_default();
             begin = parsed.arguments_end;
             slots.push(match &parsed.command {
                 Ok(command) => {
+                    session.client.note_command(*command);
                     let request = Request { command: *command, arguments };
                     plan_one(request, session, shared, &mut ops)
                         .unwrap_or_else(|error| Slot::Ready(error.into()))

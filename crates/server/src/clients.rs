@@ -77,7 +77,7 @@ pub(crate) struct Client {
     connected_at: u32,
     /// When its last batch came.
     active_at: AtomicU32,
-    /// The last command of its last batch.
+    /// The last command that was looked at.
     last_command: AtomicU16,
     /// As of its last batch.
     resp_version: AtomicU8,
@@ -114,11 +114,16 @@ impl Client {
         }
     }
 
-    /// Notes a batch, and the command that it ends with.
-    pub(crate) fn note(&self, command: Command, protocol: Protocol) {
+    /// Notes that a batch came, and its protocol.
+    pub(crate) fn note_batch(&self, protocol: Protocol) {
         self.active_at.store(seconds(), Ordering::Relaxed);
-        self.last_command.store(command as u16, Ordering::Relaxed);
         self.resp_version.store(resp_version(protocol), Ordering::Relaxed);
+    }
+
+    /// Notes the command that is looked at.
+    #[inline]
+    pub(crate) fn note_command(&self, command: Command) {
+        self.last_command.store(command as u16, Ordering::Relaxed);
     }
 
     /// Changes what it has told.
@@ -156,7 +161,7 @@ impl Client {
         (now.saturating_sub(self.connected_at), now.saturating_sub(active_at))
     }
 
-    /// Returns the last command of its last batch.
+    /// Returns the last command that was looked at.
     pub(crate) fn last_command(&self) -> Option<Command> {
         Command::ALL.get(usize::from(self.last_command.load(Ordering::Relaxed))).copied()
     }

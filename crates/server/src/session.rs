@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use rustvault_protocol::{Command, Limits, Protocol, RequestParser, Step};
+use rustvault_protocol::{Limits, Protocol, RequestParser, Step};
 
 use crate::clients::Registration;
 
@@ -40,9 +40,9 @@ impl Session {
         }
     }
 
-    /// Notes the last command of a batch.
-    pub(crate) fn note(&self, command: Command) {
-        self.client.note(command, self.protocol());
+    /// Notes that a batch came.
+    pub(crate) fn note_batch(&self) {
+        self.client.note_batch(self.protocol());
     }
 
     /// Returns whether the next answer is written, and counts it as done.

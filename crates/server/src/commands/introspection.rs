@@ -129,7 +129,9 @@ pub(super) fn help<'b, S>(request: Request<'b>, session: &mut Session, _: &Share
         bulk(format!("complexity: {}", spec.complexity)),
         bulk(format!("since: {}", spec.since)),
     ];
-    lines.extend(command.subcommands().map(|command| bulk(format!("see: {}", command.spec().usage()))));
+    let served =
+        command.subcommands().map(Command::spec).filter(|spec| spec.protocols.contains(protocol.as_set()));
+    lines.extend(served.map(|spec| bulk(format!("see: {}", spec.usage()))));
     Ok(Reply::Array(lines))
 }
 

@@ -164,8 +164,9 @@ fn wrong_arity(request: Request<'_>, protocol: Protocol) -> Refusal {
     let spec = request.command.spec();
     Box::new(match protocol {
         Protocol::Text => {
-            let is_too_many = request.arguments.len() > spec.arity.bounds().0;
-            let hint = if is_too_many { "; what holds a space must be quoted" } else { "" };
+            let (_, most) = spec.arity.bounds();
+            let has_spaces = most > 0 && request.arguments.len() > most;
+            let hint = if has_spaces { "; what holds a space must be quoted" } else { "" };
             ErrorReply::new(ErrorCode::Syntax, format_args!("usage: {}{hint}", spec.usage()))
         }
         Protocol::Resp2 | Protocol::Resp3 => {
