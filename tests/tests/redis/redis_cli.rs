@@ -198,14 +198,19 @@ fn stat_shows_our_figures() {
     stdout(redis_cli(&daemon).args(["MSET", "a", "1", "b", "2"]).output().unwrap());
     let port = daemon.addr().port();
     let mut terminal = Command::new("script");
-    terminal.args(["-qec", &format!("redis-cli -h 127.0.0.1 -p {port} -i 0.01 --stat"), "/dev/null"]);
+    // It goes on for ever, also without its terminal and its server: its number is what it is ended by.
+    let program = format!("echo $$; exec redis-cli -h 127.0.0.1 -p {port} -i 0.01 --stat");
+    terminal.args(["-qec", &program, "/dev/null"]);
     let mut process = terminal.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let figures = lines.nth(2).expect("a line of figures");
+    let pid = lines.next().expect("the shell tells its number");
+    let figures = lines.nth(2);
+    let killed = Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap();
+    process.wait().unwrap();
+    assert!(killed.success());
+    let figures = figures.expect("a line of figures");
     let words: Vec<_> = figures.split_whitespace().collect();
     assert!(matches!(&words[..], ["2", _, "1", "0", ..]), "keys, memory, clients, blocked: {figures}");
-    process.kill().unwrap();
-    process.wait().unwrap();
     daemon.stop();
 }
 
