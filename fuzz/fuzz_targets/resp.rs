@@ -44,7 +44,10 @@ fn assert_canonical(request: &OwnedRequest) {
     if spec.protocols.contains(Protocols::TEXT) {
         wire.clear();
         encode_request(request.command, &request.arguments, &mut wire);
-        assert_parses_to(request, &wire);
+        // Of more arguments than it takes, the text parser reads one: that tells that there are too many.
+        let mut read = request.clone();
+        read.arguments.truncate(spec.arity.bounds().1.saturating_add(1));
+        assert_parses_to(&read, &wire);
     }
 }
 
