@@ -4,10 +4,11 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustvault_storage::{Error, Lsn, MemoryStore, Op, Reply, Store, Submission};
 use support::{TestServer, config, memory_store};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// A store whose writes are durable when the test says so.
 #[derive(Clone)]
@@ -44,8 +45,14 @@ impl Store for HeldStore {
     ) -> Submission<'_> {
         let submission = self.memory.submit(ops, max_reply_bytes, replies).await;
         for (op, reply) in ops.iter().zip(replies) {
-            let depends_on_write =
-                matches!(op, Op::Set { .. } | Op::Stats | Op::Scan { .. } | Op::GetManyWithin { .. });
+            let depends_on_write = matches!(
+                op,
+                Op::Set { .. }
+                    | Op::Stats
+                    | Op::Scan { .. }
+                    | Op::GetManyWithin { .. }
+                    | Op::DeleteMany { .. }
+            );
             reply.depends_on = if depends_on_write { WRITE } else { Lsn::ZERO };
         }
         submission
@@ -109,7 +116,8 @@ fn what_is_looked_up_in_several_turns_waits_like_any_other_reply() {
     let scan = ("SCAN 0 LIMIT 5000\r\n".to_owned(), "LIST 1\r\n".to_owned());
     let keys = ("*2\r\n$4\r\nKEYS\r\n$1\r\n*\r\n".to_owned(), "*0\r\n".to_owned());
     let mget = (long_mget(), format!("*10001\r\n{}", "$-1\r\n".repeat(10_001)));
-    for (request, answer) in [scan, keys, mget] {
+    let unlink = (long_unlink(), ":0\r\n".to_owned());
+    for (request, answer) in [scan, keys, mget, unlink] {
         let store = HeldStore::new();
         let server = TestServer::with_store(store.clone(), &config());
         let mut client = server.client();
@@ -125,9 +133,15 @@ fn long_mget() -> String {
     format!("*10002\r\n$4\r\nMGET\r\n{}", "$1\r\nk\r\n".repeat(10_001))
 }
 
+/// Of more keys than are removed in one step.
+fn long_unlink() -> String {
+    format!("*10002\r\n$6\r\nUNLINK\r\n{}", "$1\r\nk\r\n".repeat(10_001))
+}
+
 #[test]
 fn when_the_log_fails_what_was_looked_up_first_in_several_turns_is_an_error() {
-    for request in [long_mget(), "*4\r\n$4\r\nSCAN\r\n$1\r\n0\r\n$5\r\nCOUNT\r\n$4\r\n5000\r\n".to_owned()] {
+    let scan = "*4\r\n$4\r\nSCAN\r\n$1\r\n0\r\n$5\r\nCOUNT\r\n$4\r\n5000\r\n".to_owned();
+    for request in [long_mget(), scan, long_unlink()] {
         let store = HeldStore::new();
         let server = TestServer::with_store(store.clone(), &config());
         let mut client = server.client();
@@ -209,4 +223,62 @@ fn a_defect_costs_its_connection_and_no_other() {
     assert_eq!(other.info("connections"), 1);
     drop((other, unlucky));
     server.join().unwrap();
+}
+
+/// A store in which the second removal of many keys waits for the test, then fails.
+#[derive(Clone)]
+struct FailingStore {
+    memory: MemoryStore,
+    removals: Arc<AtomicUsize>,
+    may_fail: Arc<Notify>,
+}
+
+impl Store for FailingStore {
+    async fn submit(
+        &self,
+        ops: &[Op<'_>],
+        max_reply_bytes: usize,
+        replies: &mut Vec<Reply>,
+    ) -> Submission<'_> {
+        let is_removal = matches!(ops, [Op::DeleteMany { .. }]);
+        if is_removal && self.removals.fetch_add(1, Ordering::Relaxed) == 1 {
+            self.may_fail.notified().await;
+            replies.push(Reply { outcome: Err(Error::DiskFull), depends_on: Lsn::ZERO });
+            return Submission::done();
+        }
+        self.memory.submit(ops, max_reply_bytes, replies).await
+    }
+
+    async fn wait(&self, lsn: Lsn) -> Result<(), Error> {
+        self.memory.wait(lsn).await
+    }
+
+    fn reply_watermark(&self) -> Lsn {
+        self.memory.reply_watermark()
+    }
+
+    async fn compact(&self) -> Result<(), Error> {
+        self.memory.compact().await
+    }
+}
+
+#[test]
+fn a_removal_in_steps_that_fails_says_what_was_done_and_others_go_on_meanwhile() {
+    let store = FailingStore { memory: memory_store(), removals: Arc::default(), may_fail: Arc::default() };
+    let server = TestServer::with_store(store.clone(), &config());
+    let (mut first, mut second) = (server.client(), server.client());
+    let words = |word: &str| (0..25_000).map(|key| format!(" k{key}{word}")).collect::<String>();
+    first.ask(format!("MSET{}\r\n", words(" v")), "OK\r\n");
+    first.send(format!("DEL{}\r\nCOUNT\r\n", words("")));
+    while store.removals.load(Ordering::Relaxed) < 2 {
+        second.ask("PING\r\n", "PONG\r\n");
+    }
+    // Between two steps of one client another one removes keys, and sees the first step.
+    second.ask("COUNT\r\n", "VALUE 15000\r\n");
+    second.ask("DEL k10000 k24999\r\n", "VALUE 2\r\n");
+    store.may_fail.notify_one();
+    let answer = first.line();
+    let starts = "ERROR STORAGE disk full";
+    assert!(answer.starts_with(starts) && answer.contains("10000 were there"), "{answer}");
+    first.expect("VALUE 14998\r\n");
 }

@@ -40,13 +40,13 @@ const MATCHING_STEPS_PER_TURN: usize = 16 * 1024;
 /// The page of a scan that was asked for.
 #[derive(Debug)]
 pub(crate) struct PageOf<'r> {
-    /// Where it begins: 0, or where the page before ended.
+    /// The beginning: 0, or the end of the page before.
     pub(crate) cursor: u64,
-    /// What its keys begin with.
+    /// The bytes that its keys begin with.
     pub(crate) prefix: &'r [u8],
     /// Most keys that it has, those counted that do not match.
     pub(crate) limit: usize,
-    /// What its keys have to match.
+    /// The glob that its keys have to match.
     pub(crate) glob: Option<&'r [u8]>,
 }
 
@@ -92,10 +92,10 @@ impl<S: Store> Responder<'_, S> {
     pub(super) async fn put_count_in_steps(&mut self, op: CountOf, keys: &[&[u8]]) -> io::Result<()> {
         let (mut counted, mut depends_on) = (0, Lsn::ZERO);
         for keys in keys.chunks(MAX_STEP_KEYS) {
-            match self.ask(op(keys)).await {
-                Ok((outcome, step_depends_on)) => {
+            match self.count_step(op(keys)).await {
+                Ok((found, step_depends_on)) => {
+                    counted += found;
                     depends_on = depends_on.max(step_depends_on);
-                    counted += number_of(&outcome);
                 }
                 Err(error) if counted == 0 => return self.put(store_error(&error).into()).await,
                 Err(error) => return self.put(half_done(counted, &error).into()).await,
@@ -104,6 +104,14 @@ impl<S: Store> Responder<'_, S> {
         }
         let waited = self.shared.store.wait_for_commit(depends_on).await;
         self.put_or_refuse(waited.map(|()| integer(counted))).await
+    }
+
+    /// Carries out an operation whose outcome is a number of keys.
+    async fn count_step(&self, op: Op<'_>) -> Result<(u64, Lsn), Error> {
+        match self.ask(op).await? {
+            (Outcome::Count(keys), depends_on) => Ok((keys, depends_on)),
+            _ => Err(Error::Internal("keys were counted, and another outcome came")),
+        }
     }
 
     /// Looks up `keys` at one moment, and waits until what was seen may be shown. What stands before it leaves meanwhile.
@@ -338,10 +346,6 @@ impl Gathered {
         }
         &mut self.last
     }
-}
-
-fn number_of(outcome: &Outcome) -> u64 {
-    if let Outcome::Count(keys) = outcome { *keys } else { 0 }
 }
 
 fn seen(outcome: Outcome) -> Result<Vec<Sight>, Error> {
