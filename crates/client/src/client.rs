@@ -6,7 +6,7 @@ use std::slice;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use rustvault_protocol::{Command, ErrorCode, ErrorReply, Limits, encode_request};
+use rustvault_protocol::{Command, ErrorReply, Limits, encode_request};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -275,8 +275,7 @@ fn check_length(what: &str, len_bytes: usize, max_bytes: usize) -> Result<(), Er
     if len_bytes <= max_bytes {
         return Ok(());
     }
-    let message = format_args!("{what} of {len_bytes} bytes is over the limit of {max_bytes}");
-    Err(ErrorKind::Invalid(ErrorReply::new(ErrorCode::TooLarge, message)).into())
+    Err(ErrorKind::Invalid(ErrorReply::over_limit(what, len_bytes, max_bytes)).into())
 }
 
 /// Not to be met: the connection's task has held the answer against what was asked.

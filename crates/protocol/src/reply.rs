@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::ErrorCode;
 
-/// What a server answers, in RESP3's data model, generic over how byte strings are held.
+/// The answer of a server, in RESP3's data model, generic over how byte strings are held.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply<B = Bytes> {
     /// A word such as `OK`, which under the server's sync policy also says that a write is durable.
@@ -59,12 +59,12 @@ impl<B> From<Box<ErrorReply>> for Reply<B> {
     }
 }
 
-/// Why a command is not carried out.
+/// The reason why a command is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorReply {
-    /// What kind of error, for programs.
+    /// The kind of error, for programs.
     pub code: ErrorCode,
-    /// As Redis writes it, for example `ERR syntax error`: its kind, a space, and what happened.
+    /// The line of Redis's form, for example `ERR syntax error`: its kind, a space, and what happened.
     line: Cow<'static, [u8]>,
 }
 
@@ -84,6 +84,19 @@ impl ErrorReply {
         Self { code, line: Cow::Owned(line) }
     }
 
+    /// An error that says of `what` that its length is over its limit.
+    pub fn over_limit(what: &str, len_bytes: usize, max_bytes: usize) -> Self {
+        let message = format_args!("{what} of {len_bytes} bytes is over the limit of {max_bytes}");
+        Self::new(ErrorCode::TooLarge, message)
+    }
+
+    /// An error that shows, between `before` and `after`, the beginning of a word that a client sent, in quotes.
+    pub fn about_word(code: ErrorCode, before: &str, word: &[u8], after: &str) -> Self {
+        let word = shown(word, MAX_SHOWN_BYTES);
+        let line = [b"ERR ", before.as_bytes(), b" '", word, b"'", after.as_bytes()];
+        Self::with_bytes(code, line.concat())
+    }
+
     /// Returns the whole line, its kind in front.
     pub fn line(&self) -> &[u8] {
         &self.line
@@ -96,6 +109,15 @@ impl ErrorReply {
             None => &self.line,
         }
     }
+}
+
+/// Most bytes of what a client sent that an error shows.
+pub(crate) const MAX_SHOWN_BYTES: usize = 128;
+
+/// Returns the beginning of `text`: Redis prints what it was sent as C strings.
+pub(crate) fn shown(text: &[u8], max_bytes: usize) -> &[u8] {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    text.get(..max_bytes).unwrap_or(text)
 }
 
 impl fmt::Display for ErrorReply {
@@ -116,6 +138,14 @@ mod tests {
         assert_eq!((error.line(), error.message()), (&b"OOM no room"[..], &b"no room"[..]));
         let error = ErrorReply::fixed(ErrorCode::Denied, "WRONGPASS no");
         assert_eq!((error.line(), error.to_string().as_str()), (&b"WRONGPASS no"[..], "no"));
+    }
+
+    #[test]
+    fn a_word_is_shown_up_to_its_first_nul_and_not_at_length() {
+        let line =
+            |word: &[u8]| ErrorReply::about_word(ErrorCode::Syntax, "Unknown", word, "!").line().to_vec();
+        assert_eq!(line(b"a\xff\0b"), b"ERR Unknown 'a\xff'!");
+        assert_eq!(line(&[b'x'; 1000]).len(), b"ERR Unknown ''!".len() + MAX_SHOWN_BYTES);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use rustvault_protocol::{Command, ErrorReply, Fatal, Reply, Request, Step};
 use rustvault_storage::{Op, Store};
 
 use crate::closing::{CloseReason, Closing};
-use crate::commands::{self, Ask, CountOf, Handler, MAX_STEP_KEYS, Payload, ReplyTo};
+use crate::commands::{self, Ask, CountOf, Handler, MAX_STEP_KEYS, Payload, ReplyTo, WriteAnswer};
 use crate::session::Session;
 use crate::shared::Shared;
 
@@ -19,10 +19,10 @@ pub(crate) struct Batch<'a> {
     requests: Vec<Parsed>,
     /// The arguments of all of them.
     arguments: Vec<Cow<'a, [u8]>>,
-    /// How much of the input they took.
+    /// Bytes of the input that they took.
     pub(crate) consumed_bytes: usize,
     pub(crate) end: BatchEnd,
-    /// What ended the batch, if nothing that follows it is to be carried out.
+    /// The end of the connection, if nothing that follows is to be carried out.
     fatal: Option<Box<Fatal>>,
 }
 
@@ -34,7 +34,7 @@ struct Parsed {
     arguments_end: usize,
 }
 
-/// Why a batch ended where it did.
+/// The reason why a batch ended where it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BatchEnd {
     /// The input holds no further complete request.
@@ -97,7 +97,7 @@ impl<'a> Batch<'a> {
         arguments: &'b [&'b [u8]],
         session: &mut Session,
         shared: &Shared<S>,
-    ) -> (Vec<Op<'b>>, Vec<Slot<'b>>) {
+    ) -> (Vec<Op<'b>>, Vec<Slot<'b, S>>) {
         let mut ops = Vec::with_capacity(self.requests.len());
         let mut slots = Vec::with_capacity(self.requests.len() + usize::from(self.fatal.is_some()));
         session.note_batch();
@@ -133,7 +133,7 @@ fn plan_one<'b, S: Store>(
     session: &mut Session,
     shared: &Shared<S>,
     ops: &mut Vec<Op<'b>>,
-) -> Result<Slot<'b>, Box<ErrorReply>> {
+) -> Result<Slot<'b, S>, Box<ErrorReply>> {
     commands::admit(request, session, &shared.limits)?;
     Ok(match commands::handler::<S>(request.command) {
         Handler::Store(handle) => match handle(request, &shared.limits)? {
@@ -153,13 +153,12 @@ fn plan_one<'b, S: Store>(
             Ask::Count(op, keys) => Slot::CountInSteps(op, keys),
         },
         Handler::Session(handle) | Handler::Large(handle) => Slot::Ready(handle(request, session, shared)?),
-        Handler::Await(_) => Slot::Await(request),
+        Handler::Await(write) => Slot::Await(write, request),
     })
 }
 
 /// The place of one answer among the answers of a batch.
-#[derive(Debug)]
-pub(crate) enum Slot<'b> {
+pub(crate) enum Slot<'b, S> {
     /// The answer is known.
     Ready(Reply<Payload<'b>>),
     /// The next outcome of the store becomes the answer.
@@ -170,11 +169,11 @@ pub(crate) enum Slot<'b> {
     ValuesInSteps(&'b [&'b [u8]]),
     /// The number of those keys that an operation finds, so many that it is carried out in several steps.
     CountInSteps(CountOf, &'b [&'b [u8]]),
-    /// The command answers by itself; it is the last of its batch.
-    Await(Request<'b>),
+    /// The command writes its answer itself; it is the last of its batch.
+    Await(WriteAnswer<S>, Request<'b>),
 }
 
-impl Slot<'_> {
+impl<S> Slot<'_, S> {
     /// Returns whether an outcome of the store belongs here.
     pub(crate) const fn needs_outcome(&self) -> bool {
         matches!(self, Self::Asked(..) | Self::Values(_))

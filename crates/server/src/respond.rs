@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::balance::Seat;
 use crate::batch::{Batch, Slot};
 use crate::closing::Closing;
-use crate::commands::{self, Handler, store_error};
+use crate::commands::store_error;
 use crate::gather;
 use crate::session::Session;
 use crate::shared::Shared;
@@ -35,29 +35,29 @@ pub(crate) struct Responder<'c, S> {
     pub(crate) shared: &'c Shared<S>,
     pub(crate) seat: &'c Seat,
     pub(crate) stopping: &'c CancellationToken,
-    /// Why the connection ends after the answers at hand, if it does.
+    /// The reason why the connection ends after the answers at hand, if it does.
     pub(crate) closing: Option<Closing>,
-    /// Whether the answer at hand is left out.
+    /// Set if the answer at hand is left out.
     pub(crate) is_muted: bool,
 }
 
-/// What may be revealed of the replies at hand.
+/// Decides which of the replies at hand may be revealed.
 struct Gate {
     /// The highest LSN that a reply depends on.
     highest: Lsn,
     /// Replies that depend on no more than this may be shown.
     visible: Lsn,
-    /// Why the others never may.
+    /// The reason why the others never may.
     failure: Option<Error>,
 }
 
 impl Gate {
-    /// Whether it is known if the reply may be shown.
+    /// Returns whether it is known if the reply may be shown.
     fn is_decided(&self, reply: &storage::Reply) -> bool {
         reply.depends_on <= self.visible || self.failure.is_some()
     }
 
-    /// The outcome of a reply that it [knows of](Self::is_decided).
+    /// Returns the outcome of a reply that [is decided](Self::is_decided).
     #[inline]
     fn admit(&self, reply: storage::Reply) -> Result<Outcome, Error> {
         match &self.failure {
@@ -112,7 +112,7 @@ impl<'c, S: Store> Responder<'c, S> {
     /// Writes the answers up to the next one that has no reply yet.
     async fn write_answers(
         &mut self,
-        slots: &mut Peekable<vec::IntoIter<Slot<'_>>>,
+        slots: &mut Peekable<vec::IntoIter<Slot<'_, S>>>,
         replies: &mut Vec<storage::Reply>,
         submission: Submission<'_>,
     ) -> io::Result<()> {
@@ -125,7 +125,7 @@ impl<'c, S: Store> Responder<'c, S> {
         let mut replies = replies.drain(..);
         while let Some(slot) = slots.next_if(|slot| !slot.needs_outcome() || !replies.as_slice().is_empty()) {
             self.is_muted = !self.session.wants_next_reply();
-            if self.is_muted && !matches!(slot, Slot::CountInSteps(..) | Slot::Await(_)) {
+            if self.is_muted && !matches!(slot, Slot::CountInSteps(..) | Slot::Await(..)) {
                 if slot.needs_outcome() {
                     drop(replies.next());
                 }
@@ -157,7 +157,7 @@ impl<'c, S: Store> Responder<'c, S> {
                     Box::pin(self.put_values(keys, gate.admit(reply))).await?;
                 }
                 Slot::Ready(reply) => self.put(reply).await?,
-                Slot::ValuesInSteps(_) | Slot::CountInSteps(..) | Slot::Await(_) => {
+                Slot::ValuesInSteps(_) | Slot::CountInSteps(..) | Slot::Await(..) => {
                     Box::pin(self.put_last(slot)).await?;
                 }
             }
@@ -169,17 +169,16 @@ impl<'c, S: Store> Responder<'c, S> {
     }
 
     /// Carries out what takes several turns, and writes its answer.
-    async fn put_last(&mut self, slot: Slot<'_>) -> io::Result<()> {
+    async fn put_last(&mut self, slot: Slot<'_, S>) -> io::Result<()> {
         // It may take long, and what comes before it need not wait for that.
         self.flush().await?;
         match slot {
             Slot::ValuesInSteps(keys) => self.put_values_in_steps(keys).await,
             Slot::CountInSteps(op, keys) => self.put_count_in_steps(op, keys).await,
-            Slot::Await(request) => match commands::handler::<S>(request.command) {
-                Handler::Await(handle) => handle(self, request).await,
-                Handler::Store(_) | Handler::Session(_) | Handler::Large(_) => Err(unexpected_slot()),
-            },
-            Slot::Asked(..) | Slot::Values(_) | Slot::Ready(_) => Err(unexpected_slot()),
+            Slot::Await(write, request) => write(self, request).await,
+            Slot::Asked(..) | Slot::Values(_) | Slot::Ready(_) => {
+                Err(io::Error::other("a slot was answered in the wrong place"))
+            }
         }
     }
 
@@ -202,8 +201,4 @@ impl<'c, S: Store> Responder<'c, S> {
             None => gather::commit(submission, self.seat.enough_to_commit()).await,
         }
     }
-}
-
-fn unexpected_slot() -> io::Error {
-    io::Error::other("a slot was answered in the wrong place")
 }

@@ -43,11 +43,8 @@ impl Command {
 
     /// Returns its subcommand of this name, in any case, if the protocol serves it.
     pub fn find_subcommand(self, name: &[u8], protocol: Protocol) -> Option<Self> {
-        self.subcommands().find(|command| {
-            let spec = command.spec();
-            spec.own_name().as_bytes().eq_ignore_ascii_case(name)
-                && spec.protocols.contains(protocol.as_set())
-        })
+        let is_it = |command: &Self| command.spec().own_name().as_bytes().eq_ignore_ascii_case(name);
+        self.served_subcommands(protocol).find(is_it)
     }
 
     /// Returns the command or subcommand of a whole name such as `client|id`, in any case.
@@ -65,6 +62,18 @@ impl Command {
     pub fn subcommands(self) -> impl Iterator<Item = Self> {
         let of_this = move |command: &Self| command.spec().container().is_some_and(|of| of == self.name());
         Self::ALL.iter().copied().filter(of_this)
+    }
+
+    /// Returns its subcommands that a protocol serves.
+    pub fn served_subcommands(self, protocol: Protocol) -> impl Iterator<Item = Self> {
+        self.subcommands().filter(move |command| command.spec().protocols.contains(protocol.as_set()))
+    }
+
+    /// Returns the commands that a protocol serves, each before its subcommands.
+    pub fn served_with_subcommands(protocol: Protocol) -> impl Iterator<Item = Self> {
+        let with_subcommands =
+            move |command: Self| std::iter::once(command).chain(command.served_subcommands(protocol));
+        Self::served(protocol).flat_map(with_subcommands)
     }
 
     /// Returns the commands that a protocol serves, without their subcommands.

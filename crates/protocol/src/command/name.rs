@@ -3,12 +3,10 @@
 use std::borrow::Cow;
 
 use super::why_not_served;
+use crate::reply::{MAX_SHOWN_BYTES, shown};
 use crate::{Command, ErrorCode, ErrorReply, Protocol};
 
-/// How much of a name, and of the arguments after it, an error of RESP shows.
-const MAX_SHOWN_BYTES: usize = 128;
-
-/// How much of an unknown name an error of the text protocol shows.
+/// Most bytes of an unknown name that an error of the text protocol shows.
 const MAX_SHOWN_NAME_BYTES: usize = 32;
 
 /// Returns the subcommand that the argument at `first` names, and takes that argument out; `command` if it has none.
@@ -27,10 +25,8 @@ pub(crate) fn with_subcommand(
 }
 
 fn unknown_subcommand(command: Command, name: &[u8]) -> ErrorReply {
-    let name = shown(name, MAX_SHOWN_BYTES);
-    let command = command.name().as_bytes();
-    let line = [b"ERR unknown subcommand '", name, b"'. Try ", command, b" HELP."];
-    ErrorReply::with_bytes(ErrorCode::UnknownCommand, line.concat())
+    let after = format!(". Try {} HELP.", command.name());
+    ErrorReply::about_word(ErrorCode::UnknownCommand, "unknown subcommand", name, &after)
 }
 
 /// Says that there is no such command as Redis does, and why, if it is one that people miss.
@@ -65,12 +61,6 @@ pub(crate) fn printable(name: &[u8]) -> String {
 /// Returns whether Redis, too, takes a line or command that begins with this word for HTTP.
 pub(crate) fn is_word_of_http(word: &[u8]) -> bool {
     word.eq_ignore_ascii_case(b"POST") || word.eq_ignore_ascii_case(b"Host:")
-}
-
-fn shown(text: &[u8], max_bytes: usize) -> &[u8] {
-    // Redis prints what it was sent as C strings.
-    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
-    text.get(..max_bytes).unwrap_or(text)
 }
 
 #[cfg(test)]

@@ -4,9 +4,6 @@ use rustvault_protocol::{Command, ErrorCode, ErrorReply, limits::MAX_GLOB_BYTES,
 
 use super::{Refusal, too_long};
 
-/// How much of an argument an error shows.
-const MAX_SHOWN_BYTES: usize = 128;
-
 #[cold]
 pub(super) fn refuse(line: &'static str) -> Refusal {
     Box::new(ErrorReply::fixed(ErrorCode::Syntax, line))
@@ -22,13 +19,10 @@ pub(super) fn usage(command: Command) -> Refusal {
     Box::new(ErrorReply::new(ErrorCode::Syntax, format_args!("usage: {}", command.spec().usage())))
 }
 
-/// Says that `word` is wrong, of which the beginning is shown as Redis prints it, up to its first NUL.
+/// Says that `word` is wrong.
 #[cold]
 pub(super) fn refuse_word(before: &str, word: &[u8]) -> Refusal {
-    let word = word.split(|byte| *byte == 0).next().unwrap_or_default();
-    let word = word.get(..MAX_SHOWN_BYTES).unwrap_or(word);
-    let line = [b"ERR ", before.as_bytes(), b" '", word, b"'"].concat();
-    Box::new(ErrorReply::with_bytes(ErrorCode::Syntax, line))
+    Box::new(ErrorReply::about_word(ErrorCode::Syntax, before, word, ""))
 }
 
 pub(super) fn integer(text: &[u8]) -> Result<i64, Refusal> {
@@ -46,16 +40,18 @@ pub(super) fn cursor(text: &[u8]) -> Result<u64, Refusal> {
         [b'+', digits @ ..] => (false, digits),
         digits => (false, digits),
     };
-    let number = digits.iter().try_fold(0_u64, |sum, digit| {
-        let digit = char::from(*digit).to_digit(10)?;
-        sum.checked_mul(10)?.checked_add(digit.into())
-    });
-    match number {
-        Some(number) if !digits.is_empty() || text.is_empty() => {
-            Ok(if is_negative { number.wrapping_neg() } else { number })
-        }
-        _ => Err(refuse("ERR invalid cursor")),
+    match decimal(digits) {
+        Some(number) => Ok(if is_negative { number.wrapping_neg() } else { number }),
+        None if text.is_empty() => Ok(0),
+        None => Err(refuse("ERR invalid cursor")),
     }
+}
+
+/// Returns the number that `text` is, if it has digits alone.
+pub(super) fn decimal(text: &[u8]) -> Option<u64> {
+    let digits =
+        std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse().ok()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use rustvault_storage::Store;
 use tokio::task::yield_now;
 
 use super::arguments::{refuse, refuse_word, syntax_error};
+use super::connection::USER;
 use super::reply::{Payload, integer};
 use super::{Answer, Answering, Refusal, too_long};
 use crate::clients::{Client, Clients};
@@ -16,9 +17,6 @@ use crate::closing::CloseReason;
 use crate::respond::Responder;
 use crate::session::{Replies, Session};
 use crate::shared::Shared;
-
-/// The only user that there is.
-const USER: &[u8] = b"default";
 
 /// Clients that are looked at before other connections have a turn.
 const CLIENTS_PER_TURN: usize = 256;
@@ -130,7 +128,7 @@ fn line(client: &Client) -> String {
     let mut line = format!("id={} addr={} laddr={}", client.id, client.peer, client.local);
     // Writing to a string does not fail.
     let _ = write!(line, " name={} age={age} idle={idle} flags=N db=0 multi=-1", printable(&told.name));
-    let _ = write!(line, " cmd={command} user=default resp={}", client.resp_version());
+    let _ = write!(line, " cmd={command} user={USER} resp={}", client.resp_version());
     let (name, version) = (printable(&told.library_name), printable(&told.library_version));
     let _ = writeln!(line, " lib-name={name} lib-ver={version}");
     line
@@ -146,7 +144,7 @@ struct Filter<'r> {
     id: Option<u64>,
     peer: Option<&'r [u8]>,
     local: Option<&'r [u8]>,
-    /// Whether the type and the user are those that all clients have.
+    /// Set by a type that no client has.
     matches_nobody: bool,
     min_age: Option<u32>,
     skips_oneself: bool,
@@ -170,7 +168,7 @@ impl<'r> Filter<'r> {
             } else if is(b"TYPE") {
                 filter.matches_nobody |= !is_normal(value)?;
             } else if is(b"USER") {
-                if value != USER {
+                if value != USER.as_bytes() {
                     return Err(refuse_word("No such user", value));
                 }
             } else if is(b"MAXAGE") {

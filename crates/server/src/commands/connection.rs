@@ -13,6 +13,9 @@ use crate::respond::Responder;
 use crate::session::{Replies, Session};
 use crate::shared::Shared;
 
+/// The only user that there is.
+pub(super) const USER: &str = "default";
+
 pub(super) fn ping<'b, S>(request: Request<'b>, _: &mut Session, _: &Shared<S>) -> Answer<'b> {
     Ok(request.arguments.first().map_or(Reply::Simple("PONG"), |message| borrowed(message)))
 }
@@ -152,7 +155,7 @@ fn log_in(user: Option<&[u8]>, _password: &[u8]) -> Result<(), Refusal> {
         Are you sure your configuration is correct?";
     match user {
         None => Err(Box::new(ErrorReply::fixed(ErrorCode::Denied, NO_PASSWORD))),
-        Some(b"default") => Ok(()),
+        Some(user) if user == USER.as_bytes() => Ok(()),
         Some(_) => {
             const WRONG: &str = "WRONGPASS invalid username-password pair or user is disabled.";
             Err(Box::new(ErrorReply::fixed(ErrorCode::Denied, WRONG)))

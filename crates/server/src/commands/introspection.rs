@@ -23,8 +23,7 @@ pub(super) fn count<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>)
 
 /// Returns names: all, or those that a filter leaves. There are no modules, so none has commands.
 pub(super) fn list<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
-    let commands = Command::served(session.protocol());
-    let all = commands.flat_map(|command| std::iter::once(command).chain(command.subcommands()));
+    let all = Command::served_with_subcommands(session.protocol());
     let names = |commands: Vec<Command>| {
         Reply::Array(commands.into_iter().map(|command| bulk(command.name().to_lowercase())).collect())
     };
@@ -105,14 +104,9 @@ pub(super) fn get_keys<'b, S>(request: Request<'b>, session: &mut Session, _: &S
 pub(super) fn help<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
     let protocol = session.protocol();
     let Some(name) = request.arguments.first() else {
-        let commands = Command::served(protocol);
-        let all = commands.flat_map(|command| std::iter::once(command).chain(command.subcommands()));
-        let is_listed = |command: &Command| {
-            let spec = command.spec();
-            spec.protocols.contains(protocol.as_set()) && !spec.is_container
-        };
-        let lines = all.filter(is_listed);
-        return Ok(Reply::Array(lines.map(|command| bulk(command.spec().usage())).collect()));
+        let specs = Command::served_with_subcommands(protocol).map(Command::spec);
+        let lines = specs.filter(|spec| !spec.is_container).map(|spec| bulk(spec.usage()));
+        return Ok(Reply::Array(lines.collect()));
     };
     let command = Command::find(name, protocol).and_then(|command| match request.arguments.get(1) {
         Some(own) => command.find_subcommand(own, protocol),
@@ -129,23 +123,21 @@ pub(super) fn help<'b, S>(request: Request<'b>, session: &mut Session, _: &Share
         bulk(format!("complexity: {}", spec.complexity)),
         bulk(format!("since: {}", spec.since)),
     ];
-    let served =
-        command.subcommands().map(Command::spec).filter(|spec| spec.protocols.contains(protocol.as_set()));
-    lines.extend(served.map(|spec| bulk(format!("see: {}", spec.usage()))));
+    let subcommands = command.served_subcommands(protocol).map(Command::spec);
+    lines.extend(subcommands.map(|spec| bulk(format!("see: {}", spec.usage()))));
     Ok(Reply::Array(lines))
 }
 
-/// What Redis answers to the subcommand `HELP`: a line for each subcommand, and an indented one on what it does.
+/// Answers the subcommand `HELP` as Redis does: a line for each subcommand, and an indented one on what it does.
 pub(super) fn subcommands<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
     let protocol = session.protocol();
     let Some(container) = request.command.spec().container() else { return Err(syntax_error()) };
     let mut lines = vec![format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")];
     let command = Command::find(container.as_bytes(), protocol);
-    for spec in command.into_iter().flat_map(Command::subcommands).map(Command::spec) {
-        if spec.protocols.contains(protocol.as_set()) {
-            lines.push(format!("{} {}", spec.own_name(), spec.syntax).trim_end().to_owned());
-            lines.push(format!("    {}", spec.summary));
-        }
+    let subcommands = command.into_iter().flat_map(|command| command.served_subcommands(protocol));
+    for spec in subcommands.map(Command::spec) {
+        lines.push(format!("{} {}", spec.own_name(), spec.syntax).trim_end().to_owned());
+        lines.push(format!("    {}", spec.summary));
     }
     Ok(Reply::Array(lines.into_iter().map(bulk).collect()))
 }
@@ -154,7 +146,7 @@ fn words(names: impl Iterator<Item = &'static str>) -> StaticReply {
     Reply::Set(names.map(Reply::Simple).collect())
 }
 
-/// What Redis tells of a command: ten things in a fixed order.
+/// Returns what Redis tells of a command: ten things in a fixed order.
 fn info_of(command: Command) -> StaticReply {
     let spec = command.spec();
     let (first, last, step) = spec.keys.as_ref().map_or((0, 0, 0), |keys| {

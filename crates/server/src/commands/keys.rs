@@ -1,11 +1,13 @@
 //! Commands on keys, whatever their values are.
 
+use std::io;
+
 use rustvault_protocol::limits::{DEFAULT_RESP_SCAN_COUNT, DEFAULT_SCAN_LIMIT, MAX_SCAN_LIMIT};
 use rustvault_protocol::{ErrorCode, ErrorReply, Limits, Reply, Request, glob_literal_prefix};
 use rustvault_storage::{Error, Op, Outcome, Store};
 use tokio::task::yield_now;
 
-use super::arguments::{self, cursor, glob, syntax_error};
+use super::arguments::{self, cursor, decimal, glob, syntax_error};
 use super::reply::{Payload, bulk, count, ok, unexpected};
 use super::{Answering, Ask, Planned, Refusal, too_long};
 use crate::respond::{PageOf, Responder};
@@ -67,45 +69,35 @@ pub(super) fn text_scan<'r, S: Store>(
     request: Request<'r>,
 ) -> Answering<'r> {
     Box::pin(async move {
-        match text_page(request, responder.shared.limits.max_key_bytes) {
-            Ok(page) => {
-                let keys = responder.page(&page).await;
-                responder
-                    .put_or_refuse(
-                        keys.map(|(cursor, keys)| Reply::Array(with_front(cursor_reply(cursor), keys))),
-                    )
-                    .await
-            }
-            Err(refusal) => responder.put(refusal.into()).await,
-        }
+        let page = text_page(request, responder.shared.limits.max_key_bytes);
+        put_page(responder, page, |cursor, mut keys| {
+            keys.insert(0, cursor);
+            keys
+        })
+        .await
     })
 }
 
 pub(super) fn scan<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: Request<'r>) -> Answering<'r> {
     Box::pin(async move {
-        match resp_page(request) {
-            Ok(page) => {
-                let keys = responder.page(&page).await;
-                responder
-                    .put_or_refuse(
-                        keys.map(|(cursor, keys)| {
-                            Reply::Array(vec![cursor_reply(cursor), Reply::Array(keys)])
-                        }),
-                    )
-                    .await
-            }
-            Err(refusal) => responder.put(refusal.into()).await,
-        }
+        let page = resp_page(request);
+        put_page(responder, page, |cursor, keys| vec![cursor, Reply::Array(keys)]).await
     })
 }
 
-fn cursor_reply<'a>(cursor: u64) -> Reply<Payload<'a>> {
-    bulk(cursor.to_string())
-}
-
-fn with_front<'a>(cursor: Reply<Payload<'a>>, mut keys: Vec<Reply<Payload<'a>>>) -> Vec<Reply<Payload<'a>>> {
-    keys.insert(0, cursor);
-    keys
+/// Writes a page, which `join` makes of the next cursor and the keys.
+async fn put_page<'p, S: Store>(
+    responder: &mut Responder<'_, S>,
+    page: Result<PageOf<'_>, Refusal>,
+    join: impl FnOnce(Reply<Payload<'p>>, Vec<Reply<Payload<'p>>>) -> Vec<Reply<Payload<'p>>>,
+) -> io::Result<()> {
+    let page = match page {
+        Ok(page) => responder.page(&page).await,
+        Err(refusal) => return responder.put(refusal.into()).await,
+    };
+    responder
+        .put_or_refuse(page.map(|(cursor, keys)| Reply::Array(join(bulk(cursor.to_string()), keys))))
+        .await
 }
 
 /// Reads `cursor [PREFIX prefix] [LIMIT limit]`, each option once.
@@ -136,13 +128,6 @@ fn text_page(request: Request<'_>, max_key_bytes: usize) -> Result<PageOf<'_>, R
 fn limit_range() -> Refusal {
     let message = format_args!("LIMIT needs a number from 1 to {MAX_SCAN_LIMIT}");
     Box::new(ErrorReply::new(ErrorCode::Syntax, message))
-}
-
-/// Returns the number that `text` is, if it has digits alone.
-fn decimal(text: &[u8]) -> Option<u64> {
-    let digits =
-        std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
-    digits.parse().ok()
 }
 
 /// Reads `cursor [MATCH pattern] [COUNT count] [TYPE type]`; of an option that comes twice the last one counts.

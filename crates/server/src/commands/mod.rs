@@ -27,10 +27,10 @@ pub(crate) use server::REDIS_VERSION;
 /// Most keys that one command looks up or removes in one step, at one moment.
 pub(crate) const MAX_STEP_KEYS: usize = 10_000;
 
-/// Why a command is not carried out.
+/// The reason why a command is not carried out.
 pub(crate) type Refusal = Box<ErrorReply>;
 
-/// How a command is carried out.
+/// The way in which a command is carried out.
 pub(crate) enum Handler<S> {
     /// It is an operation of the store, which is carried out with the others of its batch.
     Store(for<'b> fn(Request<'b>, &Limits) -> Planned<'b>),
@@ -39,10 +39,13 @@ pub(crate) enum Handler<S> {
     /// The same, with an answer that may be large: it ends its batch, so that there is one such answer at a time.
     Large(for<'b> fn(Request<'b>, &mut Session, &Shared<S>) -> Answer<'b>),
     /// It takes time, or changes what follows: it ends its batch and writes its answer itself.
-    Await(for<'r, 'c> fn(&'r mut Responder<'c, S>, Request<'r>) -> Answering<'r>),
+    Await(WriteAnswer<S>),
 }
 
-/// What a command asks of the store, or why not.
+/// Carries a command out and writes its answer.
+pub(crate) type WriteAnswer<S> = for<'r, 'c> fn(&'r mut Responder<'c, S>, Request<'r>) -> Answering<'r>;
+
+/// A call of the store, or the reason why there is none.
 pub(crate) type Planned<'b> = Result<Ask<'b>, Refusal>;
 
 /// The answer of a command, or why it is not carried out.
@@ -51,7 +54,7 @@ pub(crate) type Answer<'b> = Result<Reply<Payload<'b>>, Refusal>;
 /// A command that writes its answer.
 pub(crate) type Answering<'r> = Pin<Box<dyn Future<Output = io::Result<()>> + Send + 'r>>;
 
-/// What a command asks of the store.
+/// A call of the store, and the kind of its answer.
 pub(crate) enum Ask<'b> {
     /// One operation, of whose outcome the answer is made.
     One(Op<'b>, ReplyTo),
@@ -178,6 +181,5 @@ fn wrong_arity(request: Request<'_>, protocol: Protocol) -> Refusal {
 
 #[cold]
 fn too_long(what: &str, len_bytes: usize, max_bytes: usize) -> Refusal {
-    let message = format_args!("{what} of {len_bytes} bytes is over the limit of {max_bytes}");
-    Box::new(ErrorReply::new(ErrorCode::TooLarge, message))
+    Box::new(ErrorReply::over_limit(what, len_bytes, max_bytes))
 }
