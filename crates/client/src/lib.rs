@@ -1,3 +1,4 @@
+//! The async client of a RustVault server, for programs in Rust.
 #![doc = include_str!("../README.md")]
 
 mod client;

@@ -107,7 +107,7 @@ impl Request {
     }
 }
 
-/// Whether a command changes data, so that it must not be sent twice.
+/// Returns whether a command changes data, so that it must not be sent twice.
 pub(crate) fn is_write(command: Command) -> bool {
     command.spec().flags.contains(Flags::WRITE)
 }

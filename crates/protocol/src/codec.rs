@@ -199,7 +199,7 @@ fn take_line(src: &mut BytesMut, line_bytes: usize, limits: &Limits) -> io::Resu
     Ok(parsed)
 }
 
-/// Where the bytes of a field are.
+/// The place of a field's bytes.
 enum Part {
     /// Here in the buffer.
     Slice(Range<usize>),

@@ -1,3 +1,4 @@
+//! The wire protocols of RustVault: commands, requests and replies, with parsers and encoders.
 #![doc = include_str!("../README.md")]
 
 mod codec;

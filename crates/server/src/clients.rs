@@ -68,25 +68,25 @@ impl Drop for Registration {
     }
 }
 
-/// What everybody may know of a client.
+/// The properties of a client that everybody may know.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) id: u64,
     pub(crate) peer: SocketAddr,
     pub(crate) local: SocketAddr,
     connected_at: u32,
-    /// When its last batch came.
+    /// The time of its last batch.
     active_at: AtomicU32,
     /// The last command that was looked at.
     last_command: AtomicU16,
-    /// As of its last batch.
+    /// The version as of its last batch.
     resp_version: AtomicU8,
     told: Mutex<Option<Box<Told>>>,
     is_killed: AtomicBool,
     waker: AtomicWaker,
 }
 
-/// What a client has told about itself; a name that it has not told is empty.
+/// The names that a client has told; one that it has not told is empty.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Told {
     pub(crate) name: Vec<u8>,

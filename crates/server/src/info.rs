@@ -8,7 +8,7 @@ use rustvault_storage::Stats;
 use crate::commands::REDIS_VERSION;
 use crate::shared::Shared;
 
-/// What `INFO` tells: names and values, ours and in Redis's terms.
+/// The fields of `INFO`: names and values, ours and in Redis's terms.
 pub(crate) struct InfoFields {
     ours: Vec<(&'static str, String)>,
     /// With their sections, which follow each other.

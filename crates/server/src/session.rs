@@ -13,13 +13,13 @@ pub(crate) struct Session {
     parser: RequestParser,
     /// The version of RESP that is spoken, if it is RESP that is spoken.
     pub(crate) is_resp3: bool,
-    /// Whether a transaction was begun and refused, whose commands are refused, too.
+    /// Set while a transaction is refused, whose commands are refused, too.
     pub(crate) is_in_refused_transaction: bool,
-    /// Which answers the client wants.
+    /// The answers that the client wants.
     pub(crate) replies: Replies,
 }
 
-/// Which answers a client wants.
+/// The answers that a client wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Replies {
     On,

@@ -1,3 +1,4 @@
+//! The store of RustVault: a keyspace in memory that a write-ahead log makes durable.
 #![doc = include_str!("../README.md")]
 // They panic when nobody reads.
 #![warn(clippy::print_stdout, clippy::print_stderr)]

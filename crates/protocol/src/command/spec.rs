@@ -29,9 +29,9 @@ pub struct CommandSpec {
     pub keys: Option<KeySpec>,
     /// The argument, counted from 0, that is the rest of a line of the text protocol unless it is quoted.
     pub rest: Option<u8>,
-    /// Whether its first argument names a subcommand.
+    /// Set if its first argument names a subcommand.
     pub is_container: bool,
-    /// Whether it is a subcommand itself.
+    /// Set if it is a subcommand itself.
     pub is_subcommand: bool,
     /// The protocols that it is served in.
     pub protocols: Protocols,
@@ -151,7 +151,7 @@ pub struct KeySpec {
     pub first: u8,
     /// The last of them, or −1 for the last argument.
     pub last: i8,
-    /// From one to the next.
+    /// The distance from one to the next.
     pub step: u8,
     /// The use that is made of them.
     pub access: KeyAccess,

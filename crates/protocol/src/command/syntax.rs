@@ -7,17 +7,17 @@ use super::CommandSpec;
 pub struct Argument {
     /// Its name in the syntax; a group of several is named after its first word.
     pub name: String,
-    /// What it is.
+    /// Its kind.
     pub kind: ArgumentKind,
     /// The word that stands before it, such as `MATCH`.
     pub token: Option<&'static str>,
-    /// Whether it may be left out.
+    /// Set if it may be left out.
     pub is_optional: bool,
-    /// Whether it may come several times.
+    /// Set if it may come several times.
     pub is_repeated: bool,
 }
 
-/// What an argument is, in the terms of `COMMAND DOCS`.
+/// The kind of an argument, in the terms of `COMMAND DOCS`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ArgumentKind {
     /// A key.

@@ -2,7 +2,7 @@
 
 use super::spec::{Arity, CommandSpec, Flags, Group, KeyAccess, KeySpec, Protocols};
 
-/// What a row has unless it says otherwise.
+/// The fields that a row has unless it says otherwise.
 const USUAL: CommandSpec = CommandSpec {
     command: Command::Get,
     name: "",

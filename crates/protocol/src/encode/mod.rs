@@ -48,17 +48,17 @@ impl Protocol {
     }
 }
 
-/// How the bytes of a large byte string stand on the wire.
+/// The form of a large byte string on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BulkEncoder {
-    /// As they are, with [`LINE_END`](Self::LINE_END) after them.
+    /// Bytes as they are, with [`LINE_END`](Self::LINE_END) after them.
     AsItIs,
     /// Quoted, which is encoded piece by piece. Escapes are bytewise, so any cut will do.
     Quoted,
 }
 
 impl BulkEncoder {
-    /// What stands after bytes that are written as they are.
+    /// The end of bytes that are written as they are.
     pub const LINE_END: &'static [u8] = CRLF;
 
     /// Appends a piece.
@@ -69,7 +69,7 @@ impl BulkEncoder {
         }
     }
 
-    /// Appends what stands after the last piece.
+    /// Appends the end, after the last piece.
     pub fn end(self, out: &mut BytesMut) {
         if self == Self::Quoted {
             out.put_u8(b'"');

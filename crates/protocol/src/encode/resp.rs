@@ -8,7 +8,7 @@ use crate::Reply;
 /// Room for what stands around a bulk string: its mark, its length and two line ends.
 const BULK_OVERHEAD_BYTES: usize = 1 + 20 + 2 * CRLF.len();
 
-/// What a verbatim string begins with: its format.
+/// The format that a verbatim string begins with.
 const PLAIN_TEXT: &[u8] = b"txt:";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

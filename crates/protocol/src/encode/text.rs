@@ -8,10 +8,10 @@ use crate::{Command, Reply};
 /// Room for what stands around a key or value in a line that needs no escapes.
 const LINE_OVERHEAD_BYTES: usize = 64;
 
-/// How much is looked at before stopping early; without a stop inside, the check is vectorised.
+/// Bytes that are looked at before stopping early; without a stop inside, the check is vectorised.
 const CHECKED_AT_ONCE_BYTES: usize = 64;
 
-/// Whether a key (`true`) or value (`false`) has to be quoted on the wire.
+/// Returns whether a key (`true`) or value (`false`) has to be quoted on the wire.
 ///
 /// It has to when it is empty, starts with `"`, or contains a byte below 0x20, 0x7F or, for a key, a space.
 pub fn needs_quotes(bytes: &[u8], is_key: bool) -> bool {

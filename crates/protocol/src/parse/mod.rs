@@ -21,12 +21,12 @@ pub enum Step {
     Request {
         /// The command, or what is wrong with the request; then the arguments that were appended mean nothing.
         command: Result<Command, Box<ErrorReply>>,
-        /// How many bytes of the input it took.
+        /// Bytes of the input that it took.
         consumed_bytes: usize,
     },
     /// These bytes get no answer: drop them.
     Skip {
-        /// How many bytes of the input to drop; at least one.
+        /// Bytes of the input to drop; at least one.
         consumed_bytes: usize,
     },
     /// The input holds no whole request yet: read more, then ask again with the same bytes in front.
@@ -36,14 +36,14 @@ pub enum Step {
     Fatal(Box<Fatal>),
 }
 
-/// Why a connection has to end.
+/// The reason why a connection has to end.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fatal {
     /// The answer to the client.
     pub error: ErrorReply,
-    /// Whether the client speaks another protocol, and does not just speak this one badly.
+    /// Set if the client speaks another protocol, and does not just speak this one badly.
     pub is_foreign: bool,
-    /// What it was, for the operator.
+    /// The reason, for the operator.
     pub detail: String,
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn ok<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>> {
     }
 }
 
-/// How many keys there were.
+/// Returns how many keys there were.
 pub(crate) fn count<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>> {
     match outcome {
         Outcome::Count(keys) => integer(keys),

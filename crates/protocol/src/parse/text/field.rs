@@ -11,7 +11,7 @@ use nom::{
 
 pub(super) type Parsed<'a, T> = IResult<&'a [u8], T, Fault>;
 
-/// What is wrong with a line; a type of its own keeps nom out of the crate's public API.
+/// The error of a line; a type of its own keeps nom out of the crate's public API.
 #[derive(Debug)]
 pub(super) struct Fault(pub(super) &'static str);
 

@@ -38,7 +38,7 @@ impl<B> Line<B> {
 /// A [`Line`] that borrows from the read buffer; only a value with escapes is owned.
 type BorrowedLine<'a> = Line<Cow<'a, [u8]>>;
 
-/// What a whole line says; the error is what was expected.
+/// Parses a whole line; the error is what was expected.
 #[inline]
 pub(crate) fn parse_line(line: &[u8]) -> Result<BorrowedLine<'_>, &'static str> {
     const USAGE: &str = "expected OK, PONG, NOT_FOUND, VALUE <value>, LIST <n> or ERROR <CODE> <message>";
