@@ -28,6 +28,12 @@ pub enum ErrorCode {
     Timeout,
     /// Something of which there is one at a time is under way.
     Busy,
+    /// What is stored under the key is not what the command works on, for example no number.
+    WrongType,
+    /// The result would be beyond what the command can hold.
+    OutOfRange,
+    /// There is no such key, and the command needs one.
+    NoSuchKey,
     /// The server is stopping.
     ShuttingDown,
     /// Another server holds this key (reserved).
@@ -38,7 +44,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Syntax,
         Self::UnknownCommand,
         Self::TooLarge,
@@ -50,6 +56,9 @@ impl ErrorCode {
         Self::Denied,
         Self::Timeout,
         Self::Busy,
+        Self::WrongType,
+        Self::OutOfRange,
+        Self::NoSuchKey,
         Self::ShuttingDown,
         Self::Moved,
         Self::Other,
@@ -69,6 +78,9 @@ impl ErrorCode {
             Self::Denied => "DENIED",
             Self::Timeout => "TIMEOUT",
             Self::Busy => "BUSY",
+            Self::WrongType => "WRONG_TYPE",
+            Self::OutOfRange => "OUT_OF_RANGE",
+            Self::NoSuchKey => "NO_SUCH_KEY",
             Self::ShuttingDown => "SHUTTING_DOWN",
             Self::Moved => "MOVED",
             Self::Other => "OTHER",
@@ -92,6 +104,9 @@ impl ErrorCode {
             | Self::TooManyConnections
             | Self::Timeout
             | Self::Busy
+            | Self::WrongType
+            | Self::OutOfRange
+            | Self::NoSuchKey
             | Self::ShuttingDown
             | Self::Other => "ERR",
         }

@@ -148,7 +148,7 @@ fn plan_one<'b, S: Store>(
             Ask::Values(keys) => Slot::ValuesInSteps(keys),
             Ask::Count(op, keys) if keys.len() <= MAX_STEP_KEYS => {
                 ops.push(op(keys));
-                Slot::Asked(commands::count, request)
+                Slot::Asked(commands::number, request)
             }
             Ask::Count(op, keys) => Slot::CountInSteps(op, keys),
         },

@@ -1,11 +1,49 @@
 //! Computes how much log space operations need, and how many fit into one submit.
 
+use smallvec::SmallVec;
+
+use crate::op::{Records, total_bytes};
 use crate::wal::{Change, Demand, Growth, MAX_BATCH_PAYLOAD_BYTES};
 use crate::{Error, Op};
 
 /// Most bytes of records that one submit appends, unless a single operation has more. Far below what a batch may
 /// have, and that much memory is enough to hold at one time.
 pub(crate) const MAX_SUBMIT_BYTES: usize = 1024 * 1024 * 1024;
+
+/// Upper bounds on the records of operations that depend on stored values, in order, in bytes.
+///
+/// They are computed before any lock is taken, so a value may have grown when its operation is carried out.
+pub(crate) type Bounds = SmallVec<[usize; 4]>;
+
+/// The operations that fit into one submit, and what they need of the log.
+pub(crate) struct Wanted<'o, 'a> {
+    pub(crate) ops: &'o [Op<'a>],
+    pub(crate) demand: Demand,
+    pub(crate) bounds: Bounds,
+}
+
+/// What is known of the values that are stored, before any lock is taken.
+pub(crate) trait StoredValues {
+    /// Returns the length of the value that a key has at this moment, in bytes; 0 without one.
+    fn value_bytes(&self, key: &[u8]) -> usize;
+
+    /// Returns the length that no value exceeds, in bytes.
+    fn max_value_bytes(&self) -> usize;
+
+    /// Returns the upper bound of an operation's records, in bytes; 0 for a read, and for a write too large for a
+    /// batch, which is refused.
+    fn record_bytes(&self, records: Records<'_>) -> usize {
+        let bytes = match records {
+            Records::None => 0,
+            Records::AtMost(bytes) => bytes,
+            Records::DependsOnValue { key, added_bytes, other_bytes } => {
+                let value_bytes = self.value_bytes(key).saturating_add(added_bytes);
+                other_bytes + value_bytes.min(self.max_value_bytes())
+            }
+        };
+        if bytes > MAX_BATCH_PAYLOAD_BYTES { 0 } else { bytes }
+    }
+}
 
 /// Checks that records which belong together fit into a batch.
 ///
@@ -17,79 +55,86 @@ pub(crate) fn check_fits<'c>(changes: impl Iterator<Item = Change<'c>>) -> Resul
 }
 
 /// Returns the longest run of leading operations whose records have at most `max_bytes`, or the first write alone if it
-/// has more, and its demand.
-pub(crate) fn leading<'o, 'a>(ops: &'o [Op<'a>], max_bytes: usize) -> (&'o [Op<'a>], Demand) {
-    let mut demand = Demand::default();
+/// has more. The first operation, if its records depend on stored values, is known to have `least_bytes` of them.
+pub(crate) fn leading<'o, 'a>(
+    ops: &'o [Op<'a>],
+    max_bytes: usize,
+    least_bytes: usize,
+    stored: &impl StoredValues,
+) -> Wanted<'o, 'a> {
+    let mut wanted = Wanted { ops, demand: Demand::default(), bounds: Bounds::new() };
     for (index, op) in ops.iter().enumerate() {
-        let bytes = record_bytes(op);
+        let records = op.facts().records;
+        let mut bytes = stored.record_bytes(records);
+        let depends_on_value = matches!(records, Records::DependsOnValue { .. });
+        if depends_on_value && index == 0 {
+            bytes = bytes.max(least_bytes);
+        }
         if bytes == 0 {
             continue;
         }
-        if demand.appends > 0 && demand.record_bytes + bytes > max_bytes {
-            return (ops.split_at(index).0, demand);
+        if wanted.demand.appends > 0 && wanted.demand.record_bytes + bytes > max_bytes {
+            wanted.ops = ops.split_at(index).0;
+            return wanted;
         }
-        demand.record_bytes += bytes;
-        demand.appends += 1;
+        if depends_on_value {
+            wanted.bounds.push(bytes);
+        }
+        add(&mut wanted.demand, bytes);
     }
-    (ops, demand)
+    wanted
 }
 
 /// Returns the demand of those operations that only remove data.
 pub(crate) fn shrinking_demand(ops: &[Op<'_>]) -> Demand {
-    let shrinking = ops.iter().filter(|op| growth(op) == Growth::Shrinks).map(record_bytes);
-    shrinking.filter(|&bytes| bytes > 0).fold(Demand::default(), |demand, bytes| Demand {
-        record_bytes: demand.record_bytes + bytes,
-        appends: demand.appends + 1,
-    })
+    let mut demand = Demand::default();
+    for facts in ops.iter().map(Op::facts).filter(|facts| facts.growth == Growth::Shrinks) {
+        match facts.records {
+            Records::AtMost(bytes) if bytes <= MAX_BATCH_PAYLOAD_BYTES => add(&mut demand, bytes),
+            // Too large for a batch: it is refused.
+            Records::AtMost(_) => {}
+            Records::None | Records::DependsOnValue { .. } => {
+                debug_assert!(false, "what removes data has a bound of its own");
+            }
+        }
+    }
+    demand
+}
+
+const fn add(demand: &mut Demand, record_bytes: usize) {
+    demand.record_bytes += record_bytes;
+    demand.appends += 1;
 }
 
 /// The operations in front that only read.
 pub(crate) fn leading_reads<'o, 'a>(ops: &'o [Op<'a>]) -> &'o [Op<'a>] {
-    let end = ops.iter().position(|op| record_bytes(op) > 0).unwrap_or(ops.len());
+    let end = ops.iter().position(|op| op.facts().records != Records::None).unwrap_or(ops.len());
     ops.split_at(end).0
-}
-
-fn growth(op: &Op<'_>) -> Growth {
-    match op {
-        Op::Delete { .. } | Op::DeleteMany { .. } | Op::Clear => Growth::Shrinks,
-        _ => Growth::Grows,
-    }
-}
-
-/// Upper bound of the operation's records, in bytes; 0 for a read, and for a write too large for a batch, which is refused.
-fn record_bytes(op: &Op<'_>) -> usize {
-    let bytes = match *op {
-        Op::Set { key, value } => Change::Set { key, value }.encoded_bytes(),
-        Op::Delete { key } => Change::Delete { key }.encoded_bytes(),
-        Op::SetMany { pairs } => total_bytes(pairs.iter().map(|[key, value]| Change::Set { key, value })),
-        Op::DeleteMany { keys } => total_bytes(keys.iter().map(|key| Change::Delete { key })),
-        Op::Clear => Change::Clear.encoded_bytes(),
-        Op::Get { .. }
-        | Op::GetMany { .. }
-        | Op::GetManyWithin { .. }
-        | Op::Exists { .. }
-        | Op::CountOf { .. }
-        | Op::Count
-        | Op::Keys { .. }
-        | Op::Scan { .. }
-        | Op::Stats => 0,
-    };
-    if bytes > MAX_BATCH_PAYLOAD_BYTES { 0 } else { bytes }
-}
-
-fn total_bytes<'c>(changes: impl Iterator<Item = Change<'c>>) -> usize {
-    changes.map(|change| change.encoded_bytes()).sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::StringUpdate;
+
+    /// A store whose values all have so many bytes.
+    struct AllOf(usize);
+
+    impl StoredValues for AllOf {
+        fn value_bytes(&self, _: &[u8]) -> usize {
+            self.0
+        }
+
+        fn max_value_bytes(&self) -> usize {
+            5_000
+        }
+    }
 
     const READ: Op<'_> = Op::Get { key: b"k" };
     const WRITE: Op<'_> = Op::Set { key: b"k", value: &[0; 1000] };
 
     fn bytes(op: Op<'_>) -> usize {
-        leading(&[op], usize::MAX).1.record_bytes
+        leading(&[op], usize::MAX, 0, &AllOf(0)).demand.record_bytes
     }
 
     #[test]
@@ -99,15 +144,34 @@ mod tests {
         for (max_bytes, together, appends) in
             [(3 * one, 6, 3), (3 * one - 1, 5, 2), (2 * one, 5, 2), (one, 3, 1)]
         {
-            let (leading, demand) = leading(&ops, max_bytes);
-            assert_eq!((leading.len(), demand), (together, Demand { record_bytes: appends * one, appends }));
+            let wanted = leading(&ops, max_bytes, 0, &AllOf(0));
+            assert_eq!(
+                (wanted.ops.len(), wanted.demand),
+                (together, Demand { record_bytes: appends * one, appends })
+            );
         }
     }
 
     #[test]
     fn a_write_that_is_larger_goes_alone() {
-        assert_eq!(leading(&[WRITE, WRITE], 10).0.len(), 1);
-        assert_eq!(leading(&[Op::Clear, WRITE], bytes(Op::Clear)).0.len(), 1);
+        assert_eq!(leading(&[WRITE, WRITE], 10, 0, &AllOf(0)).ops.len(), 1);
+        assert_eq!(leading(&[Op::Clear, WRITE], bytes(Op::Clear), 0, &AllOf(0)).ops.len(), 1);
+    }
+
+    #[test]
+    fn what_depends_on_a_value_is_bounded_by_it_and_by_the_longest_there_may_be() {
+        let append = Op::Update { key: b"k", update: StringUpdate::Append(&[0; 100]) };
+        let empty = bytes(Op::Set { key: b"k", value: b"" });
+        let bounds = |stored, least_bytes| {
+            let ops = [append, WRITE, append];
+            let wanted = leading(&ops, usize::MAX, least_bytes, &AllOf(stored));
+            assert_eq!(wanted.demand.record_bytes, wanted.bounds.iter().sum::<usize>() + bytes(WRITE));
+            wanted.bounds.into_vec()
+        };
+        assert_eq!(bounds(0, 0), [empty + 100, empty + 100]);
+        assert_eq!(bounds(300, 0), [empty + 400, empty + 400]);
+        assert_eq!(bounds(4_950, 0), [empty + 5_000, empty + 5_000]);
+        assert_eq!(bounds(0, 1_000), [1_000, empty + 100], "the first is known to need more");
     }
 
     #[test]

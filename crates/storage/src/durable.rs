@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::compaction::{Compactor, Rule};
-use crate::demand::{self, MAX_SUBMIT_BYTES};
+use crate::demand::{self, Bounds, MAX_SUBMIT_BYTES, StoredValues, Wanted};
 use crate::execute::{Executor, RecordSink};
 use crate::fs::{FileSystem, OsFileSystem};
 use crate::keyspace::Keyspace;
@@ -15,6 +15,9 @@ use crate::{Error, Lsn, Op, Options, Reply, Stats, Store, Submission};
 
 /// The largest limit that [`Options`] may set for keys and values: lengths in the log have 32 bits.
 pub(crate) const MAX_LIMIT_BYTES: usize = 1024 * 1024 * 1024;
+
+/// What an operation is granted beyond what it asked for in vain, in bytes, the first time; twice as much each further time.
+const MIN_SLACK_BYTES: usize = 1024;
 
 /// A store that survives: every write goes to a write-ahead log before anybody sees it.
 ///
@@ -104,13 +107,27 @@ impl Store for DurableStore {
         replies: &mut Vec<Reply>,
     ) -> Submission<'_> {
         let Inner { log, keyspace, options, recovery, compactor } = &*self.inner;
-        let (ops, admission, refusal) = admit(log, ops).await;
-        let submission = if admission.is_ok() { Submission::pending(log) } else { Submission::done() };
-        let (records, starts) = (Vec::new(), Vec::new());
-        let sink = LogSink { log, recovery, compactor, admission, refusal, records, starts };
-        let watermark = log.watermark();
-        Executor { keyspace, options, watermark, sink }.run(ops, max_reply_bytes, replies);
-        submission
+        let replies_before = replies.len();
+        let (mut least_bytes, mut slack_bytes) = (0, MIN_SLACK_BYTES);
+        loop {
+            let Admitted { ops, bounds, admission, refusal } = self.admit(ops, least_bytes).await;
+            let submission = if admission.is_ok() { Submission::pending(log) } else { Submission::done() };
+            let (records, starts) = (Vec::new(), Vec::new());
+            let bounds = bounds.into_iter();
+            let sink = LogSink { log, recovery, compactor, admission, refusal, bounds, records, starts };
+            let watermark = log.watermark();
+            let unadmitted =
+                Executor { keyspace, options, watermark, sink }.run(ops, max_reply_bytes, replies);
+            match unadmitted {
+                // A value has grown since its length was asked for. The admission has been given back by now, so
+                // who waits for more holds none.
+                Some(record_bytes) if replies.len() == replies_before => {
+                    least_bytes = record_bytes.saturating_add(slack_bytes);
+                    slack_bytes = slack_bytes.saturating_mul(2);
+                }
+                _ => return submission,
+            }
+        }
     }
 
     async fn wait(&self, lsn: Lsn) -> Result<(), Error> {
@@ -140,31 +157,58 @@ impl fmt::Debug for DurableStore {
     }
 }
 
-/// Admits the leading operations of `ops` that fit into one submit; if that would have to wait, those in front that only
-/// read, because readers never wait for admission. On a full disk only deletes are admitted, and the error for the rest is
-/// returned.
-async fn admit<'o, 'a, 'l>(
-    log: &'l Log,
-    ops: &'o [Op<'a>],
-) -> (&'o [Op<'a>], Result<Admission<'l>, Error>, Option<Error>) {
-    let (ops, wanted) = demand::leading(ops, MAX_SUBMIT_BYTES);
-    if wanted == Demand::default() {
-        return (ops, Err(Error::Internal("an operation wrote without admission")), None);
-    }
-    let admission = match log.try_admit(wanted, Growth::Grows) {
-        Some(admission) => admission,
-        None => match demand::leading_reads(ops) {
-            [] => log.admit(wanted, Growth::Grows).await,
-            reads => return (reads, Err(Error::Internal("a read wrote")), None),
-        },
-    };
-    match admission {
-        Err(refusal @ Error::DiskFull) => {
-            let admission = log.try_admit(demand::shrinking_demand(ops), Growth::Shrinks);
-            (ops, admission.unwrap_or(Err(Error::DiskFull)), Some(refusal))
+impl DurableStore {
+    /// Admits the leading operations of `ops` that fit into one submit; if that would have to wait, those in front that only
+    /// read, because readers never wait for admission. On a full disk only deletes are admitted, and the error for the rest
+    /// is returned. `least_bytes`: as for [`demand::leading`].
+    async fn admit<'o, 'a>(&self, ops: &'o [Op<'a>], least_bytes: usize) -> Admitted<'o, 'a, '_> {
+        let log = &self.inner.log;
+        let Wanted { ops, demand, bounds } =
+            demand::leading(ops, MAX_SUBMIT_BYTES, least_bytes, &*self.inner);
+        let reads_only = |ops| Admitted {
+            ops,
+            bounds: Bounds::new(),
+            admission: Err(Error::Internal("an operation wrote without admission")),
+            refusal: None,
+        };
+        if demand == Demand::default() {
+            return reads_only(ops);
         }
-        admission => (ops, admission, None),
+        let admission = match log.try_admit(demand, Growth::Grows) {
+            Some(admission) => admission,
+            None => match demand::leading_reads(ops) {
+                [] => log.admit(demand, Growth::Grows).await,
+                reads => return reads_only(reads),
+            },
+        };
+        match admission {
+            Err(refusal @ Error::DiskFull) => {
+                let admission = log.try_admit(demand::shrinking_demand(ops), Growth::Shrinks);
+                let admission = admission.unwrap_or(Err(Error::DiskFull));
+                Admitted { ops, bounds, admission, refusal: Some(refusal) }
+            }
+            admission => Admitted { ops, bounds, admission, refusal: None },
+        }
     }
+}
+
+impl StoredValues for Inner {
+    fn value_bytes(&self, key: &[u8]) -> usize {
+        self.keyspace.value_bytes(key)
+    }
+
+    fn max_value_bytes(&self) -> usize {
+        self.options.max_value_bytes
+    }
+}
+
+/// Operations that may be carried out.
+struct Admitted<'o, 'a, 'l> {
+    ops: &'o [Op<'a>],
+    bounds: Bounds,
+    admission: Result<Admission<'l>, Error>,
+    /// The reason why changes that need room are not admitted, when others are.
+    refusal: Option<Error>,
 }
 
 /// Puts records into the log.
@@ -173,8 +217,10 @@ struct LogSink<'a> {
     recovery: &'a RecoveryReport,
     compactor: &'a Compactor,
     admission: Result<Admission<'a>, Error>,
-    /// Why changes that need room are not admitted, when others are.
+    /// The reason why changes that need room are not admitted, when others are.
     refusal: Option<Error>,
+    /// The bounds of operations that are still to come.
+    bounds: <Bounds as IntoIterator>::IntoIter,
     /// The prepared records, and where each of them begins.
     records: Vec<u8>,
     starts: Vec<usize>,
@@ -186,6 +232,10 @@ impl RecordSink for LogSink<'_> {
             return Err(refusal.clone());
         }
         self.admission.as_ref().map(|_| ()).map_err(Clone::clone)
+    }
+
+    fn next_bound(&mut self) -> usize {
+        self.bounds.next().unwrap_or_default()
     }
 
     fn prepare<'c>(&mut self, changes: impl Iterator<Item = Change<'c>>) {

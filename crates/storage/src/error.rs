@@ -74,6 +74,24 @@ pub enum Error {
         /// The limit.
         max_bytes: u64,
     },
+    /// The value is not a number of 64 bits in decimal digits, so nothing can be added to it; nothing was written.
+    #[error("value is not an integer or out of range")]
+    NotAnInteger,
+    /// The sum is beyond a number of 64 bits; nothing was written.
+    #[error("increment or decrement would overflow")]
+    Overflow,
+    /// The value, or what is to be added to it, is not a decimal number; nothing was written.
+    #[error("value is not a valid float")]
+    NotADecimal,
+    /// The sum is beyond what 64-bit binary floating point can hold; nothing was written.
+    #[error("increment would produce NaN or Infinity")]
+    NotFinite,
+    /// There is no key to rename; nothing was written.
+    #[error("no such key")]
+    NoSuchKey,
+    /// The function of an update panicked; nothing was written.
+    #[error("the function of an update panicked, and nothing was written; the panic's own message says why")]
+    UpdatePanicked,
     /// The options contradict what the store can do.
     #[error("{0}")]
     InvalidOptions(&'static str),

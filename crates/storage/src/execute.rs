@@ -1,16 +1,21 @@
 //! Carries operations out on the keyspace, the same for every store.
 
+use std::collections::BTreeMap;
 use std::iter::once;
 
 use crate::demand::check_fits;
-use crate::keyspace::{Entry, Key, Keyspace, Seen, Value};
+use crate::keyspace::{Effect, Entry, Key, KeyHash, Keyspace, Locked, Seen, Value};
+use crate::op::{Decision, Op, Pair, Records, StringUpdate, change, total_bytes};
 use crate::wal::{Change, Growth};
-use crate::{Error, Lsn, Op, Options, Outcome, Pair, Reply, ScanPage, Sight, Stats};
+use crate::{Error, Lsn, Options, Outcome, Reply, ScanPage, Sight, Stats};
 
 /// Where an [`Executor`] puts the records of its writes.
 pub(crate) trait RecordSink {
     /// Whether records of such a change may be appended.
     fn check_admitted(&self, growth: Growth) -> Result<(), Error>;
+
+    /// Returns the bytes of records that were admitted for the next operation whose records depend on stored values.
+    fn next_bound(&mut self) -> usize;
 
     /// Encodes the records of changes that belong together.
     fn prepare<'c>(&mut self, changes: impl Iterator<Item = Change<'c>>);
@@ -43,34 +48,62 @@ pub(crate) struct Executor<'a, S> {
     pub(crate) sink: S,
 }
 
+/// The reason why an operation has no outcome.
+enum Stop {
+    /// It is not carried out; the error tells of what the record with this LSN, and those before it, have made.
+    Failed(Error, Lsn),
+    /// It needs so many bytes of records, which were not admitted.
+    Unadmitted(usize),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error, Lsn::ZERO)
+    }
+}
+
+/// An outcome, and the LSN that it depends on.
+type Done = Result<(Outcome, Lsn), Stop>;
+
 impl<S: RecordSink> Executor<'_, S> {
     /// Appends a reply for each operation of a prefix of `ops`: all, or until they hold `max_reply_bytes`, or
-    /// until some of them may have taken long, so that whoever has many of those lets others have a turn in between.
-    pub(crate) fn run(&mut self, ops: &[Op<'_>], max_reply_bytes: usize, replies: &mut Vec<Reply>) {
+    /// until some of them may have taken long, so that whoever has many of those lets others have a turn in between, or
+    /// until one needs more room in the log than was admitted: that is returned, in bytes of records.
+    pub(crate) fn run(
+        &mut self,
+        ops: &[Op<'_>],
+        max_reply_bytes: usize,
+        replies: &mut Vec<Reply>,
+    ) -> Option<usize> {
         let mut room_bytes = max_reply_bytes;
         let mut keys_left = MAX_KEYS_IN_A_RUN;
         let mut rest = ops;
         let mut touched = 0;
         while !rest.is_empty() {
-            let (reads, after) = rest.split_at(leading(rest, key_of_get));
+            let (reads, after) = rest.split_at(leading(rest, Op::key_of_read));
             if reads.len() > 1 {
-                for Seen { entry, lsn } in self.keyspace.get_many(reads.iter().filter_map(key_of_get)) {
+                for Seen { entry, lsn } in self.keyspace.get_many(reads.iter().filter_map(Op::key_of_read)) {
                     let outcome = Ok(Outcome::Value(entry.map(Value::of)));
                     if !push(replies, Reply { depends_on: lsn, outcome }, &mut room_bytes) {
-                        return;
+                        return None;
                     }
                 }
                 rest = after;
             } else if let Some((op, after)) = rest.split_first() {
                 touched = self.touch_writes(rest, touched);
-                let reply = self.reply(op);
-                keys_left = keys_left.saturating_sub(keys_in(op));
-                if !push(replies, reply, &mut room_bytes) || keys_left == 0 || is_long(op) {
-                    return;
+                let reply = match self.reply(op) {
+                    Ok(reply) => reply,
+                    Err(unadmitted_bytes) => return Some(unadmitted_bytes),
+                };
+                let facts = op.facts();
+                keys_left = keys_left.saturating_sub(facts.many_keys);
+                if !push(replies, reply, &mut room_bytes) || keys_left == 0 || facts.is_long {
+                    return None;
                 }
                 rest = after;
             }
         }
+        None
     }
 
     /// Prepares for the writes in front, of which the first `touched` were prepared for; returns how many of
@@ -79,26 +112,29 @@ impl<S: RecordSink> Executor<'_, S> {
         if touched > 0 {
             return touched - 1;
         }
-        let writes = leading(ops, key_of_write);
+        let writes = leading(ops, Op::key_of_write);
         if writes > 1 {
-            self.keyspace.touch(ops.iter().take(writes).filter_map(key_of_write));
+            self.keyspace.touch(ops.iter().take(writes).filter_map(Op::key_of_write));
         }
         writes.saturating_sub(1)
     }
 
-    fn reply(&mut self, op: &Op<'_>) -> Reply {
+    /// Returns the reply to an operation, or the bytes of records that it needs and that were not admitted.
+    fn reply(&mut self, op: &Op<'_>) -> Result<Reply, usize> {
         match self.execute(op) {
-            Ok((outcome, depends_on)) => Reply { depends_on, outcome: Ok(outcome) },
-            Err(error) => {
-                // These tell of the keys that are there; other errors tell of the request alone.
-                let tells_of_keys = matches!(error, Error::TooManyKeys { .. } | Error::OutOfMemory { .. });
-                let depends_on = if tells_of_keys { self.sink.appended() } else { Lsn::ZERO };
-                Reply { depends_on, outcome: Err(error) }
+            Ok((outcome, depends_on)) => Ok(Reply { depends_on, outcome: Ok(outcome) }),
+            Err(Stop::Unadmitted(record_bytes)) => Err(record_bytes),
+            Err(Stop::Failed(error, seen)) => {
+                // These tell of all keys that are there; other errors of those looked at, or of the request alone.
+                let tells_of_all_keys =
+                    matches!(error, Error::TooManyKeys { .. } | Error::OutOfMemory { .. });
+                let depends_on = if tells_of_all_keys { self.sink.appended() } else { seen };
+                Ok(Reply { depends_on, outcome: Err(error) })
             }
         }
     }
 
-    fn execute(&mut self, op: &Op<'_>) -> Result<(Outcome, Lsn), Error> {
+    fn execute(&mut self, op: &Op<'_>) -> Done {
         match *op {
             Op::Get { key } => {
                 let Seen { entry, lsn } = self.keyspace.get(key);
@@ -110,6 +146,7 @@ impl<S: RecordSink> Executor<'_, S> {
             }
             Op::Set { key, value } => self.set(key, value),
             Op::Delete { key } => self.delete(key),
+            Op::Update { key, update } => self.update(key, update),
             Op::GetMany { keys } => Ok(self.get_many(keys)),
             Op::GetManyWithin { keys, max_bytes } => Ok(self.get_many_within(keys, max_bytes)),
             Op::CountOf { keys } => Ok(self.count_of(keys)),
@@ -156,11 +193,12 @@ impl<S: RecordSink> Executor<'_, S> {
     }
 
     #[inline(never)]
-    fn clear(&mut self) -> Result<(Outcome, Lsn), Error> {
+    fn clear(&mut self) -> Done {
         self.sink.check_admitted(Growth::Shrinks)?;
         self.sink.prepare(once(Change::Clear));
-        let (lsn, emptied) = self.keyspace.clear(|| self.sink.append_prepared());
-        emptied.free_soon();
+        let locked = self.keyspace.lock_all();
+        let lsn = self.sink.append_prepared();
+        locked.clear(lsn).free_soon();
         Ok((Outcome::Cleared, lsn))
     }
 
@@ -185,17 +223,22 @@ impl<S: RecordSink> Executor<'_, S> {
         (Outcome::Seen(sights), depends_on)
     }
 
-    fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(Outcome, Lsn), Error> {
+    fn set(&mut self, key: &[u8], value: &[u8]) -> Done {
         self.check_pair(key, value)?;
         self.sink.check_admitted(Growth::Grows)?;
         self.sink.prepare(once(Change::Set { key, value }));
-        let (max_bytes, append) = (self.options.max_memory_bytes, || self.sink.append_prepared());
-        let lsn = self.keyspace.set(key, value, max_bytes, self.watermark, append)?;
+        let (hash, content) = (self.keyspace.hash(key), Keyspace::content(key, value));
+        let added_bytes = Entry::memory_bytes_of(key.len() + value.len()) as u64;
+        let mut locked = self.keyspace.lock(hash);
+        let max_bytes = self.options.max_memory_bytes;
+        locked.check_room(max_bytes, added_bytes, || locked.entry_bytes(hash, key))?;
+        let lsn = self.sink.append_prepared();
+        locked.put(hash, key, content, lsn, self.watermark);
         Ok((Outcome::Stored, lsn))
     }
 
     #[inline(never)]
-    fn set_many(&mut self, pairs: &[Pair<'_>]) -> Result<(Outcome, Lsn), Error> {
+    fn set_many(&mut self, pairs: &[Pair<'_>]) -> Done {
         pairs.iter().try_for_each(|[key, value]| self.check_pair(key, value))?;
         if pairs.is_empty() {
             return Ok((Outcome::Stored, Lsn::ZERO));
@@ -204,35 +247,136 @@ impl<S: RecordSink> Executor<'_, S> {
         check_fits(changes())?;
         self.sink.check_admitted(Growth::Grows)?;
         self.sink.prepare(changes());
-        let entries = pairs.iter().map(|[key, value]| Entry::live(key, value)).collect();
-        let (max_bytes, append) = (self.options.max_memory_bytes, || self.sink.append_prepared());
-        let lsn = self.keyspace.set_many(entries, max_bytes, self.watermark, append)?;
+        // Records and entries are made before the locks are taken, which so many keys hold for long.
+        let entries: Vec<_> =
+            pairs.iter().map(|[key, value]| (self.keyspace.hash(key), Entry::live(key, value))).collect();
+        let mut locked = self.keyspace.lock_keys(entries.iter().map(|&(hash, _)| hash));
+        self.check_room_for(&locked, &entries)?;
+        let mut lsn = Lsn::ZERO;
+        for (number, (hash, entry)) in (self.sink.append_prepared().get()..).zip(entries) {
+            lsn = Lsn::new(number);
+            locked.put_entry(hash, entry, lsn, self.watermark);
+        }
         Ok((Outcome::Stored, lsn))
     }
 
-    fn delete(&mut self, key: &[u8]) -> Result<(Outcome, Lsn), Error> {
+    /// Checks that these entries, of which later ones replace earlier ones of their key, leave the memory within its limit.
+    fn check_room_for(&self, locked: &Locked<'_>, entries: &[(KeyHash, Entry)]) -> Result<(), Error> {
+        let added_bytes: usize = entries.iter().map(|(_, entry)| entry.memory_bytes()).sum();
+        locked.check_room(self.options.max_memory_bytes, added_bytes as u64, || {
+            let mut newest = BTreeMap::new();
+            let replaced = entries.iter().map(|(hash, entry)| match newest.insert(entry.key(), entry) {
+                Some(earlier) => earlier.memory_bytes() as u64,
+                None => locked.entry_bytes(*hash, entry.key()),
+            });
+            replaced.sum()
+        })
+    }
+
+    fn delete(&mut self, key: &[u8]) -> Done {
         self.check_key(key)?;
         self.sink.check_admitted(Growth::Shrinks)?;
         self.sink.prepare(once(Change::Delete { key }));
-        let (was_there, lsn) = self.keyspace.delete(key, self.watermark, || self.sink.append_prepared());
-        Ok((Outcome::Deleted(was_there), lsn))
+        let hash = self.keyspace.hash(key);
+        let mut locked = self.keyspace.lock(hash);
+        if locked.look(hash, key).is_none() {
+            return Ok((Outcome::Deleted(false), locked.seen()));
+        }
+        let lsn = self.sink.append_prepared();
+        locked.delete(hash, key, lsn, self.watermark);
+        Ok((Outcome::Deleted(true), lsn))
     }
 
     #[inline(never)]
-    fn delete_many(&mut self, keys: &[&[u8]]) -> Result<(Outcome, Lsn), Error> {
+    fn delete_many(&mut self, keys: &[&[u8]]) -> Done {
         keys.iter().try_for_each(|key| self.check_key(key))?;
         if keys.is_empty() {
             return Ok((Outcome::Count(0), Lsn::ZERO));
         }
         check_fits(keys.iter().map(|key| Change::Delete { key }))?;
         self.sink.check_admitted(Growth::Shrinks)?;
-        let (deleted, lsn) = self.keyspace.delete_many(keys, self.watermark, |those_there| {
-            self.sink.prepare(those_there.iter().map(|&key| Change::Delete { key }));
-            self.sink.append_prepared()
-        });
-        Ok((Outcome::Count(deleted), lsn))
+        let mut keys: Vec<(KeyHash, &[u8])> =
+            keys.iter().map(|&key| (self.keyspace.hash(key), key)).collect();
+        // A key that comes twice is deleted once.
+        keys.sort_unstable_by_key(|&(hash, key)| (hash.position(), key));
+        keys.dedup();
+        let mut locked = self.keyspace.lock_keys(keys.iter().map(|&(hash, _)| hash));
+        keys.retain(|&(hash, key)| locked.look(hash, key).is_some());
+        if keys.is_empty() {
+            return Ok((Outcome::Count(0), locked.seen()));
+        }
+        self.sink.prepare(keys.iter().map(|&(_, key)| Change::Delete { key }));
+        let mut lsn = Lsn::ZERO;
+        for (number, &(hash, key)) in (self.sink.append_prepared().get()..).zip(&keys) {
+            lsn = Lsn::new(number);
+            locked.delete(hash, key, lsn, self.watermark);
+        }
+        Ok((Outcome::Count(keys.len() as u64), lsn))
     }
 
+    #[inline(never)]
+    fn update(&mut self, key: &[u8], update: StringUpdate<'_>) -> Done {
+        let (growth, bound_bytes) = self.bound(&Op::Update { key, update });
+        self.check_key(key)?;
+        let hash = self.keyspace.hash(key);
+        let locked = self.keyspace.lock(hash);
+        let decision = update.decide(key, locked.look(hash, key), self.options.max_value_bytes);
+        self.carry_out(locked, decision, growth, bound_bytes)
+    }
+
+    /// Returns what an operation does to the log, and the bytes of records that were admitted for it.
+    fn bound(&mut self, op: &Op<'_>) -> (Growth, usize) {
+        let facts = op.facts();
+        let bound_bytes = match facts.records {
+            Records::None => 0,
+            Records::AtMost(bytes) => bytes,
+            Records::DependsOnValue { .. } => self.sink.next_bound(),
+        };
+        (facts.growth, bound_bytes)
+    }
+
+    /// Logs and applies what was decided on locked keys, or says why that is not possible: nothing has changed then.
+    fn carry_out(
+        &mut self,
+        mut locked: Locked<'_>,
+        decision: Result<Decision<'_>, Error>,
+        growth: Growth,
+        bound_bytes: usize,
+    ) -> Done {
+        let seen = locked.seen();
+        let failed = |error| Stop::Failed(error, seen);
+        let Decision { outcome, effects } = decision.map_err(failed)?;
+        if effects.is_empty() {
+            return Ok((outcome, seen));
+        }
+        self.sink.check_admitted(growth).map_err(failed)?;
+        let record_bytes = total_bytes(effects.iter().map(change));
+        if record_bytes > bound_bytes {
+            return Err(Stop::Unadmitted(record_bytes));
+        }
+        let added_bytes = effects.iter().map(Effect::memory_bytes).sum();
+        let replaced_bytes = || {
+            effects
+                .iter()
+                .filter_map(Effect::key)
+                .map(|key| locked.entry_bytes(self.keyspace.hash(key), key))
+                .sum()
+        };
+        locked.check_room(self.options.max_memory_bytes, added_bytes, replaced_bytes).map_err(failed)?;
+        self.sink.prepare(effects.iter().map(change));
+        let mut lsn = Lsn::ZERO;
+        for (number, effect) in (self.sink.append_prepared().get()..).zip(effects) {
+            lsn = Lsn::new(number);
+            match effect {
+                Effect::Put { key, value } => {
+                    locked.put(self.keyspace.hash(key), key, value, lsn, self.watermark)
+                }
+                Effect::Delete { key } => locked.delete(self.keyspace.hash(key), key, lsn, self.watermark),
+                Effect::Clear => {}
+            }
+        }
+        Ok((outcome, lsn))
+    }
     fn check_pair(&self, key: &[u8], value: &[u8]) -> Result<(), Error> {
         let (len_bytes, max_bytes) = (value.len(), self.options.max_value_bytes);
         if len_bytes > max_bytes {
@@ -266,40 +410,10 @@ fn highest_lsn(seen: &[Seen]) -> Lsn {
     seen.iter().map(|seen| seen.lsn).max().unwrap_or_default()
 }
 
-/// How many operations stand in front that `key_of` has a key of, as far as they are looked up together.
+/// Returns the length of the leading run of operations for which `key_of` returns a key, as far as they are looked up
+/// together.
 fn leading<'a>(ops: &[Op<'a>], key_of: impl Fn(&Op<'a>) -> Option<&'a [u8]>) -> usize {
     ops.iter().take(MAX_KEYS_TOGETHER).take_while(|op| key_of(op).is_some()).count()
-}
-
-fn key_of_get<'a>(op: &Op<'a>) -> Option<&'a [u8]> {
-    match *op {
-        Op::Get { key } => Some(key),
-        _ => None,
-    }
-}
-
-fn key_of_write<'a>(op: &Op<'a>) -> Option<&'a [u8]> {
-    match *op {
-        Op::Set { key, .. } | Op::Delete { key } => Some(key),
-        _ => None,
-    }
-}
-
-/// Returns whether the operation alone may take long.
-const fn is_long(op: &Op<'_>) -> bool {
-    matches!(op, Op::Keys { .. } | Op::Scan { .. } | Op::Clear | Op::Stats)
-}
-
-/// Returns how many keys an operation on several has.
-const fn keys_in(op: &Op<'_>) -> usize {
-    match op {
-        Op::GetMany { keys }
-        | Op::GetManyWithin { keys, .. }
-        | Op::CountOf { keys }
-        | Op::DeleteMany { keys } => keys.len(),
-        Op::SetMany { pairs } => pairs.len(),
-        _ => 0,
-    }
 }
 
 /// Adds a reply; `false` if there is no room for a further one.

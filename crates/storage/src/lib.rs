@@ -13,6 +13,7 @@ pub mod fs;
 mod keyspace;
 mod memory;
 pub mod offline;
+mod op;
 mod options;
 mod random;
 mod recovery;
@@ -27,9 +28,10 @@ pub use durable::DurableStore;
 pub use error::Error;
 pub use keyspace::{Key, Value};
 pub use memory::MemoryStore;
+pub use op::{Condition, Op, Pair, StringUpdate};
 pub use options::{
     DEFAULT_COMPACT_MIN_BYTES, DEFAULT_COMPACT_RATIO, DEFAULT_MAX_KEY_BYTES, DEFAULT_MAX_VALUE_BYTES,
     LogFormat, Options, ParseSyncPolicyError, SyncPolicy,
 };
 pub use recovery::RecoveryReport;
-pub use store::{Commit, Lsn, Op, Outcome, Pair, Reply, ScanPage, Sight, Stats, Store, Submission};
+pub use store::{Commit, Lsn, Outcome, Reply, ScanPage, Sight, Stats, Store, Submission};

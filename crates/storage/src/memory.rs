@@ -79,6 +79,10 @@ impl RecordSink for NoLog<'_> {
         Ok(())
     }
 
+    fn next_bound(&mut self) -> usize {
+        usize::MAX
+    }
+
     fn prepare<'c>(&mut self, changes: impl Iterator<Item = Change<'c>>) {
         self.prepared = changes.count() as u64;
     }

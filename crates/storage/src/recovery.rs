@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fs::{Access, FileSystem, Lock, LogFile, read_up_to, sync_parent, write_all_at};
-use crate::keyspace::{HashSeed, Keyspace};
+use crate::keyspace::{Effect, HashSeed, Keyspace};
 use crate::sync::{Instant, SystemTime};
 use crate::wal::{
     BatchHeader, Change, Cores, Ending, FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError,
@@ -77,18 +77,15 @@ fn report(keyspace: &Keyspace, records: u64, torn_bytes_dropped: u64, began: Ins
 }
 
 fn apply(keyspace: &Keyspace, change: Change<'_>, lsn: Lsn) {
+    // What this clears is freed here: nobody is served meanwhile, and a log may clear any number of times.
+    keyspace.apply(effect(change), lsn, lsn);
+}
+
+fn effect(change: Change<'_>) -> Effect<'_> {
     match change {
-        Change::Set { key, value } => {
-            // Without a limit it cannot fail.
-            let _: Result<Lsn, Error> = keyspace.set(key, value, None, lsn, || lsn);
-        }
-        Change::Delete { key } => {
-            keyspace.delete(key, lsn, || lsn);
-        }
-        Change::Clear => {
-            // Freed here: nobody is served meanwhile, and a log may have any number of these.
-            drop(keyspace.clear(|| lsn));
-        }
+        Change::Set { key, value } => Effect::Put { key, value: Keyspace::content(key, value) },
+        Change::Delete { key } => Effect::Delete { key },
+        Change::Clear => Effect::Clear,
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::{Error, Key, LogFormat, Value};
+use crate::{Error, Key, LogFormat, Op, Value};
 
 /// A log sequence number: the place of a record in the history of a store.
 ///
@@ -33,87 +33,6 @@ impl fmt::Display for Lsn {
     }
 }
 
-/// A key and its new value, in this order: an array, so that the flat arguments of a request are a slice of pairs.
-pub type Pair<'a> = [&'a [u8]; 2];
-
-/// One operation of a batch; keys and values are borrowed until [`Store::submit`] ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Op<'a> {
-    /// Read a value.
-    Get {
-        /// The key to read.
-        key: &'a [u8],
-    },
-    /// Store a value.
-    Set {
-        /// The key to write.
-        key: &'a [u8],
-        /// Its new value.
-        value: &'a [u8],
-    },
-    /// Remove a key.
-    Delete {
-        /// The key to remove.
-        key: &'a [u8],
-    },
-    /// Ask whether a key is there.
-    Exists {
-        /// The key to look for.
-        key: &'a [u8],
-    },
-    /// Read several values, all as they were at one moment.
-    GetMany {
-        /// The keys to read.
-        keys: &'a [&'a [u8]],
-    },
-    /// Read several values, all as they were at one moment, but hold only so much of them: whoever holds a value keeps
-    /// it in memory, also when its key has another one by then.
-    GetManyWithin {
-        /// The keys to read.
-        keys: &'a [&'a [u8]],
-        /// Most bytes that the values held take, keys included; the first value is held whatever it takes.
-        max_bytes: usize,
-    },
-    /// Store several values at once: readers, and a crash, see all of them or none.
-    SetMany {
-        /// Keys with their new values; of a key that comes twice the last one counts.
-        pairs: &'a [Pair<'a>],
-    },
-    /// Remove several keys at once: readers, and a crash, see all of that or nothing.
-    DeleteMany {
-        /// The keys to remove.
-        keys: &'a [&'a [u8]],
-    },
-    /// Count how many of these keys are there; one that is named twice counts twice.
-    CountOf {
-        /// The keys to look for.
-        keys: &'a [&'a [u8]],
-    },
-    /// Remove all keys: one record, however many there are.
-    Clear,
-    /// Count the keys.
-    Count,
-    /// List all keys. This walks the whole keyspace at one go: [`Op::Scan`] is kinder to others.
-    Keys {
-        /// Only keys that start with these bytes.
-        prefix: &'a [u8],
-        /// More than these are [`Error::TooManyKeys`].
-        max_keys: usize,
-    },
-    /// Read one page of keys.
-    Scan {
-        /// 0 at first, then [`ScanPage::next_cursor`] of the page before.
-        cursor: u64,
-        /// Only keys that start with these bytes.
-        prefix: &'a [u8],
-        /// Most keys that the page may have; also bounds the work.
-        limit: usize,
-    },
-    /// Read the store's figures.
-    Stats,
-}
-
 /// The answer to one [`Op`].
 #[derive(Debug, Clone)]
 pub struct Reply {
@@ -125,7 +44,6 @@ pub struct Reply {
 
 /// What an operation came to.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub enum Outcome {
     /// [`Op::Get`]: the value, if the key is there.
     Value(Option<Value>),
@@ -133,7 +51,7 @@ pub enum Outcome {
     Values(Vec<Option<Value>>),
     /// [`Op::GetManyWithin`]: what was seen of each key, in order.
     Seen(Vec<Sight>),
-    /// [`Op::Set`], [`Op::SetMany`]: stored.
+    /// [`Op::Set`], [`Op::SetMany`] without a condition: stored.
     Stored,
     /// [`Op::Clear`]: all keys are gone.
     Cleared,
@@ -143,8 +61,14 @@ pub enum Outcome {
     Deleted(bool),
     /// [`Op::Exists`]: whether the key is there.
     Exists(bool),
-    /// [`Op::Count`], [`Op::CountOf`], [`Op::DeleteMany`]: a number of keys.
+    /// [`Op::Count`], [`Op::CountOf`], [`Op::DeleteMany`]: a number of keys. Of some updates: a number of bytes.
     Count(u64),
+    /// A write with a condition: whether it was carried out.
+    Changed(bool),
+    /// A sum.
+    Integer(i64),
+    /// A decimal sum.
+    Text(String),
     /// [`Op::Scan`]: the page.
     Page(ScanPage),
     /// [`Op::Stats`]: the figures; boxed, because every outcome is as large as the largest.
@@ -447,7 +371,7 @@ async fn run_one<S: Store>(store: &S, op: Op<'_>) -> Result<Outcome, Error> {
     let mut replies = Vec::with_capacity(1);
     store.submit(&[op], usize::MAX, &mut replies).await;
     let reply = replies.pop().ok_or(Error::Internal("an operation got no reply"))?;
-    let outcome = reply.outcome?;
+    // Errors wait as well: some tell of what is stored.
     store.wait(reply.depends_on).await?;
-    Ok(outcome)
+    reply.outcome
 }

@@ -177,6 +177,8 @@ impl KeySpec {
 pub enum KeyAccess {
     /// Reads them.
     ReadOnly,
+    /// Reads them and writes what depends on that.
+    ReadWrite,
     /// Replaces what they hold, whatever that is.
     Overwrite,
     /// Removes them.

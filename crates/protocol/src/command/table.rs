@@ -76,6 +76,7 @@ const ONE_REMOVED: Option<KeySpec> = keys(1, 1, KeyAccess::Remove);
 const ALL_REMOVED: Option<KeySpec> = keys(-1, 1, KeyAccess::Remove);
 
 const READ: Flags = Flags::READ.union(Flags::FAST);
+const ENLARGE: Flags = Flags::WRITE.union(Flags::DENY_OOM);
 const NO_AUTH: Flags = Flags::FAST.union(Flags::NO_AUTH);
 const LOGIN: Flags = NO_AUTH.union(Flags::SECRET);
 const OPERATION: Flags = Flags::ADMIN.union(Flags::DANGEROUS);
@@ -87,7 +88,7 @@ commands! {
         summary: "Returns the value of a key.",
     }
     Set "SET" String {
-        arity: Arity::at_least(2), syntax: "key value", flags: Flags::WRITE.union(Flags::DENY_OOM), keys: ONE_SET, rest: Some(1),
+        arity: Arity::at_least(2), syntax: "key value", flags: ENLARGE, keys: ONE_SET, rest: Some(1),
         summary: "Stores a value under a key, whatever was there before.",
     }
     MGet "MGET" String {
@@ -95,8 +96,7 @@ commands! {
         summary: "Returns the values of several keys; those of up to 10,000 as they were at one moment.",
     }
     MSet "MSET" String {
-        arity: Arity::pairs(), syntax: "key value [key value ...]", flags: Flags::WRITE.union(Flags::DENY_OOM),
-        keys: PAIRS_SET, complexity: "O(keys)",
+        arity: Arity::pairs(), syntax: "key value [key value ...]", flags: ENLARGE, keys: PAIRS_SET, complexity: "O(keys)",
         summary: "Stores several values, all or none.",
     }
     StrLen "STRLEN" String {

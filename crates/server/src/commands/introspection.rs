@@ -214,6 +214,7 @@ fn categories(spec: &CommandSpec) -> impl Iterator<Item = &'static str> {
 fn key_spec_of(keys: &KeySpec, names_before: i64) -> StaticReply {
     let flags: &[&'static str] = match keys.access {
         KeyAccess::ReadOnly => &["RO", "access"],
+        KeyAccess::ReadWrite => &["RW", "access", "update"],
         KeyAccess::Overwrite => &["OW", "update"],
         KeyAccess::Remove => &["RM", "delete"],
     };

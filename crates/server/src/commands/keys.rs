@@ -8,7 +8,7 @@ use rustvault_storage::{Error, Op, Outcome, Store};
 use tokio::task::yield_now;
 
 use super::arguments::{self, cursor, decimal, glob, syntax_error};
-use super::reply::{Payload, bulk, count, ok, unexpected};
+use super::reply::{Payload, bulk, number, ok, unexpected};
 use super::{Answering, Ask, Planned, Refusal, too_long};
 use crate::respond::{PageOf, Responder};
 
@@ -27,7 +27,7 @@ pub(super) fn delete<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
 
 pub(super) fn del<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     Ok(match request.arguments {
-        [key] => Ask::One(Op::Delete { key }, count),
+        [key] => Ask::One(Op::Delete { key }, number),
         keys => Ask::Count(|keys| Op::DeleteMany { keys }, keys),
     })
 }
@@ -38,7 +38,7 @@ pub(super) fn text_exists<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
 
 pub(super) fn exists<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     Ok(match request.arguments {
-        [key] => Ask::One(Op::Exists { key }, count),
+        [key] => Ask::One(Op::Exists { key }, number),
         keys => Ask::Count(|keys| Op::CountOf { keys }, keys),
     })
 }
@@ -52,7 +52,7 @@ pub(super) fn key_type<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
 }
 
 pub(super) fn dbsize<'b>(_: Request<'b>, _: &Limits) -> Planned<'b> {
-    Ok(Ask::One(Op::Count, count))
+    Ok(Ask::One(Op::Count, number))
 }
 
 pub(super) fn flush<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {

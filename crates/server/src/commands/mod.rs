@@ -21,7 +21,7 @@ use crate::respond::Responder;
 use crate::session::Session;
 use crate::shared::Shared;
 pub(crate) use keys::too_large_a_list;
-pub(crate) use reply::{Payload, count, integer, store_error};
+pub(crate) use reply::{Payload, integer, number, store_error};
 pub(crate) use server::REDIS_VERSION;
 
 /// Most keys that one command looks up or removes in one step, at one moment.

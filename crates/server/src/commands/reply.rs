@@ -50,20 +50,27 @@ pub(crate) fn value<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>> 
     }
 }
 
-/// `OK`, or null if there was no such key.
+/// `OK`, or null if there was no such key or the condition did not hold.
 pub(crate) fn ok<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>> {
     match outcome {
-        Outcome::Stored | Outcome::Cleared | Outcome::Deleted(true) | Outcome::Exists(true) => Reply::OK,
-        Outcome::Deleted(false) | Outcome::Exists(false) => Reply::Null,
+        Outcome::Stored
+        | Outcome::Cleared
+        | Outcome::Changed(true)
+        | Outcome::Deleted(true)
+        | Outcome::Exists(true) => Reply::OK,
+        Outcome::Changed(false) | Outcome::Deleted(false) | Outcome::Exists(false) => Reply::Null,
         _ => unexpected(),
     }
 }
 
-/// Returns how many keys there were.
-pub(crate) fn count<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>> {
+/// The number that the outcome is: of keys, of bytes, a sum, or 1 for what was done.
+pub(crate) fn number<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>> {
     match outcome {
-        Outcome::Count(keys) => integer(keys),
-        Outcome::Deleted(is_one) | Outcome::Exists(is_one) => Reply::Integer(is_one.into()),
+        Outcome::Count(count) => integer(count),
+        Outcome::Integer(number) => Reply::Integer(number),
+        Outcome::Changed(is_one) | Outcome::Deleted(is_one) | Outcome::Exists(is_one) => {
+            Reply::Integer(is_one.into())
+        }
         _ => unexpected(),
     }
 }
@@ -90,6 +97,9 @@ pub(crate) fn store_error(failure: &Error) -> ErrorReply {
         Error::Closed => ErrorCode::ShuttingDown,
         Error::DiskFull | Error::LogRemoved { .. } => ErrorCode::ReadOnly,
         Error::OutOfMemory { .. } => ErrorCode::OutOfMemory,
+        Error::NotAnInteger | Error::NotADecimal => ErrorCode::WrongType,
+        Error::Overflow | Error::NotFinite => ErrorCode::OutOfRange,
+        Error::NoSuchKey => ErrorCode::NoSuchKey,
         _ => ErrorCode::Storage,
     };
     ErrorReply::new(code, failure)

@@ -3,23 +3,22 @@
 use std::ops::Range;
 
 use rustvault_protocol::{ErrorCode, ErrorReply, Limits, Reply, Request, parse_integer};
-use rustvault_storage::{Op, Outcome};
+use rustvault_storage::{Op, Outcome, Pair};
 
 use super::arguments::{integer as integer_argument, syntax_error};
-use super::reply::{Payload, borrowed, integer, ok, unexpected, value};
+use super::reply::{self, Payload, borrowed, integer, ok, unexpected};
 use super::{Ask, Planned, Refusal, too_long};
 
 pub(super) fn get<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
-    Ok(Ask::One(Op::Get { key: request.argument(0) }, value))
+    Ok(Ask::One(Op::Get { key: request.argument(0) }, reply::value))
 }
 
 pub(super) fn set<'b>(request: Request<'b>, limits: &Limits) -> Planned<'b> {
-    match *request.arguments {
-        [key, value] => {
-            check_value(value, limits)?;
-            Ok(Ask::One(Op::Set { key, value }, ok))
-        }
-        _ => Err(option_of_set(request.argument(2))),
+    let [key, value, ref options @ ..] = *request.arguments else { return Err(syntax_error()) };
+    check_value(value, limits)?;
+    match options.first() {
+        None => Ok(Ask::One(Op::Set { key, value }, ok)),
+        Some(option) => Err(unknown_option_of_set(option)),
     }
 }
 
@@ -28,9 +27,13 @@ pub(super) fn mget<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
 }
 
 pub(super) fn mset<'b>(request: Request<'b>, limits: &Limits) -> Planned<'b> {
+    Ok(Ask::One(Op::SetMany { pairs: pairs(request, limits)? }, ok))
+}
+
+fn pairs<'b>(request: Request<'b>, limits: &Limits) -> Result<&'b [Pair<'b>], Refusal> {
     let (pairs, _) = request.arguments.as_chunks();
     pairs.iter().try_for_each(|[_, value]| check_value(value, limits))?;
-    Ok(Ask::One(Op::SetMany { pairs }, ok))
+    Ok(pairs)
 }
 
 pub(super) fn strlen<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
@@ -122,18 +125,15 @@ fn check_value(value: &[u8], limits: &Limits) -> Result<(), Refusal> {
 
 /// Says of an option that Redis has what is missing here: a bare syntax error would send its user looking for a typo.
 #[cold]
-fn option_of_set(option: &[u8]) -> Refusal {
-    let is_one_of = |names: &[&'static str]| {
-        names.iter().copied().find(|name| option.eq_ignore_ascii_case(name.as_bytes()))
-    };
-    let problem = if let Some(name) = is_one_of(&["EX", "PX", "EXAT", "PXAT", "KEEPTTL"]) {
-        format!("there is no expiry yet: SET does not take {name}, and nothing was stored")
-    } else if let Some(name) = is_one_of(&["NX", "XX", "GET"]) {
-        format!("SET does not take {name} yet, and nothing was stored")
-    } else {
-        return syntax_error();
-    };
-    Box::new(ErrorReply::new(ErrorCode::Syntax, problem))
+fn unknown_option_of_set(option: &[u8]) -> Refusal {
+    let expiry = ["EX", "PX", "EXAT", "PXAT", "KEEPTTL"];
+    match expiry.into_iter().find(|name| option.eq_ignore_ascii_case(name.as_bytes())) {
+        Some(name) => Box::new(ErrorReply::new(
+            ErrorCode::Syntax,
+            format_args!("there is no expiry yet: SET does not take {name}, and nothing was stored"),
+        )),
+        None => syntax_error(),
+    }
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub(super) fn bytes_as_lines(keyspace: &Keyspace, entry_bytes: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keyspace::HashSeed;
+    use crate::keyspace::{Content, Effect, HashSeed};
 
     fn expansion(value_of: impl Fn(u32) -> Vec<u8>) -> f64 {
         let keyspace = Keyspace::new(HashSeed([7; 16]));
@@ -37,7 +37,8 @@ mod tests {
             let (key, value) = (format!("key:{key}").into_bytes(), value_of(key));
             entry_bytes += Change::live_bytes(1, (key.len() + value.len()) as u64);
             line_bytes += super::line_bytes(Change::Set { key: &key, value: &value }, now_ms());
-            keyspace.set(&key, &value, None, Lsn::ZERO, || Lsn::new(1)).unwrap();
+            let effect = Effect::Put { key: &key, value: Content::Borrowed(&value) };
+            keyspace.apply(effect, Lsn::new(1), Lsn::ZERO);
         }
         let ratio = bytes_as_lines(&keyspace, entry_bytes) as f64 / line_bytes as f64;
         assert!((0.8..1.25).contains(&ratio), "{ratio}");

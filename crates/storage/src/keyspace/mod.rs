@@ -1,9 +1,11 @@
 //! The in-memory map: shards of small tables, entries that carry the LSN which made them.
 
+mod effect;
 mod entry;
 mod hash;
 mod key;
 mod layout;
+mod locked;
 mod many;
 mod restore;
 mod scan;
@@ -11,30 +13,28 @@ mod shard;
 mod usage;
 mod walk;
 
+pub(crate) use effect::{Content, Effect};
 pub(crate) use entry::Entry;
 pub use entry::Value;
-pub(crate) use hash::HashSeed;
 use hash::Position;
+pub(crate) use hash::{HashSeed, KeyHash};
 pub use key::Key;
 use key::KeyList;
 use layout::Layout;
+pub(crate) use locked::Locked;
 pub(crate) use restore::{Past, Restore};
 use scan::PageBuilder;
 use shard::Shard;
-use usage::{ShardLock, UsedBytes, WriteShard};
+use usage::{ShardLock, UsedBytes};
 pub(crate) use walk::Walk;
 
 use crate::cores::Affinity;
-use crate::{Error, Lsn, ScanPage};
+use crate::{Lsn, ScanPage};
 
 /// Position bits that choose the shard: 256 locks, many more than threads that contend for them.
 ///
 /// A model checker gets few: each schedule makes all of them, several times.
 const SHARD_BITS: u32 = if cfg!(feature = "shuttle") { 2 } else { 8 };
-
-/// A value up to this size is copied under the shard's lock, into the place of the one it replaces if that is
-/// as long: memory that is at hand already, where a fresh piece would have to be fetched.
-const MAX_COPIED_UNDER_LOCK_BYTES: usize = 4 * 1024;
 
 /// All keys. It knows LSNs, as marks on entries, but no log.
 pub(crate) struct Keyspace {
@@ -74,64 +74,15 @@ impl Keyspace {
         self.seed
     }
 
+    pub(crate) fn hash(&self, key: &[u8]) -> KeyHash {
+        self.seed.hash(key)
+    }
+
     pub(crate) fn get(&self, key: &[u8]) -> Seen {
-        let hash = self.seed.hash(key);
+        let hash = self.hash(key);
         let shard = self.shard(hash.position()).read();
         let (entry, lsn) = shard.look_up(hash, key);
         Seen { entry: entry.cloned(), lsn }
-    }
-
-    /// Stores `value` for `key`; `append` puts the record into the log and is called under the shard's lock, so
-    /// that the order of LSNs is the order of changes to a key.
-    ///
-    /// # Errors
-    /// [`Error::OutOfMemory`], before `append` is called, if there would be more than `max_bytes`.
-    pub(crate) fn set(
-        &self,
-        key: &[u8],
-        value: &[u8],
-        max_bytes: Option<u64>,
-        watermark: Lsn,
-        append: impl FnOnce() -> Lsn,
-    ) -> Result<Lsn, Error> {
-        let hash = self.seed.hash(key);
-        // Copying a large value takes a while: not under the lock.
-        let copied = (value.len() > MAX_COPIED_UNDER_LOCK_BYTES).then(|| Entry::live(key, value));
-        let mut shard = self.write_shard(hash.position());
-        let added_bytes = Entry::memory_bytes_of(key.len() + value.len()) as u64;
-        self.used.check_room(max_bytes, added_bytes, || shard.entry_bytes(hash, key))?;
-        let lsn = append();
-        let replaced = if copied.is_none() && shard.overwrite(hash, key, value, lsn) {
-            None
-        } else {
-            let entry = copied.unwrap_or_else(|| Entry::live(key, value));
-            entry.set_lsn(lsn);
-            shard.put(self.seed, hash, entry)
-        };
-        shard.clear_some_tombstones(watermark);
-        drop(shard);
-        // Freeing a large value takes a while: not under the lock.
-        drop(replaced);
-        Ok(lsn)
-    }
-
-    /// Deletes `key` if it is there; `append` as for [`set`](Self::set), called only if it is.
-    ///
-    /// Returns whether it was there and the LSN that this answer depends on. `watermark` is where replies
-    /// have got to.
-    pub(crate) fn delete(&self, key: &[u8], watermark: Lsn, append: impl FnOnce() -> Lsn) -> (bool, Lsn) {
-        let hash = self.seed.hash(key);
-        let mut shard = self.write_shard(hash.position());
-        shard.clear_some_tombstones(watermark);
-        let (entry, lsn) = shard.look_up(hash, key);
-        if entry.is_none() {
-            return (false, lsn);
-        }
-        let lsn = append();
-        let removed = shard.delete(self.seed, hash, key, lsn, watermark);
-        drop(shard);
-        drop(removed);
-        (true, lsn)
     }
 
     /// One page of keys with `prefix`, at most `limit`, from `cursor` on.
@@ -189,7 +140,9 @@ impl Keyspace {
         &self.shards[position.prefix(SHARD_BITS)]
     }
 
-    fn write_shard(&self, position: Position) -> WriteShard<'_> {
-        self.shard(position).write(&self.used)
+    /// Returns the length of the value that a key has at this moment, in bytes; 0 without one.
+    pub(crate) fn value_bytes(&self, key: &[u8]) -> usize {
+        let hash = self.hash(key);
+        self.shard(hash.position()).read().look_up(hash, key).0.map_or(0, |entry| entry.value().len())
     }
 }

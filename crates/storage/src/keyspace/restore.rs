@@ -148,6 +148,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::{Content, Effect};
     use super::*;
 
     const SEED: HashSeed = HashSeed([1; 16]);
@@ -221,6 +222,10 @@ mod tests {
         }
     }
 
+    fn store(keyspace: &Keyspace, key: &[u8], value: &[u8], lsn: Lsn) {
+        keyspace.apply(Effect::Put { key, value: Content::Borrowed(value) }, lsn, lsn);
+    }
+
     #[test]
     fn a_large_keyspace_is_restored_and_goes_on_like_any_other() {
         let keys: Vec<_> = (0..20_000_u32).map(u32::to_le_bytes).collect();
@@ -229,11 +234,11 @@ mod tests {
         let restored = restore.finish().unwrap();
         let usual = Keyspace::new(SEED);
         for key in &keys {
-            usual.set(key, key, None, Lsn::new(1), || Lsn::new(1)).unwrap();
+            store(&usual, key, key, Lsn::new(1));
         }
         for keyspace in [&restored, &usual] {
             for number in 20_000..100_000_u32 {
-                keyspace.set(&number.to_le_bytes(), b"", None, Lsn::new(2), || Lsn::new(2)).unwrap();
+                store(keyspace, &number.to_le_bytes(), b"", Lsn::new(2));
             }
         }
         assert_eq!(restored.count(), 100_000);

@@ -92,7 +92,7 @@ impl Drop for WriteShard<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Entry, HashSeed, Keyspace, Layout, Shard};
+    use super::super::{Content, Effect, Entry, HashSeed, Keyspace, Layout, Shard};
     use crate::Lsn;
 
     const SEED: HashSeed = HashSeed([7; 16]);
@@ -131,20 +131,21 @@ mod tests {
             let recount: u64 = keyspace.shards.iter().map(|shard| shard.read().recount_used_bytes()).sum();
             assert_eq!(keyspace.figures().used_bytes, recount);
         };
-        let entry = |number| Entry::live(&key(number), b"value");
+        let put = |number: u64, lsn| {
+            let effect = Effect::Put { key: &key(number), value: Content::Borrowed(b"value") };
+            keyspace.apply(effect, Lsn::new(lsn), Lsn::ZERO);
+            check();
+        };
+        let delete = |number: u64, lsn| {
+            keyspace.apply(Effect::Delete { key: &key(number) }, Lsn::new(lsn), Lsn::ZERO);
+            check();
+        };
         check();
-        keyspace.set(&key(1), b"value", None, Lsn::ZERO, || Lsn::new(1)).unwrap();
-        check();
-        let entries = [1, 2, 3, 4, 4].map(entry).into();
-        keyspace.set_many(entries, None, Lsn::ZERO, || Lsn::new(2)).unwrap();
-        check();
-        keyspace.delete_many(&[&key(1), &key(2)], Lsn::ZERO, |_| Lsn::new(7));
-        check();
-        keyspace.delete(&key(3), Lsn::ZERO, || Lsn::new(9));
-        check();
+        [(1, 1), (1, 2), (2, 3), (3, 4), (4, 5), (4, 6)].map(|(number, lsn)| put(number, lsn));
+        [(1, 7), (2, 8), (3, 9)].map(|(number, lsn)| delete(number, lsn));
         keyspace.clear_tombstones(Lsn::new(u64::MAX));
         check();
-        drop(keyspace.clear(|| Lsn::new(10)));
+        keyspace.apply(Effect::Clear, Lsn::new(10), Lsn::ZERO);
         check();
     }
 }

@@ -83,12 +83,14 @@ impl WalkPage<'_> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::{Content, Effect};
     use super::*;
 
     const KEYS: u32 = 10_000;
 
     fn put(keyspace: &Keyspace, key: u32, value: &[u8], lsn: u64) {
-        keyspace.set(&key.to_be_bytes(), value, None, Lsn::ZERO, || Lsn::new(lsn)).unwrap();
+        let effect = Effect::Put { key: &key.to_be_bytes(), value: Content::Borrowed(value) };
+        keyspace.apply(effect, Lsn::new(lsn), Lsn::ZERO);
     }
 
     fn filled() -> Keyspace {
@@ -122,7 +124,7 @@ mod tests {
         let mut walk = Walk::new(&keyspace, Lsn::new(1), 1024);
         let mut entries = Vec::new();
         assert!(walk.next_page(&mut entries));
-        drop(keyspace.clear(|| Lsn::new(2)));
+        keyspace.apply(Effect::Clear, Lsn::new(2), Lsn::ZERO);
         entries.clear();
         while walk.next_page(&mut entries) {}
         assert!(entries.is_empty());

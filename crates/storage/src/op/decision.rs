@@ -1,0 +1,33 @@
+//! Decisions: what an operation that reads and writes in one step has for an outcome, and what it changes.
+
+use smallvec::{SmallVec, smallvec};
+
+use crate::keyspace::Effect;
+use crate::{Outcome, wal};
+
+/// An outcome and the effects that go with it: all of them happen, or none.
+pub(crate) struct Decision<'a> {
+    pub(crate) outcome: Outcome,
+    pub(crate) effects: SmallVec<[Effect<'a>; 1]>,
+}
+
+impl<'a> Decision<'a> {
+    /// Changes nothing.
+    pub(crate) fn keep(outcome: Outcome) -> Self {
+        Self { outcome, effects: SmallVec::new() }
+    }
+
+    /// Changes one key.
+    pub(crate) fn one(outcome: Outcome, effect: Effect<'a>) -> Self {
+        Self { outcome, effects: smallvec![effect] }
+    }
+}
+
+/// Returns what the log keeps of an effect.
+pub(crate) fn change<'e>(effect: &'e Effect<'_>) -> wal::Change<'e> {
+    match effect {
+        Effect::Put { key, value } => wal::Change::Set { key, value: value.bytes() },
+        Effect::Delete { key } => wal::Change::Delete { key },
+        Effect::Clear => wal::Change::Clear,
+    }
+}

@@ -1,0 +1,191 @@
+//! Operations that read a string and write it, in one step.
+
+use super::{Decision, Facts, Records};
+use crate::keyspace::{Content, Effect, Entry, Value};
+use crate::wal::{self, Growth};
+use crate::{Error, Outcome};
+
+/// What becomes of the value of an [`Op::Update`](super::Op::Update).
+#[derive(Debug, Clone, Copy)]
+pub enum StringUpdate<'a> {
+    /// A value is stored if a condition holds: [`Outcome::Changed`].
+    SetIf {
+        /// The new value.
+        value: &'a [u8],
+        /// The condition.
+        condition: Condition,
+    },
+    /// The same, but what was there before is returned: [`Outcome::Value`].
+    Swap {
+        /// The new value.
+        value: &'a [u8],
+        /// The condition.
+        condition: Condition,
+    },
+    /// The key is removed, and what it had returned: [`Outcome::Value`].
+    Take,
+    /// Bytes are added to the end; the length then, as [`Outcome::Count`].
+    Append(&'a [u8]),
+    /// A part is overwritten, behind zeros if the value is too short; the length then, as [`Outcome::Count`].
+    SetRange {
+        /// Where the part begins.
+        offset: usize,
+        /// The new bytes; if there are none, nothing is changed.
+        bytes: &'a [u8],
+    },
+}
+
+/// Condition on a key that is about to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// None.
+    Always,
+    /// The key is not there.
+    IfNew,
+    /// The key is there.
+    IfPresent,
+}
+
+impl Condition {
+    fn holds(self, current: Option<&Entry>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::IfNew => current.is_none(),
+            Self::IfPresent => current.is_some(),
+        }
+    }
+}
+
+impl<'a> StringUpdate<'a> {
+    pub(super) fn facts(self, key: &'a [u8]) -> Facts<'a> {
+        let set_bytes = wal::Change::Set { key, value: b"" }.encoded_bytes();
+        let at_most = |bytes| Records::AtMost(set_bytes + bytes);
+        let longer = |added_bytes| Records::DependsOnValue { key, added_bytes, other_bytes: set_bytes };
+        let records = match self {
+            Self::SetIf { value, .. } | Self::Swap { value, .. } => at_most(value.len()),
+            Self::Take => {
+                let bytes = wal::Change::Delete { key }.encoded_bytes();
+                return Facts::write(Growth::Shrinks, Records::AtMost(bytes));
+            }
+            Self::Append(bytes) => longer(bytes.len()),
+            Self::SetRange { offset, bytes } => longer(offset.saturating_add(bytes.len())),
+        };
+        Facts::write(Growth::Grows, records)
+    }
+
+    /// Decides by what the key has. A value is at most `max_value_bytes` long.
+    pub(crate) fn decide(
+        self,
+        key: &'a [u8],
+        current: Option<&Entry>,
+        max_value_bytes: usize,
+    ) -> Result<Decision<'a>, Error> {
+        let check_len = |len_bytes| {
+            let error = Error::ValueTooLarge { len_bytes, max_bytes: max_value_bytes };
+            if len_bytes > max_value_bytes { Err(error) } else { Ok(()) }
+        };
+        let put = |outcome, value| Decision::one(outcome, Effect::Put { key, value });
+        let old = || Outcome::Value(current.cloned().map(Value::of));
+        let bytes = current.map_or(&b""[..], Entry::value);
+        Ok(match self {
+            Self::SetIf { value, condition } | Self::Swap { value, condition } => {
+                check_len(value.len())?;
+                let is_met = condition.holds(current);
+                let outcome = match self {
+                    Self::Swap { .. } => old(),
+                    _ => Outcome::Changed(is_met),
+                };
+                if is_met { put(outcome, Content::Borrowed(value)) } else { Decision::keep(outcome) }
+            }
+            Self::Take if current.is_none() => Decision::keep(old()),
+            Self::Take => Decision::one(old(), Effect::Delete { key }),
+            Self::Append(more) => {
+                check_len(bytes.len() + more.len())?;
+                let value = [bytes, more].concat();
+                put(Outcome::Count(value.len() as u64), Content::Owned(value))
+            }
+            Self::SetRange { bytes: [], .. } => Decision::keep(Outcome::Count(bytes.len() as u64)),
+            Self::SetRange { offset, bytes: part } => {
+                let end = offset.saturating_add(part.len());
+                check_len(end)?;
+                let mut value = bytes.to_vec();
+                value.resize(value.len().max(end), 0);
+                value[offset..end].copy_from_slice(part);
+                put(Outcome::Count(value.len() as u64), Content::Owned(value))
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX_VALUE_BYTES: usize = 10;
+
+    /// Returns the outcome and what is stored then, or the error.
+    fn decide(update: StringUpdate<'_>, current: Option<&str>) -> Result<(String, Option<String>), String> {
+        let entry = current.map(|value| Entry::live(b"key", value.as_bytes()));
+        let decision =
+            update.decide(b"key", entry.as_ref(), MAX_VALUE_BYTES).map_err(|error| error.to_string())?;
+        let outcome = match decision.outcome {
+            Outcome::Changed(is_changed) => is_changed.to_string(),
+            Outcome::Value(value) => format!("{value:?}"),
+            Outcome::Integer(number) => number.to_string(),
+            Outcome::Count(count) => count.to_string(),
+            Outcome::Text(text) => text,
+            other => panic!("{other:?}"),
+        };
+        let stored = match decision.effects.first() {
+            None => current.map(str::to_owned),
+            Some(Effect::Put { value, .. }) => Some(String::from_utf8_lossy(value.bytes()).into_owned()),
+            Some(Effect::Delete { .. } | Effect::Clear) => None,
+        };
+        Ok((outcome, stored))
+    }
+
+    fn ok(outcome: &str, stored: Option<&str>) -> Result<(String, Option<String>), String> {
+        Ok((outcome.to_owned(), stored.map(str::to_owned)))
+    }
+
+    #[test]
+    fn a_condition_decides_whether_a_value_is_stored() {
+        for (condition, current, is_met) in [
+            (Condition::Always, None, true),
+            (Condition::Always, Some("old"), true),
+            (Condition::IfNew, None, true),
+            (Condition::IfNew, Some("old"), false),
+            (Condition::IfPresent, None, false),
+            (Condition::IfPresent, Some("old"), true),
+        ] {
+            let stored = if is_met { Some("new") } else { current };
+            let set = StringUpdate::SetIf { value: b"new", condition };
+            assert_eq!(decide(set, current), ok(&is_met.to_string(), stored));
+            let swap = StringUpdate::Swap { value: b"new", condition };
+            let old = if current.is_some() { "Some(b\"old\")" } else { "None" };
+            assert_eq!(decide(swap, current), ok(old, stored));
+        }
+    }
+
+    #[test]
+    fn what_is_taken_is_gone() {
+        assert_eq!(decide(StringUpdate::Take, Some("old")), ok("Some(b\"old\")", None));
+        assert_eq!(decide(StringUpdate::Take, None), ok("None", None));
+    }
+
+    #[test]
+    fn bytes_are_appended_and_overwritten_within_the_limit_of_a_value() {
+        let too_large = Err("value of 11 bytes is over the limit of 10".to_owned());
+        assert_eq!(decide(StringUpdate::Append(b"lo"), Some("hel")), ok("5", Some("hello")));
+        assert_eq!(decide(StringUpdate::Append(b"lo"), None), ok("2", Some("lo")));
+        assert_eq!(decide(StringUpdate::Append(b"lo"), Some("123456789")), too_large);
+        let set = |offset, bytes, current| decide(StringUpdate::SetRange { offset, bytes }, current);
+        assert_eq!(set(1, b"xx", Some("hello")), ok("5", Some("hxxlo")));
+        assert_eq!(set(3, b"ping", Some("help")), ok("7", Some("helping")));
+        assert_eq!(set(2, b"x", None), ok("3", Some("\0\0x")));
+        assert_eq!(set(9, b"", Some("ab")), ok("2", Some("ab")));
+        assert_eq!(set(9, b"", None), ok("0", None));
+        assert_eq!(set(9, b"xx", Some("ab")), too_large);
+        assert!(set(usize::MAX, b"xx", Some("ab")).is_err());
+    }
+}
