@@ -72,11 +72,13 @@ const ONE_READ: Option<KeySpec> = keys(1, 1, KeyAccess::ReadOnly);
 const ALL_READ: Option<KeySpec> = keys(-1, 1, KeyAccess::ReadOnly);
 const ONE_SET: Option<KeySpec> = keys(1, 1, KeyAccess::Overwrite);
 const PAIRS_SET: Option<KeySpec> = keys(-1, 2, KeyAccess::Overwrite);
+const ONE_CHANGED: Option<KeySpec> = keys(1, 1, KeyAccess::ReadWrite);
 const ONE_REMOVED: Option<KeySpec> = keys(1, 1, KeyAccess::Remove);
 const ALL_REMOVED: Option<KeySpec> = keys(-1, 1, KeyAccess::Remove);
 
 const READ: Flags = Flags::READ.union(Flags::FAST);
 const ENLARGE: Flags = Flags::WRITE.union(Flags::DENY_OOM);
+const ENLARGE_FAST: Flags = ENLARGE.union(Flags::FAST);
 const NO_AUTH: Flags = Flags::FAST.union(Flags::NO_AUTH);
 const LOGIN: Flags = NO_AUTH.union(Flags::SECRET);
 const OPERATION: Flags = Flags::ADMIN.union(Flags::DANGEROUS);
@@ -88,8 +90,8 @@ commands! {
         summary: "Returns the value of a key.",
     }
     Set "SET" String {
-        arity: Arity::at_least(2), syntax: "key value", flags: ENLARGE, keys: ONE_SET, rest: Some(1),
-        summary: "Stores a value under a key, whatever was there before.",
+        arity: Arity::at_least(2), syntax: "key value [NX | XX] [GET]", flags: ENLARGE, keys: ONE_SET, rest: Some(1),
+        summary: "Stores a value under a key, if asked to only if the key is not there (NX) or there (XX); GET returns what was there before.",
     }
     MGet "MGET" String {
         arity: Arity::at_least(1), syntax: "key [key ...]", flags: READ, keys: ALL_READ, complexity: "O(keys)",
@@ -98,6 +100,18 @@ commands! {
     MSet "MSET" String {
         arity: Arity::pairs(), syntax: "key value [key value ...]", flags: ENLARGE, keys: PAIRS_SET, complexity: "O(keys)",
         summary: "Stores several values, all or none.",
+    }
+    SetNx "SETNX" String {
+        arity: Arity::exactly(2), syntax: "key value", flags: ENLARGE_FAST, keys: ONE_SET, rest: Some(1),
+        summary: "Stores a value if the key is not there, and tells whether it did.",
+    }
+    GetSet "GETSET" String {
+        arity: Arity::exactly(2), syntax: "key value", flags: ENLARGE_FAST, keys: ONE_CHANGED, rest: Some(1),
+        summary: "Stores a value and returns what was there before.",
+    }
+    GetDel "GETDEL" String {
+        arity: Arity::exactly(1), syntax: "key", flags: Flags::WRITE.union(Flags::FAST), keys: ONE_CHANGED,
+        summary: "Removes a key and returns what it had.",
     }
     StrLen "STRLEN" String {
         arity: Arity::exactly(1), syntax: "key", flags: READ, keys: ONE_READ,

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use rustvault_protocol::{ErrorCode, ErrorReply, Limits, Reply, Request, parse_integer};
-use rustvault_storage::{Op, Outcome, Pair};
+use rustvault_storage::{Condition, Op, Outcome, Pair, StringUpdate};
 
 use super::arguments::{integer as integer_argument, syntax_error};
-use super::reply::{self, Payload, borrowed, integer, ok, unexpected};
-use super::{Ask, Planned, Refusal, too_long};
+use super::reply::{self, Payload, borrowed, integer, number, ok, unexpected};
+use super::{Ask, Planned, Refusal, ReplyTo, too_long};
 
 pub(super) fn get<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     Ok(Ask::One(Op::Get { key: request.argument(0) }, reply::value))
@@ -16,10 +16,55 @@ pub(super) fn get<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
 pub(super) fn set<'b>(request: Request<'b>, limits: &Limits) -> Planned<'b> {
     let [key, value, ref options @ ..] = *request.arguments else { return Err(syntax_error()) };
     check_value(value, limits)?;
-    match options.first() {
-        None => Ok(Ask::One(Op::Set { key, value }, ok)),
-        Some(option) => Err(unknown_option_of_set(option)),
+    if options.is_empty() {
+        return Ok(Ask::One(Op::Set { key, value }, ok));
     }
+    let (condition, returns_old) = options_of_set(options)?;
+    Ok(if returns_old {
+        update(key, StringUpdate::Swap { value, condition }, reply::value)
+    } else {
+        update(key, StringUpdate::SetIf { value, condition }, ok)
+    })
+}
+
+/// Reads `[NX | XX] [GET]`, in any order.
+fn options_of_set(options: &[&[u8]]) -> Result<(Condition, bool), Refusal> {
+    let (mut condition, mut returns_old) = (Condition::Always, false);
+    for &option in options {
+        let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
+        let new = match condition {
+            _ if is("GET") => {
+                returns_old = true;
+                continue;
+            }
+            Condition::Always | Condition::IfNew if is("NX") => Condition::IfNew,
+            Condition::Always | Condition::IfPresent if is("XX") => Condition::IfPresent,
+            _ => return Err(unknown_option_of_set(option)),
+        };
+        condition = new;
+    }
+    Ok((condition, returns_old))
+}
+
+pub(super) fn set_nx<'b>(request: Request<'b>, limits: &Limits) -> Planned<'b> {
+    let value = request.argument(1);
+    check_value(value, limits)?;
+    Ok(update(request.argument(0), StringUpdate::SetIf { value, condition: Condition::IfNew }, number))
+}
+
+pub(super) fn get_set<'b>(request: Request<'b>, limits: &Limits) -> Planned<'b> {
+    let value = request.argument(1);
+    check_value(value, limits)?;
+    let swap = StringUpdate::Swap { value, condition: Condition::Always };
+    Ok(update(request.argument(0), swap, reply::value))
+}
+
+pub(super) fn get_del<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
+    Ok(update(request.argument(0), StringUpdate::Take, reply::value))
+}
+
+const fn update<'b>(key: &'b [u8], update: StringUpdate<'b>, reply: ReplyTo) -> Ask<'b> {
+    Ask::One(Op::Update { key, update }, reply)
 }
 
 pub(super) fn mget<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
