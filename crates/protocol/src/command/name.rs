@@ -86,10 +86,10 @@ mod tests {
 
     #[test]
     fn a_command_that_people_miss_says_why() {
-        let incr = in_resp(b"incr", &[b"k"]);
+        let lpush = in_resp(b"lpush", &[b"k"]);
         assert!(
-            incr.starts_with("ERR unknown command 'incr', with args beginning with: 'k' ; it is not"),
-            "{incr}"
+            lpush.starts_with("ERR unknown command 'lpush', with args beginning with: 'k' ; it is not"),
+            "{lpush}"
         );
         assert!(unknown_in_text(b"EXPIRE").to_string().contains("there is no expiry"));
     }

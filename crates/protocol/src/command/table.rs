@@ -113,6 +113,10 @@ commands! {
         arity: Arity::exactly(1), syntax: "key", flags: Flags::WRITE.union(Flags::FAST), keys: ONE_CHANGED,
         summary: "Removes a key and returns what it had.",
     }
+    Incr "INCR" String {
+        arity: Arity::exactly(1), syntax: "key", flags: ENLARGE_FAST, keys: ONE_CHANGED,
+        summary: "Adds 1 to the number in a key; a missing key counts as 0.",
+    }
     StrLen "STRLEN" String {
         arity: Arity::exactly(1), syntax: "key", flags: READ, keys: ONE_READ,
         summary: "Returns the length of a value in bytes; 0 if there is no such key.",

@@ -166,7 +166,7 @@ fn any_item() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn any_unknown_name() -> impl Strategy<Value = Vec<u8>> {
-    let names = select(vec!["FOO", "INCR", "DELETES", "CLIENT|ID", ""]);
+    let names = select(vec!["FOO", "LPUSH", "DELETES", "CLIENT|ID", ""]);
     let any_name = prop_oneof![names.prop_map(|name| name.as_bytes().to_vec()), any_bytes()];
     any_name.prop_filter("a command, or HTTP", |name| {
         Command::find(name, Protocol::Resp2).is_none()

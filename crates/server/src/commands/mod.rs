@@ -83,6 +83,7 @@ pub(crate) fn handler<S: Store>(command: Command) -> Handler<S> {
         Command::SetNx => Store(strings::set_nx),
         Command::GetSet => Store(strings::get_set),
         Command::GetDel => Store(strings::get_del),
+        Command::Incr => Store(strings::incr),
         Command::GetRange | Command::SubStr => Store(strings::get_range),
         Command::Delete => Store(keys::delete),
         Command::Del | Command::Unlink => Store(keys::del),

@@ -63,6 +63,10 @@ pub(super) fn get_del<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     Ok(update(request.argument(0), StringUpdate::Take, reply::value))
 }
 
+pub(super) fn incr<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
+    Ok(update(request.argument(0), StringUpdate::Add(1), number))
+}
+
 const fn update<'b>(key: &'b [u8], update: StringUpdate<'b>, reply: ReplyTo) -> Ask<'b> {
     Ask::One(Op::Update { key, update }, reply)
 }

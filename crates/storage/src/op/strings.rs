@@ -5,6 +5,9 @@ use crate::keyspace::{Content, Effect, Entry, Value};
 use crate::wal::{self, Growth};
 use crate::{Error, Outcome};
 
+/// Longest text of a number of 64 bits, in bytes.
+const MAX_INTEGER_BYTES: usize = 20;
+
 /// What becomes of the value of an [`Op::Update`](super::Op::Update).
 #[derive(Debug, Clone, Copy)]
 pub enum StringUpdate<'a> {
@@ -24,6 +27,8 @@ pub enum StringUpdate<'a> {
     },
     /// The key is removed, and what it had returned: [`Outcome::Value`].
     Take,
+    /// A number is added to that in the key, which counts as 0 if it is missing: the sum, as [`Outcome::Integer`].
+    Add(i64),
     /// Bytes are added to the end; the length then, as [`Outcome::Count`].
     Append(&'a [u8]),
     /// A part is overwritten, behind zeros if the value is too short; the length then, as [`Outcome::Count`].
@@ -67,6 +72,7 @@ impl<'a> StringUpdate<'a> {
                 let bytes = wal::Change::Delete { key }.encoded_bytes();
                 return Facts::write(Growth::Shrinks, Records::AtMost(bytes));
             }
+            Self::Add(_) => at_most(MAX_INTEGER_BYTES),
             Self::Append(bytes) => longer(bytes.len()),
             Self::SetRange { offset, bytes } => longer(offset.saturating_add(bytes.len())),
         };
@@ -99,6 +105,11 @@ impl<'a> StringUpdate<'a> {
             }
             Self::Take if current.is_none() => Decision::keep(old()),
             Self::Take => Decision::one(old(), Effect::Delete { key }),
+            Self::Add(by) => {
+                let number = current.map_or(Some(0), |entry| integer(entry.value()));
+                let sum = number.ok_or(Error::NotAnInteger)?.checked_add(by).ok_or(Error::Overflow)?;
+                put(Outcome::Integer(sum), Content::Owned(sum.to_string().into_bytes()))
+            }
             Self::Append(more) => {
                 check_len(bytes.len() + more.len())?;
                 let value = [bytes, more].concat();
@@ -115,6 +126,12 @@ impl<'a> StringUpdate<'a> {
             }
         })
     }
+}
+
+/// Returns the number that a value is, in the one way in which it is written: without `+`, zeros in front, or `-0`.
+fn integer(value: &[u8]) -> Option<i64> {
+    let number: i64 = std::str::from_utf8(value).ok()?.parse().ok()?;
+    (number.to_string().as_bytes() == value).then_some(number)
 }
 
 #[cfg(test)]
@@ -146,6 +163,19 @@ mod tests {
 
     fn ok(outcome: &str, stored: Option<&str>) -> Result<(String, Option<String>), String> {
         Ok((outcome.to_owned(), stored.map(str::to_owned)))
+    }
+
+    #[test]
+    fn numbers_are_added_up_to_the_ends_of_64_bits() {
+        let add = |by, current| decide(StringUpdate::Add(by), current);
+        assert_eq!(add(1, None), ok("1", Some("1")));
+        assert_eq!(add(-3, Some("2")), ok("-1", Some("-1")));
+        assert_eq!(add(i64::MIN, Some("9223372036854775807")), ok("-1", Some("-1")));
+        assert_eq!(add(1, Some("9223372036854775807")), Err(Error::Overflow.to_string()));
+        assert_eq!(add(-1, Some("-9223372036854775808")), Err(Error::Overflow.to_string()));
+        for no_number in ["", "+1", "01", "-0", " 1", "1 ", "1.0", "x", "9223372036854775808"] {
+            assert_eq!(add(1, Some(no_number)), Err(Error::NotAnInteger.to_string()), "{no_number:?}");
+        }
     }
 
     #[test]
