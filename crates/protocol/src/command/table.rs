@@ -117,6 +117,18 @@ commands! {
         arity: Arity::exactly(1), syntax: "key", flags: ENLARGE_FAST, keys: ONE_CHANGED,
         summary: "Adds 1 to the number in a key; a missing key counts as 0.",
     }
+    Decr "DECR" String {
+        arity: Arity::exactly(1), syntax: "key", flags: ENLARGE_FAST, keys: ONE_CHANGED,
+        summary: "Subtracts 1 from the number in a key; a missing key counts as 0.",
+    }
+    IncrBy "INCRBY" String {
+        arity: Arity::exactly(2), syntax: "key increment", flags: ENLARGE_FAST, keys: ONE_CHANGED,
+        summary: "Adds to the number in a key; a missing key counts as 0.",
+    }
+    DecrBy "DECRBY" String {
+        arity: Arity::exactly(2), syntax: "key decrement", flags: ENLARGE_FAST, keys: ONE_CHANGED,
+        summary: "Subtracts from the number in a key; a missing key counts as 0.",
+    }
     StrLen "STRLEN" String {
         arity: Arity::exactly(1), syntax: "key", flags: READ, keys: ONE_READ,
         summary: "Returns the length of a value in bytes; 0 if there is no such key.",

@@ -5,7 +5,7 @@ use std::ops::Range;
 use rustvault_protocol::{ErrorCode, ErrorReply, Limits, Reply, Request, parse_integer};
 use rustvault_storage::{Condition, Op, Outcome, Pair, StringUpdate};
 
-use super::arguments::{integer as integer_argument, syntax_error};
+use super::arguments::{integer as integer_argument, refuse, syntax_error};
 use super::reply::{self, Payload, borrowed, integer, number, ok, unexpected};
 use super::{Ask, Planned, Refusal, ReplyTo, too_long};
 
@@ -65,6 +65,21 @@ pub(super) fn get_del<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
 
 pub(super) fn incr<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     Ok(update(request.argument(0), StringUpdate::Add(1), number))
+}
+
+pub(super) fn decr<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
+    Ok(update(request.argument(0), StringUpdate::Add(-1), number))
+}
+
+pub(super) fn incr_by<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
+    let by = integer_argument(request.argument(1))?;
+    Ok(update(request.argument(0), StringUpdate::Add(by), number))
+}
+
+pub(super) fn decr_by<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
+    let by = integer_argument(request.argument(1))?.checked_neg();
+    let by = by.ok_or_else(|| refuse("ERR decrement would overflow"))?;
+    Ok(update(request.argument(0), StringUpdate::Add(by), number))
 }
 
 const fn update<'b>(key: &'b [u8], update: StringUpdate<'b>, reply: ReplyTo) -> Ask<'b> {
