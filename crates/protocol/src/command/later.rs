@@ -9,7 +9,7 @@ const SCRIPT: &str = "it is not served: there are no scripts";
 
 /// Reasons, each with the names that it holds for.
 const REASONS: [(&str, &str); 5] = [
-    (IN_ONE_STEP, "APPEND COPY INCRBYFLOAT MSETNX RENAME RENAMENX SETRANGE"),
+    (IN_ONE_STEP, "APPEND COPY MSETNX RENAME RENAMENX SETRANGE"),
     (EXPIRY, "EXPIRE EXPIREAT EXPIRETIME GETEX PERSIST PEXPIRE PEXPIREAT PEXPIRETIME PSETEX PTTL SETEX TTL"),
     (
         DATA_TYPE,

@@ -129,6 +129,10 @@ commands! {
         arity: Arity::exactly(2), syntax: "key decrement", flags: ENLARGE_FAST, keys: ONE_CHANGED,
         summary: "Subtracts from the number in a key; a missing key counts as 0.",
     }
+    IncrByFloat "INCRBYFLOAT" String {
+        arity: Arity::exactly(2), syntax: "key increment", flags: ENLARGE_FAST, keys: ONE_CHANGED,
+        summary: "Adds to the decimal number in a key, to 17 digits behind the point; a missing key counts as 0.",
+    }
     StrLen "STRLEN" String {
         arity: Arity::exactly(1), syntax: "key", flags: READ, keys: ONE_READ,
         summary: "Returns the length of a value in bytes; 0 if there is no such key.",

@@ -6,7 +6,7 @@ use rustvault_protocol::{ErrorCode, ErrorReply, Limits, Reply, Request, parse_in
 use rustvault_storage::{Condition, Op, Outcome, Pair, StringUpdate};
 
 use super::arguments::{integer as integer_argument, refuse, syntax_error};
-use super::reply::{self, Payload, borrowed, integer, number, ok, unexpected};
+use super::reply::{self, Payload, borrowed, bulk, integer, number, ok, unexpected};
 use super::{Ask, Planned, Refusal, ReplyTo, too_long};
 
 pub(super) fn get<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
@@ -80,6 +80,14 @@ pub(super) fn decr_by<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     let by = integer_argument(request.argument(1))?.checked_neg();
     let by = by.ok_or_else(|| refuse("ERR decrement would overflow"))?;
     Ok(update(request.argument(0), StringUpdate::Add(by), number))
+}
+
+pub(super) fn incr_by_float<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
+    let add = StringUpdate::AddDecimal(request.argument(1));
+    Ok(update(request.argument(0), add, |outcome, _| match outcome {
+        Outcome::Text(sum) => bulk(sum),
+        _ => unexpected(),
+    }))
 }
 
 const fn update<'b>(key: &'b [u8], update: StringUpdate<'b>, reply: ReplyTo) -> Ask<'b> {

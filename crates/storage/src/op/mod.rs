@@ -3,6 +3,7 @@
 //! What reads and writes in one step has a pure function from what is stored to an outcome and its effects, in a file
 //! for each family.
 
+mod decimal;
 mod decision;
 mod strings;
 

@@ -1,6 +1,6 @@
 //! Operations that read a string and write it, in one step.
 
-use super::{Decision, Facts, Records};
+use super::{Decision, Facts, Records, decimal};
 use crate::keyspace::{Content, Effect, Entry, Value};
 use crate::wal::{self, Growth};
 use crate::{Error, Outcome};
@@ -29,6 +29,10 @@ pub enum StringUpdate<'a> {
     Take,
     /// A number is added to that in the key, which counts as 0 if it is missing: the sum, as [`Outcome::Integer`].
     Add(i64),
+    /// A decimal number, as text, is added to that in the key: the sum as it is stored, as [`Outcome::Text`].
+    ///
+    /// The arithmetic is decimal; the sum is rounded to 17 digits behind the point.
+    AddDecimal(&'a [u8]),
     /// Bytes are added to the end; the length then, as [`Outcome::Count`].
     Append(&'a [u8]),
     /// A part is overwritten, behind zeros if the value is too short; the length then, as [`Outcome::Count`].
@@ -73,6 +77,7 @@ impl<'a> StringUpdate<'a> {
                 return Facts::write(Growth::Shrinks, Records::AtMost(bytes));
             }
             Self::Add(_) => at_most(MAX_INTEGER_BYTES),
+            Self::AddDecimal(_) => at_most(decimal::MAX_TEXT_BYTES),
             Self::Append(bytes) => longer(bytes.len()),
             Self::SetRange { offset, bytes } => longer(offset.saturating_add(bytes.len())),
         };
@@ -109,6 +114,10 @@ impl<'a> StringUpdate<'a> {
                 let number = current.map_or(Some(0), |entry| integer(entry.value()));
                 let sum = number.ok_or(Error::NotAnInteger)?.checked_add(by).ok_or(Error::Overflow)?;
                 put(Outcome::Integer(sum), Content::Owned(sum.to_string().into_bytes()))
+            }
+            Self::AddDecimal(by) => {
+                let sum = decimal::sum(current.map(Entry::value), by)?;
+                put(Outcome::Text(sum.clone()), Content::Owned(sum.into_bytes()))
             }
             Self::Append(more) => {
                 check_len(bytes.len() + more.len())?;
