@@ -133,6 +133,14 @@ commands! {
         arity: Arity::exactly(2), syntax: "key increment", flags: ENLARGE_FAST, keys: ONE_CHANGED,
         summary: "Adds to the decimal number in a key, to 17 digits behind the point; a missing key counts as 0.",
     }
+    Append "APPEND" String {
+        arity: Arity::exactly(2), syntax: "key value", flags: ENLARGE_FAST, keys: ONE_CHANGED, rest: Some(1), complexity: "O(bytes)",
+        summary: "Adds bytes to the end of a value and returns its length then; the whole value goes to the log.",
+    }
+    SetRange "SETRANGE" String {
+        arity: Arity::exactly(3), syntax: "key offset value", flags: ENLARGE, keys: ONE_CHANGED, rest: Some(2), complexity: "O(bytes)",
+        summary: "Overwrites a part of a value and returns its length then; the whole value goes to the log.",
+    }
     StrLen "STRLEN" String {
         arity: Arity::exactly(1), syntax: "key", flags: READ, keys: ONE_READ,
         summary: "Returns the length of a value in bytes; 0 if there is no such key.",

@@ -88,6 +88,8 @@ pub(crate) fn handler<S: Store>(command: Command) -> Handler<S> {
         Command::IncrBy => Store(strings::incr_by),
         Command::DecrBy => Store(strings::decr_by),
         Command::IncrByFloat => Store(strings::incr_by_float),
+        Command::Append => Store(strings::append),
+        Command::SetRange => Store(strings::set_range),
         Command::GetRange | Command::SubStr => Store(strings::get_range),
         Command::Delete => Store(keys::delete),
         Command::Del | Command::Unlink => Store(keys::del),

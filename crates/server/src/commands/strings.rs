@@ -90,6 +90,18 @@ pub(super) fn incr_by_float<'b>(request: Request<'b>, _: &Limits) -> Planned<'b>
     }))
 }
 
+pub(super) fn append<'b>(request: Request<'b>, limits: &Limits) -> Planned<'b> {
+    check_value(request.argument(1), limits)?;
+    Ok(update(request.argument(0), StringUpdate::Append(request.argument(1)), number))
+}
+
+pub(super) fn set_range<'b>(request: Request<'b>, limits: &Limits) -> Planned<'b> {
+    let (offset, bytes) = (integer_argument(request.argument(1))?, request.argument(2));
+    let offset = usize::try_from(offset).map_err(|_| refuse("ERR offset is out of range"))?;
+    check_value(bytes, limits)?;
+    Ok(update(request.argument(0), StringUpdate::SetRange { offset, bytes }, number))
+}
+
 const fn update<'b>(key: &'b [u8], update: StringUpdate<'b>, reply: ReplyTo) -> Ask<'b> {
     Ask::One(Op::Update { key, update }, reply)
 }
