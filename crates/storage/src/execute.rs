@@ -150,7 +150,8 @@ impl<S: RecordSink> Executor<'_, S> {
             Op::GetMany { keys } => Ok(self.get_many(keys)),
             Op::GetManyWithin { keys, max_bytes } => Ok(self.get_many_within(keys, max_bytes)),
             Op::CountOf { keys } => Ok(self.count_of(keys)),
-            Op::SetMany { pairs } => self.set_many(pairs),
+            Op::SetMany { pairs } => self.set_many(pairs, false),
+            Op::SetManyIfNew { pairs } => self.set_many(pairs, true),
             Op::DeleteMany { keys } => self.delete_many(keys),
             Op::Clear => self.clear(),
             Op::Count => {
@@ -238,10 +239,11 @@ impl<S: RecordSink> Executor<'_, S> {
     }
 
     #[inline(never)]
-    fn set_many(&mut self, pairs: &[Pair<'_>]) -> Done {
+    fn set_many(&mut self, pairs: &[Pair<'_>], only_if_new: bool) -> Done {
         pairs.iter().try_for_each(|[key, value]| self.check_pair(key, value))?;
+        let done = || if only_if_new { Outcome::Changed(true) } else { Outcome::Stored };
         if pairs.is_empty() {
-            return Ok((Outcome::Stored, Lsn::ZERO));
+            return Ok((done(), Lsn::ZERO));
         }
         let changes = || pairs.iter().map(|[key, value]| Change::Set { key, value });
         check_fits(changes())?;
@@ -251,13 +253,16 @@ impl<S: RecordSink> Executor<'_, S> {
         let entries: Vec<_> =
             pairs.iter().map(|[key, value]| (self.keyspace.hash(key), Entry::live(key, value))).collect();
         let mut locked = self.keyspace.lock_keys(entries.iter().map(|&(hash, _)| hash));
+        if only_if_new && entries.iter().any(|(hash, entry)| locked.look(*hash, entry.key()).is_some()) {
+            return Ok((Outcome::Changed(false), locked.seen()));
+        }
         self.check_room_for(&locked, &entries)?;
         let mut lsn = Lsn::ZERO;
         for (number, (hash, entry)) in (self.sink.append_prepared().get()..).zip(entries) {
             lsn = Lsn::new(number);
             locked.put_entry(hash, entry, lsn, self.watermark);
         }
-        Ok((Outcome::Stored, lsn))
+        Ok((done(), lsn))
     }
 
     /// Checks that these entries, of which later ones replace earlier ones of their key, leave the memory within its limit.

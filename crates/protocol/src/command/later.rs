@@ -9,7 +9,7 @@ const SCRIPT: &str = "it is not served: there are no scripts";
 
 /// Reasons, each with the names that it holds for.
 const REASONS: [(&str, &str); 5] = [
-    (IN_ONE_STEP, "COPY MSETNX RENAME RENAMENX"),
+    (IN_ONE_STEP, "COPY RENAME RENAMENX"),
     (EXPIRY, "EXPIRE EXPIREAT EXPIRETIME GETEX PERSIST PEXPIRE PEXPIREAT PEXPIRETIME PSETEX PTTL SETEX TTL"),
     (
         DATA_TYPE,

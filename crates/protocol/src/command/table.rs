@@ -101,6 +101,10 @@ commands! {
         arity: Arity::pairs(), syntax: "key value [key value ...]", flags: ENLARGE, keys: PAIRS_SET, complexity: "O(keys)",
         summary: "Stores several values, all or none.",
     }
+    MSetNx "MSETNX" String {
+        arity: Arity::pairs(), syntax: "key value [key value ...]", flags: ENLARGE, keys: PAIRS_SET, complexity: "O(keys)",
+        summary: "Stores several values if none of the keys is there, all or none.",
+    }
     SetNx "SETNX" String {
         arity: Arity::exactly(2), syntax: "key value", flags: ENLARGE_FAST, keys: ONE_SET, rest: Some(1),
         summary: "Stores a value if the key is not there, and tells whether it did.",

@@ -90,6 +90,7 @@ pub(crate) fn handler<S: Store>(command: Command) -> Handler<S> {
         Command::IncrByFloat => Store(strings::incr_by_float),
         Command::Append => Store(strings::append),
         Command::SetRange => Store(strings::set_range),
+        Command::MSetNx => Store(strings::mset_nx),
         Command::GetRange | Command::SubStr => Store(strings::get_range),
         Command::Delete => Store(keys::delete),
         Command::Del | Command::Unlink => Store(keys::del),

@@ -102,6 +102,10 @@ pub(super) fn set_range<'b>(request: Request<'b>, limits: &Limits) -> Planned<'b
     Ok(update(request.argument(0), StringUpdate::SetRange { offset, bytes }, number))
 }
 
+pub(super) fn mset_nx<'b>(request: Request<'b>, limits: &Limits) -> Planned<'b> {
+    Ok(Ask::One(Op::SetManyIfNew { pairs: pairs(request, limits)? }, number))
+}
+
 const fn update<'b>(key: &'b [u8], update: StringUpdate<'b>, reply: ReplyTo) -> Ask<'b> {
     Ask::One(Op::Update { key, update }, reply)
 }

@@ -66,6 +66,11 @@ pub enum Op<'a> {
         /// Keys with their new values; of a key that comes twice the last one counts.
         pairs: &'a [Pair<'a>],
     },
+    /// Store several values at once if none of their keys is there.
+    SetManyIfNew {
+        /// Keys with their new values; of a key that comes twice the last one counts.
+        pairs: &'a [Pair<'a>],
+    },
     /// Remove several keys at once: readers, and a crash, see all of that or nothing.
     DeleteMany {
         /// The keys to remove.
@@ -143,7 +148,7 @@ impl<'a> Op<'a> {
             Op::Set { key, value } => grows(Records::AtMost(wal::Change::Set { key, value }.encoded_bytes())),
             Op::Delete { key } => shrinks(wal::Change::Delete { key }.encoded_bytes()),
             Op::Update { key, update } => update.facts(key),
-            Op::SetMany { pairs } => {
+            Op::SetMany { pairs } | Op::SetManyIfNew { pairs } => {
                 let sets = pairs.iter().map(|[key, value]| wal::Change::Set { key, value });
                 Facts { many_keys: pairs.len(), ..grows(Records::AtMost(total_bytes(sets))) }
             }
