@@ -5,7 +5,7 @@ use std::iter::once;
 
 use crate::demand::check_fits;
 use crate::keyspace::{Effect, Entry, Key, KeyHash, Keyspace, Locked, Seen, Value};
-use crate::op::{Decision, Op, Pair, Records, StringUpdate, change, total_bytes};
+use crate::op::{Decision, KeyUpdate, Op, Pair, Records, StringUpdate, change, total_bytes};
 use crate::wal::{Change, Growth};
 use crate::{Error, Lsn, Options, Outcome, Reply, ScanPage, Sight, Stats};
 
@@ -147,6 +147,7 @@ impl<S: RecordSink> Executor<'_, S> {
             Op::Set { key, value } => self.set(key, value),
             Op::Delete { key } => self.delete(key),
             Op::Update { key, update } => self.update(key, update),
+            Op::UpdateKeys { from, to, update } => self.update_keys(from, to, update),
             Op::GetMany { keys } => Ok(self.get_many(keys)),
             Op::GetManyWithin { keys, max_bytes } => Ok(self.get_many_within(keys, max_bytes)),
             Op::CountOf { keys } => Ok(self.count_of(keys)),
@@ -326,6 +327,16 @@ impl<S: RecordSink> Executor<'_, S> {
         let hash = self.keyspace.hash(key);
         let locked = self.keyspace.lock(hash);
         let decision = update.decide(key, locked.look(hash, key), self.options.max_value_bytes);
+        self.carry_out(locked, decision, growth, bound_bytes)
+    }
+
+    #[inline(never)]
+    fn update_keys(&mut self, from: &[u8], to: &[u8], update: KeyUpdate) -> Done {
+        let (growth, bound_bytes) = self.bound(&Op::UpdateKeys { from, to, update });
+        [from, to].iter().try_for_each(|key| self.check_key(key))?;
+        let (from_hash, to_hash) = (self.keyspace.hash(from), self.keyspace.hash(to));
+        let locked = self.keyspace.lock_keys([from_hash, to_hash].into_iter());
+        let decision = update.decide((from, locked.look(from_hash, from)), (to, locked.look(to_hash, to)));
         self.carry_out(locked, decision, growth, bound_bytes)
     }
 

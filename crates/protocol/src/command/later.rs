@@ -1,15 +1,12 @@
 //! Names of Redis's commands that are not served yet, so that whoever tries one learns why.
 
-const IN_ONE_STEP: &str =
-    "it is not served yet: commands that read and write in one step come with a later version";
 const EXPIRY: &str = "it is not served yet: there is no expiry, so no key ever goes by itself";
 const DATA_TYPE: &str = "it is not served yet: values are byte strings, there are no other data types";
 const PUB_SUB: &str = "it is not served yet: there are no channels";
 const SCRIPT: &str = "it is not served: there are no scripts";
 
 /// Reasons, each with the names that it holds for.
-const REASONS: [(&str, &str); 5] = [
-    (IN_ONE_STEP, "COPY RENAME RENAMENX"),
+const REASONS: [(&str, &str); 4] = [
     (EXPIRY, "EXPIRE EXPIREAT EXPIRETIME GETEX PERSIST PEXPIRE PEXPIREAT PEXPIRETIME PSETEX PTTL SETEX TTL"),
     (
         DATA_TYPE,
@@ -40,7 +37,7 @@ mod tests {
                 assert_eq!(Command::find(name.as_bytes(), protocol), None, "{name}");
             }
         }
-        assert_eq!(why_not_served(b"copy"), Some(IN_ONE_STEP));
+        assert_eq!(why_not_served(b"expire"), Some(EXPIRY));
         assert_eq!(why_not_served(b"GET"), None);
         assert_eq!(why_not_served(b"NONSENSE"), None);
     }

@@ -73,6 +73,7 @@ const ALL_READ: Option<KeySpec> = keys(-1, 1, KeyAccess::ReadOnly);
 const ONE_SET: Option<KeySpec> = keys(1, 1, KeyAccess::Overwrite);
 const PAIRS_SET: Option<KeySpec> = keys(-1, 2, KeyAccess::Overwrite);
 const ONE_CHANGED: Option<KeySpec> = keys(1, 1, KeyAccess::ReadWrite);
+const TWO_CHANGED: Option<KeySpec> = keys(2, 1, KeyAccess::ReadWrite);
 const ONE_REMOVED: Option<KeySpec> = keys(1, 1, KeyAccess::Remove);
 const ALL_REMOVED: Option<KeySpec> = keys(-1, 1, KeyAccess::Remove);
 
@@ -181,6 +182,19 @@ commands! {
         arity: Arity::at_least(1), syntax: "key [key ...]", flags: READ, keys: ALL_READ, complexity: "O(keys)",
         protocols: Protocols::RESP,
         summary: "Returns how many of the keys are there, up to 10,000 looked up in one step; one that is named twice counts twice.",
+    }
+    Rename "RENAME" Generic {
+        arity: Arity::exactly(2), syntax: "key newkey", flags: Flags::WRITE, keys: TWO_CHANGED, complexity: "O(bytes)",
+        summary: "Gives a value another key, whatever that had before.",
+    }
+    RenameNx "RENAMENX" Generic {
+        arity: Arity::exactly(2), syntax: "key newkey", flags: Flags::WRITE.union(Flags::FAST), keys: TWO_CHANGED, complexity: "O(bytes)",
+        summary: "Gives a value another key if that is not there, and tells whether it did.",
+    }
+    Copy "COPY" Generic {
+        arity: Arity::at_least(2), syntax: "source destination [DB destination-db] [REPLACE]", flags: ENLARGE,
+        keys: TWO_CHANGED, complexity: "O(bytes)",
+        summary: "Stores a value under another key as well, if that is not there or is to be replaced, and tells whether it did.",
     }
     Type "TYPE" Generic {
         arity: Arity::exactly(1), syntax: "key", flags: READ, keys: ONE_READ,

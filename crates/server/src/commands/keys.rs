@@ -4,12 +4,12 @@ use std::io;
 
 use rustvault_protocol::limits::{DEFAULT_RESP_SCAN_COUNT, DEFAULT_SCAN_LIMIT, MAX_SCAN_LIMIT};
 use rustvault_protocol::{ErrorCode, ErrorReply, Limits, Reply, Request, glob_literal_prefix};
-use rustvault_storage::{Error, Op, Outcome, Store};
+use rustvault_storage::{Error, KeyUpdate, Op, Outcome, Store};
 use tokio::task::yield_now;
 
-use super::arguments::{self, cursor, decimal, glob, syntax_error};
+use super::arguments::{self, cursor, decimal, glob, refuse, syntax_error};
 use super::reply::{Payload, bulk, number, ok, unexpected};
-use super::{Answering, Ask, Planned, Refusal, too_long};
+use super::{Answering, Ask, Planned, Refusal, ReplyTo, too_long};
 use crate::respond::{PageOf, Responder};
 
 /// The type of all values.
@@ -49,6 +49,40 @@ pub(super) fn key_type<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
         Outcome::Exists(false) => Reply::Simple("none"),
         _ => unexpected(),
     }))
+}
+
+pub(super) fn rename<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
+    Ok(update(request, KeyUpdate::Rename { only_if_new: false }, ok))
+}
+
+pub(super) fn rename_nx<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
+    Ok(update(request, KeyUpdate::Rename { only_if_new: true }, number))
+}
+
+/// Reads `source destination [DB index] [REPLACE]`; there is one database, 0.
+pub(super) fn copy<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
+    let mut options = request.arguments.iter().skip(2);
+    let mut replaces = false;
+    while let Some(option) = options.next() {
+        if option.eq_ignore_ascii_case(b"REPLACE") {
+            replaces = true;
+        } else if option.eq_ignore_ascii_case(b"DB") {
+            let index = options.next().ok_or_else(syntax_error)?;
+            if arguments::integer(index)? != 0 {
+                return Err(refuse("ERR DB index is out of range"));
+            }
+        } else {
+            return Err(syntax_error());
+        }
+    }
+    if request.argument(0) == request.argument(1) {
+        return Err(refuse("ERR source and destination objects are the same"));
+    }
+    Ok(update(request, KeyUpdate::Copy { replaces }, number))
+}
+
+fn update<'b>(request: Request<'b>, update: KeyUpdate, reply: ReplyTo) -> Ask<'b> {
+    Ask::One(Op::UpdateKeys { from: request.argument(0), to: request.argument(1), update }, reply)
 }
 
 pub(super) fn dbsize<'b>(_: Request<'b>, _: &Limits) -> Planned<'b> {

@@ -20,6 +20,8 @@ pub(crate) enum Content<'a> {
     Borrowed(&'a [u8]),
     /// Bytes that were computed.
     Owned(Vec<u8>),
+    /// The value of an entry that is stored already, under whatever key.
+    Stored(Entry),
     /// An entry made for this effect, with its key.
     Made(Entry),
 }
@@ -47,7 +49,7 @@ impl Content<'_> {
         match self {
             Self::Borrowed(bytes) => bytes,
             Self::Owned(bytes) => bytes,
-            Self::Made(entry) => entry.value(),
+            Self::Stored(entry) | Self::Made(entry) => entry.value(),
         }
     }
 }

@@ -5,9 +5,11 @@
 
 mod decimal;
 mod decision;
+mod keys;
 mod strings;
 
 pub(crate) use decision::{Decision, change};
+pub use keys::KeyUpdate;
 pub use strings::{Condition, StringUpdate};
 
 use crate::wal;
@@ -47,6 +49,15 @@ pub enum Op<'a> {
         key: &'a [u8],
         /// What becomes of its value.
         update: StringUpdate<'a>,
+    },
+    /// Put the value of a key under another one, in one step.
+    UpdateKeys {
+        /// The key to read.
+        from: &'a [u8],
+        /// The key to write.
+        to: &'a [u8],
+        /// What becomes of them.
+        update: KeyUpdate,
     },
     /// Read several values, all as they were at one moment.
     GetMany {
@@ -148,6 +159,7 @@ impl<'a> Op<'a> {
             Op::Set { key, value } => grows(Records::AtMost(wal::Change::Set { key, value }.encoded_bytes())),
             Op::Delete { key } => shrinks(wal::Change::Delete { key }.encoded_bytes()),
             Op::Update { key, update } => update.facts(key),
+            Op::UpdateKeys { from, to, update } => update.facts(from, to),
             Op::SetMany { pairs } | Op::SetManyIfNew { pairs } => {
                 let sets = pairs.iter().map(|[key, value]| wal::Change::Set { key, value });
                 Facts { many_keys: pairs.len(), ..grows(Records::AtMost(total_bytes(sets))) }
