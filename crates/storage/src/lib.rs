@@ -28,7 +28,7 @@ pub use durable::DurableStore;
 pub use error::Error;
 pub use keyspace::{Key, Value};
 pub use memory::MemoryStore;
-pub use op::{Condition, KeyUpdate, Op, Pair, StringUpdate};
+pub use op::{Change, Condition, KeyUpdate, Op, Pair, StringUpdate, UpdateWith};
 pub use options::{
     DEFAULT_COMPACT_MIN_BYTES, DEFAULT_COMPACT_RATIO, DEFAULT_MAX_KEY_BYTES, DEFAULT_MAX_VALUE_BYTES,
     LogFormat, Options, ParseSyncPolicyError, SyncPolicy,

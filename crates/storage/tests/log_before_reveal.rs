@@ -11,7 +11,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustvault_storage::{DurableStore, Error, Lsn, Op, Options, Outcome, Reply, Store, SyncPolicy};
+use rustvault_storage::{
+    Change, Condition, DurableStore, Error, KeyUpdate, Lsn, Op, Options, Outcome, Reply, Store, StringUpdate,
+    SyncPolicy, UpdateWith,
+};
 use support::faults::Faults;
 
 /// A bound for what should happen at once; only a failing test waits this long.
@@ -124,6 +127,64 @@ async fn a_held_sync_holds_every_reply_that_shows_a_write_of_several_keys() {
     assert!(never_there > store.reply_watermark());
     drop(gate);
     soon(store.wait(never_there)).await.unwrap();
+}
+
+const fn update<'a>(key: &'a [u8], update: StringUpdate<'a>) -> Op<'a> {
+    Op::Update { key, update }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_tells_of_a_value_waits_for_the_record_that_made_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let faults = Arc::new(Faults::default());
+    let mut options = Options::default();
+    options.max_value_bytes = 1000;
+    let path = folder.path().join("log");
+    let store = DurableStore::open_on(Arc::new(faults.file_system()), path, options).unwrap();
+    store.set(b"gone", b"1").await.unwrap();
+    let gate = faults.hold_syncs();
+    let text = submit(&store, &[Op::Set { key: b"text", value: b"no number" }]).await[0].depends_on;
+    let gone = submit(&store, &[Op::Delete { key: b"gone" }]).await[0].depends_on;
+    assert!(text > store.reply_watermark());
+    let large = [0; 1000];
+    let with = |_: Option<&[u8]>| Change::Keep;
+    let tells_of_text = [
+        update(b"text", StringUpdate::Add(1)),
+        update(b"text", StringUpdate::AddDecimal(b"1")),
+        update(b"text", StringUpdate::Append(&large)),
+        update(b"text", StringUpdate::SetRange { offset: 0, bytes: b"" }),
+        update(b"text", StringUpdate::SetIf { value: b"", condition: Condition::IfNew }),
+        update(b"text", StringUpdate::With(UpdateWith(&with))),
+        Op::SetManyIfNew { pairs: &[[b"new", b""], [b"text", b""]] },
+        Op::UpdateKeys { from: b"text", to: b"text", update: KeyUpdate::Rename { only_if_new: true } },
+    ];
+    let tells_of_gone = [
+        Op::UpdateKeys { from: b"gone", to: b"other", update: KeyUpdate::Rename { only_if_new: false } },
+        Op::UpdateKeys { from: b"gone", to: b"other", update: KeyUpdate::Copy { replaces: true } },
+        update(b"gone", StringUpdate::SetIf { value: b"", condition: Condition::IfPresent }),
+        update(b"gone", StringUpdate::Take),
+    ];
+    let mut errors = 0;
+    for (ops, lsn) in [(&tells_of_text[..], text), (&tells_of_gone, gone)] {
+        for &op in ops {
+            let reply = &submit(&store, &[op]).await[0];
+            assert_eq!(reply.depends_on, lsn, "{op:?}: {reply:?}");
+            errors += usize::from(reply.outcome.is_err());
+        }
+    }
+    assert_eq!(errors, 4, "of those that fail");
+
+    let told = store.wait(text);
+    tokio::pin!(told);
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut told).await.is_err());
+    drop(gate);
+    soon(told).await.unwrap();
+    // What tells of the request alone waits for nobody.
+    let key = vec![b'k'; 100_000];
+    assert_eq!(
+        submit(&store, &[update(&key, StringUpdate::Add(1))]).await[0].depends_on,
+        rustvault_storage::Lsn::ZERO
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,7 +10,7 @@ mod strings;
 
 pub(crate) use decision::{Decision, change};
 pub use keys::KeyUpdate;
-pub use strings::{Condition, StringUpdate};
+pub use strings::{Change, Condition, StringUpdate, UpdateWith};
 
 use crate::wal;
 use crate::wal::Growth;

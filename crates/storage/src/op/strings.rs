@@ -1,5 +1,8 @@
 //! Operations that read a string and write it, in one step.
 
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::{Decision, Facts, Records, decimal};
 use crate::keyspace::{Content, Effect, Entry, Value};
 use crate::wal::{self, Growth};
@@ -42,6 +45,8 @@ pub enum StringUpdate<'a> {
         /// The new bytes; if there are none, nothing is changed.
         bytes: &'a [u8],
     },
+    /// Whatever a function says: [`Outcome::Changed`].
+    With(UpdateWith<'a>),
 }
 
 /// Condition on a key that is about to be written.
@@ -65,6 +70,27 @@ impl Condition {
     }
 }
 
+/// What a function says becomes of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// It stays as it is.
+    Keep,
+    /// It has this value from now on.
+    Put(Vec<u8>),
+    /// It is removed.
+    Delete,
+}
+
+/// A function from the value that a key has, if it is there, to what becomes of it.
+#[derive(Clone, Copy)]
+pub struct UpdateWith<'a>(pub &'a (dyn Fn(Option<&[u8]>) -> Change + Send + Sync));
+
+impl fmt::Debug for UpdateWith<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UpdateWith(..)")
+    }
+}
+
 impl<'a> StringUpdate<'a> {
     pub(super) fn facts(self, key: &'a [u8]) -> Facts<'a> {
         let set_bytes = wal::Change::Set { key, value: b"" }.encoded_bytes();
@@ -80,6 +106,7 @@ impl<'a> StringUpdate<'a> {
             Self::AddDecimal(_) => at_most(decimal::MAX_TEXT_BYTES),
             Self::Append(bytes) => longer(bytes.len()),
             Self::SetRange { offset, bytes } => longer(offset.saturating_add(bytes.len())),
+            Self::With(_) => longer(0),
         };
         Facts::write(Growth::Grows, records)
     }
@@ -132,6 +159,20 @@ impl<'a> StringUpdate<'a> {
                 value.resize(value.len().max(end), 0);
                 value[offset..end].copy_from_slice(part);
                 put(Outcome::Count(value.len() as u64), Content::Owned(value))
+            }
+            Self::With(UpdateWith(function)) => {
+                // What it has captured is not looked at again here: if it is broken, that is the caller's to know.
+                let change = catch_unwind(AssertUnwindSafe(|| function(current.map(Entry::value))));
+                match change.map_err(|_| Error::UpdatePanicked)? {
+                    Change::Put(value) => {
+                        check_len(value.len())?;
+                        put(Outcome::Changed(true), Content::Owned(value))
+                    }
+                    Change::Delete if current.is_some() => {
+                        Decision::one(Outcome::Changed(true), Effect::Delete { key })
+                    }
+                    Change::Keep | Change::Delete => Decision::keep(Outcome::Changed(false)),
+                }
             }
         })
     }
@@ -226,5 +267,19 @@ mod tests {
         assert_eq!(set(9, b"", None), ok("0", None));
         assert_eq!(set(9, b"xx", Some("ab")), too_large);
         assert!(set(usize::MAX, b"xx", Some("ab")).is_err());
+    }
+
+    #[test]
+    fn a_function_that_panics_or_says_too_much_changes_nothing() {
+        let with = |function: &(dyn Fn(Option<&[u8]>) -> Change + Send + Sync), current| {
+            decide(StringUpdate::With(UpdateWith(function)), current)
+        };
+        assert_eq!(with(&|_| Change::Put(b"new".to_vec()), Some("old")), ok("true", Some("new")));
+        assert_eq!(with(&|_| Change::Delete, Some("old")), ok("true", None));
+        assert_eq!(with(&|_| Change::Delete, None), ok("false", None));
+        assert_eq!(with(&|_| Change::Keep, Some("old")), ok("false", Some("old")));
+        assert!(with(&|_| Change::Put(vec![0; 11]), Some("old")).is_err());
+        let panics = |_: Option<&[u8]>| -> Change { panic!("as the test wants") };
+        assert_eq!(with(&panics, Some("old")), Err(Error::UpdatePanicked.to_string()));
     }
 }
