@@ -12,7 +12,6 @@ use tokio::select;
 use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 
-use crate::balance::Seat;
 use crate::batch::{Batch, BatchEnd};
 use crate::buffers::Buffers;
 use crate::closing::{CloseReason, Closing};
@@ -22,7 +21,8 @@ use crate::linger;
 use crate::respond::Responder;
 use crate::session::Session;
 use crate::shared::Shared;
-use crate::worker::Admitted;
+use crate::threads::scheduler::Seat;
+use crate::threads::worker::Admitted;
 
 /// An idle connection that has sent at most this much of a line keeps it apart and lends no buffers.
 const MAX_RESTING_BYTES: usize = 4 * 1024;

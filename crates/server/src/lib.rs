@@ -3,7 +3,6 @@
 // They panic when nobody reads.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
-mod balance;
 mod batch;
 mod buffers;
 mod clients;
@@ -12,23 +11,19 @@ mod commands;
 mod config;
 mod connection;
 mod error;
-mod gather;
 mod idle;
 mod info;
 mod input;
 mod linger;
 mod listener;
-mod machine;
-mod occupancy;
 mod outbox;
-mod placement;
 mod rate_limit;
 mod respond;
 mod server;
 mod session;
 mod shared;
 mod socket;
-mod worker;
+mod threads;
 
 pub use config::{
     ConfigError, DEFAULT_BIND_ADDR, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_OUTPUT_BYTES, DEFAULT_TCP_KEEPALIVE,

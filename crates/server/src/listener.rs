@@ -21,7 +21,7 @@ use crate::Error;
 use crate::linger;
 use crate::shared::{OpenConnection, Shared};
 use crate::socket;
-use crate::worker::{Admitted, Workers};
+use crate::threads::worker::{Admitted, Workers};
 
 /// Refused connections that are closed with care at a time. Others are told as well, but if they have
 /// sent something the system may drop that answer.

@@ -14,13 +14,13 @@ use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 
-use crate::balance::Seat;
 use crate::batch::{Batch, Slot};
 use crate::closing::Closing;
 use crate::commands::store_error;
-use crate::gather;
 use crate::session::Session;
 use crate::shared::Shared;
+use crate::threads::commit_group;
+use crate::threads::scheduler::Seat;
 
 pub(crate) use lists::PageOf;
 
@@ -198,7 +198,7 @@ impl<'c, S: Store> Responder<'c, S> {
         }
         match self.seat.try_block() {
             Some(_blocked) => submission.commit_here(),
-            None => gather::commit(submission, self.seat.enough_to_commit()).await,
+            None => commit_group::commit(submission, self.seat.enough_to_commit()).await,
         }
     }
 }

@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 
 use crate::listener::Acceptor;
 use crate::shared::Shared;
-use crate::worker::Workers;
+use crate::threads::worker::Workers;
 use crate::{Error, ServerConfig};
 
 /// How long connections get to finish at a stop; with the last sync it stays below ten seconds.

@@ -15,11 +15,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
+use super::affinity::Placement;
+use super::scheduler::{Balance, Seat};
 use crate::Error;
-use crate::balance::{Balance, Seat};
 use crate::closing::Closing;
 use crate::connection;
-use crate::placement::Placement;
 use crate::session::Session;
 use crate::shared::{OpenConnection, Shared};
 

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::affinity::Placement;
+use super::occupancy::{BlockedThread, BlockingPermits, Occupancy};
+use super::procfs::{idle_us, thread_cpu_us};
+use super::worker::Admitted;
 use crate::Error;
-use crate::machine::{idle_us, thread_cpu_us};
-use crate::occupancy::{BlockedThread, BlockingPermits, Occupancy};
-use crate::placement::Placement;
-use crate::worker::Admitted;
 
 /// How long a thread's load is measured before anything is made of it.
 const WINDOW: Duration = Duration::from_millis(60);

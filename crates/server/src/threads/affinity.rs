@@ -16,7 +16,7 @@ use std::path::Path;
 use rustix::thread::{CpuSet, Pid, gettid, sched_getaffinity, sched_setaffinity};
 use tracing::debug;
 
-use crate::machine::{CoreTime, core_time, interrupted_core};
+use super::procfs::{CoreTime, core_time, interrupted_core};
 
 /// With more than this part of the core, in thousandths, the writer gets one of its own: it has much to copy.
 const BUSY_WRITER: u32 = 500;

@@ -1,0 +1,9 @@
+//! Threads that serve connections: which of them serves which connection, which commits for the others of its thread, and
+//! on which core the first of them runs. Knows nothing of commands.
+
+mod affinity;
+pub(crate) mod commit_group;
+mod occupancy;
+mod procfs;
+pub(crate) mod scheduler;
+pub(crate) mod worker;
