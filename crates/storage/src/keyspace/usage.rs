@@ -141,8 +141,10 @@ mod tests {
             check();
         };
         check();
-        [(1, 1), (1, 2), (2, 3), (3, 4), (4, 5), (4, 6)].map(|(number, lsn)| put(number, lsn));
-        [(1, 7), (2, 8), (3, 9)].map(|(number, lsn)| delete(number, lsn));
+        [(1, 1), (1, 2), (2, 3), (3, 4), (4, 5), (4, 6)]
+            .into_iter()
+            .for_each(|(number, lsn)| put(number, lsn));
+        [(1, 7), (2, 8), (3, 9)].into_iter().for_each(|(number, lsn)| delete(number, lsn));
         keyspace.clear_tombstones(Lsn::new(u64::MAX));
         check();
         keyspace.apply(Effect::Clear, Lsn::new(10), Lsn::ZERO);
