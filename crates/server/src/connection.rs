@@ -21,8 +21,8 @@ use crate::linger;
 use crate::respond::Responder;
 use crate::session::Session;
 use crate::shared::Shared;
-use crate::threads::scheduler::Seat;
 use crate::threads::worker::Admitted;
+use crate::threads::worker_handle::WorkerHandle;
 
 /// An idle connection that has sent at most this much of a line keeps it apart and lends no buffers.
 const MAX_RESTING_BYTES: usize = 4 * 1024;
@@ -32,7 +32,7 @@ const MAX_RESTING_BYTES: usize = 4 * 1024;
 pub(crate) async fn serve<S: Store>(
     mut admitted: Admitted,
     shared: Arc<Shared<S>>,
-    seat: &Seat,
+    worker: &WorkerHandle,
     stopping: CancellationToken,
 ) -> io::Result<Option<Closing>> {
     loop {
@@ -45,7 +45,7 @@ pub(crate) async fn serve<S: Store>(
                 Box::new(Session::new(client, shared.limits))
             }
         };
-        let mut connection = Connection::new(stream, session, Arc::clone(&shared), seat.clone());
+        let mut connection = Connection::new(stream, session, Arc::clone(&shared), worker.clone());
         match connection.run(&stopping).await? {
             Leave::ByClient => return Ok(Some(CloseReason::ByClient.into())),
             Leave::ByServer(closing) => {
@@ -58,7 +58,7 @@ pub(crate) async fn serve<S: Store>(
                 let Connection { stream, session, .. } = connection;
                 let (stream, session) = (stream.into_std()?, Some(session));
                 let moving = Admitted { stream, peer, open, start_permit: None, session };
-                match seat.migrate(moving) {
+                match worker.migrate(moving) {
                     Ok(()) => return Ok(None),
                     Err(back) => admitted = back,
                 }
@@ -80,7 +80,7 @@ struct Connection<S> {
     stream: TcpStream,
     session: Box<Session>,
     shared: Arc<Shared<S>>,
-    seat: Seat,
+    worker: WorkerHandle,
     /// Held while there is something to do.
     buffers: Option<Box<Buffers>>,
     /// The beginning of a line, while there are no buffers.
@@ -88,8 +88,8 @@ struct Connection<S> {
 }
 
 impl<S: Store> Connection<S> {
-    fn new(stream: TcpStream, session: Box<Session>, shared: Arc<Shared<S>>, seat: Seat) -> Self {
-        Self { stream, session, shared, seat, buffers: None, resting: Vec::new() }
+    fn new(stream: TcpStream, session: Box<Session>, shared: Arc<Shared<S>>, worker: WorkerHandle) -> Self {
+        Self { stream, session, shared, worker, buffers: None, resting: Vec::new() }
     }
 
     /// Gives up all but the socket.
@@ -113,7 +113,7 @@ impl<S: Store> Connection<S> {
                 return Ok(leave);
             }
             idle.restart();
-            if self.seat.note_batch() && self.hand_back() {
+            if self.worker.count_batch() && self.hand_back() {
                 return Ok(Leave::ForOtherThread);
             }
             // A client that sends without a pause is not to keep the others of this thread waiting.
@@ -180,10 +180,10 @@ impl<S: Store> Connection<S> {
             return Ok(Some(Leave::ByClient));
         };
         let Buffers { input, replies, output } = &mut *buffers;
-        let (stream, shared, seat) = (&mut self.stream, &*self.shared, &self.seat);
+        let (stream, shared, worker) = (&mut self.stream, &*self.shared, &self.worker);
         let session = &mut *self.session;
         let mut responder =
-            Responder { stream, session, output, shared, seat, stopping, closing: None, is_muted: false };
+            Responder { stream, session, output, shared, worker, stopping, closing: None, is_muted: false };
         loop {
             let batch = Batch::parse::<S>(responder.session, input.bytes());
             responder.answer(&batch, replies).await?;

@@ -20,7 +20,7 @@ use crate::commands::store_error;
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::threads::commit_group;
-use crate::threads::scheduler::Seat;
+use crate::threads::worker_handle::WorkerHandle;
 
 pub(crate) use lists::PageOf;
 
@@ -33,7 +33,7 @@ pub(crate) struct Responder<'c, S> {
     pub(crate) session: &'c mut Session,
     pub(crate) output: &'c mut BytesMut,
     pub(crate) shared: &'c Shared<S>,
-    pub(crate) seat: &'c Seat,
+    pub(crate) worker: &'c WorkerHandle,
     pub(crate) stopping: &'c CancellationToken,
     /// The reason why the connection ends after the answers at hand, if it does.
     pub(crate) closing: Option<Closing>,
@@ -196,9 +196,9 @@ impl<'c, S: Store> Responder<'c, S> {
         if !submission.is_pending() || !nothing_precedes {
             return;
         }
-        match self.seat.try_block() {
+        match self.worker.try_block() {
             Some(_blocked) => submission.commit_here(),
-            None => commit_group::commit(submission, self.seat.enough_to_commit()).await,
+            None => commit_group::commit(submission, self.worker.commit_group_size()).await,
         }
     }
 }

@@ -5,5 +5,7 @@ mod affinity;
 pub(crate) mod commit_group;
 mod occupancy;
 mod procfs;
-pub(crate) mod scheduler;
+mod scheduler;
 pub(crate) mod worker;
+pub(crate) mod worker_handle;
+mod worker_stats;

@@ -16,7 +16,8 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use super::affinity::Placement;
-use super::scheduler::{Balance, Seat};
+use super::scheduler::Scheduler;
+use super::worker_handle::WorkerHandle;
 use crate::Error;
 use crate::closing::Closing;
 use crate::connection;
@@ -51,7 +52,7 @@ pub(crate) struct Admitted {
 #[derive(Debug)]
 pub(crate) struct Workers {
     threads: Vec<JoinHandle<()>>,
-    balance: Arc<Balance>,
+    scheduler: Arc<Scheduler>,
     /// Connections finish what they have received, then end.
     stopping: CancellationToken,
     /// Connections end now.
@@ -67,7 +68,7 @@ impl Workers {
             (0..shared.threads).map(|_| mpsc::unbounded_channel()).unzip();
         let mut workers = Self {
             threads: Vec::new(),
-            balance: Balance::new(outboxes.into_iter()),
+            scheduler: Scheduler::new(outboxes.into_iter()),
             stopping: CancellationToken::new(),
             aborting: CancellationToken::new(),
             ended,
@@ -93,7 +94,7 @@ impl Workers {
             inbox,
             shared: Arc::clone(shared),
             is_first: number == 0,
-            seat: Seat::new(&self.balance, number),
+            handle: WorkerHandle::new(&self.scheduler, number),
             // A token of its own keeps the threads off each other's lock.
             stopping: self.stopping.child_token(),
             aborting: self.aborting.clone(),
@@ -106,7 +107,7 @@ impl Workers {
 
     /// Assigns a new connection to a thread.
     pub(crate) fn assign(&self, admitted: Admitted) -> Result<(), Error> {
-        self.balance.assign(admitted)
+        self.scheduler.assign(admitted)
     }
 
     /// Lets connections finish what they have received.
@@ -142,7 +143,7 @@ struct Serving<S> {
     inbox: mpsc::UnboundedReceiver<Admitted>,
     shared: Arc<Shared<S>>,
     is_first: bool,
-    seat: Seat,
+    handle: WorkerHandle,
     stopping: CancellationToken,
     aborting: CancellationToken,
 }
@@ -150,7 +151,7 @@ struct Serving<S> {
 impl<S: Store> Serving<S> {
     fn run(mut self, runtime: Runtime) {
         if self.is_first {
-            self.seat.place(Placement::new(self.shared.store.log_writer(), &self.shared.wal_path));
+            self.handle.place(Placement::new(self.shared.store.log_writer(), &self.shared.wal_path));
         }
         let aborting = self.aborting.clone();
         runtime.block_on(async {
@@ -189,10 +190,10 @@ impl<S: Store> Serving<S> {
         admitted.start_permit = None;
         let shared = Arc::clone(&self.shared);
         let stopping = self.stopping.clone();
-        let seat = Taken(self.seat.clone());
+        let handle = Taken(self.handle.clone());
         async move {
             let (peer, counters) = (admitted.peer, Arc::clone(&shared.counters));
-            match connection::serve(admitted, shared, &seat.0, stopping).await {
+            match connection::serve(admitted, shared, &handle.0, stopping).await {
                 Ok(Some(closing)) => counters.closings.report(peer, &closing),
                 Ok(None) => debug!(%peer, "connection moved to another thread"),
                 Err(error) => counters.closings.report(peer, &Closing::of(&error)),
@@ -228,8 +229,8 @@ impl Arrivals {
     }
 }
 
-/// A seat that is left when the connection ends or moves, also when its task panics.
-struct Taken(Seat);
+/// A handle that is left when the connection ends or moves, also when its task panics.
+struct Taken(WorkerHandle);
 
 impl Drop for Taken {
     fn drop(&mut self) {

@@ -1,0 +1,87 @@
+//! A connection's access to the worker that serves it: counts batches, forms commit groups, moves the connection. Relies on
+//! the scheduler for every decision.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::affinity::Placement;
+use super::occupancy::BlockedThread;
+use super::scheduler::Scheduler;
+use super::worker::Admitted;
+use super::worker_stats::WorkerStats;
+
+/// Batches between two reads of the clock.
+const BATCHES_PER_SAMPLE: u32 = 64;
+
+/// Active connections from which on a commit waits for [a part](COMMIT_GROUPS_IN_A_ROUND) of them. Fewer do without: their
+/// clients would only wait longer.
+const MANY_CONNECTIONS: u32 = 32;
+
+/// Commit groups in which many connections take part one after the other: while one is synced, the next one forms, and
+/// the requests of others are on their way from their clients.
+const COMMIT_GROUPS_IN_A_ROUND: u32 = 4;
+
+/// The worker of a connection, as the connection sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerHandle {
+    scheduler: Arc<Scheduler>,
+    worker: usize,
+    /// The last window in which the connection had a batch.
+    window: u32,
+}
+
+impl WorkerHandle {
+    /// Makes a handle to the worker of this number.
+    pub(crate) fn new(scheduler: &Arc<Scheduler>, worker: usize) -> Self {
+        Self { scheduler: Arc::clone(scheduler), worker, window: 0 }
+    }
+
+    /// Has this worker run beside the log's writer when that is better.
+    pub(super) fn place(&self, placement: Option<Placement>) {
+        *self.stats().placement.lock() = placement;
+    }
+
+    /// Marks the worker as blocked, if it has one connection only and another worker remains for new ones.
+    pub(crate) fn try_block(&self) -> Option<BlockedThread<'_>> {
+        self.stats().occupancy.try_block(&self.scheduler.blocking)
+    }
+
+    /// Returns the number of connections with which a commit group is complete.
+    pub(crate) fn commit_group_size(&self) -> u32 {
+        let active = self.stats().active_before.load(Ordering::Relaxed);
+        if active < MANY_CONNECTIONS { 1 } else { active / COMMIT_GROUPS_IN_A_ROUND }
+    }
+
+    /// Counts a batch; returns `true` if the connection is to [move](Self::migrate).
+    pub(crate) fn count_batch(&mut self) -> bool {
+        let stats = self.scheduler.stats(self.worker);
+        let window = stats.window.load(Ordering::Relaxed);
+        if self.window != window {
+            self.window = window;
+            stats.active.fetch_add(1, Ordering::Relaxed);
+        }
+        let batches = stats.batches.fetch_add(1, Ordering::Relaxed) + 1;
+        if batches.is_multiple_of(BATCHES_PER_SAMPLE) {
+            self.scheduler.sample(self.worker);
+        }
+        stats.to_migrate.load(Ordering::Relaxed) > 0
+    }
+
+    /// Hands the connection over to a worker with less load; gives it back if that has ended or is blocked.
+    pub(crate) fn migrate(&self, admitted: Admitted) -> Result<(), Admitted> {
+        let stats = self.stats();
+        stats.to_migrate.fetch_sub(1, Ordering::Relaxed);
+        let target = self.scheduler.stats(stats.migrate_to.load(Ordering::Relaxed));
+        // On a blocked worker it would wait for another connection's sync.
+        if target.occupancy.try_add() { target.send(admitted) } else { Err(admitted) }
+    }
+
+    /// Counts the connection on this worker no more.
+    pub(crate) fn leave(&self) {
+        self.stats().occupancy.remove();
+    }
+
+    fn stats(&self) -> &WorkerStats {
+        self.scheduler.stats(self.worker)
+    }
+}

@@ -1,0 +1,109 @@
+//! What the scheduler knows of one worker: its connections, its load in the last window, and how many connections it is to
+//! hand over. Relies on each worker alone changing what it measures of itself, so every access is relaxed.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::affinity::Placement;
+use super::occupancy::Occupancy;
+use super::procfs::idle_us;
+use super::worker::Admitted;
+
+/// A sample of this age says that the worker has been idle since.
+pub(super) const STALE: Duration = Duration::from_millis(200);
+
+/// Idle time of all cores together, in thousandths of a core, from which on a further worker has a core to run on.
+const IDLE_CORE: u64 = 400;
+
+/// The load of one worker, and the way to it.
+#[derive(Debug)]
+pub(super) struct WorkerStats {
+    // Bounded by the permits that the connections hold.
+    inbox: UnboundedSender<Admitted>,
+    pub(super) occupancy: Occupancy,
+    /// Number of the current window.
+    pub(super) window: AtomicU32,
+    pub(super) window_began_us: AtomicU64,
+    pub(super) cpu_us: AtomicU64,
+    pub(super) batches: AtomicU32,
+    /// Connections that had a batch in this window.
+    pub(super) active: AtomicU32,
+    /// Connections that had a batch in the window before.
+    pub(super) active_before: AtomicU32,
+    /// Idle time of the machine's cores when this worker was last saturated.
+    idle_us: AtomicU64,
+    /// The moment at which this worker was last saturated.
+    idle_at_us: AtomicU64,
+    /// Share of a core that the worker used in the last window, in thousandths.
+    pub(super) share: AtomicU32,
+    /// Connections that are to move to `migrate_to`.
+    pub(super) to_migrate: AtomicU32,
+    pub(super) migrate_to: AtomicUsize,
+    /// Has the first worker run beside the log's writer.
+    pub(super) placement: Mutex<Option<Placement>>,
+}
+
+impl WorkerStats {
+    pub(super) fn new(inbox: UnboundedSender<Admitted>) -> Self {
+        Self {
+            inbox,
+            occupancy: Occupancy::default(),
+            window: AtomicU32::new(1),
+            window_began_us: AtomicU64::new(0),
+            cpu_us: AtomicU64::new(0),
+            batches: AtomicU32::new(0),
+            active: AtomicU32::new(0),
+            active_before: AtomicU32::new(0),
+            idle_us: AtomicU64::new(0),
+            idle_at_us: AtomicU64::new(0),
+            share: AtomicU32::new(0),
+            to_migrate: AtomicU32::new(0),
+            migrate_to: AtomicUsize::new(0),
+            placement: Mutex::new(None),
+        }
+    }
+
+    /// Sends the worker a connection that is counted there; if the worker has ended, gives it back and counts it no more.
+    pub(super) fn send(&self, admitted: Admitted) -> Result<(), Admitted> {
+        self.inbox.send(admitted).map_err(|error| {
+            self.occupancy.remove();
+            error.0
+        })
+    }
+
+    /// Returns the worker's share of a core as of `now_us`, in thousandths: 0 if it has not been sampled lately.
+    pub(super) fn share_at(&self, now_us: u64) -> u32 {
+        let age_us = now_us.saturating_sub(self.window_began_us.load(Ordering::Relaxed));
+        if age_us > micros(STALE) { 0 } else { self.share.load(Ordering::Relaxed) }
+    }
+
+    /// Returns whether some core has been idle since this worker was last saturated. A further worker that had to share
+    /// its core with the clients would only slow them down.
+    pub(super) fn finds_idle_core(&self, now_us: u64) -> bool {
+        let Some(idle_us) = idle_us() else { return true };
+        let idle_us = idle_us - self.idle_us.swap(idle_us, Ordering::Relaxed).min(idle_us);
+        let elapsed_us = now_us - self.idle_at_us.swap(now_us, Ordering::Relaxed);
+        elapsed_us < micros(STALE) && idle_us * 1000 > elapsed_us * IDLE_CORE
+    }
+
+    /// Returns the share of this worker's core that the log's writer had in the window that ends now, in thousandths.
+    pub(super) fn writer_share(&self, window_us: u64) -> u32 {
+        let mut placement = self.placement.lock();
+        let share = placement.as_mut().and_then(|placement| placement.measure(window_us));
+        placement.take_if(|_| share.is_none());
+        share.unwrap_or(0)
+    }
+
+    /// Has this worker run beside the log's writer, or not, whatever is better.
+    pub(super) fn settle(&self, is_one_enough: bool, now_us: u64) {
+        // Where the system does not let it be, it is not tried again.
+        self.placement.lock().take_if(|placement| placement.settle(is_one_enough, now_us).is_err());
+    }
+}
+
+pub(super) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
