@@ -21,7 +21,7 @@ use crate::linger;
 use crate::respond::Responder;
 use crate::session::Session;
 use crate::shared::Shared;
-use crate::threads::worker::Admitted;
+use crate::threads::accepted::AcceptedConnection;
 use crate::threads::worker_handle::WorkerHandle;
 
 /// An idle connection that has sent at most this much of a line keeps it apart and lends no buffers.
@@ -30,13 +30,13 @@ const MAX_RESTING_BYTES: usize = 4 * 1024;
 /// Serves one client until it leaves, says `QUIT`, idles too long, moves to another thread, or `stopping` asks to finish
 /// what was received. Returns why the connection ended, `None` if it moved; an error ended it, too.
 pub(crate) async fn serve<S: Store>(
-    mut admitted: Admitted,
+    mut accepted: AcceptedConnection,
     shared: Arc<Shared<S>>,
     worker: &WorkerHandle,
     stopping: CancellationToken,
 ) -> io::Result<Option<Closing>> {
     loop {
-        let Admitted { stream, peer, open, session, .. } = admitted;
+        let AcceptedConnection { stream, peer, open, session, .. } = accepted;
         let stream = TcpStream::from_std(stream)?;
         let session = match session {
             Some(session) => session,
@@ -57,10 +57,10 @@ pub(crate) async fn serve<S: Store>(
             Leave::ForOtherThread => {
                 let Connection { stream, session, .. } = connection;
                 let (stream, session) = (stream.into_std()?, Some(session));
-                let moving = Admitted { stream, peer, open, start_permit: None, session };
+                let moving = AcceptedConnection { stream, peer, open, start_permit: None, session };
                 match worker.migrate(moving) {
                     Ok(()) => return Ok(None),
-                    Err(back) => admitted = back,
+                    Err(back) => accepted = back,
                 }
             }
         }

@@ -21,7 +21,8 @@ use crate::Error;
 use crate::linger;
 use crate::shared::{OpenConnection, Shared};
 use crate::socket;
-use crate::threads::worker::{Admitted, Workers};
+use crate::threads::accepted::AcceptedConnection;
+use crate::threads::worker::Workers;
 
 /// Refused connections that are closed with care at a time. Others are told as well, but if they have
 /// sent something the system may drop that answer.
@@ -112,7 +113,13 @@ impl<'a, S: Store> Acceptor<'a, S> {
                 debug!(%peer, "connection opened");
                 let open = OpenConnection::new(&self.shared.counters, permit);
                 let start_permit = Some(start_permit);
-                self.workers.assign(Admitted { stream, peer, open, start_permit, session: None })?;
+                self.workers.assign(AcceptedConnection {
+                    stream,
+                    peer,
+                    open,
+                    start_permit,
+                    session: None,
+                })?;
             }
             Err(error) => debug!(%peer, %error, "connection lost"),
         }

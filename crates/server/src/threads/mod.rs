@@ -1,6 +1,7 @@
 //! Threads that serve connections: which of them serves which connection, which commits for the others of its thread, and
 //! on which core the first of them runs. Knows nothing of commands.
 
+pub(crate) mod accepted;
 mod affinity;
 pub(crate) mod commit_group;
 mod occupancy;

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::accepted::AcceptedConnection;
 use super::occupancy::BlockingPermits;
 use super::procfs::thread_cpu_us;
-use super::worker::Admitted;
 use super::worker_stats::{WorkerStats, micros};
 use crate::Error;
 
@@ -42,7 +42,7 @@ pub(crate) struct Scheduler {
 
 impl Scheduler {
     /// Makes a scheduler of workers that take connections from these inboxes.
-    pub(crate) fn new(inboxes: impl Iterator<Item = UnboundedSender<Admitted>>) -> Arc<Self> {
+    pub(crate) fn new(inboxes: impl Iterator<Item = UnboundedSender<AcceptedConnection>>) -> Arc<Self> {
         let workers: Box<[WorkerStats]> = inboxes.map(WorkerStats::new).collect();
         Arc::new(Self {
             blocking: BlockingPermits::new(workers.len()),
@@ -57,13 +57,13 @@ impl Scheduler {
     }
 
     /// Assigns a new connection to the worker in use that has the fewest, but to none that is blocked.
-    pub(crate) fn assign(&self, admitted: Admitted) -> Result<(), Error> {
+    pub(crate) fn assign(&self, connection: AcceptedConnection) -> Result<(), Error> {
         let now_us = self.now_us();
         if self.workers.iter().all(|stats| stats.share_at(now_us) == 0) {
             self.in_use.store(1, Ordering::Relaxed);
         }
         let stats = self.add_to_best().ok_or(Error::ThreadDied)?;
-        stats.send(admitted).map_err(|_| Error::ThreadDied)
+        stats.send(connection).map_err(|_| Error::ThreadDied)
     }
 
     /// Counts a connection on the worker that is best for it; `None` if there are no workers.
@@ -202,12 +202,18 @@ mod tests {
     }
 
     /// Makes a connection as the listener does.
-    fn connection() -> Admitted {
+    fn connection() -> AcceptedConnection {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         let open = OpenConnection::new(&Arc::default(), permit);
-        Admitted { peer: stream.local_addr().unwrap(), stream, open, start_permit: None, session: None }
+        AcceptedConnection {
+            peer: stream.local_addr().unwrap(),
+            stream,
+            open,
+            start_permit: None,
+            session: None,
+        }
     }
 
     #[test]

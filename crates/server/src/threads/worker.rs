@@ -1,6 +1,6 @@
-//! The threads that serve connections, each with a runtime of its own.
+//! Starts the workers, the threads that serve connections, and stops them. Each has a runtime of its own, into which it
+//! takes the connections that the scheduler sends it.
 
-use std::net::{SocketAddr, TcpStream as StdTcpStream};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -8,47 +8,35 @@ use std::time::Duration;
 use rustvault_storage::Store;
 use tokio::runtime::{Builder, Runtime};
 use tokio::select;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
+use super::accepted::AcceptedConnection;
 use super::affinity::Placement;
 use super::scheduler::Scheduler;
 use super::worker_handle::WorkerHandle;
 use crate::Error;
 use crate::closing::Closing;
 use crate::connection;
-use crate::session::Session;
-use crate::shared::{OpenConnection, Shared};
+use crate::shared::Shared;
 
-/// Connections that a thread begins to serve in one turn, however short its turns are.
+/// Least number of connections that a worker begins to serve in one turn, however short its turns are.
 const MIN_ARRIVALS_PER_TURN: u32 = 4;
 
-/// And however long: a turn may have been long because the thread did not run.
+/// Greatest number of them: a turn may have been long because the thread did not run.
 const MAX_ARRIVALS_PER_TURN: u32 = 64;
 
-/// One more may begin in a turn for each 100 µs that the others' turn took: a short connection takes about 10 µs in all, so
-/// those who come and go get about a tenth of a busy thread.
+/// Length of the others' turn for which one more connection may begin: a short connection takes about 10 µs in all, so
+/// those that come and go get about a tenth of a busy worker.
 const TURN_PER_ARRIVAL: Duration = Duration::from_micros(100);
 
-/// A connection on its way to the thread that serves it.
-#[derive(Debug)]
-pub(crate) struct Admitted {
-    pub(crate) stream: StdTcpStream,
-    pub(crate) peer: SocketAddr,
-    pub(crate) open: OpenConnection,
-    /// Given back when its thread begins with it; `None` for one that has moved.
-    pub(crate) start_permit: Option<OwnedSemaphorePermit>,
-    /// What its connection has come to on another thread; `None` for a new one.
-    pub(crate) session: Option<Box<Session>>,
-}
-
-/// The threads that serve connections, each with a runtime of its own.
+/// The workers of a server.
 ///
-/// They end once they are [stopped](Self::stop) and their connections have, or when this is dropped.
+/// They end once they are [stopped](Self::stop) and their connections have ended, or when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Workers {
     threads: Vec<JoinHandle<()>>,
@@ -62,6 +50,7 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
+    /// Starts as many workers as the configuration asks for.
     pub(crate) fn start<S: Store>(shared: &Arc<Shared<S>>) -> Result<Self, Error> {
         let (alive, ended) = mpsc::channel(1);
         let (outboxes, inboxes): (Vec<_>, Vec<_>) =
@@ -85,12 +74,12 @@ impl Workers {
     fn start_one<S: Store>(
         &self,
         number: usize,
-        inbox: mpsc::UnboundedReceiver<Admitted>,
+        inbox: mpsc::UnboundedReceiver<AcceptedConnection>,
         shared: &Arc<Shared<S>>,
         alive: mpsc::Sender<()>,
     ) -> std::io::Result<JoinHandle<()>> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let serving = Serving {
+        let worker_loop = WorkerLoop {
             inbox,
             shared: Arc::clone(shared),
             is_first: number == 0,
@@ -101,13 +90,13 @@ impl Workers {
         };
         thread::Builder::new().name(format!("serve-{number}")).spawn(move || {
             let _alive = alive;
-            serving.run(runtime);
+            worker_loop.run(runtime);
         })
     }
 
-    /// Assigns a new connection to a thread.
-    pub(crate) fn assign(&self, admitted: Admitted) -> Result<(), Error> {
-        self.scheduler.assign(admitted)
+    /// Assigns a new connection to a worker.
+    pub(crate) fn assign(&self, connection: AcceptedConnection) -> Result<(), Error> {
+        self.scheduler.assign(connection)
     }
 
     /// Lets connections finish what they have received.
@@ -138,9 +127,9 @@ impl Drop for Workers {
     }
 }
 
-/// What one thread works with.
-struct Serving<S> {
-    inbox: mpsc::UnboundedReceiver<Admitted>,
+/// What one worker needs: where connections come from, what they share, when to stop.
+struct WorkerLoop<S> {
+    inbox: mpsc::UnboundedReceiver<AcceptedConnection>,
     shared: Arc<Shared<S>>,
     is_first: bool,
     handle: WorkerHandle,
@@ -148,7 +137,7 @@ struct Serving<S> {
     aborting: CancellationToken,
 }
 
-impl<S: Store> Serving<S> {
+impl<S: Store> WorkerLoop<S> {
     fn run(mut self, runtime: Runtime) {
         if self.is_first {
             self.handle.place(Placement::new(self.shared.store.log_writer(), &self.shared.wal_path));
@@ -165,35 +154,36 @@ impl<S: Store> Serving<S> {
 
     async fn serve(&mut self) {
         let tracker = TaskTracker::new();
-        let mut arrivals = Arrivals::new();
+        let mut pacer = ArrivalPacer::new();
         loop {
             select! {
                 biased;
-                Some(admitted) = self.inbox.recv() => {
-                    tracker.spawn(self.connection(admitted));
-                    arrivals.note().await;
+                Some(connection) = self.inbox.recv() => {
+                    tracker.spawn(self.serve_connection(connection));
+                    pacer.count().await;
                 }
                 () = self.stopping.cancelled() => break,
             }
         }
-        // What was on its way here when the stop began is finished here; what comes later stays where it is.
+        // Connections that were on their way here when the stop began are finished here; later ones stay where they are.
         self.inbox.close();
-        while let Some(admitted) = self.inbox.recv().await {
-            tracker.spawn(self.connection(admitted));
+        while let Some(connection) = self.inbox.recv().await {
+            tracker.spawn(self.serve_connection(connection));
         }
         tracker.close();
         tracker.wait().await;
     }
 
-    fn connection(&self, mut admitted: Admitted) -> impl Future<Output = ()> + use<S> {
+    /// Returns the task that serves a connection to its end, and reports that.
+    fn serve_connection(&self, mut accepted: AcceptedConnection) -> impl Future<Output = ()> + use<S> {
         // From here on another one may be accepted.
-        admitted.start_permit = None;
+        accepted.start_permit = None;
         let shared = Arc::clone(&self.shared);
         let stopping = self.stopping.clone();
-        let handle = Taken(self.handle.clone());
+        let guard = ConnectionGuard(self.handle.clone());
         async move {
-            let (peer, counters) = (admitted.peer, Arc::clone(&shared.counters));
-            match connection::serve(admitted, shared, &handle.0, stopping).await {
+            let (peer, counters) = (accepted.peer, Arc::clone(&shared.counters));
+            match connection::serve(accepted, shared, &guard.0, stopping).await {
                 Ok(Some(closing)) => counters.closings.report(peer, &closing),
                 Ok(None) => debug!(%peer, "connection moved to another thread"),
                 Err(error) => counters.closings.report(peer, &Closing::of(&error)),
@@ -202,21 +192,21 @@ impl<S: Store> Serving<S> {
     }
 }
 
-/// Spaces the connections that a thread begins to serve: a thousand at once would keep the others waiting.
-struct Arrivals {
-    /// How many may still come in this turn of the thread.
+/// A pacer of the connections that a worker begins to serve: a thousand at once would keep the others waiting.
+struct ArrivalPacer {
+    /// Number that may still begin in this turn of the worker.
     left: u32,
 }
 
-impl Arrivals {
+impl ArrivalPacer {
     const fn new() -> Self {
         Self { left: MIN_ARRIVALS_PER_TURN }
     }
 
-    /// Notes one, and lets the others have a turn if it was the last of this one.
+    /// Counts one, and lets the others have a turn if it was the last of this one.
     ///
-    /// The next turn takes the more of them the longer that took, so that a busy thread takes new ones, too.
-    async fn note(&mut self) {
+    /// The longer that took, the more may begin in the next turn, so that a busy worker takes new ones, too.
+    async fn count(&mut self) {
         self.left -= 1;
         if self.left == 0 {
             let others_began = Instant::now();
@@ -229,10 +219,10 @@ impl Arrivals {
     }
 }
 
-/// A handle that is left when the connection ends or moves, also when its task panics.
-struct Taken(WorkerHandle);
+/// The count of a connection on its worker, taken back when it ends or migrates, also when its task panics.
+struct ConnectionGuard(WorkerHandle);
 
-impl Drop for Taken {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.0.leave();
     }
@@ -255,10 +245,10 @@ mod tests {
                 advance(turn).await;
             }
         };
-        let mut arrivals = Arrivals::new();
+        let mut pacer = ArrivalPacer::new();
         let come = async {
             for _ in 0..100 {
-                arrivals.note().await;
+                pacer.count().await;
             }
         };
         select! {
@@ -274,7 +264,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_busy_thread_takes_many_connections_in_a_turn() {
+    async fn a_busy_worker_takes_many_connections_in_a_turn() {
         assert!(turns_of_others(TURN_PER_ARRIVAL * 100).await <= 4);
     }
 }

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::accepted::AcceptedConnection;
 use super::affinity::Placement;
 use super::occupancy::BlockedThread;
 use super::scheduler::Scheduler;
-use super::worker::Admitted;
 use super::worker_stats::WorkerStats;
 
 /// Batches between two reads of the clock.
@@ -68,12 +68,12 @@ impl WorkerHandle {
     }
 
     /// Hands the connection over to a worker with less load; gives it back if that has ended or is blocked.
-    pub(crate) fn migrate(&self, admitted: Admitted) -> Result<(), Admitted> {
+    pub(crate) fn migrate(&self, connection: AcceptedConnection) -> Result<(), AcceptedConnection> {
         let stats = self.stats();
         stats.to_migrate.fetch_sub(1, Ordering::Relaxed);
         let target = self.scheduler.stats(stats.migrate_to.load(Ordering::Relaxed));
         // On a blocked worker it would wait for another connection's sync.
-        if target.occupancy.try_add() { target.send(admitted) } else { Err(admitted) }
+        if target.occupancy.try_add() { target.send(connection) } else { Err(connection) }
     }
 
     /// Counts the connection on this worker no more.

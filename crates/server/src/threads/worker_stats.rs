@@ -7,10 +7,10 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::accepted::AcceptedConnection;
 use super::affinity::Placement;
 use super::occupancy::Occupancy;
 use super::procfs::idle_us;
-use super::worker::Admitted;
 
 /// A sample of this age says that the worker has been idle since.
 pub(super) const STALE: Duration = Duration::from_millis(200);
@@ -22,7 +22,7 @@ const IDLE_CORE: u64 = 400;
 #[derive(Debug)]
 pub(super) struct WorkerStats {
     // Bounded by the permits that the connections hold.
-    inbox: UnboundedSender<Admitted>,
+    inbox: UnboundedSender<AcceptedConnection>,
     pub(super) occupancy: Occupancy,
     /// Number of the current window.
     pub(super) window: AtomicU32,
@@ -47,7 +47,7 @@ pub(super) struct WorkerStats {
 }
 
 impl WorkerStats {
-    pub(super) fn new(inbox: UnboundedSender<Admitted>) -> Self {
+    pub(super) fn new(inbox: UnboundedSender<AcceptedConnection>) -> Self {
         Self {
             inbox,
             occupancy: Occupancy::default(),
@@ -67,8 +67,8 @@ impl WorkerStats {
     }
 
     /// Sends the worker a connection that is counted there; if the worker has ended, gives it back and counts it no more.
-    pub(super) fn send(&self, admitted: Admitted) -> Result<(), Admitted> {
-        self.inbox.send(admitted).map_err(|error| {
+    pub(super) fn send(&self, connection: AcceptedConnection) -> Result<(), AcceptedConnection> {
+        self.inbox.send(connection).map_err(|error| {
             self.occupancy.remove();
             error.0
         })
