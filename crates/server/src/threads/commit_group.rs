@@ -1,4 +1,5 @@
-//! Which connection of a thread has the records of all of them committed, and when.
+//! Coalesces the commits of the connections of one worker: the first one of a group commits the records of all. Relies on
+//! the worker's connections taking turns on one thread. (Group commit is what the log makes of the commits of all workers.)
 
 use std::cell::Cell;
 
@@ -6,35 +7,36 @@ use rustvault_storage::Submission;
 use tokio::task::yield_now;
 
 thread_local! {
-    /// Connections whose records are in the commit that is being gathered on this thread; 0: none is.
-    static GATHERED: Cell<u32> = const { Cell::new(0) };
+    /// Connections in the group that is forming on this thread; 0: none is.
+    static GROUP: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Has the records of a submit committed with those of the thread's other connections.
+/// Commits the records of a submission together with those of the worker's other connections.
 ///
-/// A sync costs as much as several requests, so it is to be shared. The first connection gathers: for a turn
-/// of the thread, and for further ones as long as each brings others, unless they were `enough` before it.
-/// The others leave their records to it.
-pub(crate) async fn commit(submission: Submission<'_>, enough: u32) {
-    let before = GATHERED.get();
-    GATHERED.set(before + 1);
+/// A sync costs as much as several requests, so it is worth sharing. The first connection of a group waits: for a turn of
+/// the worker, and for further ones as long as each brings others, unless `complete` of them were there before it. The
+/// others leave their records to it.
+pub(crate) async fn commit(submission: Submission<'_>, complete: u32) {
+    let before = GROUP.get();
+    GROUP.set(before + 1);
     if before > 0 {
         return submission.leave_to_earlier();
     }
-    let _gathering = Gathering;
-    let mut gathered = 0;
-    while gathered == 0 || (gathered < enough && gathered < GATHERED.get()) {
-        gathered = GATHERED.get();
+    let _forming = FormingGroup;
+    let mut size = 0;
+    while size == 0 || (size < complete && size < GROUP.get()) {
+        size = GROUP.get();
         yield_now().await;
     }
 }
 
-/// Ends the gathering, also when the connection that gathers is dropped: dropping its submission commits.
-struct Gathering;
+/// The group that this thread's first connection forms. It ends also when that connection is dropped, because dropping
+/// its submission commits.
+struct FormingGroup;
 
-impl Drop for Gathering {
+impl Drop for FormingGroup {
     fn drop(&mut self) {
-        GATHERED.set(0);
+        GROUP.set(0);
     }
 }
 
@@ -48,7 +50,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts commits.
+    /// An engine that counts commits.
     #[derive(Default)]
     struct Engine(AtomicUsize);
 
@@ -75,29 +77,29 @@ mod tests {
     #[test]
     fn connections_that_come_in_one_turn_share_a_commit() {
         let engine = Engine::default();
-        let gather = || commit(Submission::pending(&engine), 1);
-        runtime().block_on(async { join!(gather(), gather(), gather()) });
+        let join_group = || commit(Submission::pending(&engine), 1);
+        runtime().block_on(async { join!(join_group(), join_group(), join_group()) });
         assert_eq!(engine.commits(), 1);
-        runtime().block_on(gather());
+        runtime().block_on(join_group());
         assert_eq!(engine.commits(), 2);
     }
 
-    /// The commits of two connections, and a third that comes some turns later.
-    fn commits_with_one_late(enough: u32, turns: u32) -> usize {
+    /// Returns the commits of two connections and of a third that comes some turns later.
+    fn commits_with_one_late(complete: u32, turns: u32) -> usize {
         let engine = Engine::default();
-        let gather = || commit(Submission::pending(&engine), enough);
+        let join_group = || commit(Submission::pending(&engine), complete);
         let late = async {
             for _ in 0..turns {
                 yield_now().await;
             }
-            gather().await;
+            join_group().await;
         };
-        runtime().block_on(async { join!(biased; gather(), gather(), late) });
+        runtime().block_on(async { join!(biased; join_group(), join_group(), late) });
         engine.commits()
     }
 
     #[test]
-    fn turns_that_bring_others_are_waited_for_until_they_are_enough() {
+    fn turns_that_bring_others_are_waited_for_until_the_group_is_complete() {
         assert_eq!(commits_with_one_late(1, 1), 2);
         assert_eq!(commits_with_one_late(3, 1), 1);
     }
@@ -108,18 +110,18 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_is_dropped_while_it_gathers_commits_for_the_others() {
+    fn a_connection_that_is_dropped_while_its_group_forms_commits_for_the_others() {
         let engine = Engine::default();
-        let gather = || commit(Submission::pending(&engine), 1);
+        let join_group = || commit(Submission::pending(&engine), 1);
         runtime().block_on(async {
             select! {
                 biased;
-                () = gather() => unreachable!("it waits for a turn"),
-                () = gather() => (),
+                () = join_group() => unreachable!("it waits for a turn"),
+                () = join_group() => (),
             }
         });
         assert_eq!(engine.commits(), 1);
-        runtime().block_on(gather());
-        assert_eq!(engine.commits(), 2, "the next one gathers anew");
+        runtime().block_on(join_group());
+        assert_eq!(engine.commits(), 2, "the next one forms a new group");
     }
 }
