@@ -16,7 +16,7 @@ use std::path::Path;
 use rustix::thread::{CpuSet, Pid, gettid, sched_getaffinity, sched_setaffinity};
 use tracing::debug;
 
-use super::procfs::{CoreTime, core_time, interrupted_core};
+use super::procfs::{ThreadTime, interrupted_core, thread_time};
 
 /// With more than this part of the core, in thousandths, the writer gets one of its own: it has much to copy.
 const BUSY_WRITER: u32 = 500;
@@ -46,7 +46,7 @@ pub(crate) struct Placement {
 #[derive(Debug)]
 struct Placed {
     thread: Pid,
-    time: CoreTime,
+    time: ThreadTime,
 }
 
 /// Says whether both are to be on one core.
@@ -81,7 +81,7 @@ impl Placement {
             return None;
         };
         let thousandths = |us: u64| u32::try_from(us * 1000 / window_us).unwrap_or(u32::MAX);
-        self.judge.learn(thousandths(writer.used_us), thousandths(writer.waited_us + server.waited_us));
+        self.judge.learn(thousandths(writer.ran_us), thousandths(writer.waited_us + server.waited_us));
         Some(if self.judge.are_together { self.judge.writer_share } else { 0 })
     }
 
@@ -113,15 +113,15 @@ impl Placement {
 
 impl Placed {
     fn new(thread: Pid) -> Option<Self> {
-        Some(Self { thread, time: core_time(thread)? })
+        Some(Self { thread, time: thread_time(thread)? })
     }
 
     /// What the thread has had of the cores since this was last asked.
-    fn lately(&mut self) -> Option<CoreTime> {
-        let now = core_time(self.thread)?;
+    fn lately(&mut self) -> Option<ThreadTime> {
+        let now = thread_time(self.thread)?;
         let before = std::mem::replace(&mut self.time, now);
-        Some(CoreTime {
-            used_us: now.used_us.saturating_sub(before.used_us),
+        Some(ThreadTime {
+            ran_us: now.ran_us.saturating_sub(before.ran_us),
             waited_us: now.waited_us.saturating_sub(before.waited_us),
         })
     }

@@ -1,4 +1,5 @@
-//! What the system tells of its cores, and of what this process has had of them.
+//! Reads what the kernel counts: idle time of the cores, time of single threads, interrupts of a disk. Relies on /proc and
+//! /sys alone; where they do not tell, there is no figure.
 
 use std::path::Path;
 
@@ -9,7 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 /// The unit of /proc/stat: 1/100 s, whatever the kernel's own (`USER_HZ`, proc_stat(5)).
 const TICK_US: u64 = 10_000;
 
-/// For how long all cores together have been idle since the machine was started; `None` if the system does not tell.
+/// Returns the idle time of all cores together since the machine was started.
 pub(crate) fn idle_us() -> Option<u64> {
     let stat = std::fs::read_to_string("/proc/stat").ok()?;
     // The first line: cpu, user, nice, system, idle, …
@@ -17,33 +18,33 @@ pub(crate) fn idle_us() -> Option<u64> {
     Some(ticks * TICK_US)
 }
 
-/// The processor time that this thread has used.
+/// Returns the processor time that this thread has used.
 pub(crate) fn thread_cpu_us() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as u64 * 1_000_000 + time.tv_nsec as u64 / 1000
 }
 
-/// What a thread has had of the cores since its start.
+/// The time of a thread since its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct CoreTime {
-    /// How long it ran.
-    pub(crate) used_us: u64,
-    /// How long it could have run and had no core.
+pub(crate) struct ThreadTime {
+    /// Time in which it ran.
+    pub(crate) ran_us: u64,
+    /// Time in which it could have run and had no core.
     pub(crate) waited_us: u64,
 }
 
-/// What a thread of this process has had of the cores; `None` if it has ended, or if the system does not tell.
-pub(crate) fn core_time(thread: Pid) -> Option<CoreTime> {
+/// Returns the time of a thread of this process; `None` if it has ended, or if the kernel does not tell.
+pub(crate) fn thread_time(thread: Pid) -> Option<ThreadTime> {
     let schedstat = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
     // Nanoseconds, nanoseconds, time slices (the kernel's Documentation/scheduler/sched-stats.rst).
     let mut numbers = schedstat.split_ascii_whitespace().map_while(|number| number.parse::<u64>().ok());
-    Some(CoreTime { used_us: numbers.next()? / 1000, waited_us: numbers.next()? / 1000 })
+    Some(ThreadTime { ran_us: numbers.next()? / 1000, waited_us: numbers.next()? / 1000 })
 }
 
-/// The core that was interrupted most often by the disk on which the file at `path` is, since the machine was started.
+/// Returns the core that was interrupted most often, since the machine was started, by the disk that holds the file at `path`.
 ///
-/// `None` if the system does not tell, or if that is no device which interrupts by itself (a file system in
-/// memory, several disks taken together).
+/// `None` if the kernel does not tell, or if the disk is no device that interrupts by itself (a file system in memory,
+/// several disks taken together).
 pub(crate) fn interrupted_core(path: &Path) -> Option<usize> {
     let device = stat(path).ok()?.st_dev;
     let device = std::fs::canonicalize(format!("/sys/dev/block/{}:{}", major(device), minor(device))).ok()?;
@@ -53,7 +54,8 @@ pub(crate) fn interrupted_core(path: &Path) -> Option<usize> {
     most_interrupted(&std::fs::read_to_string("/proc/interrupts").ok()?, &irqs)
 }
 
-/// Reads the text of /proc/interrupts: a column for each core, a line for each IRQ.
+/// Returns the core with most interrupts by one of `irqs`, from the text of /proc/interrupts: a column for each core, a
+/// line for each IRQ.
 fn most_interrupted(interrupts: &str, irqs: &[String]) -> Option<usize> {
     let mut lines = interrupts.lines();
     let cores = lines.next()?.split_ascii_whitespace().map(|name| name.strip_prefix("CPU")?.parse().ok());
@@ -101,16 +103,16 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_of_this_process_has_used_a_core() {
+    fn a_thread_of_this_process_has_run() {
         let began = std::time::Instant::now();
         // However long a busy machine takes to let this thread run.
-        while core_time(rustix::thread::gettid()).is_some_and(|time| time.used_us < 1000) {
+        while thread_time(rustix::thread::gettid()).is_some_and(|time| time.ran_us < 1000) {
             assert!(began.elapsed().as_secs() < 60);
         }
     }
 
     #[test]
-    fn a_thread_of_another_process_has_none_here() {
-        assert_eq!(core_time(Pid::INIT), None);
+    fn a_thread_of_another_process_has_no_time_here() {
+        assert_eq!(thread_time(Pid::INIT), None);
     }
 }
