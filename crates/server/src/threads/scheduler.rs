@@ -101,7 +101,7 @@ impl Scheduler {
         let in_use = wanted.min(self.workers.len());
         self.in_use.store(in_use, Ordering::Relaxed);
         self.plan_migration(worker, share, in_use);
-        stats.settle(wanted == 1, now_us);
+        stats.apply_affinity(wanted == 1, now_us);
         stats.window.fetch_add(1, Ordering::Relaxed);
         stats.active_before.store(stats.active.swap(0, Ordering::Relaxed), Ordering::Relaxed);
         stats.batches.store(0, Ordering::Relaxed);

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use super::accepted::AcceptedConnection;
-use super::affinity::Placement;
+use super::affinity::Affinity;
 use super::scheduler::Scheduler;
 use super::worker_handle::WorkerHandle;
 use crate::Error;
@@ -140,7 +140,7 @@ struct WorkerLoop<S> {
 impl<S: Store> WorkerLoop<S> {
     fn run(mut self, runtime: Runtime) {
         if self.is_first {
-            self.handle.place(Placement::new(self.shared.store.log_writer(), &self.shared.wal_path));
+            self.handle.set_affinity(Affinity::new(self.shared.store.log_writer(), &self.shared.wal_path));
         }
         let aborting = self.aborting.clone();
         runtime.block_on(async {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::accepted::AcceptedConnection;
-use super::affinity::Placement;
+use super::affinity::Affinity;
 use super::occupancy::BlockedThread;
 use super::scheduler::Scheduler;
 use super::worker_stats::WorkerStats;
@@ -37,8 +37,8 @@ impl WorkerHandle {
     }
 
     /// Has this worker run beside the log's writer when that is better.
-    pub(super) fn place(&self, placement: Option<Placement>) {
-        *self.stats().placement.lock() = placement;
+    pub(super) fn set_affinity(&self, affinity: Option<Affinity>) {
+        *self.stats().affinity.lock() = affinity;
     }
 
     /// Marks the worker as blocked, if it has one connection only and another worker remains for new ones.

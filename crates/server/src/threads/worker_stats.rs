@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::accepted::AcceptedConnection;
-use super::affinity::Placement;
+use super::affinity::Affinity;
 use super::occupancy::Occupancy;
 use super::procfs::idle_us;
 
@@ -43,7 +43,7 @@ pub(super) struct WorkerStats {
     pub(super) to_migrate: AtomicU32,
     pub(super) migrate_to: AtomicUsize,
     /// Has the first worker run beside the log's writer.
-    pub(super) placement: Mutex<Option<Placement>>,
+    pub(super) affinity: Mutex<Option<Affinity>>,
 }
 
 impl WorkerStats {
@@ -62,7 +62,7 @@ impl WorkerStats {
             share: AtomicU32::new(0),
             to_migrate: AtomicU32::new(0),
             migrate_to: AtomicUsize::new(0),
-            placement: Mutex::new(None),
+            affinity: Mutex::new(None),
         }
     }
 
@@ -91,16 +91,16 @@ impl WorkerStats {
 
     /// Returns the share of this worker's core that the log's writer had in the window that ends now, in thousandths.
     pub(super) fn writer_share(&self, window_us: u64) -> u32 {
-        let mut placement = self.placement.lock();
-        let share = placement.as_mut().and_then(|placement| placement.measure(window_us));
-        placement.take_if(|_| share.is_none());
+        let mut affinity = self.affinity.lock();
+        let share = affinity.as_mut().and_then(|affinity| affinity.measure(window_us));
+        affinity.take_if(|_| share.is_none());
         share.unwrap_or(0)
     }
 
     /// Has this worker run beside the log's writer, or not, whatever is better.
-    pub(super) fn settle(&self, is_one_enough: bool, now_us: u64) {
+    pub(super) fn apply_affinity(&self, is_one_enough: bool, now_us: u64) {
         // Where the system does not let it be, it is not tried again.
-        self.placement.lock().take_if(|placement| placement.settle(is_one_enough, now_us).is_err());
+        self.affinity.lock().take_if(|affinity| affinity.apply(is_one_enough, now_us).is_err());
     }
 }
 
