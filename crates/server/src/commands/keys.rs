@@ -11,6 +11,7 @@ use super::arguments::{self, cursor, decimal, glob, refuse, syntax_error};
 use super::reply::{Payload, bulk, number, ok, unexpected};
 use super::{Answering, Ask, Planned, Refusal, ReplyTo, too_long};
 use crate::respond::{PageOf, Responder};
+use crate::threads::affinity;
 
 /// The type of all values.
 const STRING: &str = "string";
@@ -92,6 +93,8 @@ pub(super) fn dbsize<'b>(_: Request<'b>, _: &Limits) -> Planned<'b> {
 pub(super) fn flush<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     let is_known = |mode: &&[u8]| mode.eq_ignore_ascii_case(b"ASYNC") || mode.eq_ignore_ascii_case(b"SYNC");
     if request.arguments.len() <= 1 && request.arguments.iter().all(is_known) {
+        // The store starts a thread that frees the entries: it is to run on any core.
+        affinity::unpin();
         Ok(Ask::One(Op::Clear, ok))
     } else {
         Err(syntax_error())

@@ -2,9 +2,10 @@
 //! on which core the first of them runs. Knows nothing of commands.
 
 pub(crate) mod accepted;
-mod affinity;
+pub(crate) mod affinity;
 pub(crate) mod commit_group;
 mod occupancy;
+mod pinning_policy;
 mod procfs;
 mod scheduler;
 pub(crate) mod worker;

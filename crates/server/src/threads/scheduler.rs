@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::accepted::AcceptedConnection;
+use super::affinity;
 use super::occupancy::BlockingPermits;
 use super::procfs::thread_cpu_us;
 use super::worker_stats::{WorkerStats, micros};
@@ -92,8 +93,9 @@ impl Scheduler {
         }
         let cpu_us = thread_cpu_us();
         let used_us = cpu_us - stats.cpu_us.swap(cpu_us, Ordering::Relaxed);
-        // What the log's writer uses of its core this worker cannot have.
-        let used = used_us * 1000 / window_us + u64::from(stats.writer_share(window_us));
+        let writer_share = affinity::sample(window_us, stats.one_is_enough.load(Ordering::Relaxed));
+        // What the log writer uses of its core this worker cannot have.
+        let used = used_us * 1000 / window_us + u64::from(writer_share);
         let share = used.min(1000) as u32;
         stats.share.store(share, Ordering::Relaxed);
         stats.window_began_us.store(now_us, Ordering::Relaxed);
@@ -101,7 +103,7 @@ impl Scheduler {
         let in_use = wanted.min(self.workers.len());
         self.in_use.store(in_use, Ordering::Relaxed);
         self.plan_migration(worker, share, in_use);
-        stats.apply_affinity(wanted == 1, now_us);
+        stats.one_is_enough.store(wanted == 1, Ordering::Relaxed);
         stats.window.fetch_add(1, Ordering::Relaxed);
         stats.active_before.store(stats.active.swap(0, Ordering::Relaxed), Ordering::Relaxed);
         stats.batches.store(0, Ordering::Relaxed);

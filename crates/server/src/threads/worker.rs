@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use super::accepted::AcceptedConnection;
-use super::affinity::Affinity;
+use super::affinity;
 use super::scheduler::Scheduler;
 use super::worker_handle::WorkerHandle;
 use crate::Error;
@@ -139,8 +139,10 @@ struct WorkerLoop<S> {
 
 impl<S: Store> WorkerLoop<S> {
     fn run(mut self, runtime: Runtime) {
-        if self.is_first {
-            self.handle.set_affinity(Affinity::new(self.shared.store.log_writer(), &self.shared.wal_path));
+        if self.is_first
+            && let Some(writer) = self.shared.store.log_writer()
+        {
+            affinity::begin(writer, &self.shared.wal_path);
         }
         let aborting = self.aborting.clone();
         runtime.block_on(async {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::accepted::AcceptedConnection;
-use super::affinity::Affinity;
 use super::occupancy::BlockedThread;
 use super::scheduler::Scheduler;
 use super::worker_stats::WorkerStats;
@@ -34,11 +33,6 @@ impl WorkerHandle {
     /// Makes a handle to the worker of this number.
     pub(crate) fn new(scheduler: &Arc<Scheduler>, worker: usize) -> Self {
         Self { scheduler: Arc::clone(scheduler), worker, window: 0 }
-    }
-
-    /// Has this worker run beside the log's writer when that is better.
-    pub(super) fn set_affinity(&self, affinity: Option<Affinity>) {
-        *self.stats().affinity.lock() = affinity;
     }
 
     /// Marks the worker as blocked, if it has one connection only and another worker remains for new ones.

@@ -1,14 +1,12 @@
 //! What the scheduler knows of one worker: its connections, its load in the last window, and how many connections it is to
 //! hand over. Relies on each worker alone changing what it measures of itself, so every access is relaxed.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::accepted::AcceptedConnection;
-use super::affinity::Affinity;
 use super::occupancy::Occupancy;
 use super::procfs::idle_us;
 
@@ -42,8 +40,8 @@ pub(super) struct WorkerStats {
     /// Connections that are to move to `migrate_to`.
     pub(super) to_migrate: AtomicU32,
     pub(super) migrate_to: AtomicUsize,
-    /// Has the first worker run beside the log's writer.
-    pub(super) affinity: Mutex<Option<Affinity>>,
+    /// Set if, after the last window, this worker alone could serve all.
+    pub(super) one_is_enough: AtomicBool,
 }
 
 impl WorkerStats {
@@ -62,7 +60,7 @@ impl WorkerStats {
             share: AtomicU32::new(0),
             to_migrate: AtomicU32::new(0),
             migrate_to: AtomicUsize::new(0),
-            affinity: Mutex::new(None),
+            one_is_enough: AtomicBool::new(false),
         }
     }
 
@@ -87,20 +85,6 @@ impl WorkerStats {
         let idle_us = idle_us - self.idle_us.swap(idle_us, Ordering::Relaxed).min(idle_us);
         let elapsed_us = now_us - self.idle_at_us.swap(now_us, Ordering::Relaxed);
         elapsed_us < micros(STALE) && idle_us * 1000 > elapsed_us * IDLE_CORE
-    }
-
-    /// Returns the share of this worker's core that the log's writer had in the window that ends now, in thousandths.
-    pub(super) fn writer_share(&self, window_us: u64) -> u32 {
-        let mut affinity = self.affinity.lock();
-        let share = affinity.as_mut().and_then(|affinity| affinity.measure(window_us));
-        affinity.take_if(|_| share.is_none());
-        share.unwrap_or(0)
-    }
-
-    /// Has this worker run beside the log's writer, or not, whatever is better.
-    pub(super) fn apply_affinity(&self, is_one_enough: bool, now_us: u64) {
-        // Where the system does not let it be, it is not tried again.
-        self.affinity.lock().take_if(|affinity| affinity.apply(is_one_enough, now_us).is_err());
     }
 }
 
