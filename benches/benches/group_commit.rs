@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use rustvault_benches::{ScratchLog, bare_value, is_measuring, key};
-use rustvault_storage::{DurableStore, Store, SyncPolicy};
+use rustvault_storage::{DurableStore, SyncPolicy};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rustvault_benches::{Key, ScratchLog, VALUE_BYTES, bare_value, key, sets};
-use rustvault_storage::{DurableStore, Lsn, Op, Store, SyncPolicy};
+use rustvault_storage::engine::{BatchStore, Op};
+use rustvault_storage::{DurableStore, Lsn, SyncPolicy};
 use tokio::runtime::Builder;
 
 /// Keys that are written over and over, so that the tables stop growing.

@@ -6,7 +6,8 @@ use std::thread;
 use std::time::Instant;
 
 use rustvault_benches::{Key, bare_value, key, scaled, sets};
-use rustvault_storage::{MemoryStore, Op, Options, Store};
+use rustvault_storage::engine::{BatchStore, Op};
+use rustvault_storage::{MemoryStore, Options};
 use tokio::runtime::{Builder, Runtime};
 
 /// As in the server, whose threads' memory this is about.

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::Path;
 
-use rustvault_storage::{DurableStore, Error, Op, Options, SyncPolicy};
+use rustvault_storage::engine::Op;
+use rustvault_storage::{DurableStore, Error, Options, SyncPolicy};
 use tempfile::TempDir;
 
 /// Length of every key, in bytes.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use rustvault_protocol::{Command, ErrorReply, Fatal, Reply, Request, Step};
-use rustvault_storage::{Op, Store};
+use rustvault_storage::engine::{BatchStore, Op};
 
 use crate::closing::{CloseReason, Closing};
 use crate::commands::{self, Ask, CountOf, Handler, MAX_STEP_KEYS, Payload, ReplyTo, WriteAnswer};
@@ -44,7 +44,7 @@ pub(crate) enum BatchEnd {
 }
 
 impl<'a> Batch<'a> {
-    pub(crate) fn parse<S: Store>(session: &mut Session, input: &'a [u8]) -> Self {
+    pub(crate) fn parse<S: BatchStore>(session: &mut Session, input: &'a [u8]) -> Self {
         let mut batch = Self {
             requests: Vec::new(),
             arguments: Vec::new(),
@@ -75,7 +75,7 @@ impl<'a> Batch<'a> {
 
     /// Adds a request; returns whether the batch takes none after it.
     #[inline]
-    fn push<S: Store>(&mut self, command: Result<Command, Box<ErrorReply>>) -> bool {
+    fn push<S: BatchStore>(&mut self, command: Result<Command, Box<ErrorReply>>) -> bool {
         let begin = self.requests.last().map_or(0, |last| last.arguments_end);
         let arguments_end = self.arguments.len();
         let is_last =
@@ -92,7 +92,7 @@ impl<'a> Batch<'a> {
     /// The batch as operations of the store, and a slot for the answer to each request.
     ///
     /// Commands on the session are carried out, each before the next request is looked at.
-    pub(crate) fn plan<'b, S: Store>(
+    pub(crate) fn plan<'b, S: BatchStore>(
         &'b self,
         arguments: &'b [&'b [u8]],
         session: &mut Session,
@@ -128,7 +128,7 @@ impl<'a> Batch<'a> {
 }
 
 #[inline]
-fn plan_one<'b, S: Store>(
+fn plan_one<'b, S: BatchStore>(
     request: Request<'b>,
     session: &mut Session,
     shared: &Shared<S>,

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::io;
 
 use bytes::BytesMut;
-use rustvault_storage::Reply;
+use rustvault_storage::engine::Completion;
 
 use crate::input::Input;
 
@@ -32,7 +32,7 @@ struct Pool {
 #[derive(Debug)]
 pub(crate) struct Buffers {
     pub(crate) input: Input,
-    pub(crate) replies: Vec<Reply>,
+    pub(crate) replies: Vec<Completion>,
     pub(crate) output: BytesMut,
 }
 
@@ -62,7 +62,7 @@ impl Buffers {
     }
 
     fn memory_bytes(&self) -> usize {
-        let replies = self.replies.capacity() * size_of::<Reply>();
+        let replies = self.replies.capacity() * size_of::<Completion>();
         size_of::<Self>() + self.input.memory_bytes() + replies + self.output.capacity()
     }
 

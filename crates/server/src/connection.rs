@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rustvault_storage::Store;
+use rustvault_storage::engine::BatchStore;
 use tokio::net::TcpStream;
 use tokio::select;
 use tokio::task::yield_now;
@@ -29,7 +29,7 @@ const MAX_RESTING_BYTES: usize = 4 * 1024;
 
 /// Serves one client until it leaves, says `QUIT`, idles too long, moves to another thread, or `stopping` asks to finish
 /// what was received. Returns why the connection ended, `None` if it moved; an error ended it, too.
-pub(crate) async fn serve<S: Store>(
+pub(crate) async fn serve<S: BatchStore>(
     mut accepted: AcceptedConnection,
     shared: Arc<Shared<S>>,
     worker: &WorkerHandle,
@@ -87,7 +87,7 @@ struct Connection<S> {
     resting: Vec<u8>,
 }
 
-impl<S: Store> Connection<S> {
+impl<S: BatchStore> Connection<S> {
     fn new(stream: TcpStream, session: Box<Session>, shared: Arc<Shared<S>>, worker: WorkerHandle) -> Self {
         Self { stream, session, shared, worker, buffers: None, resting: Vec::new() }
     }

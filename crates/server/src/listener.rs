@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use rustvault_protocol::{ErrorCode, Protocol, Reply};
-use rustvault_storage::Store;
+use rustvault_storage::engine::BatchStore;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::select;
@@ -49,7 +49,7 @@ pub(crate) struct Acceptor<'a, S> {
     refusals: JoinSet<()>,
 }
 
-impl<'a, S: Store> Acceptor<'a, S> {
+impl<'a, S: BatchStore> Acceptor<'a, S> {
     pub(crate) fn new(
         listener: TcpListener,
         workers: &'a Workers,

@@ -9,7 +9,8 @@ use std::vec;
 
 use bytes::BytesMut;
 use put::{FLUSH_BYTES, is_small};
-use rustvault_storage::{self as storage, Error, Lsn, Op, Outcome, Store, Submission};
+use rustvault_storage::engine::{BatchStore, Op, Outcome, Submission};
+use rustvault_storage::{self as storage, Error, Lsn};
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
@@ -53,13 +54,13 @@ struct Gate {
 
 impl Gate {
     /// Returns whether it is known if the reply may be shown.
-    fn is_decided(&self, reply: &storage::Reply) -> bool {
+    fn is_decided(&self, reply: &storage::engine::Completion) -> bool {
         reply.depends_on <= self.visible || self.failure.is_some()
     }
 
     /// Returns the outcome of a reply that [is decided](Self::is_decided).
     #[inline]
-    fn admit(&self, reply: storage::Reply) -> Result<Outcome, Error> {
+    fn admit(&self, reply: storage::engine::Completion) -> Result<Outcome, Error> {
         match &self.failure {
             Some(failure) if reply.depends_on > self.visible => Err(failure.clone()),
             _ => reply.outcome,
@@ -67,12 +68,12 @@ impl Gate {
     }
 }
 
-impl<'c, S: Store> Responder<'c, S> {
+impl<'c, S: BatchStore> Responder<'c, S> {
     /// Carries a batch out and writes its answers, in order; `replies` is working space.
     pub(crate) async fn answer(
         &mut self,
         batch: &Batch<'_>,
-        replies: &mut Vec<storage::Reply>,
+        replies: &mut Vec<storage::engine::Completion>,
     ) -> io::Result<()> {
         let arguments = batch.arguments();
         let (ops, slots) = batch.plan(&arguments, self.session, self.shared);
@@ -97,7 +98,7 @@ impl<'c, S: Store> Responder<'c, S> {
     async fn submit<'o>(
         &self,
         ops: &'o [Op<'o>],
-        replies: &mut Vec<storage::Reply>,
+        replies: &mut Vec<storage::engine::Completion>,
     ) -> io::Result<(&'o [Op<'o>], Submission<'c>)> {
         if ops.is_empty() {
             return Ok((ops, Submission::done()));
@@ -113,7 +114,7 @@ impl<'c, S: Store> Responder<'c, S> {
     async fn write_answers(
         &mut self,
         slots: &mut Peekable<vec::IntoIter<Slot<'_, S>>>,
-        replies: &mut Vec<storage::Reply>,
+        replies: &mut Vec<storage::engine::Completion>,
         submission: Submission<'_>,
     ) -> io::Result<()> {
         let mut gate = Gate {

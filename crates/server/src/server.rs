@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustvault_storage::{DurableStore, LogFormat, Stats, Store};
+use rustvault_storage::engine::BatchStore;
+use rustvault_storage::{DurableStore, LogFormat, Stats};
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -139,7 +140,7 @@ impl Server {
 ///
 /// # Errors
 /// A field of `config` out of range, or a system that refuses the threads.
-pub async fn serve<S: Store>(
+pub async fn serve<S: BatchStore>(
     listener: TcpListener,
     store: S,
     config: &ServerConfig,
@@ -159,7 +160,7 @@ struct Stop {
     drain_limit: Duration,
 }
 
-async fn serve_until<S: Store>(
+async fn serve_until<S: BatchStore>(
     listener: TcpListener,
     store: S,
     config: &ServerConfig,

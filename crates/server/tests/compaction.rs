@@ -6,7 +6,8 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustvault_storage::{Error, Lsn, MemoryStore, Op, Reply, Store, Submission};
+use rustvault_storage::engine::{BatchStore, Completion, Op, Submission};
+use rustvault_storage::{Error, Lsn, MemoryStore};
 use support::{TestServer, config, memory_store};
 use tokio::sync::watch;
 
@@ -29,12 +30,12 @@ impl SlowStore {
     }
 }
 
-impl Store for SlowStore {
+impl BatchStore for SlowStore {
     async fn submit(
         &self,
         ops: &[Op<'_>],
         max_reply_bytes: usize,
-        replies: &mut Vec<Reply>,
+        replies: &mut Vec<Completion>,
     ) -> Submission<'_> {
         self.memory.submit(ops, max_reply_bytes, replies).await
     }

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rustvault_storage::{Error, Lsn, MemoryStore, Op, Reply, Store, Submission};
+use rustvault_storage::engine::{BatchStore, Completion, Op, Submission};
+use rustvault_storage::{Error, Lsn, MemoryStore};
 use support::{Client, TestServer, config, memory_store};
 
 #[test]
@@ -55,12 +56,12 @@ struct BlockingStore {
     held: Arc<Mutex<()>>,
 }
 
-impl Store for BlockingStore {
+impl BatchStore for BlockingStore {
     async fn submit(
         &self,
         ops: &[Op<'_>],
         max_reply_bytes: usize,
-        replies: &mut Vec<Reply>,
+        replies: &mut Vec<Completion>,
     ) -> Submission<'_> {
         if matches!(ops, [Op::Get { key: b"stuck" }]) {
             self.is_stuck.store(true, Ordering::Relaxed);

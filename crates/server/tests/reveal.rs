@@ -6,7 +6,8 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustvault_storage::{Error, Lsn, MemoryStore, Op, Reply, Store, Submission};
+use rustvault_storage::engine::{BatchStore, Completion, Op, Submission};
+use rustvault_storage::{Error, Lsn, MemoryStore};
 use support::{TestServer, config, memory_store};
 use tokio::sync::{Notify, watch};
 
@@ -36,12 +37,12 @@ impl HeldStore {
     }
 }
 
-impl Store for HeldStore {
+impl BatchStore for HeldStore {
     async fn submit(
         &self,
         ops: &[Op<'_>],
         max_reply_bytes: usize,
-        replies: &mut Vec<Reply>,
+        replies: &mut Vec<Completion>,
     ) -> Submission<'_> {
         let submission = self.memory.submit(ops, max_reply_bytes, replies).await;
         for (op, reply) in ops.iter().zip(replies) {
@@ -185,12 +186,12 @@ fn a_stop_answers_what_waits_and_what_the_socket_holds() {
 #[derive(Clone)]
 struct PanickingStore(MemoryStore);
 
-impl Store for PanickingStore {
+impl BatchStore for PanickingStore {
     async fn submit(
         &self,
         ops: &[Op<'_>],
         max_reply_bytes: usize,
-        replies: &mut Vec<Reply>,
+        replies: &mut Vec<Completion>,
     ) -> Submission<'_> {
         assert!(!ops.iter().any(|op| matches!(op, Op::Get { key: b"bang" })), "the test's defect");
         self.0.submit(ops, max_reply_bytes, replies).await
@@ -233,17 +234,17 @@ struct FailingStore {
     may_fail: Arc<Notify>,
 }
 
-impl Store for FailingStore {
+impl BatchStore for FailingStore {
     async fn submit(
         &self,
         ops: &[Op<'_>],
         max_reply_bytes: usize,
-        replies: &mut Vec<Reply>,
+        replies: &mut Vec<Completion>,
     ) -> Submission<'_> {
         let is_removal = matches!(ops, [Op::DeleteMany { .. }]);
         if is_removal && self.removals.fetch_add(1, Ordering::Relaxed) == 1 {
             self.may_fail.notified().await;
-            replies.push(Reply { outcome: Err(Error::DiskFull), depends_on: Lsn::ZERO });
+            replies.push(Completion { outcome: Err(Error::DiskFull), depends_on: Lsn::ZERO });
             return Submission::done();
         }
         self.memory.submit(ops, max_reply_bytes, replies).await

@@ -4,9 +4,9 @@
 
 use std::path::PathBuf;
 
-use rustvault_storage::{DurableStore, Options, Store};
+use rustvault_storage::{Change, DurableStore, Options};
 
-const RUNS: &[u8] = b"runs";
+const RUNS: &str = "runs";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,14 +15,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .map_or_else(|| std::env::temp_dir().join("rustvault-embedded.log"), PathBuf::from);
     let store = DurableStore::open(&path, Options::default())?;
 
-    let runs: u64 = match store.get(RUNS).await? {
-        Some(count) => std::str::from_utf8(&count)?.parse()?,
-        None => 0,
-    };
     // When this returns, the new count survives a power loss.
-    store.set(RUNS, (runs + 1).to_string().as_bytes()).await?;
+    store.update(RUNS, |count| Change::Put((runs(count) + 1).to_string().into_bytes())).await?;
+    let runs = runs(store.get(RUNS).await?.as_deref());
 
-    println!("run number {}, kept in {}", runs + 1, path.display());
+    println!("run number {runs}, kept in {}", path.display());
     store.close()?;
     Ok(())
+}
+
+fn runs(count: Option<&[u8]>) -> u64 {
+    count.and_then(|count| std::str::from_utf8(count).ok()?.parse().ok()).unwrap_or(0)
 }

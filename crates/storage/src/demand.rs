@@ -2,9 +2,10 @@
 
 use smallvec::SmallVec;
 
+use crate::Error;
+use crate::engine::Op;
 use crate::op::{Records, total_bytes};
 use crate::wal::{Change, Demand, Growth, MAX_BATCH_PAYLOAD_BYTES};
-use crate::{Error, Op};
 
 /// Most bytes of records that one submit appends, unless a single operation has more. Far below what a batch may
 /// have, and that much memory is enough to hold at one time.
@@ -115,7 +116,7 @@ pub(crate) fn leading_reads<'o, 'a>(ops: &'o [Op<'a>]) -> &'o [Op<'a>] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::StringUpdate;
+    use crate::engine::StringUpdate;
 
     /// A store whose values all have so many bytes.
     struct AllOf(usize);

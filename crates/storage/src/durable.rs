@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use crate::compaction::{Compactor, Rule};
 use crate::demand::{self, Bounds, MAX_SUBMIT_BYTES, StoredValues, Wanted};
+use crate::engine::{BatchStore, Completion, Op, Submission};
 use crate::execute::{Executor, RecordSink};
 use crate::fs::{FileSystem, OsFileSystem};
 use crate::keyspace::Keyspace;
 use crate::recovery::{RecoveryReport, recover};
 use crate::wal::{Admission, Change, Demand, Growth, Log};
-use crate::{Error, Lsn, Op, Options, Reply, Stats, Store, Submission};
+use crate::{Error, Lsn, Options, Stats};
 
 /// The largest limit that [`Options`] may set for keys and values: lengths in the log have 32 bits.
 pub(crate) const MAX_LIMIT_BYTES: usize = 1024 * 1024 * 1024;
@@ -99,12 +100,12 @@ impl DurableStore {
     }
 }
 
-impl Store for DurableStore {
+impl BatchStore for DurableStore {
     async fn submit(
         &self,
         ops: &[Op<'_>],
         max_reply_bytes: usize,
-        replies: &mut Vec<Reply>,
+        replies: &mut Vec<Completion>,
     ) -> Submission<'_> {
         let Inner { log, keyspace, options, recovery, compactor } = &*self.inner;
         let replies_before = replies.len();

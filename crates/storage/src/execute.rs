@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::iter::once;
 
 use crate::demand::check_fits;
+use crate::engine::{Completion, Outcome, Sight};
 use crate::keyspace::{Effect, Entry, Key, KeyHash, Keyspace, Locked, Seen, Value};
 use crate::op::{Decision, KeyUpdate, Op, Pair, Records, StringUpdate, change, total_bytes};
 use crate::wal::{Change, Growth};
-use crate::{Error, Lsn, Options, Outcome, Reply, ScanPage, Sight, Stats};
+use crate::{Error, Lsn, Options, ScanPage, Stats};
 
 /// Where an [`Executor`] puts the records of its writes.
 pub(crate) trait RecordSink {
@@ -73,7 +74,7 @@ impl<S: RecordSink> Executor<'_, S> {
         &mut self,
         ops: &[Op<'_>],
         max_reply_bytes: usize,
-        replies: &mut Vec<Reply>,
+        replies: &mut Vec<Completion>,
     ) -> Option<usize> {
         let mut room_bytes = max_reply_bytes;
         let mut keys_left = MAX_KEYS_IN_A_RUN;
@@ -84,7 +85,7 @@ impl<S: RecordSink> Executor<'_, S> {
             if reads.len() > 1 {
                 for Seen { entry, lsn } in self.keyspace.get_many(reads.iter().filter_map(Op::key_of_read)) {
                     let outcome = Ok(Outcome::Value(entry.map(Value::of)));
-                    if !push(replies, Reply { depends_on: lsn, outcome }, &mut room_bytes) {
+                    if !push(replies, Completion { depends_on: lsn, outcome }, &mut room_bytes) {
                         return None;
                     }
                 }
@@ -120,16 +121,16 @@ impl<S: RecordSink> Executor<'_, S> {
     }
 
     /// Returns the reply to an operation, or the bytes of records that it needs and that were not admitted.
-    fn reply(&mut self, op: &Op<'_>) -> Result<Reply, usize> {
+    fn reply(&mut self, op: &Op<'_>) -> Result<Completion, usize> {
         match self.execute(op) {
-            Ok((outcome, depends_on)) => Ok(Reply { depends_on, outcome: Ok(outcome) }),
+            Ok((outcome, depends_on)) => Ok(Completion { depends_on, outcome: Ok(outcome) }),
             Err(Stop::Unadmitted(record_bytes)) => Err(record_bytes),
             Err(Stop::Failed(error, seen)) => {
                 // These tell of all keys that are there; other errors of those looked at, or of the request alone.
                 let tells_of_all_keys =
                     matches!(error, Error::TooManyKeys { .. } | Error::OutOfMemory { .. });
                 let depends_on = if tells_of_all_keys { self.sink.appended() } else { seen };
-                Ok(Reply { depends_on, outcome: Err(error) })
+                Ok(Completion { depends_on, outcome: Err(error) })
             }
         }
     }
@@ -433,7 +434,7 @@ fn leading<'a>(ops: &[Op<'a>], key_of: impl Fn(&Op<'a>) -> Option<&'a [u8]>) -> 
 }
 
 /// Adds a reply; `false` if there is no room for a further one.
-fn push(replies: &mut Vec<Reply>, reply: Reply, room_bytes: &mut usize) -> bool {
+fn push(replies: &mut Vec<Completion>, reply: Completion, room_bytes: &mut usize) -> bool {
     let bytes = payload_bytes(&reply);
     replies.push(reply);
     let has_room = bytes < *room_bytes;
@@ -448,7 +449,7 @@ fn held_bytes(sight: &Sight) -> usize {
     }
 }
 
-fn payload_bytes(reply: &Reply) -> usize {
+fn payload_bytes(reply: &Completion) -> usize {
     match &reply.outcome {
         Ok(Outcome::Value(Some(value))) => value.len(),
         Ok(Outcome::Values(values)) => values.iter().flatten().map(|value| value.len()).sum(),

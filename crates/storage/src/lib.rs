@@ -3,13 +3,17 @@
 // They panic when nobody reads.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod blocking;
 mod compaction;
 mod cores;
 mod demand;
 mod durable;
+pub mod engine;
 mod error;
 mod execute;
 pub mod fs;
+mod inherent;
+mod iter;
 mod keyspace;
 mod memory;
 pub mod offline;
@@ -24,14 +28,16 @@ mod wal;
 #[cfg(feature = "shuttle")]
 pub use sync::pass_time;
 
+pub use blocking::{Blocking, BlockingEntries, BlockingKeys};
 pub use durable::DurableStore;
 pub use error::Error;
+pub use iter::{Entries, Keys};
 pub use keyspace::{Key, Value};
 pub use memory::MemoryStore;
-pub use op::{Change, Condition, KeyUpdate, Op, Pair, StringUpdate, UpdateWith};
+pub use op::Change;
 pub use options::{
     DEFAULT_COMPACT_MIN_BYTES, DEFAULT_COMPACT_RATIO, DEFAULT_MAX_KEY_BYTES, DEFAULT_MAX_VALUE_BYTES,
     LogFormat, Options, ParseSyncPolicyError, SyncPolicy,
 };
 pub use recovery::RecoveryReport;
-pub use store::{Commit, Lsn, Outcome, Reply, ScanPage, Sight, Stats, Store, Submission};
+pub use store::{Lsn, ScanPage, Stats, Store};

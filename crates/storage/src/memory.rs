@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::engine::{BatchStore, Completion, Op, Submission};
 use crate::execute::{Executor, RecordSink};
 use crate::keyspace::{HashSeed, Keyspace};
 use crate::sync::counter::{AtomicU64, Ordering};
 use crate::wal::{Change, Growth};
-use crate::{Error, Lsn, Op, Options, Reply, Stats, Store, Submission};
+use crate::{Error, Lsn, Options, Stats};
 
 /// A store without a log: a cache, or a stand-in for [`DurableStore`](crate::DurableStore) in tests.
 ///
@@ -34,12 +35,12 @@ impl MemoryStore {
     }
 }
 
-impl Store for MemoryStore {
+impl BatchStore for MemoryStore {
     async fn submit(
         &self,
         ops: &[Op<'_>],
         max_reply_bytes: usize,
-        replies: &mut Vec<Reply>,
+        replies: &mut Vec<Completion>,
     ) -> Submission<'_> {
         let (keyspace, options) = (&*self.keyspace, &*self.options);
         let sink = NoLog { last_lsn: &self.last_lsn, prepared: 0 };

@@ -93,7 +93,14 @@ impl fmt::Display for LogFormat {
     }
 }
 
-/// How a store behaves.
+/// How a store behaves; every setting has a method that returns the options with it.
+///
+/// ```
+/// use rustvault_storage::{Options, SyncPolicy};
+///
+/// let options = Options::default().sync_policy(SyncPolicy::Never).max_memory_bytes(1 << 30);
+/// # assert_eq!(options.max_memory_bytes, Some(1 << 30));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Options {
@@ -131,6 +138,57 @@ impl Default for Options {
             compact_min_bytes: DEFAULT_COMPACT_MIN_BYTES,
             max_memory_bytes: None,
         }
+    }
+}
+
+impl Options {
+    /// Sets when a write counts as done.
+    #[must_use]
+    pub const fn sync_policy(mut self, sync_policy: SyncPolicy) -> Self {
+        self.sync_policy = sync_policy;
+        self
+    }
+
+    /// Sets the longest key, in bytes; at most 1 GiB.
+    #[must_use]
+    pub const fn max_key_bytes(mut self, max_key_bytes: usize) -> Self {
+        self.max_key_bytes = max_key_bytes;
+        self
+    }
+
+    /// Sets the longest value, in bytes; at most 1 GiB.
+    #[must_use]
+    pub const fn max_value_bytes(mut self, max_value_bytes: usize) -> Self {
+        self.max_value_bytes = max_value_bytes;
+        self
+    }
+
+    /// Sets how the log is encoded, from its next compaction on if it has another format.
+    #[must_use]
+    pub const fn log_format(mut self, log_format: LogFormat) -> Self {
+        self.log_format = Some(log_format);
+        self
+    }
+
+    /// Sets how many times as large as its live data the log grows before it is compacted.
+    #[must_use]
+    pub const fn compact_ratio(mut self, compact_ratio: f64) -> Self {
+        self.compact_ratio = compact_ratio;
+        self
+    }
+
+    /// Sets the size below which the log is not compacted, in bytes.
+    #[must_use]
+    pub const fn compact_min_bytes(mut self, compact_min_bytes: u64) -> Self {
+        self.compact_min_bytes = compact_min_bytes;
+        self
+    }
+
+    /// Limits the memory of entries and tables, in bytes.
+    #[must_use]
+    pub const fn max_memory_bytes(mut self, max_memory_bytes: u64) -> Self {
+        self.max_memory_bytes = Some(max_memory_bytes);
+        self
     }
 }
 

@@ -1,10 +1,11 @@
-//! The seam between the server and an engine: what every store can do.
+//! A store as a program that embeds it uses it: one key, several keys, all keys.
 
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::{Error, Key, LogFormat, Op, Value};
+use crate::engine::{BatchStore, Completion, Op, Outcome, StringUpdate, UpdateWith};
+use crate::{Change, Error, Key, LogFormat, Value};
 
 /// A log sequence number: the place of a record in the history of a store.
 ///
@@ -33,60 +34,6 @@ impl fmt::Display for Lsn {
     }
 }
 
-/// The answer to one [`Op`].
-#[derive(Debug, Clone)]
-pub struct Reply {
-    /// The answer must not be shown to anybody before [`Store::wait`] for this LSN has succeeded.
-    pub depends_on: Lsn,
-    /// What the operation came to.
-    pub outcome: Result<Outcome, Error>,
-}
-
-/// What an operation came to.
-#[derive(Debug, Clone)]
-pub enum Outcome {
-    /// [`Op::Get`]: the value, if the key is there.
-    Value(Option<Value>),
-    /// [`Op::GetMany`]: the value of each key, in order, where there is one.
-    Values(Vec<Option<Value>>),
-    /// [`Op::GetManyWithin`]: what was seen of each key, in order.
-    Seen(Vec<Sight>),
-    /// [`Op::Set`], [`Op::SetMany`] without a condition: stored.
-    Stored,
-    /// [`Op::Clear`]: all keys are gone.
-    Cleared,
-    /// [`Op::Keys`]: the keys, in no useful order.
-    Keys(Vec<Key>),
-    /// [`Op::Delete`]: whether the key was there.
-    Deleted(bool),
-    /// [`Op::Exists`]: whether the key is there.
-    Exists(bool),
-    /// [`Op::Count`], [`Op::CountOf`], [`Op::DeleteMany`]: a number of keys. Of some updates: a number of bytes.
-    Count(u64),
-    /// A write with a condition: whether it was carried out.
-    Changed(bool),
-    /// A sum.
-    Integer(i64),
-    /// A decimal sum.
-    Text(String),
-    /// [`Op::Scan`]: the page.
-    Page(ScanPage),
-    /// [`Op::Stats`]: the figures; boxed, because every outcome is as large as the largest.
-    Stats(Box<Stats>),
-}
-
-/// What [`Op::GetManyWithin`] saw of a key.
-#[derive(Debug, Clone)]
-pub enum Sight {
-    /// There is no such key.
-    Missing,
-    /// Its value.
-    Value(Value),
-    /// There is a value, which was not held: that of the record with this LSN. A later look finds it unchanged if
-    /// [`Value::lsn`] is the same.
-    NotHeld(Lsn),
-}
-
 /// One page of keys.
 #[derive(Debug, Clone, Default)]
 pub struct ScanPage {
@@ -94,68 +41,6 @@ pub struct ScanPage {
     pub next_cursor: u64,
     /// The keys of this page, in no useful order. It may be empty before the last page.
     pub keys: Vec<Key>,
-}
-
-/// The records of a submit, on their way to being durable.
-///
-/// Dropping it has the engine commit them soon.
-pub struct Submission<'a> {
-    engine: Option<&'a dyn Commit>,
-}
-
-/// What commits records.
-pub trait Commit: Sync {
-    /// Has what was submitted committed soon, elsewhere.
-    fn commit_soon(&self);
-
-    /// Commits what was submitted on this thread, which blocks as long as that takes.
-    fn commit_here(&self);
-}
-
-impl<'a> Submission<'a> {
-    /// A submission without records, or whose records need nothing more.
-    pub const fn done() -> Self {
-        Self { engine: None }
-    }
-
-    /// A submission whose records `engine` has yet to commit.
-    pub const fn pending(engine: &'a dyn Commit) -> Self {
-        Self { engine: Some(engine) }
-    }
-
-    /// Whether anything is left to be committed.
-    pub const fn is_pending(&self) -> bool {
-        self.engine.is_some()
-    }
-
-    /// Commits the records on this thread, which blocks for a sync if the policy asks for one.
-    ///
-    /// It saves two hand-overs between threads, and is for a thread that has nobody else to serve.
-    /// [`Store::wait`] then has little or nothing left to wait for, and tells how it went.
-    pub fn commit_here(mut self) {
-        if let Some(engine) = self.engine.take() {
-            engine.commit_here();
-        }
-    }
-
-    /// Leaves the records to an earlier submission that has yet to commit: it will commit these, too.
-    pub fn leave_to_earlier(mut self) {
-        self.engine = None;
-    }
-}
-
-impl Drop for Submission<'_> {
-    fn drop(&mut self) {
-        if let Some(engine) = self.engine {
-            engine.commit_soon();
-        }
-    }
-}
-
-impl fmt::Debug for Submission<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Submission").field("is_pending", &self.is_pending()).finish()
-    }
 }
 
 /// Figures of a store; those that an engine does not have are 0.
@@ -202,120 +87,85 @@ pub struct Stats {
     pub last_compaction_error: Option<Arc<str>>,
 }
 
-/// A key-value store: what the server needs of an engine, and what an embedding program uses.
+/// A key-value store, for code that is generic over engines; every [`BatchStore`] is one.
 ///
-/// The primitive is a batch in two steps, so that a pipeline of many commands costs one wait:
-/// [`submit`](Self::submit) carries operations out in order and says on which LSN each reply depends;
-/// [`wait`](Self::wait) waits until such an LSN is as durable as the sync policy asks. The single-key
-/// calls are made of those two.
-pub trait Store: Clone + Send + Sync + 'static {
-    /// Carries out a prefix of `ops`, in order, and appends one [`Reply`] for each to `replies`.
-    ///
-    /// At least one operation is carried out if there is any; it stops early once the replies hold more
-    /// than `max_reply_bytes`, before a write with which the records would be more than 1 GiB, or after operations
-    /// that take long: one on the whole keyspace, or several with 2,000 keys in all. The caller submits the rest again. Nothing of a reply may be shown before [`wait`](Self::wait) for its
-    /// [`depends_on`](Reply::depends_on) has succeeded.
-    ///
-    /// Dropping the future before it ends: either none of `ops` was carried out, or all that would have been.
-    fn submit(
-        &self,
-        ops: &[Op<'_>],
-        max_reply_bytes: usize,
-        replies: &mut Vec<Reply>,
-    ) -> impl Future<Output = Submission<'_>> + Send;
-
-    /// Commits everything up to `lsn`, also records of a [`Submission`] that is still held, and waits until replies that
-    /// depend on it may be shown.
-    ///
-    /// # Errors
-    /// [`Error::Poisoned`] when the log has failed: the outcome of writes up to `lsn` is unknown.
-    fn wait(&self, lsn: Lsn) -> impl Future<Output = Result<(), Error>> + Send;
-
-    /// Waits as [`wait`](Self::wait) does, but leaves committing to whoever holds the [`Submission`]: for callers that
-    /// gather the records of several submits for one commit. It does not end while that submission is held back.
-    ///
-    /// # Errors
-    /// As [`wait`](Self::wait).
-    fn wait_for_commit(&self, lsn: Lsn) -> impl Future<Output = Result<(), Error>> + Send {
-        self.wait(lsn)
-    }
-
-    /// The highest LSN for which [`wait`](Self::wait) would return at once.
-    fn reply_watermark(&self) -> Lsn;
-
-    /// Rewrites the log as the live data and what comes meanwhile; everybody is served all along.
-    ///
-    /// Returns when a compaction that began after this call has ended. All calls that wait share one. It does
-    /// not depend on the future, and goes on when that is dropped. A store without a log has nothing to do.
-    ///
-    /// If the log's file was removed, this writes a new one from memory. Should another file have its name by now, that
-    /// is kept beside it, as `<log>.replaced-1` or with the next number that is free.
-    ///
-    /// # Errors
-    /// [`Error::DiskFull`], [`Error::Io`]: it was abandoned, and the log is as it was; it is tried again by
-    /// itself when it is due.
-    /// [`Error::Locked`]: another process has the file that has taken the log's place.
-    /// [`Error::Poisoned`], [`Error::Closed`].
-    fn compact(&self) -> impl Future<Output = Result<(), Error>> + Send;
-
-    /// The thread that writes and syncs the log, by its number in the system (gettid(2)), for who places threads on
-    /// cores; `None` if there is none.
-    fn log_writer(&self) -> Option<i32> {
-        None
-    }
-
+/// [`DurableStore`](crate::DurableStore) and [`MemoryStore`](crate::MemoryStore) have the same calls as methods of their own,
+/// which take any bytes. All return when what they have done, and what they tell, is as durable as the sync policy asks.
+///
+/// Dropping the future of a write: it was either not begun, or it is carried out whole and only its confirmation is lost.
+pub trait Store: BatchStore {
     /// Reads the value of `key`.
     ///
     /// # Errors
     /// See [`Error`]; a missing key is `Ok(None)`.
     fn get(&self, key: &[u8]) -> impl Future<Output = Result<Option<Value>, Error>> + Send {
-        async move {
-            match run_one(self, Op::Get { key }).await? {
-                Outcome::Value(value) => Ok(value),
-                _ => Err(Error::Internal("get answered with another outcome")),
-            }
-        }
+        call(self, Op::Get { key }, Outcome::into_value)
     }
 
-    /// Stores `value` under `key`; returns when the write is as durable as the sync policy asks.
-    ///
-    /// Dropping the future: the write was either not begun, or it is carried out whole and only its
-    /// confirmation is lost.
+    /// Stores `value` under `key`.
     ///
     /// # Errors
     /// See [`Error`]; a key or value over its limit is refused before anything happens.
     fn set(&self, key: &[u8], value: &[u8]) -> impl Future<Output = Result<(), Error>> + Send {
-        async move {
-            match run_one(self, Op::Set { key, value }).await? {
-                Outcome::Stored => Ok(()),
-                _ => Err(Error::Internal("set answered with another outcome")),
-            }
-        }
+        async move { call(self, Op::Set { key, value }, Outcome::into_done).await }
     }
 
-    /// Removes `key` and says whether it was there; returns when that is as durable as the sync policy asks.
+    /// Removes `key` and returns whether it was there.
     ///
     /// # Errors
     /// See [`Error`].
     fn delete(&self, key: &[u8]) -> impl Future<Output = Result<bool, Error>> + Send {
-        async move {
-            match run_one(self, Op::Delete { key }).await? {
-                Outcome::Deleted(was_there) => Ok(was_there),
-                _ => Err(Error::Internal("delete answered with another outcome")),
-            }
-        }
+        call(self, Op::Delete { key }, Outcome::into_flag)
     }
 
-    /// Says whether `key` is there.
+    /// Returns whether `key` is there.
     ///
     /// # Errors
     /// See [`Error`].
     fn exists(&self, key: &[u8]) -> impl Future<Output = Result<bool, Error>> + Send {
+        call(self, Op::Exists { key }, Outcome::into_flag)
+    }
+
+    /// Reads several values, all as they were at one moment; `None` for each key that is not there.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn get_many(&self, keys: &[&[u8]]) -> impl Future<Output = Result<Vec<Option<Value>>, Error>> + Send {
+        async move { call(self, Op::GetMany { keys }, Outcome::into_values).await }
+    }
+
+    /// Stores several values at once: readers, and a crash, see all of them or none. Of a key that comes twice the last
+    /// value counts.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn set_many(&self, pairs: &[[&[u8]; 2]]) -> impl Future<Output = Result<(), Error>> + Send {
+        async move { call(self, Op::SetMany { pairs }, Outcome::into_done).await }
+    }
+
+    /// Removes several keys at once: readers, and a crash, see all of that or nothing. Returns how many were there.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn delete_many(&self, keys: &[&[u8]]) -> impl Future<Output = Result<u64, Error>> + Send {
+        async move { call(self, Op::DeleteMany { keys }, Outcome::into_count).await }
+    }
+
+    /// Changes `key` by what `function` returns for the value that it has, if it is there; returns whether anything was
+    /// changed. Nothing comes between.
+    ///
+    /// The function must only compute: it runs under the key's lock, so it must not use the store, and it may run more than
+    /// once. If it panics, nothing is changed.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::UpdatePanicked`], [`Error::ValueTooLarge`].
+    fn update<F>(&self, key: &[u8], function: F) -> impl Future<Output = Result<bool, Error>> + Send
+    where
+        F: Fn(Option<&[u8]>) -> Change + Send + Sync,
+    {
         async move {
-            match run_one(self, Op::Exists { key }).await? {
-                Outcome::Exists(is_there) => Ok(is_there),
-                _ => Err(Error::Internal("exists answered with another outcome")),
-            }
+            let update = StringUpdate::With(UpdateWith(&function));
+            call(self, Op::Update { key, update }, Outcome::into_flag).await
         }
     }
 
@@ -324,12 +174,7 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// # Errors
     /// See [`Error`].
     fn count(&self) -> impl Future<Output = Result<u64, Error>> + Send {
-        async move {
-            match run_one(self, Op::Count).await? {
-                Outcome::Count(keys) => Ok(keys),
-                _ => Err(Error::Internal("count answered with another outcome")),
-            }
-        }
+        call(self, Op::Count, Outcome::into_count)
     }
 
     /// Reads a page of at most `limit` keys that start with `prefix`.
@@ -345,12 +190,7 @@ pub trait Store: Clone + Send + Sync + 'static {
         prefix: &[u8],
         limit: usize,
     ) -> impl Future<Output = Result<ScanPage, Error>> + Send {
-        async move {
-            match run_one(self, Op::Scan { cursor, prefix, limit }).await? {
-                Outcome::Page(page) => Ok(page),
-                _ => Err(Error::Internal("scan answered with another outcome")),
-            }
-        }
+        call(self, Op::Scan { cursor, prefix, limit }, Outcome::into_page)
     }
 
     /// Reads the store's figures.
@@ -358,20 +198,37 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// # Errors
     /// See [`Error`].
     fn stats(&self) -> impl Future<Output = Result<Stats, Error>> + Send {
-        async move {
-            match run_one(self, Op::Stats).await? {
-                Outcome::Stats(stats) => Ok(*stats),
-                _ => Err(Error::Internal("stats answered with another outcome")),
-            }
-        }
+        call(self, Op::Stats, Outcome::into_stats)
     }
 }
 
-async fn run_one<S: Store>(store: &S, op: Op<'_>) -> Result<Outcome, Error> {
-    let mut replies = Vec::with_capacity(1);
-    store.submit(&[op], usize::MAX, &mut replies).await;
-    let reply = replies.pop().ok_or(Error::Internal("an operation got no reply"))?;
+impl<S: BatchStore> Store for S {}
+
+/// Carries one operation out and waits until its outcome may be shown.
+async fn call<S: BatchStore, T>(store: &S, op: Op<'_>, read: fn(Outcome) -> Option<T>) -> Result<T, Error> {
+    let mut completions = Vec::with_capacity(1);
+    drop(store.submit(&[op], usize::MAX, &mut completions).await);
+    finish(store, completions, read).await
+}
+
+/// As [`call`], but this thread, which has nobody else to serve, commits what it has written.
+pub(crate) async fn call_and_commit<S: BatchStore, T>(
+    store: &S,
+    op: Op<'_>,
+    read: fn(Outcome) -> Option<T>,
+) -> Result<T, Error> {
+    let mut completions = Vec::with_capacity(1);
+    store.submit(&[op], usize::MAX, &mut completions).await.commit_here();
+    finish(store, completions, read).await
+}
+
+async fn finish<S: BatchStore, T>(
+    store: &S,
+    mut completions: Vec<Completion>,
+    read: fn(Outcome) -> Option<T>,
+) -> Result<T, Error> {
+    let completion = completions.pop().ok_or(Error::Internal("an operation was not completed"))?;
     // Errors wait as well: some tell of what is stored.
-    store.wait(reply.depends_on).await?;
-    reply.outcome
+    store.wait(completion.depends_on).await?;
+    read(completion.outcome?).ok_or(Error::Internal("an operation had the outcome of another"))
 }

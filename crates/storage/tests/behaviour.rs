@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use rustvault_storage::{
-    DurableStore, Error, LogFormat, Lsn, MemoryStore, Op, Options, Outcome, Sight, Store, SyncPolicy,
-};
+use rustvault_storage::engine::{Op, Outcome, Sight};
+use rustvault_storage::{DurableStore, Error, LogFormat, Lsn, MemoryStore, Options, Store, SyncPolicy};
 
 fn small_limits() -> Options {
     let mut options = Options::default();

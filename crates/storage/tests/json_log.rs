@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use rustvault_storage::{DurableStore, Error, LogFormat, Op, Options, Store, SyncPolicy};
+use rustvault_storage::engine::{BatchStore, Op};
+use rustvault_storage::{DurableStore, Error, LogFormat, Options, SyncPolicy};
 use tempfile::TempDir;
 
 const SET: &str = r#"{"timestamp":1640995200000,"command":{"Set":{"key":"user:1","value":"john"}}}"#;

@@ -11,10 +11,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustvault_storage::{
-    Change, Condition, DurableStore, Error, KeyUpdate, Lsn, Op, Options, Outcome, Reply, Store, StringUpdate,
-    SyncPolicy, UpdateWith,
+use rustvault_storage::engine::{
+    BatchStore, Completion, Condition, KeyUpdate, Op, Outcome, StringUpdate, UpdateWith,
 };
+use rustvault_storage::{Change, DurableStore, Error, Lsn, Options, SyncPolicy};
 use support::faults::Faults;
 
 /// A bound for what should happen at once; only a failing test waits this long.
@@ -32,7 +32,7 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(SOON, future).await.expect("should have happened at once")
 }
 
-async fn submit(store: &DurableStore, ops: &[Op<'_>]) -> Vec<Reply> {
+async fn submit(store: &DurableStore, ops: &[Op<'_>]) -> Vec<Completion> {
     let mut replies = Vec::new();
     store.submit(ops, usize::MAX, &mut replies).await;
     replies
@@ -55,7 +55,7 @@ async fn dependencies_of_readers(store: &DurableStore) -> Vec<Lsn> {
 }
 
 /// As [`submit`], again and again until every operation was carried out.
-async fn submit_all(store: &DurableStore, ops: &[Op<'_>]) -> Vec<Reply> {
+async fn submit_all(store: &DurableStore, ops: &[Op<'_>]) -> Vec<Completion> {
     let mut replies = Vec::new();
     while let Some(rest) = ops.get(replies.len()..).filter(|rest| !rest.is_empty()) {
         replies.extend(submit(store, rest).await);

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustvault_storage::{DurableStore, Error, LogFormat, Options, Store};
+use rustvault_storage::{DurableStore, Error, LogFormat, Options};
 use tempfile::TempDir;
 
 /// How soon after the next write others are refused; the store promises a second.

@@ -4,7 +4,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use rustvault_storage::{DurableStore, Error, MemoryStore, Op, Options, Reply, Store, SyncPolicy};
+use rustvault_storage::engine::{BatchStore, Completion, Op};
+use rustvault_storage::{DurableStore, Error, MemoryStore, Options, Store, SyncPolicy};
 
 const MAX_BYTES: u64 = 200_000;
 
@@ -60,7 +61,7 @@ async fn a_write_over_the_limit_is_refused_before_it_is_logged() {
     let pairs: [[&[u8]; 2]; 2] = [[b"many", b"x"], [b"many too", &[b'v'; 1_000]]];
     let mut replies = Vec::new();
     store.submit(&[Op::SetMany { pairs: &pairs }], usize::MAX, &mut replies).await;
-    assert!(matches!(&replies[..], [Reply { outcome: Err(error), .. }] if is_refusal(error)));
+    assert!(matches!(&replies[..], [Completion { outcome: Err(error), .. }] if is_refusal(error)));
     assert!(is_refusal(&store.set(b"one", &[b'v'; 2_000]).await.unwrap_err()));
 
     let after = store.stats().await.unwrap();

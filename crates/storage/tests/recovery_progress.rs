@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rustvault_storage::engine::{BatchStore, Op};
 use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile, OsFileSystem, Ownership};
-use rustvault_storage::{DurableStore, Op, Options, Store, SyncPolicy};
+use rustvault_storage::{DurableStore, Options, SyncPolicy};
 
 /// A file system whose disk once takes more than a second to read.
 struct SlowDisk;

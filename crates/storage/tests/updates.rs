@@ -5,9 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustvault_storage::{
-    Change, DurableStore, Error, KeyUpdate, Op, Options, Outcome, Reply, Store, StringUpdate, UpdateWith,
-};
+use rustvault_storage::engine::{BatchStore, Completion, KeyUpdate, Op, Outcome, StringUpdate, UpdateWith};
+use rustvault_storage::{Change, DurableStore, Error, Options};
 
 const MAX_VALUE_BYTES: usize = 1024 * 1024;
 
@@ -21,7 +20,7 @@ const fn update<'a>(key: &'a [u8], update: StringUpdate<'a>) -> Op<'a> {
     Op::Update { key, update }
 }
 
-async fn submit(store: &DurableStore, op: Op<'_>) -> Reply {
+async fn submit(store: &DurableStore, op: Op<'_>) -> Completion {
     let mut replies = Vec::new();
     drop(store.submit(&[op], usize::MAX, &mut replies).await);
     replies.pop().unwrap()
@@ -153,4 +152,84 @@ async fn a_renamed_value_is_under_one_key_at_every_moment_and_after_a_restart() 
 
 fn block_on<T>(future: impl Future<Output = T>) {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future);
+}
+
+/// Checks that every call has a blocking twin that does the same, on a thread without any runtime.
+#[test]
+fn a_program_without_a_runtime_has_the_same_calls() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let store = open(&path);
+    let calls = store.blocking();
+    calls.set("a", "1").unwrap();
+    calls.set_many([("b", "2"), ("c", "3"), ("other", "4")]).unwrap();
+    assert_eq!(calls.get("a").unwrap().unwrap(), *b"1");
+    assert_eq!(calls.get_many(["a", "missing", "c"]).unwrap().iter().flatten().count(), 2);
+    assert!(calls.exists("b").unwrap());
+    assert!(calls.update("b", |value| Change::Put([value.unwrap(), b"!"].concat())).unwrap());
+    assert!(!calls.update("b", |_| Change::Keep).unwrap());
+    assert!(calls.delete("c").unwrap());
+    assert_eq!(calls.delete_many(["other", "missing"]).unwrap(), 1);
+    assert_eq!(calls.count().unwrap(), 2);
+    assert_eq!(calls.scan(0, "", 10).unwrap().keys.len(), 2);
+    assert_eq!(calls.stats().unwrap().keys, 2);
+    calls.compact().unwrap();
+    store.close().unwrap();
+    let closed = calls.set("a", "5").unwrap_err();
+    assert!(matches!(closed, Error::Closed), "{closed}");
+    drop(store);
+
+    let store = open(&path);
+    let mut entries: Vec<_> = store
+        .blocking()
+        .entries("")
+        .map(|entry| entry.map(|(key, value)| (key.to_vec(), value.to_vec())).unwrap())
+        .collect();
+    entries.sort_unstable();
+    assert_eq!(entries, [(b"a".to_vec(), b"1".to_vec()), (b"b".to_vec(), b"2!".to_vec())]);
+}
+
+#[test]
+fn threads_that_block_share_syncs_and_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("log"));
+    let threads: Vec<_> = (0..8)
+        .map(|thread| {
+            let store = store.clone();
+            std::thread::spawn(move || {
+                for number in 0..100 {
+                    store.blocking().set(format!("{thread}-{number}"), "value").unwrap();
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    let stats = store.blocking().stats().unwrap();
+    assert_eq!(stats.keys, 800);
+    assert!(stats.syncs < 800, "{} syncs", stats.syncs);
+}
+
+#[tokio::test]
+async fn an_iteration_returns_every_key_and_every_entry_of_a_prefix() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("log"));
+    store.set_many((0..3000).map(|number| (format!("a:{number}"), number.to_string()))).await.unwrap();
+    store.set_many((0..3000).map(|number| (format!("b:{number}"), "other"))).await.unwrap();
+    let mut keys = store.keys("a:");
+    let mut seen = std::collections::BTreeSet::new();
+    while let Some(key) = keys.next().await.unwrap() {
+        assert!(seen.insert(key.to_vec()), "a key came twice");
+    }
+    assert_eq!(seen.len(), 3000);
+    let mut entries = store.entries("a:");
+    let mut count = 0;
+    while let Some((key, value)) = entries.next().await.unwrap() {
+        assert_eq!(key.strip_prefix(b"a:"), Some(&*value));
+        count += 1;
+        // What goes before its page is read is not returned.
+        store.delete("a:2999").await.unwrap();
+    }
+    assert!((2999..=3000).contains(&count), "{count}");
 }

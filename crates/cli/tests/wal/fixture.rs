@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use assert_cmd::Command;
-use rustvault_storage::{DurableStore, LogFormat, Options, Store};
+use rustvault_storage::{DurableStore, LogFormat, Options};
 use serde_json::Value;
 
 /// Ends a test that hangs.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rustvault_storage::{LogFormat, Store};
+use rustvault_storage::LogFormat;
 
 use crate::fixture::{Fixture, cli, failure, json, run, take_turn, wal};
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request, parse_integer};
-use rustvault_storage::Store;
+use rustvault_storage::engine::BatchStore;
 use tokio::task::yield_now;
 
 use super::arguments::{refuse, refuse_word, syntax_error};
@@ -31,7 +31,10 @@ pub(super) fn info<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) 
     Ok(Reply::Verbatim(Payload::Owned(line(&session.client).into_bytes())))
 }
 
-pub(super) fn list<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: Request<'r>) -> Answering<'r> {
+pub(super) fn list<'r, S: BatchStore>(
+    responder: &'r mut Responder<'_, S>,
+    request: Request<'r>,
+) -> Answering<'r> {
     Box::pin(async move {
         let list = match ListFilter::parse(request.arguments) {
             Ok(filter) => lines(&filter, responder.shared).await,
@@ -213,7 +216,10 @@ fn yes_or_no(text: &[u8]) -> Result<bool, Refusal> {
 
 /// Disconnects the client of an address, which must be there, or all that a filter takes. Whoever disconnects itself is told
 /// so first.
-pub(super) fn kill<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: Request<'r>) -> Answering<'r> {
+pub(super) fn kill<'r, S: BatchStore>(
+    responder: &'r mut Responder<'_, S>,
+    request: Request<'r>,
+) -> Answering<'r> {
     Box::pin(async move {
         let own_id = responder.session.client.id;
         let (filter, must_be_there) = match *request.arguments {
@@ -265,7 +271,7 @@ pub(super) fn no_evict<'b, S>(request: Request<'b>, _: &mut Session, _: &Shared<
 }
 
 /// Switches the answers to what follows off and on. Only `ON` and errors are answered.
-pub(super) fn reply<'r, S: Store>(
+pub(super) fn reply<'r, S: BatchStore>(
     responder: &'r mut Responder<'_, S>,
     request: Request<'r>,
 ) -> Answering<'r> {

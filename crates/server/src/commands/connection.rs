@@ -2,7 +2,7 @@
 
 use rustvault_protocol::limits::MAX_CONNECTION_NAME_BYTES;
 use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request, parse_integer};
-use rustvault_storage::Store;
+use rustvault_storage::engine::BatchStore;
 
 use super::arguments::{integer, refuse, refuse_word, syntax_error};
 use super::reply::{Payload, borrowed, bulk};
@@ -82,7 +82,7 @@ fn connection_name(name: &[u8]) -> Result<&[u8], Refusal> {
 }
 
 /// Ends its batch, so that what follows is answered in the version that it chooses.
-pub(super) fn hello<'r, S: Store>(
+pub(super) fn hello<'r, S: BatchStore>(
     responder: &'r mut Responder<'_, S>,
     request: Request<'r>,
 ) -> Answering<'r> {
@@ -138,7 +138,10 @@ fn properties<'b>(session: &Session) -> Reply<Payload<'b>> {
 }
 
 /// Ends its batch, so that what follows is checked for the user who has logged in.
-pub(super) fn auth<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: Request<'r>) -> Answering<'r> {
+pub(super) fn auth<'r, S: BatchStore>(
+    responder: &'r mut Responder<'_, S>,
+    request: Request<'r>,
+) -> Answering<'r> {
     Box::pin(async move {
         let logged_in = match *request.arguments {
             [user, password] => log_in(Some(user), password),
@@ -163,14 +166,14 @@ fn log_in(user: Option<&[u8]>, _password: &[u8]) -> Result<(), Refusal> {
     }
 }
 
-pub(super) fn quit<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
+pub(super) fn quit<'r, S: BatchStore>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
     Box::pin(async move {
         responder.closing = Some(CloseReason::Quit.into());
         responder.put(Reply::OK).await
     })
 }
 
-pub(super) fn reset<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
+pub(super) fn reset<'r, S: BatchStore>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
     Box::pin(async move {
         // It is answered even after a switch to no answers at all.
         responder.is_muted = false;

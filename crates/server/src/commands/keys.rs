@@ -4,7 +4,8 @@ use std::io;
 
 use rustvault_protocol::limits::{DEFAULT_RESP_SCAN_COUNT, DEFAULT_SCAN_LIMIT, MAX_SCAN_LIMIT};
 use rustvault_protocol::{ErrorCode, ErrorReply, Limits, Reply, Request, glob_literal_prefix};
-use rustvault_storage::{Error, KeyUpdate, Op, Outcome, Store};
+use rustvault_storage::Error;
+use rustvault_storage::engine::{BatchStore, KeyUpdate, Op, Outcome};
 use tokio::task::yield_now;
 
 use super::arguments::{self, cursor, decimal, glob, refuse, syntax_error};
@@ -101,7 +102,7 @@ pub(super) fn flush<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     }
 }
 
-pub(super) fn text_scan<'r, S: Store>(
+pub(super) fn text_scan<'r, S: BatchStore>(
     responder: &'r mut Responder<'_, S>,
     request: Request<'r>,
 ) -> Answering<'r> {
@@ -115,7 +116,10 @@ pub(super) fn text_scan<'r, S: Store>(
     })
 }
 
-pub(super) fn scan<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: Request<'r>) -> Answering<'r> {
+pub(super) fn scan<'r, S: BatchStore>(
+    responder: &'r mut Responder<'_, S>,
+    request: Request<'r>,
+) -> Answering<'r> {
     Box::pin(async move {
         let page = resp_page(request);
         put_page(responder, page, |cursor, keys| vec![cursor, Reply::Array(keys)]).await
@@ -123,7 +127,7 @@ pub(super) fn scan<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: R
 }
 
 /// Writes a page, which `join` makes of the next cursor and the keys.
-async fn put_page<'p, S: Store>(
+async fn put_page<'p, S: BatchStore>(
     responder: &mut Responder<'_, S>,
     page: Result<PageOf<'_>, Refusal>,
     join: impl FnOnce(Reply<Payload<'p>>, Vec<Reply<Payload<'p>>>) -> Vec<Reply<Payload<'p>>>,
@@ -199,7 +203,10 @@ fn page_limit(text: &[u8]) -> Result<usize, Refusal> {
     Ok(usize::try_from(limit).unwrap_or(usize::MAX).min(MAX_SCAN_LIMIT as usize))
 }
 
-pub(super) fn random_key<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
+pub(super) fn random_key<'r, S: BatchStore>(
+    responder: &'r mut Responder<'_, S>,
+    _: Request<'r>,
+) -> Answering<'r> {
     Box::pin(async move {
         let key = random(responder).await;
         responder.put_or_refuse(key.map(|key| key.unwrap_or(Reply::Null))).await
@@ -207,7 +214,9 @@ pub(super) fn random_key<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: R
 }
 
 /// Returns the first key from a random position on. Positions are hashes, so all keys have about the same chance.
-async fn random<'p, S: Store>(responder: &mut Responder<'_, S>) -> Result<Option<Reply<Payload<'p>>>, Error> {
+async fn random<'p, S: BatchStore>(
+    responder: &mut Responder<'_, S>,
+) -> Result<Option<Reply<Payload<'p>>>, Error> {
     let begin = fastrand::u64(..1 << CURSOR_BITS);
     let (mut cursor, mut may_wrap) = (begin, true);
     loop {
@@ -226,7 +235,10 @@ async fn random<'p, S: Store>(responder: &mut Responder<'_, S>) -> Result<Option
     }
 }
 
-pub(super) fn keys<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: Request<'r>) -> Answering<'r> {
+pub(super) fn keys<'r, S: BatchStore>(
+    responder: &'r mut Responder<'_, S>,
+    request: Request<'r>,
+) -> Answering<'r> {
     Box::pin(async move {
         match glob(request.argument(0)) {
             Ok(glob) => responder.put_keys(glob_literal_prefix(glob), glob).await,

@@ -15,7 +15,7 @@ use std::io;
 use std::pin::Pin;
 
 use rustvault_protocol::{Command, ErrorCode, ErrorReply, Limits, Protocol, Reply, Request};
-use rustvault_storage::{Op, Outcome, Store};
+use rustvault_storage::engine::{BatchStore, Op, Outcome};
 
 use crate::respond::Responder;
 use crate::session::Session;
@@ -72,7 +72,7 @@ pub(crate) type CountOf = for<'a> fn(&'a [&'a [u8]]) -> Op<'a>;
 
 /// Returns how a command is carried out.
 #[inline]
-pub(crate) fn handler<S: Store>(command: Command) -> Handler<S> {
+pub(crate) fn handler<S: BatchStore>(command: Command) -> Handler<S> {
     use Handler::{Await, Large, Session, Store};
     match command {
         Command::Get => Store(strings::get),
@@ -157,7 +157,7 @@ pub(crate) fn handler<S: Store>(command: Command) -> Handler<S> {
 
 /// Returns whether a batch takes nothing after such a request: it takes several turns, or changes what follows it.
 #[inline]
-pub(crate) fn is_last<S: Store>(command: Command, arguments: usize) -> bool {
+pub(crate) fn is_last<S: BatchStore>(command: Command, arguments: usize) -> bool {
     arguments > MAX_STEP_KEYS || matches!(handler::<S>(command), Handler::Await(_) | Handler::Large(_))
 }
 

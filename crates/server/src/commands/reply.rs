@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request};
-use rustvault_storage::{Error, Key, Outcome, Value};
+use rustvault_storage::engine::Outcome;
+use rustvault_storage::{Error, Key, Value};
 
 /// The bytes of a reply, wherever they are held; stored ones are not copied.
 #[derive(Debug)]

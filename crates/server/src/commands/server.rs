@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustvault_protocol::{ErrorCode, Reply, Request};
-use rustvault_storage::{Error, Op, Outcome, Stats, Store};
+use rustvault_storage::engine::{BatchStore, Op, Outcome};
+use rustvault_storage::{Error, Stats};
 use tokio::select;
 use tokio::time::timeout;
 
@@ -28,7 +29,10 @@ pub(super) fn time<'b, S>(_: Request<'b>, _: &mut Session, _: &Shared<S>) -> Ans
     Ok(Reply::Array(parts.iter().map(|part| bulk(part.to_string())).collect()))
 }
 
-pub(super) fn text_info<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
+pub(super) fn text_info<'r, S: BatchStore>(
+    responder: &'r mut Responder<'_, S>,
+    _: Request<'r>,
+) -> Answering<'r> {
     Box::pin(async move {
         let lines = |figures: info::InfoFields| {
             let lines = figures.of_rustvault().map(|(name, value)| bulk(format!("{name}={value}")));
@@ -39,7 +43,10 @@ pub(super) fn text_info<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Re
     })
 }
 
-pub(super) fn info<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: Request<'r>) -> Answering<'r> {
+pub(super) fn info<'r, S: BatchStore>(
+    responder: &'r mut Responder<'_, S>,
+    request: Request<'r>,
+) -> Answering<'r> {
     Box::pin(async move {
         let figures = figures(responder).await;
         let text = |figures: info::InfoFields| {
@@ -51,7 +58,7 @@ pub(super) fn info<'r, S: Store>(responder: &'r mut Responder<'_, S>, request: R
 
 /// Returns the figures, without those of the data if these may show what is not durable: whoever asks why the disk hangs
 /// must not wait for it.
-async fn figures<S: Store>(responder: &mut Responder<'_, S>) -> Result<info::InfoFields, Error> {
+async fn figures<S: BatchStore>(responder: &mut Responder<'_, S>) -> Result<info::InfoFields, Error> {
     let (outcome, depends_on) = responder.ask(Op::Stats).await?;
     let stats: Box<Stats> = match outcome {
         Outcome::Stats(stats) => stats,
@@ -66,7 +73,10 @@ async fn figures<S: Store>(responder: &mut Responder<'_, S>) -> Result<info::Inf
 }
 
 /// Answers once a compaction has ended. A stopping server does not wait for that: it has seconds.
-pub(super) fn compact<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
+pub(super) fn compact<'r, S: BatchStore>(
+    responder: &'r mut Responder<'_, S>,
+    _: Request<'r>,
+) -> Answering<'r> {
     Box::pin(async move {
         let ended = select! {
             biased;
@@ -81,7 +91,10 @@ pub(super) fn compact<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Requ
 }
 
 /// Begins a compaction whose end nobody is told; messages and `INFO` tell how it went.
-pub(super) fn rewrite<'r, S: Store>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
+pub(super) fn rewrite<'r, S: BatchStore>(
+    responder: &'r mut Responder<'_, S>,
+    _: Request<'r>,
+) -> Answering<'r> {
     Box::pin(async move {
         let permits = Arc::clone(&responder.shared.background_compaction);
         let Ok(permit) = permits.try_acquire_owned() else {

@@ -4,7 +4,8 @@ use std::io;
 
 use bytes::BytesMut;
 use rustvault_protocol::{ErrorCode, ErrorReply, GlobMatch, Reply};
-use rustvault_storage::{Error, Key, Lsn, Op, Outcome, ScanPage, Sight, Store};
+use rustvault_storage::engine::{BatchStore, Op, Outcome, Sight};
+use rustvault_storage::{Error, Key, Lsn, ScanPage};
 use tokio::task::yield_now;
 
 use super::Responder;
@@ -50,7 +51,7 @@ pub(crate) struct PageOf<'r> {
     pub(crate) glob: Option<&'r [u8]>,
 }
 
-impl<S: Store> Responder<'_, S> {
+impl<S: BatchStore> Responder<'_, S> {
     /// Writes the values of `keys` as they were seen at one moment.
     ///
     /// Values beyond what may be held are read again when their turn comes. If one has changed meanwhile, the connection ends.

@@ -4,7 +4,8 @@ use std::io;
 
 use bytes::Buf;
 use rustvault_protocol::{BulkEncoder, Reply};
-use rustvault_storage::{Error, Store};
+use rustvault_storage::Error;
+use rustvault_storage::engine::BatchStore;
 
 use super::Responder;
 use crate::commands::{Payload, store_error};
@@ -17,7 +18,7 @@ pub(super) const FLUSH_BYTES: usize = 48 * 1024;
 /// encoded in pieces of this size.
 const PIECE_BYTES: usize = 16 * 1024;
 
-impl<S: Store> Responder<'_, S> {
+impl<S: BatchStore> Responder<'_, S> {
     /// Encodes an answer at one go.
     #[inline]
     pub(super) fn put_small(&mut self, reply: &Reply<Payload<'_>>) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rustvault_storage::Store;
+use rustvault_storage::engine::BatchStore;
 use tokio::runtime::{Builder, Runtime};
 use tokio::select;
 use tokio::sync::mpsc;
@@ -51,7 +51,7 @@ pub(crate) struct Workers {
 
 impl Workers {
     /// Starts as many workers as the configuration asks for.
-    pub(crate) fn start<S: Store>(shared: &Arc<Shared<S>>) -> Result<Self, Error> {
+    pub(crate) fn start<S: BatchStore>(shared: &Arc<Shared<S>>) -> Result<Self, Error> {
         let (alive, ended) = mpsc::channel(1);
         let (outboxes, inboxes): (Vec<_>, Vec<_>) =
             (0..shared.threads).map(|_| mpsc::unbounded_channel()).unzip();
@@ -71,7 +71,7 @@ impl Workers {
         Ok(workers)
     }
 
-    fn start_one<S: Store>(
+    fn start_one<S: BatchStore>(
         &self,
         number: usize,
         inbox: mpsc::UnboundedReceiver<AcceptedConnection>,
@@ -137,7 +137,7 @@ struct WorkerLoop<S> {
     aborting: CancellationToken,
 }
 
-impl<S: Store> WorkerLoop<S> {
+impl<S: BatchStore> WorkerLoop<S> {
     fn run(mut self, runtime: Runtime) {
         if self.is_first
             && let Some(writer) = self.shared.store.log_writer()

@@ -5,8 +5,9 @@ use std::io::{self, BufRead, Read};
 use std::ops::Range;
 
 use super::MAX_LINE_BYTES;
+use crate::engine::Op;
 use crate::wal::{Change, decode_line};
-use crate::{Error, Lsn, Op, Store};
+use crate::{Error, Lsn, Store};
 
 /// Lines that go into the store at one go, at most.
 const MAX_CHUNK_LINES: usize = 1024;

@@ -2,8 +2,9 @@
 
 use smallvec::{SmallVec, smallvec};
 
+use crate::engine::Outcome;
 use crate::keyspace::Effect;
-use crate::{Outcome, wal};
+use crate::wal;
 
 /// An outcome and the effects that go with it: all of them happen, or none.
 pub(crate) struct Decision<'a> {

@@ -3,9 +3,10 @@
 use smallvec::smallvec;
 
 use super::{Decision, Facts, Records, total_bytes};
+use crate::Error;
+use crate::engine::Outcome;
 use crate::keyspace::{Content, Effect, Entry};
 use crate::wal::{Change, Growth};
-use crate::{Error, Outcome};
 
 /// What becomes of the keys of an [`Op::UpdateKeys`](super::Op::UpdateKeys).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,9 +4,10 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Decision, Facts, Records, decimal};
+use crate::Error;
+use crate::engine::Outcome;
 use crate::keyspace::{Content, Effect, Entry, Value};
 use crate::wal::{self, Growth};
-use crate::{Error, Outcome};
 
 /// Longest text of a number of 64 bits, in bytes.
 const MAX_INTEGER_BYTES: usize = 20;

@@ -147,9 +147,9 @@ mod tests {
 
     use super::super::record::Change;
     use super::*;
+    use crate::engine::Commit;
     use crate::fs::OsFileSystem;
     use crate::recovery::recover;
-    use crate::store::Commit;
     use crate::{Options, SyncPolicy};
 
     const SMALL: Demand = Demand { record_bytes: 100, appends: 1 };

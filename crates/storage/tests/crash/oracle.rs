@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use fastrand::Rng;
-use rustvault_storage::{DurableStore, Error, Lsn, Op, Outcome, Store, SyncPolicy};
+use rustvault_storage::engine::{BatchStore, Op, Outcome};
+use rustvault_storage::{DurableStore, Error, Lsn, SyncPolicy};
 use tokio::runtime::Runtime;
 
 use crate::content::Image;

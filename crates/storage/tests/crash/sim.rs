@@ -5,8 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
+use rustvault_storage::engine::BatchStore;
 use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile, Ownership};
-use rustvault_storage::{DurableStore, Lsn, Store};
+use rustvault_storage::{DurableStore, Lsn};
 use tokio::sync::Notify;
 
 use crate::content::{Content, Image, SECTOR_BYTES, SectorRef};
@@ -138,7 +139,7 @@ impl SimFileSystem {
     }
 
     fn acknowledged(&self) -> Lsn {
-        self.0.watched.lock().unwrap().as_ref().map_or(Lsn::ZERO, Store::reply_watermark)
+        self.0.watched.lock().unwrap().as_ref().map_or(Lsn::ZERO, BatchStore::reply_watermark)
     }
 
     fn file(&self, node: Node) -> Arc<dyn LogFile> {

@@ -6,7 +6,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use fastrand::Rng;
-use rustvault_storage::{DurableStore, LogFormat, Lsn, Op, Options, Store, Submission, SyncPolicy};
+use rustvault_storage::engine::{BatchStore, Op, Submission};
+use rustvault_storage::{DurableStore, LogFormat, Lsn, Options, SyncPolicy};
 
 use crate::content::Image;
 use crate::sim::{Operation, Recorded, SimFileSystem};

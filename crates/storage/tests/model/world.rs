@@ -6,10 +6,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use rustvault_storage::engine::{BatchStore, Completion, Op, Outcome, Submission};
 use rustvault_storage::fs::FileSystem as _;
-use rustvault_storage::{
-    DurableStore, Error, LogFormat, Lsn, Op, Options, Outcome, Reply, Store, Submission, SyncPolicy,
-};
+use rustvault_storage::{DurableStore, Error, LogFormat, Lsn, Options, SyncPolicy};
 use shuttle::future::block_on;
 use shuttle::rand::{Rng, thread_rng};
 
@@ -134,7 +133,11 @@ impl World {
     }
 
     /// Carries `ops` out; what they change is part of the history. Returns the replies and what is left to commit.
-    pub(crate) fn submit<'s>(&self, store: &'s DurableStore, ops: &[Op<'_>]) -> (Submission<'s>, Vec<Reply>) {
+    pub(crate) fn submit<'s>(
+        &self,
+        store: &'s DurableStore,
+        ops: &[Op<'_>],
+    ) -> (Submission<'s>, Vec<Completion>) {
         let mut replies = Vec::new();
         let submission = block_on(store.submit(ops, usize::MAX, &mut replies));
         assert_eq!(replies.len(), ops.len(), "all was carried out");
@@ -156,7 +159,7 @@ impl World {
     /// A client: one operation, from submitting it to its acknowledgement.
     pub(crate) fn run(&self, store: &DurableStore, by: By, op: Op<'_>) -> Result<Outcome, Error> {
         let (submission, mut replies) = self.submit(store, &[op]);
-        let Reply { depends_on, outcome } = replies.pop().unwrap();
+        let Completion { depends_on, outcome } = replies.pop().unwrap();
         match by {
             By::Itself => submission.commit_here(),
             By::Log => drop(submission),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use rustvault_storage::{DurableStore, Error, LogFormat, Options, Store, SyncPolicy};
+use rustvault_storage::{DurableStore, Error, LogFormat, Options, SyncPolicy};
 
 use super::injector::{Case, ENOSPC, FAULTS, Injector, Lasting, PHASES, Phase, Start};
 use super::steps::{Step, parts_of, workload};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use fastrand::Rng;
-use rustvault_storage::{DurableStore, Options, Store};
+use rustvault_storage::{DurableStore, Options};
 
 use super::support::hooked::{Call, Hooked, WHOLE};
 use super::support::memory::{LOG, MemoryDisk};

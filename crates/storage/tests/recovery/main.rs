@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use rustvault_storage::{DurableStore, Error, Options, Store};
+use rustvault_storage::{DurableStore, Error, Options};
 
 use support::memory::{LOG, MemoryDisk};
 

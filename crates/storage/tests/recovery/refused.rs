@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustvault_storage::{DurableStore, Error, Options, Store};
+use rustvault_storage::{DurableStore, Error, Options};
 
 use super::support::hooked::{Call, Hooked, WHOLE};
 use super::support::memory::{LOG, MemoryDisk};

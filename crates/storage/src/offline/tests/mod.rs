@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::{DurableStore, Options, Store};
+use crate::{DurableStore, Options};
 
 const FORMATS: [LogFormat; 2] = [LogFormat::Binary, LogFormat::Json];
 

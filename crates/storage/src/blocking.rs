@@ -1,0 +1,177 @@
+//! The calls of a store for threads that may block.
+
+use pollster::block_on;
+
+use crate::engine::{BatchStore, Op, Outcome, Pair, StringUpdate, UpdateWith};
+use crate::store::call_and_commit;
+use crate::{Change, Entries, Error, Key, Keys, ScanPage, Stats, Value};
+
+/// A store whose calls block: for programs without a runtime, and for threads that may block.
+///
+/// Do not call it from async code: it stops the thread that it is called on for as long as a sync takes. That thread writes
+/// and syncs the log itself, together with what others have written by then, so a single writer waits for no other thread.
+#[derive(Debug)]
+pub struct Blocking<'s, S> {
+    store: &'s S,
+}
+
+/// Reads what an operation on a [`Blocking`] store came to.
+fn call<S: BatchStore, T>(store: &S, op: Op<'_>, read: fn(Outcome) -> Option<T>) -> Result<T, Error> {
+    block_on(call_and_commit(store, op, read))
+}
+
+impl<'s, S: BatchStore> Blocking<'s, S> {
+    pub(crate) const fn new(store: &'s S) -> Self {
+        Self { store }
+    }
+
+    /// Reads the value of `key`.
+    ///
+    /// # Errors
+    /// See [`Error`]; a missing key is `Ok(None)`.
+    pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Value>, Error> {
+        call(self.store, Op::Get { key: key.as_ref() }, Outcome::into_value)
+    }
+
+    /// Stores `value` under `key`.
+    ///
+    /// # Errors
+    /// See [`Error`]; a key or value over its limit is refused before anything happens.
+    pub fn set(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<(), Error> {
+        let op = Op::Set { key: key.as_ref(), value: value.as_ref() };
+        call(self.store, op, Outcome::into_done)
+    }
+
+    /// Removes `key` and returns whether it was there.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn delete(&self, key: impl AsRef<[u8]>) -> Result<bool, Error> {
+        call(self.store, Op::Delete { key: key.as_ref() }, Outcome::into_flag)
+    }
+
+    /// Returns whether `key` is there.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn exists(&self, key: impl AsRef<[u8]>) -> Result<bool, Error> {
+        call(self.store, Op::Exists { key: key.as_ref() }, Outcome::into_flag)
+    }
+
+    /// Reads several values, all as they were at one moment; `None` for each key that is not there.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn get_many<K: AsRef<[u8]>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<Vec<Option<Value>>, Error> {
+        let keys: Vec<_> = keys.into_iter().collect();
+        let keys: Vec<_> = keys.iter().map(AsRef::as_ref).collect();
+        call(self.store, Op::GetMany { keys: &keys }, Outcome::into_values)
+    }
+
+    /// Stores several values at once: readers, and a crash, see all of them or none. Of a key that comes twice the last
+    /// value counts.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn set_many<K: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &self,
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<(), Error> {
+        let pairs: Vec<_> = pairs.into_iter().collect();
+        let pairs: Vec<Pair<'_>> = pairs.iter().map(|(key, value)| [key.as_ref(), value.as_ref()]).collect();
+        call(self.store, Op::SetMany { pairs: &pairs }, Outcome::into_done)
+    }
+
+    /// Removes several keys at once: readers, and a crash, see all of that or nothing. Returns how many were there.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn delete_many<K: AsRef<[u8]>>(&self, keys: impl IntoIterator<Item = K>) -> Result<u64, Error> {
+        let keys: Vec<_> = keys.into_iter().collect();
+        let keys: Vec<_> = keys.iter().map(AsRef::as_ref).collect();
+        call(self.store, Op::DeleteMany { keys: &keys }, Outcome::into_count)
+    }
+
+    /// Changes `key` by what `function` returns for the value that it has, as [`Store::update`](crate::Store::update)
+    /// does.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::UpdatePanicked`], [`Error::ValueTooLarge`].
+    pub fn update(
+        &self,
+        key: impl AsRef<[u8]>,
+        function: impl Fn(Option<&[u8]>) -> Change + Send + Sync,
+    ) -> Result<bool, Error> {
+        let update = StringUpdate::With(UpdateWith(&function));
+        call(self.store, Op::Update { key: key.as_ref(), update }, Outcome::into_flag)
+    }
+
+    /// Counts the keys.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn count(&self) -> Result<u64, Error> {
+        call(self.store, Op::Count, Outcome::into_count)
+    }
+
+    /// Reads a page of keys, as [`Store::scan`](crate::Store::scan) does.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn scan(&self, cursor: u64, prefix: impl AsRef<[u8]>, limit: usize) -> Result<ScanPage, Error> {
+        call(self.store, Op::Scan { cursor, prefix: prefix.as_ref(), limit }, Outcome::into_page)
+    }
+
+    /// Returns the keys that start with `prefix`.
+    pub fn keys(&self, prefix: impl AsRef<[u8]>) -> BlockingKeys<'s, S> {
+        BlockingKeys(Keys::new(self.store, prefix.as_ref()))
+    }
+
+    /// Returns the keys that start with `prefix`, with their values.
+    pub fn entries(&self, prefix: impl AsRef<[u8]>) -> BlockingEntries<'s, S> {
+        BlockingEntries(Entries::new(self.store, prefix.as_ref()))
+    }
+
+    /// Reads the store's figures.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn stats(&self) -> Result<Stats, Error> {
+        call(self.store, Op::Stats, Outcome::into_stats)
+    }
+
+    /// Rewrites the log as the live data, as [`BatchStore::compact`] does.
+    ///
+    /// # Errors
+    /// As [`BatchStore::compact`].
+    pub fn compact(&self) -> Result<(), Error> {
+        block_on(self.store.compact())
+    }
+}
+
+/// The keys of a store, as [`Keys`] returns them, for threads that may block. After an error it ends.
+#[derive(Debug)]
+pub struct BlockingKeys<'s, S>(Keys<'s, S>);
+
+/// The keys of a store with their values, as [`Entries`] returns them, for threads that may block. After an error it ends.
+#[derive(Debug)]
+pub struct BlockingEntries<'s, S>(Entries<'s, S>);
+
+impl<S: BatchStore> Iterator for BlockingKeys<'_, S> {
+    type Item = Result<Key, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        block_on(self.0.next()).transpose()
+    }
+}
+
+impl<S: BatchStore> Iterator for BlockingEntries<'_, S> {
+    type Item = Result<(Key, Value), Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        block_on(self.0.next()).transpose()
+    }
+}

@@ -1,0 +1,85 @@
+//! Iteration over all keys, or over keys with their values, page by page.
+
+use std::vec;
+
+use crate::{Error, Key, Store, Value};
+
+/// Keys of a page; reading one looks at some 500 entries, which takes a fraction of a millisecond.
+const PAGE_KEYS: usize = 500;
+
+/// The keys that start with a prefix, in no useful order.
+///
+/// A key that is there all along is returned, some more than once if many keys come or go meanwhile; one that comes or goes
+/// meanwhile may or may not be.
+#[derive(Debug)]
+#[must_use = "nothing is read before the next key is asked for"]
+pub struct Keys<'s, S> {
+    store: &'s S,
+    prefix: Vec<u8>,
+    /// Where the next page begins; `None` behind the last.
+    next_cursor: Option<u64>,
+    page: vec::IntoIter<Key>,
+}
+
+/// The keys that start with a prefix, with their values, in no useful order.
+///
+/// As for [`Keys`]; a value is that of some moment since its page was read.
+#[derive(Debug)]
+#[must_use = "nothing is read before the next entry is asked for"]
+pub struct Entries<'s, S> {
+    keys: Keys<'s, S>,
+    page: vec::IntoIter<(Key, Value)>,
+}
+
+impl<'s, S: Store> Keys<'s, S> {
+    pub(crate) fn new(store: &'s S, prefix: &[u8]) -> Self {
+        Self { store, prefix: prefix.to_vec(), next_cursor: Some(0), page: Vec::new().into_iter() }
+    }
+
+    /// Returns the next key; `None` once there are no more.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn next(&mut self) -> Result<Option<Key>, Error> {
+        loop {
+            if let Some(key) = self.page.next() {
+                return Ok(Some(key));
+            }
+            match self.next_page().await? {
+                Some(page) => self.page = page.into_iter(),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    async fn next_page(&mut self) -> Result<Option<Vec<Key>>, Error> {
+        let Some(cursor) = self.next_cursor else { return Ok(None) };
+        let page = self.store.scan(cursor, &self.prefix, PAGE_KEYS).await?;
+        self.next_cursor = Some(page.next_cursor).filter(|&cursor| cursor != 0);
+        Ok(Some(page.keys))
+    }
+}
+
+impl<'s, S: Store> Entries<'s, S> {
+    pub(crate) fn new(store: &'s S, prefix: &[u8]) -> Self {
+        Self { keys: Keys::new(store, prefix), page: Vec::new().into_iter() }
+    }
+
+    /// Returns the next key with its value; `None` once there are no more.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn next(&mut self) -> Result<Option<(Key, Value)>, Error> {
+        loop {
+            if let Some(entry) = self.page.next() {
+                return Ok(Some(entry));
+            }
+            let Some(keys) = self.keys.next_page().await? else { return Ok(None) };
+            let names: Vec<_> = keys.iter().map(AsRef::as_ref).collect();
+            let values = self.keys.store.get_many(&names).await?;
+            // A key that went since its page was read has no value.
+            let entries = keys.into_iter().zip(values).filter_map(|(key, value)| Some((key, value?)));
+            self.page = entries.collect::<Vec<_>>().into_iter();
+        }
+    }
+}
