@@ -1,15 +1,13 @@
 //! The end of the log's file: batches, seals, zeros ahead, and room reserved behind it.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
 use super::format::crc;
 use super::group_commit::LogStart;
 use super::json;
-use super::source::LogSource;
-use super::successor::{LogEnd, Mark};
+use super::log_end::{LogEnd, Mark};
 use super::tail::Batch;
 use crate::error::is_no_space;
 use crate::fs::{LogFile, write_all_at, write_chunks_at};
@@ -190,9 +188,17 @@ impl Appender {
         Mark { last_lsn, last_timestamp_ms: self.last_timestamp_ms, epoch: self.epoch }
     }
 
-    /// What comes from here on, to be read back from the file at `path`.
-    pub(super) fn source(&self, path: PathBuf) -> LogSource {
-        LogSource::new(Arc::clone(&self.file), path, self.format, self.crc_seed, self.offset)
+    /// Returns the place where the log goes on.
+    pub(super) fn end(&self) -> LogEnd {
+        LogEnd {
+            file: Arc::clone(&self.file),
+            format: self.format,
+            offset: self.offset,
+            zeroed_end: self.zeroed_end,
+            reserved_end: self.reserved_end,
+            crc_seed: self.crc_seed,
+            previous_crc: self.previous_crc,
+        }
     }
 
     /// Goes on at the end of another file; returns the one so far.

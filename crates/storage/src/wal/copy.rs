@@ -1,8 +1,9 @@
 //! A log that is written beside another one that nobody writes, to take its place.
 
+use super::log_end::Mark;
 use super::record::Change;
 use super::rewrite::Location;
-use super::successor::{Mark, Successor};
+use super::successor::Successor;
 use crate::fs::LogFile;
 use crate::{Error, LogFormat, Lsn};
 

@@ -15,7 +15,6 @@ use super::appender::{AppendError, Appender};
 use super::batch::BATCH_HEADER_BYTES;
 use super::file_watch::FileWatch;
 use super::in_flight::InFlight;
-use super::rewrite::LogHandle;
 use super::size_limit::SizeLimit;
 use super::space::Space;
 use super::syncer::Syncer;
@@ -170,11 +169,6 @@ impl Log {
     /// How far replies may leave under the sync policy.
     pub(crate) fn watermark(&self) -> Lsn {
         self.shared.watermark()
-    }
-
-    /// What a compaction needs of the log.
-    pub(crate) fn handle(&self) -> LogHandle {
-        LogHandle::new(Arc::clone(&self.shared))
     }
 
     /// The number that the system knows the writer thread by; waits until that has begun.

@@ -3,27 +3,22 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::admission::now_ms;
 use super::file_watch::Removal;
 use super::group_commit::{FailOnPanic, Shared};
+use super::handle::LogHandle;
 use super::header::FileHeader;
+use super::log_end::Mark;
 use super::record::LoggedEntry;
 use super::source::LogSource;
-use super::successor::{Mark, Successor};
+use super::successor::Successor;
 use crate::fs::{Access, Directory, FileSystem, Lock, LogFile};
 use crate::sync::atomic::Ordering;
 use crate::{Error, LogFormat, Lsn};
 
 /// Most files beside a log that have had its place one after the other.
 const MAX_KEPT_FILES: u32 = 1000;
-
-/// What a compaction needs of the log in use.
-#[derive(Clone)]
-pub(crate) struct LogHandle {
-    shared: Arc<Shared>,
-}
 
 /// Where a log is.
 #[derive(Clone)]
@@ -45,65 +40,6 @@ pub(crate) struct Rewrite {
     successor: Successor,
     last_lsn: Lsn,
     has_taken_over: bool,
-}
-
-impl LogHandle {
-    pub(super) const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
-    }
-
-    /// How the log is encoded.
-    pub(crate) fn format(&self) -> LogFormat {
-        self.shared.space.format()
-    }
-
-    /// The log's size in bytes.
-    pub(crate) fn len_bytes(&self) -> u64 {
-        self.shared.space.log_end()
-    }
-
-    /// Has the log's `on_size` called once, when the log has this size after a write.
-    pub(crate) fn set_alarm(&self, at_bytes: u64) {
-        self.shared.size_limit.set_alarm(at_bytes);
-    }
-
-    /// Has writers that need the log to be larger than this wait until another limit is set, in bytes.
-    pub(crate) fn set_size_limit(&self, max_bytes: u64) {
-        if self.shared.size_limit.set_max(max_bytes) {
-            self.shared.space.wake_all();
-        }
-    }
-
-    /// The size of the log that writers wait for, in bytes; 0 if nobody waits.
-    pub(crate) fn held_bytes(&self) -> u64 {
-        self.shared.size_limit.held_bytes()
-    }
-
-    /// Has every batch wait before the next may be written.
-    pub(crate) fn set_pause(&self, pause: Duration) {
-        let pause_us = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
-        self.shared.pause_us.store(pause_us, Ordering::Relaxed);
-    }
-
-    /// The failure, if the log has failed.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        self.shared.check()
-    }
-
-    /// Writes everything that was appended so far.
-    pub(crate) fn commit(&self) -> Result<(), Error> {
-        self.shared.commit()
-    }
-
-    /// Returns whether the log's file was removed, replaced or truncated.
-    pub(crate) fn is_removed(&self) -> bool {
-        self.shared.file_watch.is_removed()
-    }
-
-    /// Fails the log.
-    pub(crate) fn fail(&self, error: Error) {
-        self.shared.fail(error);
-    }
 }
 
 impl Location {
@@ -247,7 +183,7 @@ impl Rewrite {
         let shared = Arc::clone(&log.shared);
         let (mark, source) = {
             let appender = shared.appender.lock();
-            (appender.mark(shared.written()), appender.source(location.log.clone()))
+            (appender.mark(shared.written()), LogSource::new(appender.end(), location.log.clone()))
         };
         let successor = location.begin_successor(format, hash_seed, mark, source.file())?;
         let location = location.clone();

@@ -9,6 +9,7 @@ use memchr::memchr;
 use super::batch::{BATCH_HEADER_BYTES, BatchError, BatchHeader, BatchKind};
 use super::format::crc;
 use super::json;
+use super::log_end::LogEnd;
 use super::record::{Change, record_bytes};
 use super::successor::Successor;
 use crate::fs::{LogFile, read_up_to};
@@ -33,13 +34,9 @@ pub(super) struct LogSource {
 }
 
 impl LogSource {
-    pub(super) fn new(
-        file: Arc<dyn LogFile>,
-        path: PathBuf,
-        format: LogFormat,
-        crc_seed: u32,
-        offset: u64,
-    ) -> Self {
+    /// A source of what a log has from `end` on, whose file is at `path`.
+    pub(super) fn new(end: LogEnd, path: PathBuf) -> Self {
+        let LogEnd { file, format, offset, crc_seed, .. } = end;
         Self {
             file,
             path,

@@ -5,6 +5,7 @@ use super::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
 use super::format::crc;
 use super::header::{FILE_HEADER_BYTES, FileHeader};
 use super::json;
+use super::log_end::{LogEnd, Mark};
 use super::output::{Output, PIECE_BYTES};
 use super::record::{Change, LoggedEntry, set_timestamp};
 use crate::fs::LogFile;
@@ -13,15 +14,6 @@ use crate::{Error, LogFormat, Lsn};
 /// Size at which a block of entries, or a batch of records, is complete: small enough for all cores to have
 /// some, large enough for its header not to matter. A larger entry makes a larger block.
 const BLOCK_BYTES: usize = PIECE_BYTES;
-
-/// What a log was like when its successor was begun.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
-    /// The last record that was written.
-    pub(super) last_lsn: Lsn,
-    pub(super) last_timestamp_ms: u64,
-    pub(super) epoch: u32,
-}
 
 /// A log that is being made to take the place of another: entries, records, a seal.
 pub(super) struct Successor {
@@ -45,20 +37,6 @@ struct Chain {
     open: Option<(BatchKind, u32)>,
     /// Of the next record that comes by itself.
     next_lsn: u64,
-}
-
-/// Where a log goes on.
-pub(super) struct LogEnd {
-    pub(super) file: Arc<dyn LogFile>,
-    pub(super) format: LogFormat,
-    pub(super) offset: u64,
-    /// From `offset` to here the file holds zeros.
-    pub(super) zeroed_end: u64,
-    /// Up to here the file system keeps room for the file.
-    pub(super) reserved_end: u64,
-    /// These are of the binary format alone.
-    pub(super) crc_seed: u32,
-    pub(super) previous_crc: u32,
 }
 
 impl Successor {

@@ -1,0 +1,76 @@
+//! The handle by which a compaction watches, limits and commits the log in use.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::group_commit::{Log, Shared};
+use crate::sync::atomic::Ordering;
+use crate::{Error, LogFormat};
+
+/// A handle to the log in use, for a compaction.
+#[derive(Clone)]
+pub(crate) struct LogHandle {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Log {
+    /// Returns a handle for a compaction.
+    pub(crate) fn handle(&self) -> LogHandle {
+        LogHandle { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl LogHandle {
+    /// How the log is encoded.
+    pub(crate) fn format(&self) -> LogFormat {
+        self.shared.space.format()
+    }
+
+    /// The log's size in bytes.
+    pub(crate) fn len_bytes(&self) -> u64 {
+        self.shared.space.log_end()
+    }
+
+    /// Has the log's `on_size` called once, when the log has this size after a write.
+    pub(crate) fn set_alarm(&self, at_bytes: u64) {
+        self.shared.size_limit.set_alarm(at_bytes);
+    }
+
+    /// Has writers that need the log to be larger than this wait until another limit is set, in bytes.
+    pub(crate) fn set_size_limit(&self, max_bytes: u64) {
+        if self.shared.size_limit.set_max(max_bytes) {
+            self.shared.space.wake_all();
+        }
+    }
+
+    /// The size of the log that writers wait for, in bytes; 0 if nobody waits.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.shared.size_limit.held_bytes()
+    }
+
+    /// Has every batch wait before the next may be written.
+    pub(crate) fn set_pause(&self, pause: Duration) {
+        let pause_us = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
+        self.shared.pause_us.store(pause_us, Ordering::Relaxed);
+    }
+
+    /// The failure, if the log has failed.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.shared.check()
+    }
+
+    /// Writes everything that was appended so far.
+    pub(crate) fn commit(&self) -> Result<(), Error> {
+        self.shared.commit()
+    }
+
+    /// Returns whether the log's file was removed, replaced or truncated.
+    pub(crate) fn is_removed(&self) -> bool {
+        self.shared.file_watch.is_removed()
+    }
+
+    /// Fails the log.
+    pub(crate) fn fail(&self, error: Error) {
+        self.shared.fail(error);
+    }
+}
