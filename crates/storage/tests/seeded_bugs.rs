@@ -66,7 +66,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "lose deletes in a replay",
-        file: "wal/record.rs",
+        file: "wal/format/record.rs",
         code: "(KIND_DELETE, Command::Delete(DeleteFields { key })) => Self::Delete { key },",
         instead: "(KIND_DELETE, Command::Delete(_)) => Self::Delete { key: b\"\" },",
         suite: "recovery",

@@ -145,11 +145,11 @@ pub(crate) fn now_ms() -> u64 {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::record::Change;
     use super::*;
     use crate::engine::Commit;
     use crate::fs::OsFileSystem;
     use crate::recovery::recover;
+    use crate::wal::format::record::Change;
     use crate::{Options, SyncPolicy};
 
     const SMALL: Demand = Demand { record_bytes: 100, appends: 1 };

@@ -3,14 +3,14 @@
 use std::io;
 use std::sync::Arc;
 
-use super::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
-use super::format::crc;
 use super::group_commit::LogStart;
-use super::json;
 use super::log_end::{LogEnd, Mark};
 use super::tail::Batch;
 use crate::error::is_no_space;
 use crate::fs::{LogFile, write_all_at, write_chunks_at};
+use crate::wal::format::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
+use crate::wal::format::bytes::crc;
+use crate::wal::format::json;
 use crate::{Error, LogFormat, Lsn};
 
 /// How far the file is filled with zeros ahead of the log at one go, at most and at least. A sync of bytes

@@ -12,7 +12,6 @@ use rustix::thread::Pid;
 
 use super::admission::MAX_WAITING_BYTES;
 use super::appender::{AppendError, Appender};
-use super::batch::BATCH_HEADER_BYTES;
 use super::file_watch::FileWatch;
 use super::in_flight::InFlight;
 use super::size_limit::SizeLimit;
@@ -28,6 +27,7 @@ use crate::fs::LogFile;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Mutex, OnceLock, OrderedMutex, Rank, Semaphore, SetOnce};
+use crate::wal::format::batch::BATCH_HEADER_BYTES;
 use crate::{Error, LogFormat, Lsn, Stats, SyncPolicy};
 
 /// A log that takes records: shared by all writers, served by one thread.

@@ -1,8 +1,8 @@
 use std::io::{self, BufRead, BufReader, Read, Take};
 
-use super::json::{self, LineError, OPENING};
 use super::unit::Logged;
 use crate::fs::{LogFile, read_up_to};
+use crate::wal::format::json::{self, LineError, OPENING};
 use crate::{Error, Lsn};
 
 /// How much is read at one go.

@@ -2,11 +2,11 @@ use std::io;
 
 use memchr::memmem;
 
-use super::batch::{BATCH_HEADER_BYTES, BATCH_MAGIC, BatchHeader};
 use super::place::Place;
 use super::reader::ReadError;
 use crate::Lsn;
 use crate::fs::{LogFile, SECTOR_BYTES, read_up_to};
+use crate::wal::format::batch::{BATCH_HEADER_BYTES, BATCH_MAGIC, BatchHeader};
 
 /// How much is read at one go.
 const WINDOW_BYTES: usize = 1024 * 1024;

@@ -4,15 +4,12 @@
 
 mod admission;
 mod appender;
-mod batch;
 mod copy;
 mod file_watch;
 mod format;
 mod group_commit;
 mod handle;
-mod header;
 mod in_flight;
-mod json;
 mod json_reader;
 mod judge;
 mod log_end;
@@ -20,7 +17,6 @@ mod output;
 mod pass;
 mod place;
 mod reader;
-mod record;
 mod rewrite;
 mod size_limit;
 mod source;
@@ -35,18 +31,18 @@ mod watchdog;
 mod writer;
 
 pub(crate) use admission::{Admission, Demand, now_ms};
-pub(crate) use batch::{BatchHeader, BatchKind, LSN_STRIDE, MAX_BATCH_PAYLOAD_BYTES};
 pub(crate) use copy::LogCopy;
-pub(crate) use group_commit::{Log, LogStart};
-pub(crate) use handle::LogHandle;
-pub(crate) use header::{FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError};
-pub(crate) use json::{
+pub(crate) use format::batch::{BatchHeader, BatchKind, LSN_STRIDE, MAX_BATCH_PAYLOAD_BYTES};
+pub(crate) use format::header::{FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError};
+pub(crate) use format::json::{
     decode as decode_line, encode as encode_line, encoded_bytes as line_bytes, max_line_bytes,
 };
+pub(crate) use format::record::{Change, LoggedEntry};
+pub(crate) use group_commit::{Log, LogStart};
+pub(crate) use handle::LogHandle;
 pub(crate) use json_reader::{JsonEnding, JsonReadError, JsonReader};
 pub(crate) use pass::{Passed, Visitor, headers_from, pass};
 pub(crate) use reader::{Cores, Ending, ReadError, Reader};
-pub(crate) use record::{Change, LoggedEntry};
 pub(crate) use rewrite::{Location, Rewrite};
 pub(crate) use space::Growth;
 pub(crate) use successor::compacted_overhead_bytes;

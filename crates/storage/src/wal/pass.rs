@@ -1,5 +1,3 @@
-use super::batch::BatchHeader;
-use super::header::FileHeader;
 use super::judge::{Headers, Window};
 use super::place::Place;
 use super::reader::{Cores, Ending, ReadError, judge_end};
@@ -7,6 +5,8 @@ use super::unit::Logged;
 use super::walk::Walk;
 use crate::Error;
 use crate::fs::LogFile;
+use crate::wal::format::batch::BatchHeader;
+use crate::wal::format::header::FileHeader;
 
 /// Sees what is in a log, in order. An error of its own ends the pass.
 pub(crate) trait Visitor {

@@ -1,8 +1,8 @@
 use std::collections::VecDeque;
 
-use super::batch::{BatchHeader, BatchKind};
-use super::header::{FILE_HEADER_BYTES, FileHeader};
 use crate::Lsn;
+use crate::wal::format::batch::{BatchHeader, BatchKind};
+use crate::wal::format::header::{FILE_HEADER_BYTES, FileHeader};
 
 /// How far apart the places are that [`Unproven`] remembers.
 const UNPROVEN_STEP_BYTES: u64 = 1024 * 1024;

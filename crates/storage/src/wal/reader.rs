@@ -2,7 +2,6 @@
 
 use std::io;
 
-use super::header::FileHeader;
 use super::judge::{Window, judge};
 use super::place::{Part, Place};
 use super::unit::{Logged, Unit};
@@ -10,6 +9,7 @@ use super::walk::{Stop, Walk};
 use crate::fs::LogFile;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, thread};
+use crate::wal::format::header::FileHeader;
 use crate::{Error, Lsn, cores};
 
 /// Reads a log on all cores and judges what it finds. It changes nothing.

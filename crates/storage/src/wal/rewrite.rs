@@ -8,13 +8,13 @@ use super::admission::now_ms;
 use super::file_watch::Removal;
 use super::group_commit::{FailOnPanic, Shared};
 use super::handle::LogHandle;
-use super::header::FileHeader;
 use super::log_end::Mark;
-use super::record::LoggedEntry;
 use super::source::LogSource;
 use super::successor::Successor;
 use crate::fs::{Access, Directory, FileSystem, Lock, LogFile};
 use crate::sync::atomic::Ordering;
+use crate::wal::format::header::FileHeader;
+use crate::wal::format::record::LoggedEntry;
 use crate::{Error, LogFormat, Lsn};
 
 /// Most files beside a log that have had its place one after the other.

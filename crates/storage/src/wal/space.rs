@@ -1,10 +1,10 @@
 //! Accounts for the room that the log has on the disk: reserved, claimed by admitted writers, waited for.
 
-use super::batch::BATCH_HEADER_BYTES;
 use crate::LogFormat;
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::Ordering::SeqCst;
 use crate::sync::{Mutex, Notified, Notify, Semaphore, SemaphorePermit};
+use crate::wal::format::batch::BATCH_HEADER_BYTES;
 
 /// Room that is left for deletes when the disk is full.
 const DELETE_ROOM_BYTES: u64 = 64 * 1024;

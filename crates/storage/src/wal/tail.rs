@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::batch::BATCH_HEADER_BYTES;
-use super::record::set_timestamp;
 use crate::Lsn;
 use crate::sync::Instant;
+use crate::wal::format::batch::BATCH_HEADER_BYTES;
+use crate::wal::format::record::set_timestamp;
 
 /// A record from this size on is not copied into the tail's buffer but becomes a chunk of its own, so
 /// that no large copy happens under the log's mutex.

@@ -1,11 +1,11 @@
-use super::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
-use super::format::crc;
 use super::judge::Damage;
 use super::pass::Visitor;
 use super::place::Place;
 use super::reader::ReadError;
-use super::record::{Change, LoggedEntry, MIN_RECORD_BYTES, RecordError};
 use super::walk::Stop;
+use crate::wal::format::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
+use crate::wal::format::bytes::crc;
+use crate::wal::format::record::{Change, LoggedEntry, MIN_RECORD_BYTES, RecordError};
 use crate::{Error, Lsn};
 
 /// A change that the log has.

@@ -1,11 +1,11 @@
 use std::io;
 
-use super::batch::{BATCH_HEADER_BYTES, BatchError, BatchHeader};
 use super::judge::{Damage, Window, is_zero};
 use super::place::Place;
 use super::reader::ReadError;
 use super::unit::Unit;
 use crate::fs::{LogFile, read_up_to};
+use crate::wal::format::batch::{BATCH_HEADER_BYTES, BatchError, BatchHeader};
 
 /// Goes through a log from batch header to batch header, and cuts it into units.
 pub(super) struct Walk<'a> {

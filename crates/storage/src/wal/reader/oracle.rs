@@ -1,11 +1,11 @@
 //! The rules of reading a log, as simple as they can be said: one batch after the other, all in memory.
 
-use super::super::batch::{BATCH_HEADER_BYTES, BATCH_MAGIC, BatchError, BatchHeader, BatchKind};
-use super::super::format::crc;
-use super::super::header::{FILE_HEADER_BYTES, FileHeader};
-use super::super::record::{Change, RecordError};
 use super::{Ending, ReadError};
 use crate::Lsn;
+use crate::wal::format::batch::{BATCH_HEADER_BYTES, BATCH_MAGIC, BatchError, BatchHeader, BatchKind};
+use crate::wal::format::bytes::crc;
+use crate::wal::format::header::{FILE_HEADER_BYTES, FileHeader};
+use crate::wal::format::record::{Change, RecordError};
 
 pub(super) struct Oracle<'a> {
     bytes: &'a [u8],

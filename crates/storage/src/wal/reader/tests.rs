@@ -5,12 +5,12 @@ use std::thread;
 
 use proptest::prelude::*;
 
-use super::super::batch::{BatchHeader, BatchKind};
-use super::super::format::crc;
-use super::super::header::FILE_HEADER_BYTES;
-use super::super::record::{Change, set_timestamp};
 use super::*;
 use crate::fs::Lock;
+use crate::wal::format::batch::{BatchHeader, BatchKind};
+use crate::wal::format::bytes::crc;
+use crate::wal::format::header::FILE_HEADER_BYTES;
+use crate::wal::format::record::{Change, set_timestamp};
 
 const HEADER: FileHeader =
     FileHeader { log_id: [3; 16], hash_seed: [5; 16], created_ms: 1000, is_compacted: false };

@@ -1,6 +1,6 @@
 //! Batch headers: their fields, bytes and checksums. docs/wal-format.md has the byte table.
 
-use super::format::{crc, field, put};
+use super::bytes::{crc, field, put};
 use crate::Lsn;
 
 /// Marks the start of a batch: "RVB" and a byte that no text has.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::record::{Change, Command, Record, RecordError};
 
 /// How each of our lines begins.
-pub(super) const OPENING: &[u8] = br#"{"timestamp":"#;
+pub(in crate::wal) const OPENING: &[u8] = br#"{"timestamp":"#;
 
 /// The most bytes of a line that one byte of a key or value can take: `\u0000`.
 const MAX_ESCAPED_BYTES: usize = 6;
@@ -115,7 +115,7 @@ impl Line<'_> {
 
 impl LineError {
     /// Whether the line is sound as far as it goes: more of it could make it a record.
-    pub(super) fn is_cut_short(&self) -> bool {
+    pub(in crate::wal) fn is_cut_short(&self) -> bool {
         self.0.is_eof()
     }
 }
@@ -261,8 +261,8 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::record::set_timestamp;
     use super::*;
+    use crate::wal::format::record::set_timestamp;
 
     const SET_LINE: &str = r#"{"timestamp":1640995200000,"command":{"Set":{"key":"user:1","value":"john"}}}"#;
     const DELETE_LINE: &str = r#"{"timestamp":1640995201000,"command":{"Delete":{"key":"user:1"}}}"#;
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn the_lines_of_the_golden_log_are_still_written_so() {
-        let golden = include_str!("../../tests/golden/format-json.log");
+        let golden = include_str!("../../../tests/golden/format-json.log");
         let (ours, _) = golden.split_once("\n\n").unwrap();
         for golden in ours.lines() {
             let read = decode(golden.as_bytes()).unwrap();

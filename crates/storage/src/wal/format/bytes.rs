@@ -13,7 +13,7 @@ pub(super) fn put<const LEN: usize>(bytes: &mut [u8; LEN], offset: usize, field:
 }
 
 /// CRC-32 (IEEE) of `bytes`, started from `seed`.
-pub(super) fn crc(seed: u32, bytes: &[u8]) -> u32 {
+pub(in crate::wal) fn crc(seed: u32, bytes: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new_with_initial(seed);
     hasher.update(bytes);
     hasher.finalize()

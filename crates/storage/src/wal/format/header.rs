@@ -1,4 +1,6 @@
-use super::format::{self, field, put};
+//! The file header: its fields and bytes. docs/wal-format.md has the byte table.
+
+use super::bytes::{crc, field, put};
 
 /// The first bytes of every log. 0x1A ends a listing on some systems, CRLF shows a text-mode transfer.
 pub(crate) const FILE_MAGIC: [u8; 8] = *b"RVAULT\x1a\n";
@@ -88,7 +90,7 @@ impl FileHeader {
 
     /// What the first batch names as the checksum before it.
     pub(crate) fn chain_start(&self) -> u32 {
-        format::crc(self.crc_seed(), &self.encode())
+        crc(self.crc_seed(), &self.encode())
     }
 
     fn too_short(bytes: &[u8]) -> HeaderError {

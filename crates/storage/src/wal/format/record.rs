@@ -1,3 +1,5 @@
+//! Records: changes, and entries of a compacted log, as bytes. The only file that names bincode.
+
 use bincode::Options as _;
 use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
@@ -21,7 +23,7 @@ const DELETE_OVERHEAD_BYTES: usize = RECORD_HEADER_BYTES + 20;
 const CLEAR_BYTES: usize = RECORD_HEADER_BYTES + 12;
 
 /// No record is shorter, in bytes.
-pub(super) const MIN_RECORD_BYTES: usize = CLEAR_BYTES;
+pub(in crate::wal) const MIN_RECORD_BYTES: usize = CLEAR_BYTES;
 
 const KIND_SET: u8 = 1;
 const KIND_DELETE: u8 = 2;
@@ -143,7 +145,7 @@ impl<'a> Change<'a> {
 }
 
 /// What the record takes that begins with these bytes, header and all; `None` if too few of them are there.
-pub(super) fn record_bytes(start: &[u8]) -> Option<usize> {
+pub(in crate::wal) fn record_bytes(start: &[u8]) -> Option<usize> {
     let [_, _, body_len @ ..] = start.first_chunk::<RECORD_HEADER_BYTES>()?;
     Some(RECORD_HEADER_BYTES + u32::from_le_bytes(*body_len) as usize)
 }
