@@ -50,7 +50,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "ignore the checksum of a batch",
-        file: "wal/unit.rs",
+        file: "wal/read/unit.rs",
         code: "if crc(crc_seed, payload) == header.payload_crc {",
         instead: "if crc(crc_seed, payload) == header.payload_crc || !payload.is_empty() {",
         suite: "recovery",
@@ -58,7 +58,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "take every damage for a torn tail",
-        file: "wal/judge.rs",
+        file: "wal/read/judge.rs",
         code: "let reason = if synced >= place.chain.next_lsn {",
         instead: "let reason = if synced >= place.chain.next_lsn && synced == Lsn::ZERO {",
         suite: "recovery",
@@ -122,7 +122,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "trust a file header that nothing proves",
-        file: "wal/reader.rs",
+        file: "wal/read/reader.rs",
         code: "unproven_from.unwrap_or(0)",
         instead: "unproven_from.unwrap_or(place.offset)",
         suite: "recovery",
@@ -138,7 +138,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "take LSNs that are missing for a torn tail",
-        file: "wal/walk.rs",
+        file: "wal/read/walk.rs",
         code: ".map_err(|reason| corrupted(reason.to_owned()))?;",
         instead: ".map_err(|reason| damaged(end, reason))?;",
         suite: "recovery",
@@ -253,7 +253,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "ignore the checksum of a block of entries",
-        file: "wal/unit.rs",
+        file: "wal/read/unit.rs",
         code: "if crc(crc_seed, payload) == header.payload_crc {",
         instead: "if crc(crc_seed, payload) == header.payload_crc || header.kind == BatchKind::Entries {",
         suite: "compaction",
@@ -269,7 +269,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "take damage in a compacted log for a torn tail",
-        file: "wal/reader.rs",
+        file: "wal/read/reader.rs",
         code: "let is_compacted_part = place.chain.part != Part::Appended;",
         instead: "let is_compacted_part = place.chain.part == Part::Start;",
         suite: "compaction",

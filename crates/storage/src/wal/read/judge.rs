@@ -1,3 +1,5 @@
+//! Classifies damage as a torn write or corruption, by what sound batch headers behind it prove.
+
 use std::io;
 
 use memchr::memmem;

@@ -1,3 +1,5 @@
+//! Reads a log of JSON lines from front to back, and tells a torn tail from corruption by the lines alone.
+
 use std::io::{self, BufRead, BufReader, Read, Take};
 
 use super::unit::Logged;

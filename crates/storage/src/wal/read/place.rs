@@ -1,3 +1,5 @@
+//! Positions between two batches, and the facts that the batches before one establish.
+
 use std::collections::VecDeque;
 
 use crate::Lsn;

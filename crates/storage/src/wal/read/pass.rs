@@ -1,3 +1,5 @@
+//! Reads a log in order on the calling thread and shows a visitor every batch and record in it.
+
 use super::judge::{Headers, Window};
 use super::place::Place;
 use super::reader::{Cores, Ending, ReadError, judge_end};

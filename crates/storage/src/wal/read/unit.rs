@@ -1,3 +1,5 @@
+//! Units of whole batches, with sound headers: checks their payloads and decodes their records.
+
 use super::judge::Damage;
 use super::pass::Visitor;
 use super::place::Place;

@@ -1,3 +1,5 @@
+//! Follows a log from batch header to batch header, checks each, and cuts the log into units.
+
 use std::io;
 
 use super::judge::{Damage, Window, is_zero};

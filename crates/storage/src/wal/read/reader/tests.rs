@@ -1,3 +1,5 @@
+//! Tests of reading: damaged logs against an oracle, and the order in which units are applied.
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
