@@ -3,7 +3,7 @@
 //!
 //! The code on trial is a part of the sources, built here with loom's atomics in the place of the system's.
 
-#[path = "../src/wal/in_flight.rs"]
+#[path = "../src/wal/write/in_flight.rs"]
 mod in_flight;
 
 mod sync {

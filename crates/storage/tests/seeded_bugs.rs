@@ -26,7 +26,7 @@ struct Bug {
 const BUGS: &[Bug] = &[
     Bug {
         name: "acknowledge before the sync",
-        file: "wal/group_commit.rs",
+        file: "wal/write/group_commit.rs",
         code: "SyncPolicy::Always => &self.synced,",
         instead: "SyncPolicy::Always => &self.written,",
         suite: "recovery",
@@ -34,7 +34,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "try a failed sync again",
-        file: "wal/group_commit.rs",
+        file: "wal/write/group_commit.rs",
         code: "if let Err(error) = file.sync() {",
         instead: "if let Err(error) = file.sync().or_else(|_| file.sync()) {",
         suite: "recovery",
@@ -146,7 +146,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "take writes before the seal that begins the epoch",
-        file: "wal/appender.rs",
+        file: "wal/write/appender.rs",
         code: "self.opening_seal.is_some()",
         instead: "self.opening_seal.is_some() && self.offset == 0",
         suite: "recovery",
@@ -278,7 +278,7 @@ const BUGS: &[Bug] = &[
     // Defects found by reading. The tests named for them are left out: these suites must see them by themselves.
     Bug {
         name: "write at the log's end without looking for a failure",
-        file: "wal/group_commit.rs",
+        file: "wal/write/group_commit.rs",
         code: "        self.check()?;\n        work(&mut appender)",
         instead: "        work(&mut appender)",
         suite: "model",
@@ -286,7 +286,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "write at the log's end without looking for a failure, with real threads",
-        file: "wal/group_commit.rs",
+        file: "wal/write/group_commit.rs",
         code: "        self.check()?;\n        work(&mut appender)",
         instead: "        work(&mut appender)",
         suite: "recovery",
@@ -294,7 +294,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "let go of the log's end before a failure is known",
-        file: "wal/group_commit.rs",
+        file: "wal/write/group_commit.rs",
         code: "work(&mut appender).inspect_err(|error| self.fail(error.clone()))",
         instead: "let done = work(&mut appender);
         drop((_guard, appender));
@@ -304,7 +304,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "leave records that are held back to their submission when somebody waits for them",
-        file: "wal/group_commit.rs",
+        file: "wal/write/group_commit.rs",
         code: "if tail.first_lsn() <= lsn && tail.announce() {",
         instead: "if tail.first_lsn() > lsn && tail.announce() {",
         suite: "model",
@@ -312,7 +312,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "seal while records are held back",
-        file: "wal/writer.rs",
+        file: "wal/write/writer.rs",
         code: "Some(if tail.is_empty() {",
         instead: "Some(if tail.is_empty() || idle >= IDLE_BEFORE_SEAL {",
         suite: "model",
@@ -320,7 +320,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "promise room that others have a claim on",
-        file: "wal/space.rs",
+        file: "wal/write/space.rs",
         code: "room.claimed += bytes;",
         instead: "room.claimed += bytes.min(40);",
         suite: "model",
@@ -328,7 +328,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "reserve nothing for who waits for room",
-        file: "wal/group_commit.rs",
+        file: "wal/write/group_commit.rs",
         code: "if is_short || wanted_bytes > 0 {
             self.reserve(appender, wanted_bytes)?;",
         instead: "if is_short {
@@ -338,7 +338,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "go on writing to a log that was removed",
-        file: "wal/admission.rs",
+        file: "wal/write/admission.rs",
         code: "shared.file_watch.error().map_or(Ok(admission), Err)",
         instead: "Ok(admission)",
         suite: "model",
@@ -346,7 +346,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "take the room that a compaction needs",
-        file: "wal/group_commit.rs",
+        file: "wal/write/group_commit.rs",
         code: "if least > appender.reserved_end() && !self.size_limit.admits(least) {",
         instead: "if least == u64::MAX {",
         suite: "disk_full",

@@ -1,10 +1,10 @@
 //! A log that is written beside another one that nobody writes, to take its place.
 
-use super::log_end::Mark;
 use super::rewrite::Location;
 use super::successor::Successor;
 use crate::fs::LogFile;
 use crate::wal::format::record::Change;
+use crate::wal::write::log_end::Mark;
 use crate::{Error, LogFormat, Lsn};
 
 /// The only epoch of a copy.

@@ -2,29 +2,15 @@
 //!
 //! Nothing here knows the keyspace: the log takes encoded changes and gives LSNs.
 
-mod admission;
-mod appender;
 mod copy;
-mod file_watch;
 mod format;
-mod group_commit;
-mod handle;
-mod in_flight;
-mod log_end;
 mod output;
 mod read;
 mod rewrite;
-mod size_limit;
 mod source;
-mod space;
 mod successor;
-mod syncer;
-mod tail;
-mod waiters;
-mod watchdog;
-mod writer;
+mod write;
 
-pub(crate) use admission::{Admission, Demand, now_ms};
 pub(crate) use copy::LogCopy;
 pub(crate) use format::batch::{BatchHeader, BatchKind, LSN_STRIDE, MAX_BATCH_PAYLOAD_BYTES};
 pub(crate) use format::header::{FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError};
@@ -32,12 +18,13 @@ pub(crate) use format::json::{
     decode as decode_line, encode as encode_line, encoded_bytes as line_bytes, max_line_bytes,
 };
 pub(crate) use format::record::{Change, LoggedEntry};
-pub(crate) use group_commit::{Log, LogStart};
-pub(crate) use handle::LogHandle;
 pub(crate) use read::json_reader::{JsonEnding, JsonReadError, JsonReader};
 pub(crate) use read::pass::{Passed, Visitor, headers_from, pass};
 pub(crate) use read::reader::{Cores, Ending, ReadError, Reader};
 pub(crate) use read::unit::Logged;
 pub(crate) use rewrite::{Location, Rewrite};
-pub(crate) use space::Growth;
 pub(crate) use successor::compacted_overhead_bytes;
+pub(crate) use write::admission::{Admission, Demand, now_ms};
+pub(crate) use write::group_commit::{Log, LogStart};
+pub(crate) use write::handle::LogHandle;
+pub(crate) use write::space::Growth;

@@ -2,9 +2,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::appender::zeros_ahead;
 use crate::Error;
 use crate::fs::{LogFile, write_all_at};
+use crate::wal::write::appender::zeros_ahead;
 
 /// Bytes that are written at one go; a larger piece makes more of them.
 pub(super) const PIECE_BYTES: usize = 256 * 1024;

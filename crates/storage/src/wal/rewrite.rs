@@ -4,17 +4,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::admission::now_ms;
-use super::file_watch::Removal;
-use super::group_commit::{FailOnPanic, Shared};
-use super::handle::LogHandle;
-use super::log_end::Mark;
 use super::source::LogSource;
 use super::successor::Successor;
 use crate::fs::{Access, Directory, FileSystem, Lock, LogFile};
 use crate::sync::atomic::Ordering;
 use crate::wal::format::header::FileHeader;
 use crate::wal::format::record::LoggedEntry;
+use crate::wal::write::admission::now_ms;
+use crate::wal::write::file_watch::Removal;
+use crate::wal::write::group_commit::{FailOnPanic, Shared};
+use crate::wal::write::handle::LogHandle;
+use crate::wal::write::log_end::Mark;
 use crate::{Error, LogFormat, Lsn};
 
 /// Most files beside a log that have had its place one after the other.

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use memchr::memchr;
 
-use super::log_end::LogEnd;
 use super::successor::Successor;
 use crate::fs::{LogFile, read_up_to};
 use crate::wal::format::batch::{BATCH_HEADER_BYTES, BatchError, BatchHeader, BatchKind};
 use crate::wal::format::bytes::crc;
 use crate::wal::format::json;
 use crate::wal::format::record::{Change, record_bytes};
+use crate::wal::write::log_end::LogEnd;
 use crate::{Error, LogFormat};
 
 /// How much is read at one go, and copied at one go.

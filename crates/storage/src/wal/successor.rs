@@ -1,7 +1,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::log_end::{LogEnd, Mark};
 use super::output::{Output, PIECE_BYTES};
 use crate::fs::LogFile;
 use crate::wal::format::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
@@ -9,6 +8,7 @@ use crate::wal::format::bytes::crc;
 use crate::wal::format::header::{FILE_HEADER_BYTES, FileHeader};
 use crate::wal::format::json;
 use crate::wal::format::record::{Change, LoggedEntry, set_timestamp};
+use crate::wal::write::log_end::{LogEnd, Mark};
 use crate::{Error, LogFormat, Lsn};
 
 /// Size at which a block of entries, or a batch of records, is complete: small enough for all cores to have

@@ -15,7 +15,7 @@ const GROUPS: usize = if cfg!(feature = "shuttle") { 2 } else { 32 };
 /// Waking a task of another thread costs a system call, waking one of the own thread next to nothing.
 /// So a thread's waiters form a group in LSN order: the log writer wakes only the first, the group's
 /// leader, and the leader, on its own thread, wakes the others ([`wake_group`](Self::wake_group)).
-pub(super) struct Waiters {
+pub(in crate::wal) struct Waiters {
     groups: [OrderedMutex<Group>; GROUPS],
 }
 
@@ -70,7 +70,7 @@ impl Waiters {
     }
 
     /// Wakes the leader of every group that has somebody waiting for `lsn` or less.
-    pub(super) fn wake_leaders(&self, lsn: u64) {
+    pub(in crate::wal) fn wake_leaders(&self, lsn: u64) {
         for group in &self.groups {
             let leader = {
                 let mut group = group.lock();

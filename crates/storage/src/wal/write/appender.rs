@@ -32,7 +32,7 @@ const ZERO_STEPS_PER_LARGE: usize = 4;
 static ZEROS: [u8; MAX_ZERO_STEP_BYTES] = [0; MAX_ZERO_STEP_BYTES];
 
 /// The end of a log's file, where the next batch goes. Whoever holds it is the one that writes.
-pub(super) struct Appender {
+pub(in crate::wal) struct Appender {
     file: Arc<dyn LogFile>,
     format: LogFormat,
     offset: u64,
@@ -82,7 +82,7 @@ impl Appender {
     }
 
     /// Where the log ends, in bytes from the start of the file.
-    pub(super) const fn offset(&self) -> u64 {
+    pub(in crate::wal) const fn offset(&self) -> u64 {
         self.offset
     }
 
@@ -174,22 +174,22 @@ impl Appender {
     }
 
     /// Where the reserved room ends, in bytes from the start of the file.
-    pub(super) const fn reserved_end(&self) -> u64 {
+    pub(in crate::wal) const fn reserved_end(&self) -> u64 {
         self.reserved_end
     }
 
     /// Room that is reserved behind the log's end, in bytes.
-    pub(super) const fn reserved_bytes(&self) -> u64 {
+    pub(in crate::wal) const fn reserved_bytes(&self) -> u64 {
         self.reserved_end.saturating_sub(self.offset)
     }
 
     /// Where the log is, at the record `last_lsn`.
-    pub(super) const fn mark(&self, last_lsn: Lsn) -> Mark {
+    pub(in crate::wal) const fn mark(&self, last_lsn: Lsn) -> Mark {
         Mark { last_lsn, last_timestamp_ms: self.last_timestamp_ms, epoch: self.epoch }
     }
 
     /// Returns the place where the log goes on.
-    pub(super) fn end(&self) -> LogEnd {
+    pub(in crate::wal) fn end(&self) -> LogEnd {
         LogEnd {
             file: Arc::clone(&self.file),
             format: self.format,
@@ -202,7 +202,7 @@ impl Appender {
     }
 
     /// Goes on at the end of another file; returns the one so far.
-    pub(super) fn switch_to(&mut self, end: LogEnd) -> Arc<dyn LogFile> {
+    pub(in crate::wal) fn switch_to(&mut self, end: LogEnd) -> Arc<dyn LogFile> {
         let LogEnd { file, format, offset, zeroed_end, reserved_end, crc_seed, previous_crc } = end;
         self.format = format;
         (self.offset, self.zeroed_end, self.reserved_end) = (offset, zeroed_end, reserved_end);
@@ -286,7 +286,7 @@ impl Appender {
 }
 
 /// The zeros that a log of this size is filled with ahead, at one go. A small log keeps a small file.
-pub(super) fn zeros_ahead(log_bytes: u64) -> &'static [u8] {
+pub(in crate::wal) fn zeros_ahead(log_bytes: u64) -> &'static [u8] {
     let step = (log_bytes as usize / 8).clamp(MIN_ZERO_STEP_BYTES, MAX_ZERO_STEP_BYTES);
     ZEROS.split_at(step).0
 }

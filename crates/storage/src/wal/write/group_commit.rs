@@ -60,29 +60,29 @@ pub(crate) struct LogStart {
 }
 
 /// What the writers, the waiters and the log's threads share.
-pub(super) struct Shared {
+pub(in crate::wal) struct Shared {
     pub(super) path: PathBuf,
     policy: SyncPolicy,
     pub(super) tail: OrderedMutex<Tail>,
     /// Taken before the tail, and held until what was taken out of it is written and synced.
-    pub(super) appender: OrderedMutex<Appender>,
+    pub(in crate::wal) appender: OrderedMutex<Appender>,
     /// Tells the writer thread that the tail has records to be committed, or is closing.
     pub(super) work: Condvar,
     pub(super) writer_thread: OnceLock<Pid>,
     /// A permit per byte that may wait.
     pub(super) admission: Semaphore,
-    pub(super) space: Space,
+    pub(in crate::wal) space: Space,
     /// Admissions that may still append.
     pub(super) in_flight: InFlight,
     appended: AtomicU64,
     written: AtomicU64,
-    pub(super) synced: AtomicU64,
-    pub(super) waiters: Waiters,
+    pub(in crate::wal) synced: AtomicU64,
+    pub(in crate::wal) waiters: Waiters,
     failure: SetOnce<Error>,
     /// The file to sync; held while a sync runs: after a failed one there is no other.
-    pub(super) syncing: OrderedMutex<Arc<dyn LogFile>>,
-    pub(super) watchdog: Watchdog,
-    pub(super) file_watch: FileWatch,
+    pub(in crate::wal) syncing: OrderedMutex<Arc<dyn LogFile>>,
+    pub(in crate::wal) watchdog: Watchdog,
+    pub(in crate::wal) file_watch: FileWatch,
     pub(super) size_limit: SizeLimit,
     /// How long every batch waits before the next may be written: a compaction has to catch up.
     pub(super) pause_us: AtomicU64,
@@ -255,7 +255,7 @@ impl fmt::Debug for Log {
 }
 
 impl Shared {
-    pub(super) fn watermark(&self) -> Lsn {
+    pub(in crate::wal) fn watermark(&self) -> Lsn {
         let watermark = match self.policy {
             SyncPolicy::Always => &self.synced,
             SyncPolicy::Interval(_) | SyncPolicy::Never => &self.written,
@@ -263,11 +263,11 @@ impl Shared {
         Lsn::new(watermark.load(Ordering::Acquire))
     }
 
-    pub(super) fn written(&self) -> Lsn {
+    pub(in crate::wal) fn written(&self) -> Lsn {
         Lsn::new(self.written.load(Ordering::Acquire))
     }
 
-    pub(super) fn synced(&self) -> Lsn {
+    pub(in crate::wal) fn synced(&self) -> Lsn {
         Lsn::new(self.synced.load(Ordering::Acquire))
     }
 
@@ -411,7 +411,7 @@ impl Shared {
         })
     }
 
-    pub(super) fn check_file(&self, appender: &Appender) {
+    pub(in crate::wal) fn check_file(&self, appender: &Appender) {
         let (file, min_bytes) = appender.file();
         self.file_watch.check(file, appender.offset(), min_bytes);
     }
@@ -486,7 +486,7 @@ impl Shared {
     }
 
     /// The failure, if the log has failed.
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(in crate::wal) fn check(&self) -> Result<(), Error> {
         self.failure.get().map_or(Ok(()), |failure| Err(failure.clone()))
     }
 
@@ -495,7 +495,7 @@ impl Shared {
     }
 
     /// Poisons the log: nobody is admitted any more, who waits gets the error.
-    pub(super) fn fail(&self, error: Error) {
+    pub(in crate::wal) fn fail(&self, error: Error) {
         let message = error.to_string();
         // The first failure counts; a later one is a consequence.
         if self.failure.set(Error::Poisoned { cause: Arc::new(error) }).is_ok() {
@@ -517,13 +517,13 @@ impl Shared {
 }
 
 /// Fails the log when a thread panics at its end or in a sync, before the locks there are released.
-pub(super) struct FailOnPanic<'s> {
+pub(in crate::wal) struct FailOnPanic<'s> {
     shared: &'s Shared,
     was_panicking: bool,
 }
 
 impl<'s> FailOnPanic<'s> {
-    pub(super) fn new(shared: &'s Shared) -> Self {
+    pub(in crate::wal) fn new(shared: &'s Shared) -> Self {
         Self { shared, was_panicking: thread::panicking() }
     }
 }

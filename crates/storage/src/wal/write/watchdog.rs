@@ -16,7 +16,7 @@ const HANGS_AFTER: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Reports syncs of the log that take very long, on a thread of its own: whoever syncs is stuck in the system.
-pub(super) struct Watchdog {
+pub(in crate::wal) struct Watchdog {
     state: Arc<State>,
     is_started: AtomicBool,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -41,7 +41,7 @@ enum News {
 }
 
 /// A sync that runs; dropped when it is over.
-pub(super) struct RunningSync<'w>(&'w State);
+pub(in crate::wal) struct RunningSync<'w>(&'w State);
 
 impl Watchdog {
     /// A watchdog of the log at `path`, which does not look yet.
@@ -75,7 +75,7 @@ impl Watchdog {
     }
 
     /// Times a sync that begins now. The log's syncs run one at a time.
-    pub(super) fn sync_begins(&self) -> RunningSync<'_> {
+    pub(in crate::wal) fn sync_begins(&self) -> RunningSync<'_> {
         let state = &*self.state;
         state.sync_began_us.store(state.now_us().max(1), SeqCst);
         if state.is_asleep.load(SeqCst) && state.is_asleep.swap(false, SeqCst) {

@@ -24,7 +24,7 @@ const JSON_EXPANSION: u64 = 6;
 /// Claims are counted as the binary format has it. In JSON each takes up to six times the room, so they stay
 /// right when the log changes its format.
 #[derive(Debug)]
-pub(super) struct Space {
+pub(in crate::wal) struct Space {
     room: Mutex<Room>,
     changed: Notify,
     /// Writers that wait for room, or for their turn to.
@@ -77,7 +77,7 @@ impl Drop for Queued<'_> {
 }
 
 /// While it is there, no claims are given: the log moves to another file, or stays after all.
-pub(super) struct Move<'s>(&'s Space);
+pub(in crate::wal) struct Move<'s>(&'s Space);
 
 /// What a write does to the room that the live data needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,7 +184,7 @@ impl Space {
     }
 
     /// Gives no claims until the log has moved to another file.
-    pub(super) fn begin_move(&self) -> Move<'_> {
+    pub(in crate::wal) fn begin_move(&self) -> Move<'_> {
         self.room.lock().is_moving = true;
         Move(self)
     }
@@ -213,12 +213,12 @@ impl Space {
 impl Move<'_> {
     /// The room that the claims given so far may take in a log of this format, and what is left for deletes
     /// and seals.
-    pub(super) fn room_bytes(&self, format: LogFormat) -> u64 {
+    pub(in crate::wal) fn room_bytes(&self, format: LogFormat) -> u64 {
         room_bytes(self.0.room.lock().claimed, format) + DELETE_ROOM_BYTES + SEAL_ROOM_BYTES
     }
 
     /// The log ends elsewhere now, in another file with room for all claims behind it.
-    pub(super) fn moved(self, format: LogFormat, log_end: u64, reserved_end: u64) {
+    pub(in crate::wal) fn moved(self, format: LogFormat, log_end: u64, reserved_end: u64) {
         let mut room = self.0.room.lock();
         (room.format, room.log_end, room.reserved_end) = (format, log_end, reserved_end);
     }

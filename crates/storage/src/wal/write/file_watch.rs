@@ -18,7 +18,7 @@ const CHECK_EVERY: Duration = Duration::from_millis(500);
 const BEGINNING_BYTES: u64 = 64;
 
 /// Watch over the log's file: is it still there, and still the same?
-pub(super) struct FileWatch {
+pub(in crate::wal) struct FileWatch {
     /// The file's own, whatever links lead to it.
     path: PathBuf,
     started: Instant,
@@ -33,7 +33,7 @@ pub(super) struct FileWatch {
 
 /// Harm that somebody has done to the log's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Removal {
+pub(in crate::wal) enum Removal {
     Missing = 1,
     Replaced,
     Truncated,
@@ -73,11 +73,11 @@ impl FileWatch {
     }
 
     /// Returns why writes are refused, if the file was removed.
-    pub(super) fn error(&self) -> Option<Error> {
+    pub(in crate::wal) fn error(&self) -> Option<Error> {
         self.removal().map(|removal| Error::LogRemoved { path: self.path.clone(), reason: removal.text() })
     }
 
-    pub(super) fn removal(&self) -> Option<Removal> {
+    pub(in crate::wal) fn removal(&self) -> Option<Removal> {
         let number = self.removal.load(Ordering::Acquire);
         Removal::ALL.into_iter().find(|&removal| removal as u8 == number)
     }
@@ -119,7 +119,7 @@ impl FileWatch {
     }
 
     /// Watches over another file from now on, which has taken the log's place and ends at `log_end`.
-    pub(super) fn switch_to(&self, file: &dyn LogFile, log_end: u64) {
+    pub(in crate::wal) fn switch_to(&self, file: &dyn LogFile, log_end: u64) {
         *self.beginning.lock() = beginning_of(file, log_end);
         self.set_removal(None);
     }

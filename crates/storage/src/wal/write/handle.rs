@@ -10,7 +10,7 @@ use crate::{Error, LogFormat};
 /// A handle to the log in use, for a compaction.
 #[derive(Clone)]
 pub(crate) struct LogHandle {
-    pub(super) shared: Arc<Shared>,
+    pub(in crate::wal) shared: Arc<Shared>,
 }
 
 impl Log {
