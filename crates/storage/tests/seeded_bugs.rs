@@ -162,7 +162,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "rename the successor before it is synced",
-        file: "wal/rewrite.rs",
+        file: "wal/rewrite/swap.rs",
         code: "self.successor.seal(written)?;\n        let _other = self.rename(&**syncing, may_restore)?;",
         instead: "let _other = self.rename(&**syncing, may_restore)?;\n        self.successor.seal(written)?;",
         suite: "crash",
@@ -170,7 +170,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "skip the sync of the directory after the rename",
-        file: "wal/rewrite.rs",
+        file: "wal/rewrite/swap.rs",
         code: "if let Err(error) = directory.sync() {",
         instead: "if let Err(error) = Ok::<(), io::Error>(()) {",
         suite: "crash",
@@ -178,7 +178,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "open the directory after the rename",
-        file: "wal/rewrite.rs",
+        file: "wal/rewrite/swap.rs",
         code: "if let Err(error) = directory.sync() {",
         instead: "drop(directory);
         if let Err(error) = self.location.fs.open_parent(&self.location.log).and_then(|opened| opened.sync()) {",
@@ -187,7 +187,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "take over before the tail is complete",
-        file: "wal/rewrite.rs",
+        file: "wal/rewrite/swap.rs",
         code: "self.source.copy(appender.offset(), u64::MAX, &mut self.successor)?;",
         instead: "",
         suite: "crash",
@@ -195,7 +195,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "leave a delete that comes during the walk out of the copy",
-        file: "wal/source.rs",
+        file: "wal/rewrite/source.rs",
         code: "if header.kind == BatchKind::Records {",
         instead: "if header.kind == BatchKind::Records && (header.records > 1 || header.payload_bytes > 40) {",
         suite: "crash",
@@ -219,7 +219,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "go on syncing the old file after the take-over",
-        file: "wal/rewrite.rs",
+        file: "wal/rewrite/swap.rs",
         code: "*syncing = Arc::clone(self.successor.file());",
         instead: "",
         suite: "crash",
@@ -227,7 +227,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "go on appending to the old file after the take-over",
-        file: "wal/rewrite.rs",
+        file: "wal/rewrite/swap.rs",
         code: "let old_file = appender.switch_to(self.successor.end());",
         instead: "let old_file = Arc::clone(&*syncing);",
         suite: "crash",
@@ -235,7 +235,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "put a successor of lines in the log's place before its end is synced",
-        file: "wal/successor.rs",
+        file: "wal/rewrite/successor.rs",
         code: "Encoding::Json => {}",
         instead: "Encoding::Json => return self.out.flush(),",
         suite: "crash",
@@ -243,7 +243,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "leave deletes that come during a compaction out of a log of lines",
-        file: "wal/successor.rs",
+        file: "wal/rewrite/successor.rs",
         code: "json::encode(change, self.last_timestamp_ms, &mut self.out.buffer);",
         instead: "if matches!(change, Change::Set { .. }) {
                     json::encode(change, self.last_timestamp_ms, &mut self.out.buffer);
@@ -261,7 +261,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "copy a batch into the successor without its checksum",
-        file: "wal/source.rs",
+        file: "wal/rewrite/source.rs",
         code: "if own_crc == header.payload_crc {",
         instead: "if own_crc == header.payload_crc || end > 0 {",
         suite: "compaction",

@@ -2,16 +2,11 @@
 //!
 //! Nothing here knows the keyspace: the log takes encoded changes and gives LSNs.
 
-mod copy;
 mod format;
-mod output;
 mod read;
 mod rewrite;
-mod source;
-mod successor;
 mod write;
 
-pub(crate) use copy::LogCopy;
 pub(crate) use format::batch::{BatchHeader, BatchKind, LSN_STRIDE, MAX_BATCH_PAYLOAD_BYTES};
 pub(crate) use format::header::{FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError};
 pub(crate) use format::json::{
@@ -22,8 +17,9 @@ pub(crate) use read::json_reader::{JsonEnding, JsonReadError, JsonReader};
 pub(crate) use read::pass::{Passed, Visitor, headers_from, pass};
 pub(crate) use read::reader::{Cores, Ending, ReadError, Reader};
 pub(crate) use read::unit::Logged;
-pub(crate) use rewrite::{Location, Rewrite};
-pub(crate) use successor::compacted_overhead_bytes;
+pub(crate) use rewrite::copy::LogCopy;
+pub(crate) use rewrite::successor::compacted_overhead_bytes;
+pub(crate) use rewrite::swap::{Location, Rewrite};
 pub(crate) use write::admission::{Admission, Demand, now_ms};
 pub(crate) use write::group_commit::{Log, LogStart};
 pub(crate) use write::handle::LogHandle;

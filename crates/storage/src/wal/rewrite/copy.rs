@@ -1,7 +1,7 @@
 //! A log that is written beside another one that nobody writes, to take its place.
 
-use super::rewrite::Location;
 use super::successor::Successor;
+use super::swap::Location;
 use crate::fs::LogFile;
 use crate::wal::format::record::Change;
 use crate::wal::write::log_end::Mark;

@@ -1,3 +1,5 @@
+//! Writes a new file from front to back, and syncs it step by step.
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;

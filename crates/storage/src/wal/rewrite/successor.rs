@@ -1,3 +1,5 @@
+//! Builds a log that is to take the place of another: entries, records, a seal, in either format.
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
