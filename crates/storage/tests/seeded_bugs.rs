@@ -455,6 +455,15 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
+fn every_seeded_bug_stands_once_in_the_sources() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for bug in BUGS {
+        let sound = fs::read_to_string(sources.join(bug.file)).unwrap_or_default();
+        assert_eq!(sound.matches(bug.code).count(), 1, "{}: {} has moved on", bug.name, bug.file);
+    }
+}
+
+#[test]
 #[ignore = "builds the crate once for every bug"]
 fn every_seeded_bug_is_caught() {
     let copy = Copy::make();
