@@ -7,6 +7,8 @@ use std::time::Duration;
 use rustvault_protocol::Limits;
 use rustvault_storage::{DEFAULT_COMPACT_MIN_BYTES, DEFAULT_COMPACT_RATIO, LogFormat, Options, SyncPolicy};
 
+use crate::CpuAffinity;
+
 /// Address that is bound unless the configuration says otherwise.
 pub const DEFAULT_BIND_ADDR: &str = "127.0.0.1:8080";
 
@@ -77,6 +79,8 @@ pub struct ServerConfig {
     pub max_output_bytes: usize,
     /// Threads that serve connections, 1 to [`MAX_THREADS`]; one per core by default.
     pub threads: usize,
+    /// Pinning of threads to cores, which a [`Server`](crate::Server) does alone; [`CpuAffinity::Off`] by default.
+    pub cpu_affinity: CpuAffinity,
     /// Silence after which the kernel probes whether a client's machine is still there, in whole seconds, 1 s to
     /// [`MAX_TCP_KEEPALIVE`]; `None` for never. [`DEFAULT_TCP_KEEPALIVE`] by default.
     pub tcp_keepalive: Option<Duration>,
@@ -99,6 +103,7 @@ impl Default for ServerConfig {
             max_memory_bytes: None,
             max_output_bytes: DEFAULT_MAX_OUTPUT_BYTES,
             threads: default_threads(),
+            cpu_affinity: CpuAffinity::Off,
             tcp_keepalive: Some(DEFAULT_TCP_KEEPALIVE),
             idle_timeout: None,
         }

@@ -32,3 +32,4 @@ pub use config::{
 };
 pub use error::Error;
 pub use server::{Server, serve};
+pub use threads::CpuAffinity;

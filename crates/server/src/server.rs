@@ -15,8 +15,9 @@ use tracing::{debug, info, warn};
 
 use crate::listener::Acceptor;
 use crate::shared::Shared;
+use crate::threads::affinity::LogWriter;
 use crate::threads::worker::Workers;
-use crate::{Error, ServerConfig};
+use crate::{CpuAffinity, Error, ServerConfig};
 
 /// How long connections get to finish at a stop; with the last sync it stays below ten seconds.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
@@ -76,7 +77,8 @@ impl Server {
                 }
             }
         };
-        let failure = serve_until(self.listener, self.store.clone(), &self.config, stop).await?;
+        let writer = self.pinned_writer();
+        let failure = serve_until(self.listener, self.store.clone(), &self.config, writer, stop).await?;
         if let Some(failure) = failure {
             return Err(Error::Store(failure));
         }
@@ -84,6 +86,16 @@ impl Server {
         blocking(move || store.close()).await??;
         info!("stopped");
         Ok(())
+    }
+
+    /// Returns the log writer, if threads are to be pinned.
+    fn pinned_writer(&self) -> Option<LogWriter> {
+        match self.config.cpu_affinity {
+            CpuAffinity::Off => None,
+            CpuAffinity::Auto => {
+                Some(LogWriter { thread: self.store.writer_thread(), log: self.config.wal_path.clone() })
+            }
+        }
     }
 
     fn log_start(&self, stats: &Stats) {
@@ -136,7 +148,8 @@ impl Server {
 /// caller's until `shutdown` ends; then lets every connection finish what was received, for five seconds
 /// at most. The store stays open.
 ///
-/// Of `config`, the address is not used, and the path of the log and the sync policy are only shown by `INFO`.
+/// Of `config`, the address and the CPU affinity are not used, and the path of the log and the sync policy are only shown by
+/// `INFO`.
 ///
 /// # Errors
 /// A field of `config` out of range, or a system that refuses the threads.
@@ -151,7 +164,7 @@ pub async fn serve<S: BatchStore>(
         shutdown.await;
         Stop { failure: None, drain_limit: DRAIN_LIMIT }
     };
-    serve_until(listener, store, config, stop).await.map(|_| ())
+    serve_until(listener, store, config, None, stop).await.map(|_| ())
 }
 
 /// Why and how a server stops.
@@ -164,10 +177,11 @@ async fn serve_until<S: BatchStore>(
     listener: TcpListener,
     store: S,
     config: &ServerConfig,
+    log_writer: Option<LogWriter>,
     stop: impl Future<Output = Stop>,
 ) -> Result<Option<rustvault_storage::Error>, Error> {
     let shared = Arc::new(Shared::new(store, config));
-    let mut workers = Workers::start(&shared)?;
+    let mut workers = Workers::start(&shared, log_writer)?;
     let stop = Acceptor::new(listener, &workers, &shared, config.max_connections).run(stop).await?;
     debug!(connections = shared.counters.connections.get(), "stopping");
     workers.stop();

@@ -87,6 +87,12 @@ impl DurableStore {
         self.inner.log.failed().await
     }
 
+    /// Returns the number in the system (gettid(2)) of the thread that writes and syncs the log, for callers that pin threads
+    /// to cores. The store itself pins none.
+    pub fn writer_thread(&self) -> i32 {
+        self.inner.log.writer_thread()
+    }
+
     /// Takes no more writes, syncs and seals the log. Blocks. A second call does nothing.
     ///
     /// Reads go on; writes get [`Error::Closed`].
@@ -141,10 +147,6 @@ impl BatchStore for DurableStore {
 
     fn reply_watermark(&self) -> Lsn {
         self.inner.log.watermark()
-    }
-
-    fn log_writer(&self) -> Option<i32> {
-        Some(self.inner.log.writer_thread())
     }
 
     async fn compact(&self) -> Result<(), Error> {

@@ -211,10 +211,4 @@ pub trait BatchStore: Clone + Send + Sync + 'static {
     /// [`Error::Locked`]: another process has the file that has taken the log's place.
     /// [`Error::Poisoned`], [`Error::Closed`].
     fn compact(&self) -> impl Future<Output = Result<(), Error>> + Send;
-
-    /// The thread that writes and syncs the log, by its number in the system (gettid(2)), for who places threads on
-    /// cores; `None` if there is none.
-    fn log_writer(&self) -> Option<i32> {
-        None
-    }
 }

@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 use rustvault_server::{
-    DEFAULT_BIND_ADDR, DEFAULT_MAX_CONNECTIONS, DEFAULT_TCP_KEEPALIVE, DEFAULT_WAL_PATH,
+    CpuAffinity, DEFAULT_BIND_ADDR, DEFAULT_MAX_CONNECTIONS, DEFAULT_TCP_KEEPALIVE, DEFAULT_WAL_PATH,
     MAX_CONNECTIONS_LIMIT, MAX_IDLE_TIMEOUT, MAX_TCP_KEEPALIVE, MAX_THREADS, MAX_VALUE_BYTES_LIMIT,
     ServerConfig,
 };
@@ -76,6 +76,11 @@ pub(super) struct Args {
     #[arg(value_parser = count::<MAX_THREADS>, default_value_t = ServerConfig::default().threads)]
     threads: usize,
 
+    /// Pinning of threads to cores: auto (on two cores, the log writer and the first serving thread share one while that is
+    /// enough for them), or off (none is pinned: for several servers on one machine, cpusets, containers with a CPU quota)
+    #[arg(long, env = "RUSTVAULT_CPU_AFFINITY", value_name = "MODE", value_parser = cpu_affinity(), default_value = "auto")]
+    cpu_affinity: CpuAffinity,
+
     /// Seconds of silence after which the kernel probes whether a client's machine is still there; 0 for never
     #[arg(long, env = "RUSTVAULT_TCP_KEEPALIVE", value_name = "SECONDS")]
     #[arg(value_parser = tcp_keepalive, default_value_t = DEFAULT_TCP_KEEPALIVE.as_secs())]
@@ -117,6 +122,7 @@ impl Args {
         config.max_memory_bytes = self.max_memory;
         config.max_output_bytes = self.max_output_bytes;
         config.threads = self.threads;
+        config.cpu_affinity = self.cpu_affinity;
         config.tcp_keepalive = unless_zero(self.tcp_keepalive);
         config.idle_timeout = unless_zero(self.idle_timeout);
         config
@@ -168,6 +174,11 @@ fn wal_format() -> impl TypedValueParser<Value = WalFormat> {
         .map(|name| if name == "json" { WalFormat::Json } else { WalFormat::Binary })
 }
 
+fn cpu_affinity() -> impl TypedValueParser<Value = CpuAffinity> {
+    PossibleValuesParser::new(["auto", "off"])
+        .map(|name| if name == "off" { CpuAffinity::Off } else { CpuAffinity::Auto })
+}
+
 fn compact_ratio(text: &str) -> Result<f64, String> {
     let mut config = ServerConfig::default();
     config.compact_ratio = text.parse().map_err(|_| "it must be a number above 1".to_owned())?;
@@ -211,9 +222,12 @@ mod tests {
     }
 
     #[test]
-    fn without_options_the_configuration_is_the_default() {
+    fn without_options_the_configuration_is_the_default_but_for_the_affinity() {
         let config = parse(&[]).unwrap().into_config();
-        assert_eq!(config, ServerConfig::default());
+        let mut default = ServerConfig::default();
+        assert_eq!(default.cpu_affinity, CpuAffinity::Off);
+        default.cpu_affinity = CpuAffinity::Auto;
+        assert_eq!(config, default);
     }
 
     #[test]
@@ -230,13 +244,14 @@ mod tests {
             "--max-memory=2GiB",
             "--max-output-bytes=1MiB",
             "--threads=3",
+            "--cpu-affinity=off",
             "--tcp-keepalive=5",
             "--idle-timeout=6",
         ]);
         let config = config.unwrap().into_config();
         assert_eq!(
-            (config.bind_addr.as_str(), config.max_connections, config.threads),
-            ("localhost:1", 7, 3)
+            (config.bind_addr.as_str(), config.max_connections, config.threads, config.cpu_affinity),
+            ("localhost:1", 7, 3, CpuAffinity::Off)
         );
         assert_eq!((config.wal_path, config.max_value_bytes), (PathBuf::from("x.log"), 1024 * 1024));
         assert_eq!((config.wal_format, config.compact_ratio), (Some(WalFormat::Json), 1.5));
@@ -273,6 +288,7 @@ mod tests {
             ["--max-memory", "all"],
             ["--max-output-bytes", "0"],
             ["--threads", "0"],
+            ["--cpu-affinity", "on"],
             ["--tcp-keepalive", "32768"],
             ["--tcp-keepalive", "1s"],
             ["--idle-timeout", "soon"],
@@ -294,7 +310,7 @@ mod tests {
         let help = Args::command().render_long_help().to_string();
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         let options = Args::command().get_arguments().filter(|option| option.get_env().is_some()).count();
-        assert_eq!(options, 15);
+        assert_eq!(options, 16);
         assert_eq!(help.matches("[env: RUSTVAULT_").count(), options, "{help}");
         assert_eq!(help.matches("[default: ").count(), options, "{help}");
     }

@@ -11,7 +11,7 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 
 use rustix::thread::{CpuSet, Pid, gettid, sched_getaffinity, sched_setaffinity};
 use tracing::debug;
@@ -19,15 +19,36 @@ use tracing::debug;
 use super::pinning_policy::{PinningPolicy, Window};
 use super::procfs::{ThreadTime, interrupted_core, thread_time};
 
+/// Pinning of threads to cores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum CpuAffinity {
+    /// No thread is pinned: all keep the cores that the process was started with, or is given later.
+    #[default]
+    Off,
+    /// On exactly two cores, the thread that writes the log and the first one that serves connections are pinned to one core
+    /// while that is better; on any other number no thread is. It overrides what is set from outside, for example by
+    /// taskset(1) for a process that runs already.
+    Auto,
+}
+
+/// The writer of a log, beside which the first worker may run.
+#[derive(Debug)]
+pub(crate) struct LogWriter {
+    /// Its number in the system (gettid(2)).
+    pub(crate) thread: i32,
+    /// The file that it writes.
+    pub(crate) log: PathBuf,
+}
+
 thread_local! {
     /// The affinity that this worker keeps up. The first worker alone has one, so no other thread has to look.
     static AFFINITY: RefCell<Option<Affinity>> = const { RefCell::new(None) };
 }
 
-/// Has this thread, the first worker, pinned beside the log writer from now on while that is better. `log` is the file that
-/// the writer writes.
-pub(super) fn begin(writer: i32, log: &Path) {
-    AFFINITY.set(Affinity::new(writer, log));
+/// Has this thread, the first worker, pinned beside the log writer from now on while that is better.
+pub(super) fn begin(writer: &LogWriter) {
+    AFFINITY.set(Affinity::new(writer));
 }
 
 /// Samples the window that ends now, then pins or unpins the log writer and this worker. `one_is_enough`: no other worker
@@ -69,9 +90,9 @@ struct PinnedThread {
 }
 
 impl Affinity {
-    /// Makes one for this thread and the writer of the log at `log`; `None` if the kernel is to decide.
-    fn new(writer: i32, log: &Path) -> Option<Self> {
-        let (writer, worker) = (PinnedThread::new(Pid::from_raw(writer)?)?, PinnedThread::new(gettid())?);
+    /// Makes one for this thread and a log writer; `None` if the kernel is to decide.
+    fn new(LogWriter { thread, log }: &LogWriter) -> Option<Self> {
+        let (writer, worker) = (PinnedThread::new(Pid::from_raw(*thread)?)?, PinnedThread::new(gettid())?);
         let all_cores = sched_getaffinity(None).ok()?;
         let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| all_cores.is_set(core));
         let (first, second, None) = (cores.next()?, cores.next()?, cores.next()) else { return None };
@@ -173,7 +194,7 @@ mod tests {
 
     /// Pins this thread and the writer to one core; `false` if there are not two cores.
     fn pin_beside(writer: Pid) -> bool {
-        begin(writer.as_raw_nonzero().get(), Path::new("log"));
+        begin(&LogWriter { thread: writer.as_raw_nonzero().get(), log: PathBuf::from("log") });
         AFFINITY.with_borrow_mut(|affinity| {
             let Some(affinity) = affinity else { return false };
             affinity.policy.is_pinned = true;

@@ -11,3 +11,5 @@ mod scheduler;
 pub(crate) mod worker;
 pub(crate) mod worker_handle;
 mod worker_stats;
+
+pub use affinity::CpuAffinity;

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use super::accepted::AcceptedConnection;
-use super::affinity;
+use super::affinity::{self, LogWriter};
 use super::scheduler::Scheduler;
 use super::worker_handle::WorkerHandle;
 use crate::Error;
@@ -50,8 +50,11 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    /// Starts as many workers as the configuration asks for.
-    pub(crate) fn start<S: BatchStore>(shared: &Arc<Shared<S>>) -> Result<Self, Error> {
+    /// Starts as many workers as the configuration asks for. With a log writer, the first one keeps up the affinity of both.
+    pub(crate) fn start<S: BatchStore>(
+        shared: &Arc<Shared<S>>,
+        mut log_writer: Option<LogWriter>,
+    ) -> Result<Self, Error> {
         let (alive, ended) = mpsc::channel(1);
         let (outboxes, inboxes): (Vec<_>, Vec<_>) =
             (0..shared.threads).map(|_| mpsc::unbounded_channel()).unzip();
@@ -63,7 +66,7 @@ impl Workers {
             ended,
         };
         for (number, inbox) in inboxes.into_iter().enumerate() {
-            let thread = workers.start_one(number, inbox, shared, alive.clone());
+            let thread = workers.start_one(number, inbox, shared, log_writer.take(), alive.clone());
             workers
                 .threads
                 .push(thread.map_err(|source| Error::System { action: "start a thread", source })?);
@@ -76,13 +79,14 @@ impl Workers {
         number: usize,
         inbox: mpsc::UnboundedReceiver<AcceptedConnection>,
         shared: &Arc<Shared<S>>,
+        log_writer: Option<LogWriter>,
         alive: mpsc::Sender<()>,
     ) -> std::io::Result<JoinHandle<()>> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let worker_loop = WorkerLoop {
             inbox,
             shared: Arc::clone(shared),
-            is_first: number == 0,
+            log_writer,
             handle: WorkerHandle::new(&self.scheduler, number),
             // A token of its own keeps the threads off each other's lock.
             stopping: self.stopping.child_token(),
@@ -131,7 +135,7 @@ impl Drop for Workers {
 struct WorkerLoop<S> {
     inbox: mpsc::UnboundedReceiver<AcceptedConnection>,
     shared: Arc<Shared<S>>,
-    is_first: bool,
+    log_writer: Option<LogWriter>,
     handle: WorkerHandle,
     stopping: CancellationToken,
     aborting: CancellationToken,
@@ -139,10 +143,8 @@ struct WorkerLoop<S> {
 
 impl<S: BatchStore> WorkerLoop<S> {
     fn run(mut self, runtime: Runtime) {
-        if self.is_first
-            && let Some(writer) = self.shared.store.log_writer()
-        {
-            affinity::begin(writer, &self.shared.wal_path);
+        if let Some(writer) = self.log_writer.take() {
+            affinity::begin(&writer);
         }
         let aborting = self.aborting.clone();
         runtime.block_on(async {

@@ -3,11 +3,15 @@
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
 use rustvault_tests::{Daemon, Launch, Wire, until};
 
 const WRITERS: usize = 20;
+
+/// Time under load in which `auto` pins: many times the 120 ms that it takes at least.
+const LOAD_TIME: Duration = Duration::from_secs(2);
 
 /// Has this thread, and what it starts, run on two cores; `None` if there are not so many.
 fn run_on_two_cores() -> Option<CpuSet> {
@@ -43,6 +47,48 @@ impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
+}
+
+/// Returns the cores that each of the daemon's threads may run on, as the kernel writes them, with the thread's name.
+fn allowed_cores(daemon: &Daemon) -> Vec<(String, String)> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap().flatten();
+    // Others may end meanwhile.
+    let statuses = tasks.filter_map(|task| fs::read_to_string(task.path().join("status")).ok());
+    statuses.map(|status| (field(&status, "Name:"), field(&status, "Cpus_allowed_list:"))).collect()
+}
+
+fn field(status: &str, name: &str) -> String {
+    let value = status.lines().find_map(|line| line.strip_prefix(name));
+    value.unwrap_or_else(|| panic!("{name} in {status}")).trim().to_owned()
+}
+
+#[test]
+fn without_affinity_every_thread_keeps_the_cores_that_it_inherits() {
+    if run_on_two_cores().is_none() {
+        return println!("skipped: needs two cores");
+    }
+    let inherited = field(&fs::read_to_string("/proc/thread-self/status").unwrap(), "Cpus_allowed_list:");
+    let daemon = Launch::new().with_args("--cpu-affinity off").start();
+    let (is_over, began) = (AtomicBool::new(false), Instant::now());
+    thread::scope(|scope| {
+        let _ending = Ending(&is_over);
+        for _ in 0..WRITERS {
+            let wire = daemon.wire();
+            scope.spawn(|| write_until(&is_over, wire));
+        }
+        let mut wire = daemon.wire();
+        while began.elapsed() < LOAD_TIME {
+            wire.ask("SET another value\r\n", "OK\r\n");
+            let cores = allowed_cores(&daemon);
+            let names: Vec<_> = cores.iter().map(|(name, _)| name.as_str()).collect();
+            assert!(
+                ["serve-0", "serve-1", "wal-writer"].iter().all(|name| names.contains(name)),
+                "{names:?}"
+            );
+            assert!(cores.iter().all(|(_, cores)| *cores == inherited), "{inherited}: {cores:?}");
+        }
+    });
+    daemon.stop();
 }
 
 #[test]
