@@ -1,6 +1,4 @@
-//! Work that is spread over the machine's cores while the caller waits for it, and where a thread may run.
-
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+//! Work that is spread over the machine's cores while the caller waits for it.
 
 use crate::Error;
 use crate::sync::{LazyLock, thread};
@@ -27,24 +25,6 @@ pub(crate) fn run(helpers: usize, work: impl Fn() + Sync) -> Result<(), Error> {
         let panicked = helpers.into_iter().filter_map(|helper| helper.join().err()).count();
         if panicked > 0 { Err(Error::Internal("a thread of the recovery panicked")) } else { Ok(()) }
     })
-}
-
-/// The cores that a thread may run on. A thread begins with those of the one that starts it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Affinity(Option<CpuSet>);
-
-impl Affinity {
-    /// Returns the affinity of the calling thread.
-    pub(crate) fn of_this_thread() -> Self {
-        Self(sched_getaffinity(None).ok())
-    }
-
-    /// Gives it to the calling thread. A system that refuses leaves it where it is, which costs speed alone.
-    pub(crate) fn take(self) {
-        if let Some(cores) = self.0 {
-            let _ = sched_setaffinity(None, &cores);
-        }
-    }
 }
 
 #[cfg(test)]

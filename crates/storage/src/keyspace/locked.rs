@@ -13,7 +13,6 @@ use super::layout::Layout;
 use super::shard::Shard;
 use super::usage::WriteShard;
 use super::{Keyspace, SHARD_BITS};
-use crate::cores::Affinity;
 use crate::sync::thread;
 use crate::{Error, Lsn};
 
@@ -168,7 +167,7 @@ impl Locked<'_> {
         let empty = |(index, shard): &mut (usize, WriteShard<'_>)| {
             std::mem::replace(&mut **shard, Shard::new(Layout::of_shard(*index), lsn))
         };
-        Emptied { shards: shards.iter_mut().map(empty).collect(), affinity: self.keyspace.affinity }
+        Emptied { shards: shards.iter_mut().map(empty).collect() }
     }
 
     fn shard(&self, hash: KeyHash) -> &Shard {
@@ -203,7 +202,6 @@ pub(super) fn shard_index(hash: KeyHash) -> usize {
 #[must_use]
 pub(crate) struct Emptied {
     shards: Vec<Shard>,
-    affinity: Affinity,
 }
 
 impl Emptied {
@@ -213,10 +211,7 @@ impl Emptied {
         if bytes <= MAX_FREED_HERE_BYTES {
             return;
         }
-        let free = move || {
-            self.affinity.take();
-            drop(self.shards);
-        };
+        let free = move || drop(self.shards);
         if let Err(error) = thread::Builder::new().name("freeing".to_owned()).spawn(free) {
             tracing::warn!(%error, "no thread to free the cleared entries on; freed them here");
         }

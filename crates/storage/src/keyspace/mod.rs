@@ -28,7 +28,6 @@ use shard::Shard;
 use usage::{ShardLock, UsedBytes};
 pub(crate) use walk::Walk;
 
-use crate::cores::Affinity;
 use crate::{Lsn, ScanPage};
 
 /// Position bits that choose the shard: 256 locks, many more than threads that contend for them.
@@ -41,8 +40,6 @@ pub(crate) struct Keyspace {
     seed: HashSeed,
     shards: Box<[ShardLock]>,
     used: UsedBytes,
-    /// Affinity of the thread that made the keyspace, for threads that are started later by one that is bound to a core.
-    affinity: Affinity,
 }
 
 /// What a look-up saw, and the LSN that it depends on.
@@ -66,7 +63,7 @@ impl Keyspace {
         let used = UsedBytes::default();
         let shard = |index| ShardLock::new(Shard::new(Layout::of_shard(index), Lsn::ZERO), &used);
         let shards = (0..1 << SHARD_BITS).map(shard).collect();
-        Self { seed, shards, used, affinity: Affinity::of_this_thread() }
+        Self { seed, shards, used }
     }
 
     /// The key of the hash.
