@@ -43,6 +43,11 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["rows", "against", "json"])]
     pub(crate) hostile: bool,
 
+    /// A further argument of this build's rustvault-server, for example --server-arg=--cpu-affinity=off; once for each
+    /// argument. The baseline gets none
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true, conflicts_with_all = ["noise", "ceiling"])]
+    pub(crate) server_arg: Vec<String>,
+
     /// Redis on both sides: the noise floor of this machine
     #[arg(long, conflicts_with_all = ["against", "hostile"])]
     noise: bool,
@@ -136,6 +141,15 @@ mod tests {
         assert!(kind(&["compare", "--noise", "--ceiling"]).is_err());
         let args = Args { against: Some("rustvault-server".into()), ..Args::parse_from(["compare"]) };
         assert_eq!(args.comparison(), Comparison::WithBaseline);
+    }
+
+    #[test]
+    fn arguments_of_the_server_are_handed_on_where_one_runs() {
+        let args = |line: &[&str]| Args::try_parse_from(line).map(|args| args.server_arg);
+        let both = ["compare", "--server-arg=--cpu-affinity=off", "--server-arg", "--threads=1"];
+        assert_eq!(args(&both).unwrap(), ["--cpu-affinity=off", "--threads=1"]);
+        assert!(args(&["compare", "--noise", "--server-arg=--threads=1"]).is_err());
+        assert!(args(&["compare", "--ceiling", "--server-arg=--threads=1"]).is_err());
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Machine {
             memory_gib: memory_kib.unwrap_or_default().div_ceil(1024 * 1024),
             kernel: read("/proc/sys/kernel/osrelease")?.trim().to_owned(),
             disk: Disk::of(&contest.scratch)?,
-            rustvault: version(&contest.programs.rustvault_server)?,
+            rustvault: with_args(version(&contest.programs.rustvault_server)?, &contest.programs.server_args),
             baseline,
             redis,
         })
@@ -70,6 +70,11 @@ impl Machine {
             _ => Ok(()),
         }
     }
+}
+
+/// Adds the arguments to a version: figures are those of both.
+fn with_args(version: String, args: &[String]) -> String {
+    if args.is_empty() { version } else { format!("{version} ({})", args.join(" ")) }
 }
 
 impl Disk {

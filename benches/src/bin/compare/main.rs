@@ -70,7 +70,7 @@ fn compare(args: &Args) -> Result<bool, Error> {
     std::fs::create_dir_all(&output).map_err(Error::system(format!("make {}", output.display())))?;
     process::allow_open_files()?;
     let contest = Contest {
-        programs: Programs::build(args.against.clone())?,
+        programs: Programs::build(args.against.clone(), args.server_arg.clone())?,
         effort: Effort::new(args.quick, args.pairs),
         comparison: args.comparison(),
         scratch: output.clone(),

@@ -23,10 +23,12 @@ const REDIS_SERVER: RedisProgram =
 
 const LOAD_GENERATOR: RedisProgram = RedisProgram { name: "redis-benchmark", package: "redis-tools" };
 
-/// The place of each of the programs.
+/// The place of each of the programs, and what this build's server is started with.
 #[derive(Debug)]
 pub(crate) struct Programs {
     pub(crate) rustvault_server: PathBuf,
+    /// Beside those of every server.
+    pub(crate) server_args: Vec<String>,
     /// Empty in a run without a baseline, which never starts it.
     pub(crate) baseline_server: PathBuf,
     pub(crate) rustvault_cli: PathBuf,
@@ -36,9 +38,10 @@ pub(crate) struct Programs {
 
 impl Programs {
     /// Builds RustVault's, as a release; nothing is done if they are up to date. The baseline is there already.
-    pub(crate) fn build(baseline_server: Option<PathBuf>) -> Result<Self, Error> {
+    pub(crate) fn build(baseline_server: Option<PathBuf>, server_args: Vec<String>) -> Result<Self, Error> {
         Ok(Self {
             rustvault_server: rustvault("rustvault-server", "RUSTVAULT_SERVER_BIN")?,
+            server_args,
             baseline_server: baseline_server.unwrap_or_default(),
             rustvault_cli: rustvault("rustvault-cli", "RUSTVAULT_CLI_BIN")?,
             compare: this_program()?,

@@ -92,7 +92,11 @@ impl Peer {
 
     fn command(self, programs: &Programs, policy: Policy, port: u16, folder: &Path) -> Command {
         match self {
-            Self::RustVault => rustvault(&programs.rustvault_server, policy, port, folder),
+            Self::RustVault => {
+                let mut command = rustvault(&programs.rustvault_server, policy, port, folder);
+                command.args(&programs.server_args);
+                command
+            }
             Self::Baseline => rustvault(&programs.baseline_server, policy, port, folder),
             Self::Redis => redis(policy, port, folder),
             Self::Ceiling => ceiling(programs, port),
