@@ -6,7 +6,7 @@ use rustvault_protocol::{Command, ErrorReply, Fatal, Reply, Request, Step};
 use rustvault_storage::engine::{BatchStore, Op};
 
 use crate::closing::{CloseReason, Closing};
-use crate::commands::{self, Ask, CountOf, Handler, MAX_STEP_KEYS, Payload, ReplyTo, WriteAnswer};
+use crate::commands::{self, Ask, CarryOut, Handler, MAX_STEP_KEYS, Many, Payload, ReplyTo};
 use crate::session::Session;
 use crate::shared::Shared;
 
@@ -136,24 +136,23 @@ fn plan_one<'b, S: BatchStore>(
 ) -> Result<Slot<'b, S>, Box<ErrorReply>> {
     commands::admit(request, session, &shared.limits)?;
     Ok(match commands::handler::<S>(request.command) {
-        Handler::Store(handle) => match handle(request, &shared.limits)? {
+        Handler::Store(handle) | Handler::AllKeys(handle) => match handle(request, &shared.limits)? {
             Ask::One(op, reply) => {
                 ops.push(op);
                 Slot::Asked(reply, request)
             }
-            Ask::Values(keys) if keys.len() <= MAX_STEP_KEYS => {
+            Ask::Many(Many::Values(keys)) if keys.len() <= MAX_STEP_KEYS => {
                 ops.push(Op::GetManyWithin { keys, max_bytes: shared.max_output_bytes });
                 Slot::Values(keys)
             }
-            Ask::Values(keys) => Slot::ValuesInSteps(keys),
-            Ask::Count(op, keys) if keys.len() <= MAX_STEP_KEYS => {
+            Ask::Many(Many::Count(op, keys)) if keys.len() <= MAX_STEP_KEYS => {
                 ops.push(op(keys));
                 Slot::Asked(commands::number, request)
             }
-            Ask::Count(op, keys) => Slot::CountInSteps(op, keys),
+            Ask::Many(many) => Slot::InSteps(many),
         },
         Handler::Session(handle) | Handler::Large(handle) => Slot::Ready(handle(request, session, shared)?),
-        Handler::Await(write) => Slot::Await(write, request),
+        Handler::Await(carry_out) => Slot::Await(carry_out, request),
     })
 }
 
@@ -165,12 +164,10 @@ pub(crate) enum Slot<'b, S> {
     Asked(ReplyTo, Request<'b>),
     /// The next outcome of the store, the values of these keys, is the answer.
     Values(&'b [&'b [u8]]),
-    /// The values of so many keys that they are looked up in several steps.
-    ValuesInSteps(&'b [&'b [u8]]),
-    /// The number of those keys that an operation finds, so many that it is carried out in several steps.
-    CountInSteps(CountOf, &'b [&'b [u8]]),
-    /// The command writes its answer itself; it is the last of its batch.
-    Await(WriteAnswer<S>, Request<'b>),
+    /// The keys are so many that it takes several steps; it is the last of its batch.
+    InSteps(Many<'b>),
+    /// The command is carried out when its turn comes; it is the last of its batch.
+    Await(CarryOut<S>, Request<'b>),
 }
 
 impl<S> Slot<'_, S> {

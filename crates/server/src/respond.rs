@@ -1,7 +1,9 @@
 //! From a batch to its answers on the socket: nothing leaves before what it depends on is durable.
 
-mod lists;
+mod count;
+mod keys;
 mod put;
+mod values;
 
 use std::io;
 use std::iter::Peekable;
@@ -17,13 +19,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Batch, Slot};
 use crate::closing::Closing;
-use crate::commands::store_error;
+use crate::commands::{Many, Refusal, store_error, unexpected};
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::threads::commit_group;
 use crate::threads::worker_handle::WorkerHandle;
 
-pub(crate) use lists::PageOf;
+pub(crate) use keys::PageOf;
 
 /// The store carries out no further operation of a batch once its replies hold more than this.
 const MAX_REPLY_BYTES: usize = 1024 * 1024;
@@ -126,7 +128,7 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         let mut replies = replies.drain(..);
         while let Some(slot) = slots.next_if(|slot| !slot.needs_outcome() || !replies.as_slice().is_empty()) {
             self.is_muted = !self.session.wants_next_reply();
-            if self.is_muted && !matches!(slot, Slot::CountInSteps(..) | Slot::Await(..)) {
+            if self.is_muted && !matches!(slot, Slot::InSteps(Many::Count(..)) | Slot::Await(..)) {
                 if slot.needs_outcome() {
                     drop(replies.next());
                 }
@@ -140,7 +142,7 @@ impl<'c, S: BatchStore> Responder<'c, S> {
                     }
                     let reply = match gate.admit(reply) {
                         Ok(outcome) => reply_to(outcome, request),
-                        Err(error) => store_error(&error).into(),
+                        Err(error) => store_error(error).into(),
                     };
                     // Nearly all answers are small: for them this loop has nothing to wait for.
                     if is_small(&reply) {
@@ -158,8 +160,12 @@ impl<'c, S: BatchStore> Responder<'c, S> {
                     Box::pin(self.put_values(keys, gate.admit(reply))).await?;
                 }
                 Slot::Ready(reply) => self.put(reply).await?,
-                Slot::ValuesInSteps(_) | Slot::CountInSteps(..) | Slot::Await(..) => {
-                    Box::pin(self.put_last(slot)).await?;
+                Slot::InSteps(many) => Box::pin(self.put_in_steps(many)).await?,
+                Slot::Await(carry_out, request) => {
+                    // It may take long, and what comes before it need not wait for that.
+                    self.flush().await?;
+                    let answer = carry_out(self, request).await;
+                    self.put_answer(answer).await?;
                 }
             }
             if self.output.len() >= FLUSH_BYTES {
@@ -169,18 +175,30 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         self.flush().await
     }
 
-    /// Carries out what takes several turns, and writes its answer.
-    async fn put_last(&mut self, slot: Slot<'_, S>) -> io::Result<()> {
-        // It may take long, and what comes before it need not wait for that.
+    /// Carries out what takes several steps, and writes its answer.
+    async fn put_in_steps(&mut self, many: Many<'_>) -> io::Result<()> {
         self.flush().await?;
-        match slot {
-            Slot::ValuesInSteps(keys) => self.put_values_in_steps(keys).await,
-            Slot::CountInSteps(op, keys) => self.put_count_in_steps(op, keys).await,
-            Slot::Await(write, request) => write(self, request).await,
-            Slot::Asked(..) | Slot::Values(_) | Slot::Ready(_) => {
-                Err(io::Error::other("a slot was answered in the wrong place"))
+        match many {
+            Many::Values(keys) => self.put_values_in_steps(keys).await,
+            Many::Matching(glob) => self.put_matching(glob).await,
+            Many::Count(op, keys) => {
+                let count = self.count_in_steps(op, keys).await;
+                self.put_answer(count).await
             }
         }
+    }
+
+    /// Carries out one operation by itself; returns what its outcome depends on, too.
+    pub(crate) async fn ask(&self, op: Op<'_>) -> Result<(Outcome, Lsn), Refusal> {
+        let mut replies = Vec::with_capacity(1);
+        drop(self.shared.store.submit(&[op], usize::MAX, &mut replies).await);
+        let reply = replies.pop().ok_or_else(unexpected)?;
+        Ok((reply.outcome.map_err(store_error)?, reply.depends_on))
+    }
+
+    /// Waits until what depends on `lsn` may be shown.
+    pub(crate) async fn wait_for_commit(&self, lsn: Lsn) -> Result<(), Refusal> {
+        self.shared.store.wait_for_commit(lsn).await.map_err(store_error)
     }
 
     /// Waits until all replies at hand may be shown, or never may. What stands before them leaves meanwhile.

@@ -5,13 +5,12 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request, parse_integer};
-use rustvault_storage::engine::BatchStore;
 use tokio::task::yield_now;
 
 use super::arguments::{refuse, refuse_word, syntax_error};
 use super::connection::USER;
 use super::reply::{Payload, integer};
-use super::{Answer, Answering, Refusal, too_long};
+use super::{Answer, Refusal, too_long};
 use crate::clients::{Client, Clients};
 use crate::closing::CloseReason;
 use crate::respond::Responder;
@@ -31,18 +30,9 @@ pub(super) fn info<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) 
     Ok(Reply::Verbatim(Payload::Owned(line(&session.client).into_bytes())))
 }
 
-pub(super) fn list<'r, S: BatchStore>(
-    responder: &'r mut Responder<'_, S>,
-    request: Request<'r>,
-) -> Answering<'r> {
-    Box::pin(async move {
-        let list = match ListFilter::parse(request.arguments) {
-            Ok(filter) => lines(&filter, responder.shared).await,
-            Err(refusal) => Err(refusal),
-        };
-        let text = |lines: String| Reply::Verbatim(Payload::Owned(lines.into_bytes()));
-        responder.put(list.map_or_else(Into::into, text)).await
-    })
+pub(super) async fn list<S>(responder: &mut Responder<'_, S>, request: Request<'_>) -> Answer<'static> {
+    let lines = lines(&ListFilter::parse(request.arguments)?, responder.shared).await?;
+    Ok(Reply::Verbatim(Payload::Owned(lines.into_bytes())))
 }
 
 /// The filter of a `CLIENT LIST`.
@@ -216,32 +206,21 @@ fn yes_or_no(text: &[u8]) -> Result<bool, Refusal> {
 
 /// Disconnects the client of an address, which must be there, or all that a filter takes. Whoever disconnects itself is told
 /// so first.
-pub(super) fn kill<'r, S: BatchStore>(
-    responder: &'r mut Responder<'_, S>,
-    request: Request<'r>,
-) -> Answering<'r> {
-    Box::pin(async move {
-        let own_id = responder.session.client.id;
-        let (filter, must_be_there) = match *request.arguments {
-            [peer] => (Ok(Filter { peer: Some(peer), ..Filter::default() }), true),
-            ref options => (Filter::parse(options), false),
-        };
-        let answer = match filter {
-            Ok(filter) => {
-                let (killed, has_killed_itself) = kill_all(&filter, own_id, &responder.shared.clients).await;
-                if has_killed_itself {
-                    responder.closing = Some(CloseReason::Killed.into());
-                }
-                match killed {
-                    0 if must_be_there => refuse("ERR No such client").into(),
-                    _ if must_be_there => Reply::OK,
-                    killed => integer(killed),
-                }
-            }
-            Err(refusal) => refusal.into(),
-        };
-        responder.put(answer).await
-    })
+pub(super) async fn kill<S>(responder: &mut Responder<'_, S>, request: Request<'_>) -> Answer<'static> {
+    let own_id = responder.session.client.id;
+    let (filter, must_be_there) = match *request.arguments {
+        [peer] => (Filter { peer: Some(peer), ..Filter::default() }, true),
+        ref options => (Filter::parse(options)?, false),
+    };
+    let (killed, has_killed_itself) = kill_all(&filter, own_id, &responder.shared.clients).await;
+    if has_killed_itself {
+        responder.closing = Some(CloseReason::Killed.into());
+    }
+    match killed {
+        0 if must_be_there => Err(refuse("ERR No such client")),
+        _ if must_be_there => Ok(Reply::OK),
+        killed => Ok(integer(killed)),
+    }
 }
 
 /// Disconnects all that the filter takes but the one that asks; returns how many it takes, and whether that one is among them.
@@ -271,25 +250,18 @@ pub(super) fn no_evict<'b, S>(request: Request<'b>, _: &mut Session, _: &Shared<
 }
 
 /// Switches the answers to what follows off and on. Only `ON` and errors are answered.
-pub(super) fn reply<'r, S: BatchStore>(
-    responder: &'r mut Responder<'_, S>,
-    request: Request<'r>,
-) -> Answering<'r> {
-    Box::pin(async move {
-        let mode = request.argument(0);
-        responder.session.replies = if mode.eq_ignore_ascii_case(b"ON") {
-            Replies::On
-        } else if mode.eq_ignore_ascii_case(b"OFF") {
-            Replies::Off
-        } else if mode.eq_ignore_ascii_case(b"SKIP") {
-            // Where there are none, one is not left out.
-            if responder.session.replies == Replies::Off { Replies::Off } else { Replies::SkipNext }
-        } else {
-            return responder.put(syntax_error().into()).await;
-        };
-        responder.is_muted = responder.session.replies != Replies::On;
-        responder.put(Reply::OK).await
-    })
+pub(super) async fn reply<S>(responder: &mut Responder<'_, S>, request: Request<'_>) -> Answer<'static> {
+    let replies = &mut responder.session.replies;
+    *replies = match request.argument(0).to_ascii_uppercase().as_slice() {
+        b"ON" => Replies::On,
+        b"OFF" => Replies::Off,
+        // Where there are none, one is not left out.
+        b"SKIP" if *replies == Replies::Off => Replies::Off,
+        b"SKIP" => Replies::SkipNext,
+        _ => return Err(syntax_error()),
+    };
+    responder.is_muted = *replies != Replies::On;
+    Ok(Reply::OK)
 }
 
 #[cfg(test)]

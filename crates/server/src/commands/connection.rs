@@ -2,12 +2,11 @@
 
 use rustvault_protocol::limits::MAX_CONNECTION_NAME_BYTES;
 use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request, parse_integer};
-use rustvault_storage::engine::BatchStore;
 
 use super::arguments::{integer, refuse, refuse_word, syntax_error};
 use super::reply::{Payload, borrowed, bulk};
 use super::server::REDIS_VERSION;
-use super::{Answer, Answering, Refusal};
+use super::{Answer, Refusal};
 use crate::closing::CloseReason;
 use crate::respond::Responder;
 use crate::session::{Replies, Session};
@@ -82,18 +81,12 @@ fn connection_name(name: &[u8]) -> Result<&[u8], Refusal> {
 }
 
 /// Ends its batch, so that what follows is answered in the version that it chooses.
-pub(super) fn hello<'r, S: BatchStore>(
-    responder: &'r mut Responder<'_, S>,
-    request: Request<'r>,
-) -> Answering<'r> {
-    Box::pin(async move {
-        let answer = greet(request, responder.session);
-        responder.put(answer.unwrap_or_else(Into::into)).await
-    })
+pub(super) async fn hello<S>(responder: &mut Responder<'_, S>, request: Request<'_>) -> Answer<'static> {
+    greet(request, responder.session)
 }
 
 /// Reads all of `HELLO`, logs in, and only then changes the session.
-fn greet<'b>(request: Request<'b>, session: &mut Session) -> Answer<'b> {
+fn greet(request: Request<'_>, session: &mut Session) -> Answer<'static> {
     let mut arguments = request.arguments.iter().copied();
     let is_resp3 = arguments.next().map(is_resp3).transpose()?;
     let (mut is_logged_in, mut name) = (Ok(()), None);
@@ -124,7 +117,7 @@ fn is_resp3(version: &[u8]) -> Result<bool, Refusal> {
     }
 }
 
-fn properties<'b>(session: &Session) -> Reply<Payload<'b>> {
+fn properties(session: &Session) -> Reply<Payload<'static>> {
     let properties = [
         ("server", bulk("rustvault")),
         ("version", bulk(REDIS_VERSION)),
@@ -138,18 +131,13 @@ fn properties<'b>(session: &Session) -> Reply<Payload<'b>> {
 }
 
 /// Ends its batch, so that what follows is checked for the user who has logged in.
-pub(super) fn auth<'r, S: BatchStore>(
-    responder: &'r mut Responder<'_, S>,
-    request: Request<'r>,
-) -> Answering<'r> {
-    Box::pin(async move {
-        let logged_in = match *request.arguments {
-            [user, password] => log_in(Some(user), password),
-            [password] => log_in(None, password),
-            _ => Err(syntax_error()),
-        };
-        responder.put(logged_in.map_or_else(Into::into, |()| Reply::OK)).await
-    })
+pub(super) async fn auth(request: Request<'_>) -> Answer<'static> {
+    match *request.arguments {
+        [user, password] => log_in(Some(user), password)?,
+        [password] => log_in(None, password)?,
+        _ => return Err(syntax_error()),
+    }
+    Ok(Reply::OK)
 }
 
 /// There are no users yet but `default`, who needs no password, as in a Redis that was not given one.
@@ -166,23 +154,19 @@ fn log_in(user: Option<&[u8]>, _password: &[u8]) -> Result<(), Refusal> {
     }
 }
 
-pub(super) fn quit<'r, S: BatchStore>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
-    Box::pin(async move {
-        responder.closing = Some(CloseReason::Quit.into());
-        responder.put(Reply::OK).await
-    })
+pub(super) async fn quit<S>(responder: &mut Responder<'_, S>) -> Answer<'static> {
+    responder.closing = Some(CloseReason::Quit.into());
+    Ok(Reply::OK)
 }
 
-pub(super) fn reset<'r, S: BatchStore>(responder: &'r mut Responder<'_, S>, _: Request<'r>) -> Answering<'r> {
-    Box::pin(async move {
-        // It is answered even after a switch to no answers at all.
-        responder.is_muted = false;
-        let session = &mut *responder.session;
-        (session.is_resp3, session.is_in_refused_transaction) = (false, false);
-        session.replies = Replies::On;
-        session.client.tell(|told| told.name.clear());
-        responder.put(Reply::Simple("RESET")).await
-    })
+pub(super) async fn reset<S>(responder: &mut Responder<'_, S>) -> Answer<'static> {
+    // It is answered even after a switch to no answers at all.
+    responder.is_muted = false;
+    let session = &mut *responder.session;
+    (session.is_resp3, session.is_in_refused_transaction) = (false, false);
+    session.replies = Replies::On;
+    session.client.tell(|told| told.name.clear());
+    Ok(Reply::Simple("RESET"))
 }
 
 #[cfg(test)]

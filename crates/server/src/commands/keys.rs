@@ -1,16 +1,13 @@
 //! Commands on keys, whatever their values are.
 
-use std::io;
-
 use rustvault_protocol::limits::{DEFAULT_RESP_SCAN_COUNT, DEFAULT_SCAN_LIMIT, MAX_SCAN_LIMIT};
 use rustvault_protocol::{ErrorCode, ErrorReply, Limits, Reply, Request, glob_literal_prefix};
-use rustvault_storage::Error;
 use rustvault_storage::engine::{BatchStore, KeyUpdate, Op, Outcome};
 use tokio::task::yield_now;
 
 use super::arguments::{self, cursor, decimal, glob, refuse, syntax_error};
-use super::reply::{Payload, bulk, number, ok, unexpected};
-use super::{Answering, Ask, Planned, Refusal, ReplyTo, too_long};
+use super::reply::{bulk, number, ok, unexpected};
+use super::{Answer, Ask, Many, Planned, Refusal, ReplyTo, too_long};
 use crate::respond::{PageOf, Responder};
 use crate::threads::affinity;
 
@@ -30,7 +27,7 @@ pub(super) fn delete<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
 pub(super) fn del<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     Ok(match request.arguments {
         [key] => Ask::One(Op::Delete { key }, number),
-        keys => Ask::Count(|keys| Op::DeleteMany { keys }, keys),
+        keys => Ask::Many(Many::Count(|keys| Op::DeleteMany { keys }, keys)),
     })
 }
 
@@ -41,7 +38,7 @@ pub(super) fn text_exists<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
 pub(super) fn exists<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     Ok(match request.arguments {
         [key] => Ask::One(Op::Exists { key }, number),
-        keys => Ask::Count(|keys| Op::CountOf { keys }, keys),
+        keys => Ask::Many(Many::Count(|keys| Op::CountOf { keys }, keys)),
     })
 }
 
@@ -49,7 +46,7 @@ pub(super) fn key_type<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     Ok(Ask::One(Op::Exists { key: request.argument(0) }, |outcome, _| match outcome {
         Outcome::Exists(true) => Reply::Simple(STRING),
         Outcome::Exists(false) => Reply::Simple("none"),
-        _ => unexpected(),
+        _ => unexpected().into(),
     }))
 }
 
@@ -102,43 +99,21 @@ pub(super) fn flush<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     }
 }
 
-pub(super) fn text_scan<'r, S: BatchStore>(
-    responder: &'r mut Responder<'_, S>,
-    request: Request<'r>,
-) -> Answering<'r> {
-    Box::pin(async move {
-        let page = text_page(request, responder.shared.limits.max_key_bytes);
-        put_page(responder, page, |cursor, mut keys| {
-            keys.insert(0, cursor);
-            keys
-        })
-        .await
-    })
-}
-
-pub(super) fn scan<'r, S: BatchStore>(
-    responder: &'r mut Responder<'_, S>,
-    request: Request<'r>,
-) -> Answering<'r> {
-    Box::pin(async move {
-        let page = resp_page(request);
-        put_page(responder, page, |cursor, keys| vec![cursor, Reply::Array(keys)]).await
-    })
-}
-
-/// Writes a page, which `join` makes of the next cursor and the keys.
-async fn put_page<'p, S: BatchStore>(
+pub(super) async fn text_scan<S: BatchStore>(
     responder: &mut Responder<'_, S>,
-    page: Result<PageOf<'_>, Refusal>,
-    join: impl FnOnce(Reply<Payload<'p>>, Vec<Reply<Payload<'p>>>) -> Vec<Reply<Payload<'p>>>,
-) -> io::Result<()> {
-    let page = match page {
-        Ok(page) => responder.page(&page).await,
-        Err(refusal) => return responder.put(refusal.into()).await,
-    };
-    responder
-        .put_or_refuse(page.map(|(cursor, keys)| Reply::Array(join(bulk(cursor.to_string()), keys))))
-        .await
+    request: Request<'_>,
+) -> Answer<'static> {
+    let page = text_page(request, responder.shared.limits.max_key_bytes)?;
+    let (cursor, keys) = responder.page(&page).await?;
+    Ok(Reply::Array([bulk(cursor.to_string())].into_iter().chain(keys).collect()))
+}
+
+pub(super) async fn scan<S: BatchStore>(
+    responder: &mut Responder<'_, S>,
+    request: Request<'_>,
+) -> Answer<'static> {
+    let (cursor, keys) = responder.page(&resp_page(request)?).await?;
+    Ok(Reply::Array(vec![bulk(cursor.to_string()), Reply::Array(keys)]))
 }
 
 /// Reads `cursor [PREFIX prefix] [LIMIT limit]`, each option once.
@@ -203,31 +178,18 @@ fn page_limit(text: &[u8]) -> Result<usize, Refusal> {
     Ok(usize::try_from(limit).unwrap_or(usize::MAX).min(MAX_SCAN_LIMIT as usize))
 }
 
-pub(super) fn random_key<'r, S: BatchStore>(
-    responder: &'r mut Responder<'_, S>,
-    _: Request<'r>,
-) -> Answering<'r> {
-    Box::pin(async move {
-        let key = random(responder).await;
-        responder.put_or_refuse(key.map(|key| key.unwrap_or(Reply::Null))).await
-    })
-}
-
 /// Returns the first key from a random position on. Positions are hashes, so all keys have about the same chance.
-async fn random<'p, S: BatchStore>(
-    responder: &mut Responder<'_, S>,
-) -> Result<Option<Reply<Payload<'p>>>, Error> {
-    let begin = fastrand::u64(..1 << CURSOR_BITS);
-    let (mut cursor, mut may_wrap) = (begin, true);
+pub(super) async fn random_key<S: BatchStore>(responder: &mut Responder<'_, S>) -> Answer<'static> {
+    let (mut cursor, mut may_wrap) = (fastrand::u64(..1 << CURSOR_BITS), true);
     loop {
         let page = PageOf { cursor, prefix: b"", limit: 1, glob: None };
         let (next_cursor, keys) = responder.page(&page).await?;
         if let Some(key) = keys.into_iter().next() {
-            return Ok(Some(key));
+            return Ok(key);
         }
         match next_cursor {
             0 if may_wrap => (cursor, may_wrap) = (0, false),
-            0 => return Ok(None),
+            0 => return Ok(Reply::Null),
             next => cursor = next,
         }
         // After a mass removal there may be many pages without a key.
@@ -235,16 +197,8 @@ async fn random<'p, S: BatchStore>(
     }
 }
 
-pub(super) fn keys<'r, S: BatchStore>(
-    responder: &'r mut Responder<'_, S>,
-    request: Request<'r>,
-) -> Answering<'r> {
-    Box::pin(async move {
-        match glob(request.argument(0)) {
-            Ok(glob) => responder.put_keys(glob_literal_prefix(glob), glob).await,
-            Err(refusal) => responder.put(refusal.into()).await,
-        }
-    })
+pub(super) fn keys<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
+    Ok(Ask::Many(Many::Matching(glob(request.argument(0))?)))
 }
 
 /// Refuses a list of keys that would hold too much at a time.

@@ -11,7 +11,6 @@ mod server;
 mod strings;
 mod transactions;
 
-use std::io;
 use std::pin::Pin;
 
 use rustvault_protocol::{Command, ErrorCode, ErrorReply, Limits, Protocol, Reply, Request};
@@ -21,7 +20,7 @@ use crate::respond::Responder;
 use crate::session::Session;
 use crate::shared::Shared;
 pub(crate) use keys::too_large_a_list;
-pub(crate) use reply::{Payload, integer, number, store_error};
+pub(crate) use reply::{Payload, integer, number, store_error, unexpected};
 pub(crate) use server::REDIS_VERSION;
 
 /// Most keys that one command looks up or removes in one step, at one moment.
@@ -34,16 +33,18 @@ pub(crate) type Refusal = Box<ErrorReply>;
 pub(crate) enum Handler<S> {
     /// It is an operation of the store, which is carried out with the others of its batch.
     Store(for<'b> fn(Request<'b>, &Limits) -> Planned<'b>),
+    /// The same, on all keys: it takes several turns, so it ends its batch.
+    AllKeys(for<'b> fn(Request<'b>, &Limits) -> Planned<'b>),
     /// It reads or changes the session, and is done before the next request is looked at; it may read what all share.
     Session(for<'b> fn(Request<'b>, &mut Session, &Shared<S>) -> Answer<'b>),
     /// The same, with an answer that may be large: it ends its batch, so that there is one such answer at a time.
     Large(for<'b> fn(Request<'b>, &mut Session, &Shared<S>) -> Answer<'b>),
-    /// It takes time, or changes what follows: it ends its batch and writes its answer itself.
-    Await(WriteAnswer<S>),
+    /// It takes time, or changes what follows: it ends its batch, and is done once what comes before it was answered.
+    Await(CarryOut<S>),
 }
 
-/// Carries a command out and writes its answer.
-pub(crate) type WriteAnswer<S> = for<'r, 'c> fn(&'r mut Responder<'c, S>, Request<'r>) -> Answering<'r>;
+/// Carries a command out when its turn has come.
+pub(crate) type CarryOut<S> = for<'r, 'c> fn(&'r mut Responder<'c, S>, Request<'r>) -> Answering<'r>;
 
 /// A call of the store, or the reason why there is none.
 pub(crate) type Planned<'b> = Result<Ask<'b>, Refusal>;
@@ -51,17 +52,25 @@ pub(crate) type Planned<'b> = Result<Ask<'b>, Refusal>;
 /// The answer of a command, or why it is not carried out.
 pub(crate) type Answer<'b> = Result<Reply<Payload<'b>>, Refusal>;
 
-/// A command that writes its answer.
-pub(crate) type Answering<'r> = Pin<Box<dyn Future<Output = io::Result<()>> + Send + 'r>>;
+/// A command that is being carried out.
+pub(crate) type Answering<'r> = Pin<Box<dyn Future<Output = Answer<'static>> + Send + 'r>>;
 
 /// A call of the store, and the kind of its answer.
 pub(crate) enum Ask<'b> {
     /// One operation, of whose outcome the answer is made.
     One(Op<'b>, ReplyTo),
-    /// The values of these keys: of many only as much is held as one answer may hold.
+    /// Operations on many keys, which may take several steps.
+    Many(Many<'b>),
+}
+
+/// What is asked of many keys.
+pub(crate) enum Many<'b> {
+    /// Their values, of which only as much is held as one answer may hold.
     Values(&'b [&'b [u8]]),
-    /// An operation on these keys whose answer is a number of keys, so it can be carried out in several steps.
+    /// The number of them that an operation finds.
     Count(CountOf, &'b [&'b [u8]]),
+    /// Those of all keys that match this glob.
+    Matching(&'b [u8]),
 }
 
 /// Makes the answer to a request of the outcome of its operation.
@@ -73,7 +82,7 @@ pub(crate) type CountOf = for<'a> fn(&'a [&'a [u8]]) -> Op<'a>;
 /// Returns how a command is carried out.
 #[inline]
 pub(crate) fn handler<S: BatchStore>(command: Command) -> Handler<S> {
-    use Handler::{Await, Large, Session, Store};
+    use Handler::{AllKeys, Await, Large, Session, Store};
     match command {
         Command::Get => Store(strings::get),
         Command::Set => Store(strings::set),
@@ -103,31 +112,31 @@ pub(crate) fn handler<S: BatchStore>(command: Command) -> Handler<S> {
         Command::Type => Store(keys::key_type),
         Command::Object => Session(connection::no_subcommand),
         Command::ObjectEncoding => Store(strings::encoding),
-        Command::RandomKey => Await(keys::random_key),
-        Command::TextScan => Await(keys::text_scan),
-        Command::Scan => Await(keys::scan),
-        Command::Keys => Await(keys::keys),
+        Command::RandomKey => Await(|responder, _| Box::pin(keys::random_key(responder))),
+        Command::TextScan => Await(|responder, request| Box::pin(keys::text_scan(responder, request))),
+        Command::Scan => Await(|responder, request| Box::pin(keys::scan(responder, request))),
+        Command::Keys => AllKeys(keys::keys),
         Command::Memory => Session(connection::no_subcommand),
         Command::MemoryUsage => Store(strings::memory_usage),
         Command::DbSize => Store(keys::dbsize),
         Command::FlushAll | Command::FlushDb => Store(keys::flush),
         Command::Ping => Session(connection::ping),
         Command::Echo => Session(connection::echo),
-        Command::Hello => Await(connection::hello),
-        Command::Auth => Await(connection::auth),
+        Command::Hello => Await(|responder, request| Box::pin(connection::hello(responder, request))),
+        Command::Auth => Await(|_, request| Box::pin(connection::auth(request))),
         Command::Select => Session(connection::select),
         Command::Client => Session(connection::no_subcommand),
         Command::ClientGetName => Session(connection::get_name),
         Command::ClientId => Session(connection::id),
         Command::ClientInfo => Session(clients::info),
-        Command::ClientKill => Await(clients::kill),
-        Command::ClientList => Await(clients::list),
+        Command::ClientKill => Await(|responder, request| Box::pin(clients::kill(responder, request))),
+        Command::ClientList => Await(|responder, request| Box::pin(clients::list(responder, request))),
         Command::ClientNoEvict => Session(clients::no_evict),
-        Command::ClientReply => Await(clients::reply),
+        Command::ClientReply => Await(|responder, request| Box::pin(clients::reply(responder, request))),
         Command::ClientSetInfo => Session(connection::set_info),
         Command::ClientSetName => Session(connection::set_name),
-        Command::Quit => Await(connection::quit),
-        Command::Reset => Await(connection::reset),
+        Command::Quit => Await(|responder, _| Box::pin(connection::quit(responder))),
+        Command::Reset => Await(|responder, _| Box::pin(connection::reset(responder))),
         Command::Help => Large(introspection::help),
         Command::ClientHelp
         | Command::CommandHelp
@@ -143,10 +152,10 @@ pub(crate) fn handler<S: BatchStore>(command: Command) -> Handler<S> {
         Command::Config => Session(connection::no_subcommand),
         Command::ConfigGet => Session(config::get),
         Command::Time => Session(server::time),
-        Command::TextInfo => Await(server::text_info),
-        Command::Info => Await(server::info),
-        Command::Compact => Await(server::compact),
-        Command::BgRewriteAof => Await(server::rewrite),
+        Command::TextInfo => Await(|responder, _| Box::pin(server::text_info(responder))),
+        Command::Info => Await(|responder, request| Box::pin(server::info(responder, request))),
+        Command::Compact => Await(|responder, _| Box::pin(server::compact(responder))),
+        Command::BgRewriteAof => Await(|responder, _| Box::pin(server::rewrite(responder))),
         Command::Multi => Session(transactions::multi),
         Command::Exec => Session(transactions::exec),
         Command::Discard => Session(transactions::discard),
@@ -158,7 +167,8 @@ pub(crate) fn handler<S: BatchStore>(command: Command) -> Handler<S> {
 /// Returns whether a batch takes nothing after such a request: it takes several turns, or changes what follows it.
 #[inline]
 pub(crate) fn is_last<S: BatchStore>(command: Command, arguments: usize) -> bool {
-    arguments > MAX_STEP_KEYS || matches!(handler::<S>(command), Handler::Await(_) | Handler::Large(_))
+    arguments > MAX_STEP_KEYS
+        || matches!(handler::<S>(command), Handler::AllKeys(_) | Handler::Large(_) | Handler::Await(_))
 }
 
 /// Checks a request before it is planned: every one passes here, in order.

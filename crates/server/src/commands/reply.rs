@@ -6,6 +6,8 @@ use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request};
 use rustvault_storage::engine::Outcome;
 use rustvault_storage::{Error, Key, Value};
 
+use super::Refusal;
+
 /// The bytes of a reply, wherever they are held; stored ones are not copied.
 #[derive(Debug)]
 pub(crate) enum Payload<'a> {
@@ -47,7 +49,7 @@ pub(crate) fn value<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>> 
     match outcome {
         Outcome::Value(Some(value)) => Reply::Bulk(Payload::Value(value)),
         Outcome::Value(None) => Reply::Null,
-        _ => unexpected(),
+        _ => unexpected().into(),
     }
 }
 
@@ -60,7 +62,7 @@ pub(crate) fn ok<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>> {
         | Outcome::Deleted(true)
         | Outcome::Exists(true) => Reply::OK,
         Outcome::Changed(false) | Outcome::Deleted(false) | Outcome::Exists(false) => Reply::Null,
-        _ => unexpected(),
+        _ => unexpected().into(),
     }
 }
 
@@ -72,7 +74,7 @@ pub(crate) fn number<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>>
         Outcome::Changed(is_one) | Outcome::Deleted(is_one) | Outcome::Exists(is_one) => {
             Reply::Integer(is_one.into())
         }
-        _ => unexpected(),
+        _ => unexpected().into(),
     }
 }
 
@@ -83,14 +85,14 @@ pub(crate) fn integer<'a>(number: impl TryInto<i64>) -> Reply<Payload<'a>> {
 
 /// The answer to an outcome that its operation never has.
 #[cold]
-pub(crate) fn unexpected<'a>() -> Reply<Payload<'a>> {
-    store_error(&Error::Internal("the store gave an outcome that the server does not know")).into()
+pub(crate) fn unexpected() -> Refusal {
+    store_error(Error::Internal("the store gave an outcome that the server does not know"))
 }
 
 /// The answer to a failure of the store.
 #[cold]
-pub(crate) fn store_error(failure: &Error) -> ErrorReply {
-    let code = match failure {
+pub(crate) fn store_error(failure: Error) -> Refusal {
+    let code = match &failure {
         Error::KeyTooLarge { .. }
         | Error::ValueTooLarge { .. }
         | Error::WriteTooLarge { .. }
@@ -103,7 +105,7 @@ pub(crate) fn store_error(failure: &Error) -> ErrorReply {
         Error::NoSuchKey => ErrorCode::NoSuchKey,
         _ => ErrorCode::Storage,
     };
-    ErrorReply::new(code, failure)
+    Box::new(ErrorReply::new(code, failure))
 }
 
 #[cfg(test)]
@@ -114,14 +116,14 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told_first_and_its_code_says_that_reads_go_on() {
-        let error = store_error(&Error::DiskFull);
+        let error = store_error(Error::DiskFull);
         assert_eq!(error.code, ErrorCode::ReadOnly);
         assert!(error.message().starts_with(b"disk full"), "{error}");
     }
 
     #[test]
     fn store_errors_have_the_code_that_says_whether_the_outcome_is_known() {
-        let code = |failure: Error| store_error(&failure).code;
+        let code = |failure: Error| store_error(failure).code;
         assert_eq!(code(Error::ValueTooLarge { len_bytes: 2, max_bytes: 1 }), ErrorCode::TooLarge);
         assert_eq!(code(Error::WriteTooLarge { len_bytes: 2, max_bytes: 1 }), ErrorCode::TooLarge);
         assert_eq!(code(Error::Closed), ErrorCode::ShuttingDown);

@@ -5,12 +5,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustvault_protocol::{ErrorCode, Reply, Request};
 use rustvault_storage::engine::{BatchStore, Op, Outcome};
-use rustvault_storage::{Error, Stats};
 use tokio::select;
 use tokio::time::timeout;
 
-use super::reply::{Payload, bulk, store_error};
-use super::{Answer, Answering};
+use super::reply::{Payload, bulk, store_error, unexpected};
+use super::{Answer, Refusal};
 use crate::info;
 use crate::respond::Responder;
 use crate::session::Session;
@@ -29,84 +28,56 @@ pub(super) fn time<'b, S>(_: Request<'b>, _: &mut Session, _: &Shared<S>) -> Ans
     Ok(Reply::Array(parts.iter().map(|part| bulk(part.to_string())).collect()))
 }
 
-pub(super) fn text_info<'r, S: BatchStore>(
-    responder: &'r mut Responder<'_, S>,
-    _: Request<'r>,
-) -> Answering<'r> {
-    Box::pin(async move {
-        let lines = |figures: info::InfoFields| {
-            let lines = figures.of_rustvault().map(|(name, value)| bulk(format!("{name}={value}")));
-            Reply::Array(lines.collect())
-        };
-        let figures = figures(responder).await;
-        responder.put_or_refuse(figures.map(lines)).await
-    })
+pub(super) async fn text_info<S: BatchStore>(responder: &mut Responder<'_, S>) -> Answer<'static> {
+    let figures = figures(responder).await?;
+    let lines = figures.of_rustvault().map(|(name, value)| bulk(format!("{name}={value}")));
+    Ok(Reply::Array(lines.collect()))
 }
 
-pub(super) fn info<'r, S: BatchStore>(
-    responder: &'r mut Responder<'_, S>,
-    request: Request<'r>,
-) -> Answering<'r> {
-    Box::pin(async move {
-        let figures = figures(responder).await;
-        let text = |figures: info::InfoFields| {
-            Reply::Verbatim(Payload::Owned(figures.sections(request.arguments).into_bytes()))
-        };
-        responder.put_or_refuse(figures.map(text)).await
-    })
+pub(super) async fn info<S: BatchStore>(
+    responder: &mut Responder<'_, S>,
+    request: Request<'_>,
+) -> Answer<'static> {
+    let text = figures(responder).await?.sections(request.arguments);
+    Ok(Reply::Verbatim(Payload::Owned(text.into_bytes())))
 }
 
 /// Returns the figures, without those of the data if these may show what is not durable: whoever asks why the disk hangs
 /// must not wait for it.
-async fn figures<S: BatchStore>(responder: &mut Responder<'_, S>) -> Result<info::InfoFields, Error> {
-    let (outcome, depends_on) = responder.ask(Op::Stats).await?;
-    let stats: Box<Stats> = match outcome {
-        Outcome::Stats(stats) => stats,
-        _ => return Err(Error::Internal("the figures were asked for, and another outcome came")),
+async fn figures<S: BatchStore>(responder: &mut Responder<'_, S>) -> Result<info::InfoFields, Refusal> {
+    let (Outcome::Stats(stats), depends_on) = responder.ask(Op::Stats).await? else {
+        return Err(unexpected());
     };
-    let shared = responder.shared;
-    let is_durable = match timeout(INFO_PATIENCE, shared.store.wait_for_commit(depends_on)).await {
+    let is_durable = match timeout(INFO_PATIENCE, responder.wait_for_commit(depends_on)).await {
         Ok(waited) => waited.map(|()| true)?,
         Err(_) => false,
     };
-    Ok(info::InfoFields::new(shared, &stats, is_durable))
+    Ok(info::InfoFields::new(responder.shared, &stats, is_durable))
 }
 
 /// Answers once a compaction has ended. A stopping server does not wait for that: it has seconds.
-pub(super) fn compact<'r, S: BatchStore>(
-    responder: &'r mut Responder<'_, S>,
-    _: Request<'r>,
-) -> Answering<'r> {
-    Box::pin(async move {
-        let ended = select! {
-            biased;
-            ended = responder.shared.store.compact() => ended,
-            () = responder.stopping.cancelled() => {
-                let text = "the server is stopping; compact again once it is back";
-                return responder.put(Reply::error(ErrorCode::ShuttingDown, text)).await;
-            }
-        };
-        responder.put(ended.map_or_else(|error| store_error(&error).into(), |()| Reply::OK)).await
-    })
+pub(super) async fn compact<S: BatchStore>(responder: &mut Responder<'_, S>) -> Answer<'static> {
+    select! {
+        biased;
+        ended = responder.shared.store.compact() => ended.map(|()| Reply::OK).map_err(store_error),
+        () = responder.stopping.cancelled() => {
+            Ok(Reply::error(ErrorCode::ShuttingDown, "the server is stopping; compact again once it is back"))
+        }
+    }
 }
 
 /// Begins a compaction whose end nobody is told; messages and `INFO` tell how it went.
-pub(super) fn rewrite<'r, S: BatchStore>(
-    responder: &'r mut Responder<'_, S>,
-    _: Request<'r>,
-) -> Answering<'r> {
-    Box::pin(async move {
-        let permits = Arc::clone(&responder.shared.background_compaction);
-        let Ok(permit) = permits.try_acquire_owned() else {
-            let text = "Background append only file rewriting already in progress";
-            return responder.put(Reply::error(ErrorCode::Busy, text)).await;
-        };
-        let store = responder.shared.store.clone();
-        tokio::spawn(async move {
-            // The store reports what went wrong.
-            let _ = store.compact().await;
-            drop(permit);
-        });
-        responder.put(Reply::Simple("Background append only file rewriting started")).await
-    })
+pub(super) async fn rewrite<S: BatchStore>(responder: &mut Responder<'_, S>) -> Answer<'static> {
+    let permits = Arc::clone(&responder.shared.background_compaction);
+    let Ok(permit) = permits.try_acquire_owned() else {
+        let text = "Background append only file rewriting already in progress";
+        return Ok(Reply::error(ErrorCode::Busy, text));
+    };
+    let store = responder.shared.store.clone();
+    tokio::spawn(async move {
+        // The store reports what went wrong.
+        let _ = store.compact().await;
+        drop(permit);
+    });
+    Ok(Reply::Simple("Background append only file rewriting started"))
 }

@@ -7,7 +7,7 @@ use rustvault_storage::engine::{Condition, Op, Outcome, Pair, StringUpdate};
 
 use super::arguments::{integer as integer_argument, refuse, syntax_error};
 use super::reply::{self, Payload, borrowed, bulk, integer, number, ok, unexpected};
-use super::{Ask, Planned, Refusal, ReplyTo, too_long};
+use super::{Ask, Many, Planned, Refusal, ReplyTo, too_long};
 
 pub(super) fn get<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     Ok(Ask::One(Op::Get { key: request.argument(0) }, reply::value))
@@ -86,7 +86,7 @@ pub(super) fn incr_by_float<'b>(request: Request<'b>, _: &Limits) -> Planned<'b>
     let add = StringUpdate::AddDecimal(request.argument(1));
     Ok(update(request.argument(0), add, |outcome, _| match outcome {
         Outcome::Text(sum) => bulk(sum),
-        _ => unexpected(),
+        _ => unexpected().into(),
     }))
 }
 
@@ -111,7 +111,7 @@ const fn update<'b>(key: &'b [u8], update: StringUpdate<'b>, reply: ReplyTo) -> 
 }
 
 pub(super) fn mget<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
-    Ok(Ask::Values(request.arguments))
+    Ok(Ask::Many(Many::Values(request.arguments)))
 }
 
 pub(super) fn mset<'b>(request: Request<'b>, limits: &Limits) -> Planned<'b> {
@@ -131,7 +131,7 @@ pub(super) fn strlen<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
 fn length<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>> {
     match outcome {
         Outcome::Value(value) => integer(value.map_or(0, |value| value.len())),
-        _ => unexpected(),
+        _ => unexpected().into(),
     }
 }
 
@@ -149,7 +149,7 @@ fn part<'a>(outcome: Outcome, request: Request<'a>) -> Reply<Payload<'a>> {
             let range = range_of(position(1), position(2), value.len());
             Reply::Bulk(Payload::Part(value, range))
         }
-        _ => unexpected(),
+        _ => unexpected().into(),
     }
 }
 
@@ -171,7 +171,7 @@ pub(super) fn encoding<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     Ok(Ask::One(Op::Get { key: request.argument(0) }, |outcome, _| match outcome {
         Outcome::Value(Some(value)) => borrowed(encoding_of(&value).as_bytes()),
         Outcome::Value(None) => Reply::Null,
-        _ => unexpected(),
+        _ => unexpected().into(),
     }))
 }
 
@@ -202,7 +202,7 @@ pub(super) fn memory_usage<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> 
     Ok(Ask::One(Op::Get { key: request.argument(0) }, |outcome, _| match outcome {
         Outcome::Value(Some(value)) => integer(value.memory_bytes()),
         Outcome::Value(None) => Reply::Null,
-        _ => unexpected(),
+        _ => unexpected().into(),
     }))
 }
 

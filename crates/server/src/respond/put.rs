@@ -4,11 +4,10 @@ use std::io;
 
 use bytes::Buf;
 use rustvault_protocol::{BulkEncoder, Reply};
-use rustvault_storage::Error;
 use rustvault_storage::engine::BatchStore;
 
 use super::Responder;
-use crate::commands::{Payload, store_error};
+use crate::commands::{Answer, Payload};
 use crate::outbox;
 
 /// Encoded answers are written once they reach this size, so that a slow reader costs no more.
@@ -27,7 +26,7 @@ impl<S: BatchStore> Responder<'_, S> {
     }
 
     /// Writes an answer.
-    pub(crate) async fn put(&mut self, reply: Reply<Payload<'_>>) -> io::Result<()> {
+    pub(super) async fn put(&mut self, reply: Reply<Payload<'_>>) -> io::Result<()> {
         if self.is_muted {
             return Ok(());
         }
@@ -39,8 +38,8 @@ impl<S: BatchStore> Responder<'_, S> {
     }
 
     /// Writes an answer, or why there is none.
-    pub(crate) async fn put_or_refuse(&mut self, reply: Result<Reply<Payload<'_>>, Error>) -> io::Result<()> {
-        self.put(reply.unwrap_or_else(|error| store_error(&error).into())).await
+    pub(super) async fn put_answer(&mut self, answer: Answer<'_>) -> io::Result<()> {
+        self.put(answer.unwrap_or_else(Into::into)).await
     }
 
     /// Writes an answer that is not [small](is_small).
@@ -83,7 +82,7 @@ impl<S: BatchStore> Responder<'_, S> {
         if self.output.len() >= FLUSH_BYTES { self.flush().await } else { Ok(()) }
     }
 
-    pub(crate) async fn flush(&mut self) -> io::Result<()> {
+    pub(super) async fn flush(&mut self) -> io::Result<()> {
         outbox::write_all(self.stream, self.output, &self.session.client).await?;
         self.output.clear();
         Ok(())

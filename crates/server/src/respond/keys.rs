@@ -1,0 +1,195 @@
+//! Keys: pages of a scan, and lists of all that match. What they hold is bounded.
+
+use std::io;
+
+use bytes::BytesMut;
+use rustvault_protocol::{GlobMatch, Protocol, Reply, glob_literal_prefix};
+use rustvault_storage::engine::{BatchStore, Op, Outcome};
+use rustvault_storage::{Error, Key, Lsn, ScanPage};
+use tokio::task::yield_now;
+
+use super::Responder;
+use crate::commands::{Payload, Refusal, store_error, too_large_a_list, unexpected};
+use crate::outbox;
+
+/// Keys of a scan that are listed before other connections have a turn.
+const SCAN_KEYS_PER_TURN: usize = 500;
+
+/// Most keys that one answer lists; to see more, scan.
+const MAX_LISTED_KEYS: usize = 1_000_000;
+
+/// Most bytes of keys in a page that takes several turns, unless its first turn alone has more: quoted fourfold they
+/// stay below 1 MiB. A page of one turn has the same limit in the store.
+const MAX_PAGE_KEY_BYTES: usize = 200 * 1024;
+
+/// Bytes of the pieces in which gathered keys are kept.
+const GATHERED_PIECE_BYTES: usize = 256 * 1024;
+
+/// Most bytes that a key takes in an answer beside its own: its length in digits, and two line ends.
+const KEY_OVERHEAD_BYTES: usize = 32;
+
+/// Steps of matching keys after which other connections have a turn: some 40 µs.
+const MATCHING_STEPS_PER_TURN: usize = 16 * 1024;
+
+/// The page of a scan that was asked for.
+#[derive(Debug)]
+pub(crate) struct PageOf<'r> {
+    /// The beginning: 0, or the end of the page before.
+    pub(crate) cursor: u64,
+    /// The bytes that its keys begin with.
+    pub(crate) prefix: &'r [u8],
+    /// Most keys that it has, those counted that do not match.
+    pub(crate) limit: usize,
+    /// The glob that its keys have to match.
+    pub(crate) glob: Option<&'r [u8]>,
+}
+
+impl<S: BatchStore> Responder<'_, S> {
+    /// Returns a page of a scan: the cursor of the next one, and its keys without those that do not match.
+    pub(crate) async fn page(
+        &self,
+        asked: &PageOf<'_>,
+    ) -> Result<(u64, Vec<Reply<Payload<'static>>>), Refusal> {
+        let page = self.collect_page(asked).await?;
+        let mut keys = Vec::with_capacity(page.keys.len());
+        let mut matcher = asked.glob.map(Matcher::new);
+        for key in page.keys {
+            let matches = match &mut matcher {
+                Some(matcher) => matcher.matches(&key).await,
+                None => true,
+            };
+            if matches {
+                keys.push(Reply::Bulk(Payload::Key(key)));
+            }
+        }
+        Ok((page.next_cursor, keys))
+    }
+
+    /// Collects a page by several scans. It ends with one that lists less than it may: the store has its own limits.
+    async fn collect_page(&self, asked: &PageOf<'_>) -> Result<ScanPage, Refusal> {
+        let &PageOf { cursor: next_cursor, prefix, limit, .. } = asked;
+        let (mut page, mut bytes, mut depends_on) =
+            (ScanPage { next_cursor, keys: Vec::new() }, 0, Lsn::ZERO);
+        loop {
+            let wanted = SCAN_KEYS_PER_TURN.min(limit - page.keys.len());
+            let (next, next_depends_on) = self.scan(page.next_cursor, prefix, wanted).await?;
+            bytes += next.keys.iter().map(|key| key.len()).sum::<usize>();
+            if bytes > MAX_PAGE_KEY_BYTES && !page.keys.is_empty() {
+                break;
+            }
+            let was_full = next.keys.len() >= wanted;
+            page.keys.extend(next.keys);
+            page.next_cursor = next.next_cursor;
+            depends_on = depends_on.max(next_depends_on);
+            if !was_full || page.next_cursor == 0 || page.keys.len() >= limit {
+                break;
+            }
+            yield_now().await;
+        }
+        self.wait_for_commit(depends_on).await?;
+        Ok(page)
+    }
+
+    /// Returns some of the keys that begin with `prefix`, from `cursor` on, and what that depends on.
+    async fn scan(&self, cursor: u64, prefix: &[u8], limit: usize) -> Result<(ScanPage, Lsn), Refusal> {
+        match self.ask(Op::Scan { cursor, prefix, limit }).await? {
+            (Outcome::Page(page), depends_on) => Ok((page, depends_on)),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Writes the keys that match `glob`.
+    pub(super) async fn put_matching(&mut self, glob: &[u8]) -> io::Result<()> {
+        let mut depends_on = Lsn::ZERO;
+        let gathered = self.gather(glob, &mut depends_on).await;
+        // Also a refusal tells of keys that are there.
+        match self.wait_for_commit(depends_on).await.and(gathered) {
+            Ok(gathered) => {
+                self.session.protocol().begin_array(gathered.keys, self.output);
+                self.flush().await?;
+                for mut piece in gathered.full.into_iter().chain([gathered.last]) {
+                    outbox::write_all(self.stream, &mut piece, &self.session.client).await?;
+                }
+                Ok(())
+            }
+            Err(refusal) => self.put(refusal.into()).await,
+        }
+    }
+
+    /// Gathers copies of the keys, page by page. How many they are stands in front of them, so none leaves before all are
+    /// there.
+    async fn gather(&self, glob: &[u8], depends_on: &mut Lsn) -> Result<Gathered, Refusal> {
+        let (mut gathered, mut matcher, mut cursor) = (Gathered::default(), Matcher::new(glob), 0);
+        loop {
+            let scan = self.scan(cursor, glob_literal_prefix(glob), SCAN_KEYS_PER_TURN);
+            let (page, page_depends_on) = scan.await?;
+            *depends_on = page_depends_on.max(*depends_on);
+            for key in &page.keys {
+                if matcher.matches(key).await {
+                    gathered.add(key, self.session.protocol());
+                    gathered.check(self.shared.max_output_bytes)?;
+                }
+            }
+            if page.next_cursor == 0 {
+                return Ok(gathered);
+            }
+            cursor = page.next_cursor;
+            yield_now().await;
+        }
+    }
+}
+
+/// Matches keys with a glob; that may be long work, so other connections have their turns in between.
+struct Matcher<'g> {
+    glob: &'g [u8],
+    steps_left: usize,
+}
+
+impl<'g> Matcher<'g> {
+    const fn new(glob: &'g [u8]) -> Self {
+        Self { glob, steps_left: MATCHING_STEPS_PER_TURN }
+    }
+
+    async fn matches(&mut self, key: &[u8]) -> bool {
+        let mut matching = GlobMatch::new(self.glob, key);
+        loop {
+            if let Some(matches) = matching.advance(&mut self.steps_left) {
+                return matches;
+            }
+            self.steps_left = MATCHING_STEPS_PER_TURN;
+            yield_now().await;
+        }
+    }
+}
+
+/// Keys as they stand on the wire.
+#[derive(Debug, Default)]
+struct Gathered {
+    /// Pieces of the answer that have no more room. One buffer for all would be copied as it grows, and hold twice as much.
+    full: Vec<BytesMut>,
+    last: BytesMut,
+    /// Bytes in all pieces.
+    bytes: usize,
+    keys: usize,
+}
+
+impl Gathered {
+    fn add(&mut self, key: &Key, protocol: Protocol) {
+        let wanted_bytes = key.len() + KEY_OVERHEAD_BYTES;
+        if self.last.capacity() - self.last.len() < wanted_bytes {
+            let next = BytesMut::with_capacity(GATHERED_PIECE_BYTES.max(wanted_bytes));
+            self.full.push(std::mem::replace(&mut self.last, next));
+        }
+        let before_bytes = self.last.len();
+        protocol.encode(&Reply::Bulk(key), &mut self.last);
+        self.bytes += self.last.len() - before_bytes;
+        self.keys += 1;
+    }
+
+    fn check(&self, max_bytes: usize) -> Result<(), Refusal> {
+        if self.keys > MAX_LISTED_KEYS {
+            return Err(store_error(Error::TooManyKeys { max_keys: MAX_LISTED_KEYS }));
+        }
+        if self.bytes > max_bytes { Err(too_large_a_list(max_bytes)) } else { Ok(()) }
+    }
+}

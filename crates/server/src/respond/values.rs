@@ -1,0 +1,125 @@
+//! Values of many keys. What they hold is bounded.
+
+use std::io;
+
+use rustvault_protocol::Reply;
+use rustvault_storage::engine::{BatchStore, Op, Outcome, Sight};
+use rustvault_storage::{Error, Lsn};
+use tokio::task::yield_now;
+
+use super::Responder;
+use crate::closing::{CloseReason, Closing};
+use crate::commands::{Payload, Refusal, store_error, unexpected};
+
+/// Keys of too many for one step whose values are looked up before other connections have a turn.
+const GET_KEYS_PER_TURN: usize = 1000;
+
+/// Keys that are looked up again at a time, at most.
+const MAX_KEYS_AGAIN: usize = 256;
+
+impl<S: BatchStore> Responder<'_, S> {
+    /// Writes the values of `keys` as they were seen at one moment.
+    ///
+    /// Values beyond what may be held are read again when their turn comes. If one has changed meanwhile, the connection ends.
+    pub(super) async fn put_values(
+        &mut self,
+        keys: &[&[u8]],
+        outcome: Result<Outcome, Error>,
+    ) -> io::Result<()> {
+        match outcome.map_err(store_error).and_then(seen) {
+            Ok(sights) => {
+                self.session.protocol().begin_array(sights.len(), self.output);
+                self.put_seen(keys, sights).await
+            }
+            Err(refusal) => self.put(refusal.into()).await,
+        }
+    }
+
+    /// Writes the values of more `keys` than one step looks up, some in each turn.
+    pub(super) async fn put_values_in_steps(&mut self, keys: &[&[u8]]) -> io::Result<()> {
+        for (turn, keys_of_turn) in keys.chunks(GET_KEYS_PER_TURN).enumerate() {
+            let sights = match self.see_durable(keys_of_turn).await {
+                Ok(sights) => sights,
+                Err(refusal) if turn == 0 => return self.put(refusal.into()).await,
+                Err(refusal) => return Err(io::Error::other(refusal)),
+            };
+            if turn == 0 {
+                self.session.protocol().begin_array(keys.len(), self.output);
+            }
+            self.put_seen(keys_of_turn, sights).await?;
+            // The next look may have to wait for what it sees.
+            self.flush().await?;
+            yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Looks up `keys` at one moment, and waits until what was seen may be shown.
+    async fn see_durable(&self, keys: &[&[u8]]) -> Result<Vec<Sight>, Refusal> {
+        let (sights, depends_on) = self.see(keys).await?;
+        self.wait_for_commit(depends_on).await?;
+        Ok(sights)
+    }
+
+    /// Looks up `keys` at one moment.
+    async fn see(&self, keys: &[&[u8]]) -> Result<(Vec<Sight>, Lsn), Refusal> {
+        let op = Op::GetManyWithin { keys, max_bytes: self.shared.max_output_bytes };
+        let (outcome, depends_on) = self.ask(op).await?;
+        Ok((seen(outcome)?, depends_on))
+    }
+
+    /// Writes the values that are held, then those that are not, as they are looked up again.
+    async fn put_seen(&mut self, keys: &[&[u8]], mut sights: Vec<Sight>) -> io::Result<()> {
+        let held = held_front(&sights);
+        let not_held = sights.split_off(held);
+        self.put_sights(sights).await?;
+        let (mut keys, mut earlier) = (keys.get(held..).unwrap_or_default(), not_held.as_slice());
+        while !earlier.is_empty() {
+            self.flush().await?;
+            let piece = self.look_again(keys, earlier).await?;
+            (keys, earlier) =
+                (keys.get(piece.len()..).unwrap_or_default(), earlier.get(piece.len()..).unwrap_or_default());
+            self.put_sights(piece).await?;
+            yield_now().await;
+        }
+        Ok(())
+    }
+
+    async fn put_sights(&mut self, sights: Vec<Sight>) -> io::Result<()> {
+        let items = sights.into_iter().map(|sight| match sight {
+            Sight::Value(value) => Reply::Bulk(Payload::Value(value)),
+            Sight::Missing | Sight::NotHeld(_) => Reply::Null,
+        });
+        self.put_items(items).await
+    }
+
+    /// Looks up some of the first `keys` again, at least one, of which this is what was seen earlier.
+    async fn look_again(&self, keys: &[&[u8]], earlier: &[Sight]) -> io::Result<Vec<Sight>> {
+        let keys = keys.get(..MAX_KEYS_AGAIN).unwrap_or(keys);
+        let (mut sights, _) = self.see(keys).await.map_err(io::Error::other)?;
+        sights.truncate(held_front(&sights));
+        for (sight, earlier) in sights.iter_mut().zip(earlier) {
+            match (&*sight, earlier) {
+                (_, Sight::Missing) => *sight = Sight::Missing,
+                (Sight::Value(value), Sight::NotHeld(lsn)) if value.lsn() == *lsn => {}
+                _ => return Err(overwritten().into()),
+            }
+        }
+        Ok(sights)
+    }
+}
+
+fn seen(outcome: Outcome) -> Result<Vec<Sight>, Refusal> {
+    if let Outcome::Seen(sights) = outcome { Ok(sights) } else { Err(unexpected()) }
+}
+
+/// Returns how many sights stand before the first value that is not held.
+fn held_front(sights: &[Sight]) -> usize {
+    sights.iter().position(|sight| matches!(sight, Sight::NotHeld(_))).unwrap_or(sights.len())
+}
+
+fn overwritten() -> Closing {
+    let detail = "values of one answer were overwritten before the client had read those before them; ask for fewer keys, or raise \
+        --max-output-bytes";
+    Closing::new(CloseReason::OutputLimit, detail)
+}
