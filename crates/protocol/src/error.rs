@@ -66,49 +66,36 @@ impl ErrorCode {
 
     /// The code as it stands on the wire, for example `UNKNOWN_COMMAND`.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Syntax => "SYNTAX",
-            Self::UnknownCommand => "UNKNOWN_COMMAND",
-            Self::TooLarge => "TOO_LARGE",
-            Self::TooManyConnections => "TOO_MANY_CONNECTIONS",
-            Self::OutOfMemory => "OUT_OF_MEMORY",
-            Self::ReadOnly => "READ_ONLY",
-            Self::Storage => "STORAGE",
-            Self::AuthRequired => "AUTH_REQUIRED",
-            Self::Denied => "DENIED",
-            Self::Timeout => "TIMEOUT",
-            Self::Busy => "BUSY",
-            Self::WrongType => "WRONG_TYPE",
-            Self::OutOfRange => "OUT_OF_RANGE",
-            Self::NoSuchKey => "NO_SUCH_KEY",
-            Self::ShuttingDown => "SHUTTING_DOWN",
-            Self::Moved => "MOVED",
-            Self::Other => "OTHER",
-        }
+        self.words().0
     }
 
     /// Returns the first word of an error in RESP, by which Redis's clients tell its kind.
     pub const fn resp_kind(self) -> &'static str {
+        self.words().1
+    }
+
+    /// Returns its words on the wire: in the text protocol, and in RESP.
+    const fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::OutOfMemory => "OOM",
+            Self::Syntax => ("SYNTAX", "ERR"),
+            Self::UnknownCommand => ("UNKNOWN_COMMAND", "ERR"),
+            Self::TooLarge => ("TOO_LARGE", "ERR"),
+            Self::TooManyConnections => ("TOO_MANY_CONNECTIONS", "ERR"),
+            Self::OutOfMemory => ("OUT_OF_MEMORY", "OOM"),
             // Not READONLY: clients take that for a replica and look for another server.
-            Self::ReadOnly => "MISCONF",
+            Self::ReadOnly => ("READ_ONLY", "MISCONF"),
             // Redis has nothing for "the outcome is unknown", and ERR would say that nothing happened.
-            Self::Storage => "STORAGE",
-            Self::AuthRequired => "NOAUTH",
-            Self::Denied => "NOPERM",
-            Self::Moved => "MOVED",
-            Self::Syntax
-            | Self::UnknownCommand
-            | Self::TooLarge
-            | Self::TooManyConnections
-            | Self::Timeout
-            | Self::Busy
-            | Self::WrongType
-            | Self::OutOfRange
-            | Self::NoSuchKey
-            | Self::ShuttingDown
-            | Self::Other => "ERR",
+            Self::Storage => ("STORAGE", "STORAGE"),
+            Self::AuthRequired => ("AUTH_REQUIRED", "NOAUTH"),
+            Self::Denied => ("DENIED", "NOPERM"),
+            Self::Timeout => ("TIMEOUT", "ERR"),
+            Self::Busy => ("BUSY", "ERR"),
+            Self::WrongType => ("WRONG_TYPE", "ERR"),
+            Self::OutOfRange => ("OUT_OF_RANGE", "ERR"),
+            Self::NoSuchKey => ("NO_SUCH_KEY", "ERR"),
+            Self::ShuttingDown => ("SHUTTING_DOWN", "ERR"),
+            Self::Moved => ("MOVED", "MOVED"),
+            Self::Other => ("OTHER", "ERR"),
         }
     }
 
