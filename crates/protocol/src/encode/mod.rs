@@ -20,8 +20,8 @@ impl Protocol {
                 text::put(reply, out);
                 out.put_slice(CRLF);
             }
-            Self::Resp2 => resp::put(reply, resp::Version::V2, out),
-            Self::Resp3 => resp::put(reply, resp::Version::V3, out),
+            Self::Resp2 => resp::put(reply, false, out),
+            Self::Resp3 => resp::put(reply, true, out),
         }
     }
 

@@ -11,54 +11,46 @@ const BULK_OVERHEAD_BYTES: usize = 1 + 20 + 2 * CRLF.len();
 /// The format that a verbatim string begins with.
 const PLAIN_TEXT: &[u8] = b"txt:";
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Version {
-    V2,
-    V3,
-}
-
-pub(super) fn put<B: AsRef<[u8]>>(reply: &Reply<B>, version: Version, out: &mut BytesMut) {
+pub(super) fn put<B: AsRef<[u8]>>(reply: &Reply<B>, is_resp3: bool, out: &mut BytesMut) {
     match reply {
         Reply::Simple("OK") => out.put_slice(b"+OK\r\n"),
         Reply::Simple(word) => put_line(b'+', word.as_bytes(), out),
         Reply::Integer(number) => put_header(b':', *number, out),
         Reply::Bulk(bytes) => put_bulk(bytes.as_ref(), out),
-        Reply::Null => out.put_slice(if version == Version::V2 { b"$-1\r\n" } else { b"_\r\n" }),
-        other => put_rare(other, version, out),
+        Reply::Null => out.put_slice(if is_resp3 { b"_\r\n" } else { b"$-1\r\n" }),
+        other => put_rare(other, is_resp3, out),
     }
 }
 
-fn put_rare<B: AsRef<[u8]>>(reply: &Reply<B>, version: Version, out: &mut BytesMut) {
-    match (reply, version) {
-        (Reply::Error(error), _) => put_error(error.line(), out),
-        (Reply::Double(number), Version::V2) => put_bulk(number.to_string().as_bytes(), out),
-        (Reply::Double(number), Version::V3) => put_line(b',', number.to_string().as_bytes(), out),
-        (Reply::Verbatim(bytes), Version::V2) => put_bulk(bytes.as_ref(), out),
-        (Reply::Verbatim(bytes), Version::V3) => {
+fn put_rare<B: AsRef<[u8]>>(reply: &Reply<B>, is_resp3: bool, out: &mut BytesMut) {
+    match reply {
+        Reply::Error(error) => put_error(error.line(), out),
+        Reply::Double(number) if is_resp3 => put_line(b',', number.to_string().as_bytes(), out),
+        Reply::Double(number) => put_bulk(number.to_string().as_bytes(), out),
+        Reply::Verbatim(bytes) if is_resp3 => {
             put_header(b'=', PLAIN_TEXT.len() + bytes.as_ref().len(), out);
             out.put_slice(PLAIN_TEXT);
             out.put_slice(bytes.as_ref());
             out.put_slice(CRLF);
         }
-        (Reply::Array(items), _) | (Reply::Set(items), Version::V2) => put_items(b'*', items, version, out),
-        (Reply::Set(items), Version::V3) => put_items(b'~', items, version, out),
-        (Reply::Map(entries), _) => {
-            match version {
-                Version::V2 => put_header(b'*', entries.len() * 2, out),
-                Version::V3 => put_header(b'%', entries.len(), out),
-            }
+        Reply::Verbatim(bytes) => put_bulk(bytes.as_ref(), out),
+        Reply::Set(items) if is_resp3 => put_items(b'~', items, is_resp3, out),
+        Reply::Array(items) | Reply::Set(items) => put_items(b'*', items, is_resp3, out),
+        Reply::Map(entries) => {
+            let (mark, len) = if is_resp3 { (b'%', entries.len()) } else { (b'*', entries.len() * 2) };
+            put_header(mark, len, out);
             for (name, value) in entries {
-                put(name, version, out);
-                put(value, version, out);
+                put(name, is_resp3, out);
+                put(value, is_resp3, out);
             }
         }
-        (Reply::Simple(_) | Reply::Integer(_) | Reply::Bulk(_) | Reply::Null, _) => put(reply, version, out),
+        Reply::Simple(_) | Reply::Integer(_) | Reply::Bulk(_) | Reply::Null => put(reply, is_resp3, out),
     }
 }
 
-fn put_items<B: AsRef<[u8]>>(mark: u8, items: &[Reply<B>], version: Version, out: &mut BytesMut) {
+fn put_items<B: AsRef<[u8]>>(mark: u8, items: &[Reply<B>], is_resp3: bool, out: &mut BytesMut) {
     put_header(mark, items.len(), out);
-    items.iter().for_each(|item| put(item, version, out));
+    items.iter().for_each(|item| put(item, is_resp3, out));
 }
 
 /// No message may break the framing.
@@ -90,22 +82,22 @@ mod tests {
     use super::*;
     use crate::{ErrorCode, ErrorReply};
 
-    fn encoded(reply: Reply<&str>, version: Version) -> String {
+    fn encoded(reply: Reply<&str>, is_resp3: bool) -> String {
         let mut out = BytesMut::new();
-        put(&reply, version, &mut out);
+        put(&reply, is_resp3, &mut out);
         String::from_utf8(out.to_vec()).unwrap()
     }
 
     #[test]
     fn replies_that_both_versions_write_alike() {
-        for version in [Version::V2, Version::V3] {
-            assert_eq!(encoded(Reply::OK, version), "+OK\r\n");
-            assert_eq!(encoded(Reply::Simple("PONG"), version), "+PONG\r\n");
-            assert_eq!(encoded(Reply::Integer(-7), version), ":-7\r\n");
-            assert_eq!(encoded(Reply::Bulk(""), version), "$0\r\n\r\n");
-            assert_eq!(encoded(Reply::Bulk("a\r\nb"), version), "$4\r\na\r\nb\r\n");
+        for is_resp3 in [false, true] {
+            assert_eq!(encoded(Reply::OK, is_resp3), "+OK\r\n");
+            assert_eq!(encoded(Reply::Simple("PONG"), is_resp3), "+PONG\r\n");
+            assert_eq!(encoded(Reply::Integer(-7), is_resp3), ":-7\r\n");
+            assert_eq!(encoded(Reply::Bulk(""), is_resp3), "$0\r\n\r\n");
+            assert_eq!(encoded(Reply::Bulk("a\r\nb"), is_resp3), "$4\r\na\r\nb\r\n");
             let array = Reply::Array(vec![Reply::Bulk("a\r\n"), Reply::Array(vec![])]);
-            assert_eq!(encoded(array, version), "*2\r\n$3\r\na\r\n\r\n*0\r\n");
+            assert_eq!(encoded(array, is_resp3), "*2\r\n$3\r\na\r\n\r\n*0\r\n");
         }
     }
 
@@ -118,15 +110,15 @@ mod tests {
             (Reply::Set(vec![Reply::Integer(1)]), "*1\r\n:1\r\n", "~1\r\n:1\r\n"),
             (Reply::Map(vec![(Reply::Integer(1), Reply::Null)]), "*2\r\n:1\r\n$-1\r\n", "%1\r\n:1\r\n_\r\n"),
         ] {
-            assert_eq!(encoded(reply.clone(), Version::V2), in_resp2);
-            assert_eq!(encoded(reply, Version::V3), in_resp3);
+            assert_eq!(encoded(reply.clone(), false), in_resp2);
+            assert_eq!(encoded(reply, true), in_resp3);
         }
     }
 
     #[test]
     fn an_error_stays_one_line() {
         let error = ErrorReply::with_bytes(ErrorCode::Other, b"ERR a\r\n+OK\r\n\xc3\xa9".to_vec());
-        assert_eq!(encoded(error.into(), Version::V2), "-ERR a  +OK  \u{e9}\r\n");
-        assert_eq!(encoded(Reply::error(ErrorCode::OutOfMemory, "a\r\n"), Version::V3), "-OOM a  \r\n");
+        assert_eq!(encoded(error.into(), false), "-ERR a  +OK  \u{e9}\r\n");
+        assert_eq!(encoded(Reply::error(ErrorCode::OutOfMemory, "a\r\n"), true), "-OOM a  \r\n");
     }
 }
