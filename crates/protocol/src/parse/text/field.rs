@@ -51,8 +51,7 @@ pub(super) fn word(input: &[u8]) -> (&[u8], &[u8]) {
 /// One field: a quoted string, or the bytes up to the next space. A space or the line's end follows it.
 #[inline]
 pub(super) fn field(input: &[u8]) -> Parsed<'_, Cow<'_, [u8]>> {
-    let (rest, field) = if starts_quoted(input) { quoted(input)? } else { bare(input)? };
-    Ok((rest, field.decode()?))
+    if starts_quoted(input) { quoted(input) } else { bare(input) }
 }
 
 /// The rest of the line, unless that is a quoted string and perhaps more: every byte as it is.
@@ -61,51 +60,21 @@ pub(super) fn bare_rest(input: &[u8]) -> Option<Cow<'_, [u8]>> {
     (!starts_quoted(input)).then_some(Cow::Borrowed(input))
 }
 
-/// A field whose end is known, not yet unescaped.
-struct Field<'a> {
-    raw: &'a [u8],
-    decoded_bytes: usize,
-}
-
-impl<'a> Field<'a> {
-    fn bare(input: &'a [u8], len_bytes: usize) -> (&'a [u8], Self) {
-        let (raw, rest) = input.split_at(len_bytes);
-        (rest, Self { raw, decoded_bytes: len_bytes })
-    }
-
-    fn decode(self) -> Result<Cow<'a, [u8]>, Err<Fault>> {
-        if self.decoded_bytes == self.raw.len() {
-            return Ok(Cow::Borrowed(self.raw));
-        }
-        let mut decoded = Vec::with_capacity(self.decoded_bytes);
-        let mut rest = self.raw;
-        while let Some(at) = memchr(b'\\', rest) {
-            let (plain, escaped) = rest.split_at(at);
-            let (after, byte) = escape(escaped)?;
-            decoded.extend_from_slice(plain);
-            decoded.push(byte);
-            rest = after;
-        }
-        decoded.extend_from_slice(rest);
-        Ok(Cow::Owned(decoded))
-    }
-}
-
 fn starts_quoted(input: &[u8]) -> bool {
     input.first() == Some(&b'"')
 }
 
-fn bare(input: &[u8]) -> Parsed<'_, Field<'_>> {
-    let (_, word) = word(input);
+fn bare(input: &[u8]) -> Parsed<'_, Cow<'_, [u8]>> {
+    let (rest, word) = word(input);
     if word.is_empty() {
         return Err(refuse(
             "a field is missing; fields are separated by one space, and an empty one is \"\"",
         ));
     }
-    Ok(Field::bare(input, word.len()))
+    Ok((rest, Cow::Borrowed(word)))
 }
 
-fn quoted(input: &[u8]) -> Parsed<'_, Field<'_>> {
+fn quoted(input: &[u8]) -> Parsed<'_, Cow<'_, [u8]>> {
     const UNCLOSED: &str = "a quoted string has no closing quote";
     let (body, _) = expect(char('"'), UNCLOSED).parse(input)?;
     let (mut rest, mut decoded_bytes) = (body, 0);
@@ -124,8 +93,26 @@ fn quoted(input: &[u8]) -> Parsed<'_, Field<'_>> {
             ));
         }
         let (raw, _) = body.split_at(body.len() - tail.len());
-        return Ok((after_quote, Field { raw, decoded_bytes }));
+        return Ok((after_quote, unescape(raw, decoded_bytes)?));
     }
+}
+
+/// Resolves the escapes of what is that long without them.
+fn unescape(raw: &[u8], decoded_bytes: usize) -> Result<Cow<'_, [u8]>, Err<Fault>> {
+    if decoded_bytes == raw.len() {
+        return Ok(Cow::Borrowed(raw));
+    }
+    let mut decoded = Vec::with_capacity(decoded_bytes);
+    let mut rest = raw;
+    while let Some(at) = memchr(b'\\', rest) {
+        let (plain, escaped) = rest.split_at(at);
+        let (after, byte) = escape(escaped)?;
+        decoded.extend_from_slice(plain);
+        decoded.push(byte);
+        rest = after;
+    }
+    decoded.extend_from_slice(rest);
+    Ok(Cow::Owned(decoded))
 }
 
 /// Binary values are full of escapes, so this one is written out: combinators took more than twice as long.
