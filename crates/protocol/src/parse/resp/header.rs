@@ -36,13 +36,7 @@ pub(super) fn array_header(input: &[u8]) -> Parsed<'_, usize> {
 
 fn any_array_header(input: &[u8]) -> Parsed<'_, usize> {
     match u8(input)? {
-        (rest, b'*') => {
-            let (rest, arguments) = length(rest, Fault::ArrayLength)?;
-            match usize::try_from(arguments.max(0)) {
-                Ok(arguments) if arguments <= MAX_ARGUMENTS => Ok((rest, arguments)),
-                _ => Err(Err::Failure(Fault::ArrayLength)),
-            }
-        }
+        (rest, b'*') => length(rest, i64::MIN, MAX_ARGUMENTS, Fault::ArrayLength),
         (rest, b'\n') => Ok((rest, 0)),
         ([], b'\r') => Err(Err::Incomplete(Needed::new(1))),
         ([b'\n', rest @ ..], b'\r') => Ok((rest, 0)),
@@ -74,26 +68,24 @@ fn short_header(mark: u8, input: &[u8]) -> Option<(&[u8], usize)> {
 
 fn any_bulk_header(input: &[u8]) -> Parsed<'_, usize> {
     match u8(input)? {
-        (rest, b'$') => {
-            let (rest, len_bytes) = length(rest, Fault::BulkLength)?;
-            match usize::try_from(len_bytes) {
-                Ok(len_bytes) if len_bytes <= REDIS_MAX_BULK_BYTES => Ok((rest, len_bytes)),
-                _ => Err(Err::Failure(Fault::BulkLength)),
-            }
-        }
+        (rest, b'$') => length(rest, 0, REDIS_MAX_BULK_BYTES, Fault::BulkLength),
         (_, other) => Err(Err::Failure(Fault::NoBulk(other))),
     }
 }
 
-/// The number up to the end of the line. A line that can be none is `fault` before its end is there.
-fn length(input: &[u8], fault: Fault) -> Parsed<'_, i64> {
+/// The number up to the end of the line, 0 for one below that. A line that can be none from `least` to `most` is `fault`
+/// before its end is there.
+fn length(input: &[u8], least: i64, most: usize, fault: Fault) -> Parsed<'_, usize> {
     let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-');
     let Some(len) = input.iter().take(MAX_LENGTH_DIGITS + 1).position(|byte| !is_part(byte)) else {
         let too_long = input.len() > MAX_LENGTH_DIGITS;
         return Err(if too_long { Err::Failure(fault) } else { Err::Incomplete(Needed::Unknown) });
     };
     let (number, line_end) = input.split_at(len);
-    match (parse_integer(number), line_end) {
+    let number = parse_integer(number).filter(|number| *number >= least);
+    let number =
+        number.and_then(|number| usize::try_from(number.max(0)).ok()).filter(|number| *number <= most);
+    match (number, line_end) {
         (Some(number), [b'\r', b'\n', rest @ ..]) => Ok((rest, number)),
         (Some(_), [b'\r']) => Err(Err::Incomplete(Needed::new(1))),
         _ => Err(Err::Failure(fault)),
