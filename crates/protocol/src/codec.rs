@@ -1,6 +1,6 @@
 //! Both protocols as a codec for servers, the text protocol as one for clients; of tokio-util.
 
-use std::{borrow::Cow, io, ops::Range};
+use std::{borrow::Cow, fmt::Display, io, ops::Range};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
@@ -80,10 +80,13 @@ pub struct ClientCodec {
     list: Option<PartialList>,
 }
 
+/// Says of an item of a list that it may not stand there.
+const NO_ITEM: &str = "a list holds something other than VALUE and NOT_FOUND";
+
 /// The part of a `LIST` that has arrived. It grows with what arrives, whatever length was announced.
 #[derive(Debug)]
 struct PartialList {
-    missing: usize,
+    len: usize,
     items: Vec<Reply>,
 }
 
@@ -93,34 +96,49 @@ impl ClientCodec {
         Self { limits, lines: LineReader::of_answers(&limits), list: None }
     }
 
-    /// The reply that ends with this line, if one does.
-    fn take_line(&mut self, line: Line<Bytes>) -> io::Result<Option<Reply>> {
-        let list = match (self.list.take(), line) {
-            (None, Line::Ok) => return Ok(Some(Reply::OK)),
-            (None, Line::Pong) => return Ok(Some(Reply::Simple("PONG"))),
-            (None, Line::NotFound) => return Ok(Some(Reply::Null)),
-            (None, Line::Value(value)) => return Ok(Some(Reply::Bulk(value))),
-            (None, Line::Error(error)) => return Ok(Some(Reply::Error(error))),
-            (None, Line::List(items)) if items > MAX_LIST_ITEMS => {
-                return Err(invalid_data(format!(
-                    "a list of {items} items is over the limit of {MAX_LIST_ITEMS}"
-                )));
+    /// Takes the line at the front of `src` out of it; returns the reply that ends with it, if one does.
+    fn take_line(&mut self, src: &mut BytesMut, line_bytes: usize) -> io::Result<Option<Reply>> {
+        let rest_bytes = src.len() - line_bytes;
+        let (line, _) = src.split_at(line_bytes);
+        let reply = match parse_line(line).map_err(no_answer)? {
+            Line::Value(value) => {
+                self.check_value(&value)?;
+                Some(Reply::Bulk(Part::of(value, line).take_from(src)))
             }
-            (None, Line::List(items)) => PartialList { missing: items, items: Vec::new() },
-            (Some(PartialList { missing, mut items }), item) => {
-                items.push(match item {
-                    Line::Value(value) => Reply::Bulk(value),
-                    Line::NotFound => Reply::Null,
-                    _ => return Err(invalid_data("a list holds something other than VALUE and NOT_FOUND")),
-                });
-                PartialList { missing: missing - 1, items }
+            Line::List(items) => {
+                self.begin_list(items)?;
+                None
             }
+            Line::Other(reply) => Some(reply),
         };
-        if list.missing == 0 {
-            return Ok(Some(Reply::Array(list.items)));
+        src.advance(src.len() - rest_bytes);
+        match (&mut self.list, reply) {
+            (None, reply) => return Ok(reply),
+            (Some(_), None) => {}
+            (Some(list), Some(item @ (Reply::Bulk(_) | Reply::Null))) => list.items.push(item),
+            (Some(_), Some(_)) => return Err(invalid_data(NO_ITEM)),
         }
-        self.list = Some(list);
-        Ok(None)
+        Ok(self.list.take_if(|list| list.items.len() == list.len).map(|list| Reply::Array(list.items)))
+    }
+
+    fn check_value(&self, value: &[u8]) -> io::Result<()> {
+        // The items of a list may be keys.
+        let (len_bytes, max_bytes) =
+            (value.len(), self.limits.max_value_bytes.max(self.limits.max_key_bytes));
+        if len_bytes <= max_bytes {
+            return Ok(());
+        }
+        Err(no_answer(format_args!("value of {len_bytes} bytes is over the limit of {max_bytes}")))
+    }
+
+    fn begin_list(&mut self, len: usize) -> io::Result<()> {
+        if len > MAX_LIST_ITEMS {
+            return Err(invalid_data(format!("a list of {len} items is over the limit of {MAX_LIST_ITEMS}")));
+        }
+        match self.list.replace(PartialList { len, items: Vec::new() }) {
+            Some(_) => Err(invalid_data(NO_ITEM)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -132,8 +150,7 @@ impl Decoder for ClientCodec {
         loop {
             match self.lines.next(src) {
                 Frame::Whole { consumed_bytes } => {
-                    let line = take_line(src, consumed_bytes, &self.limits)?;
-                    if let Some(reply) = self.take_line(line)? {
+                    if let Some(reply) = self.take_line(src, consumed_bytes)? {
                         return Ok(Some(reply));
                     }
                 }
@@ -169,36 +186,6 @@ impl Encoder<&OwnedRequest> for ClientCodec {
     }
 }
 
-/// Parses the line at the front of `src` and takes it out. Only what the answer keeps is split off, and once:
-/// each handle on the buffer costs two atomic operations.
-fn take_line(src: &mut BytesMut, line_bytes: usize, limits: &Limits) -> io::Result<Line<Bytes>> {
-    let (line, _) = src.split_at(line_bytes);
-    let parsed = parse_line(line)
-        .map_err(|error| invalid_data(format!("the server sent no valid answer: {error}")))?;
-    // The items of a list may be keys.
-    let max_bytes = limits.max_value_bytes.max(limits.max_key_bytes);
-    if let Line::Value(value) = &parsed
-        && value.len() > max_bytes
-    {
-        let len_bytes = value.len();
-        return Err(invalid_data(format!(
-            "the server sent no valid answer: value of {len_bytes} bytes is over the limit of {max_bytes}"
-        )));
-    }
-    let parsed = parsed.map(|value| Part::of(value, line));
-    let mut left_bytes = line_bytes;
-    let parsed = parsed.map(|value| match value {
-        Part::Slice(place) => {
-            src.advance(place.start);
-            left_bytes -= place.end;
-            src.split_to(place.len()).freeze()
-        }
-        Part::Unescaped(value) => value.into(),
-    });
-    src.advance(left_bytes);
-    Ok(parsed)
-}
-
 /// The place of a field's bytes.
 enum Part {
     /// Here in the buffer.
@@ -225,6 +212,22 @@ impl Part {
             Self::Unescaped(unescaped) => unescaped.into(),
         }
     }
+
+    /// Takes the field, and what stands before it, out of the buffer. Only what is kept is split off, and once: each handle
+    /// on the buffer costs two atomic operations.
+    fn take_from(self, buffer: &mut BytesMut) -> Bytes {
+        match self {
+            Self::Slice(place) => {
+                buffer.advance(place.start);
+                buffer.split_to(place.len()).freeze()
+            }
+            Self::Unescaped(unescaped) => unescaped.into(),
+        }
+    }
+}
+
+fn no_answer(problem: impl Display) -> io::Error {
+    invalid_data(format!("the server sent no valid answer: {problem}"))
 }
 
 fn invalid_data(message: impl Into<String>) -> io::Error {

@@ -6,46 +6,26 @@ use nom::{Finish, Parser, character::complete::usize};
 
 use super::field::{Fault, Parsed, bare_rest, expect, field, refuse, word};
 use super::line;
-use crate::{ErrorCode, ErrorReply};
+use crate::{ErrorCode, Reply};
 
-/// One line of an answer, generic over how its value is held.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Line<B> {
-    Ok,
-    Pong,
-    NotFound,
-    Value(B),
+/// One line of an answer. It borrows from the read buffer; only a value with escapes is owned.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Line<'a> {
+    Value(Cow<'a, [u8]>),
     /// So many `Value` lines follow.
     List(usize),
-    Error(Box<ErrorReply>),
+    /// A whole answer without a value.
+    Other(Reply),
 }
-
-impl<B> Line<B> {
-    /// The same line with its value held another way.
-    #[inline]
-    pub(crate) fn map<C>(self, hold: impl FnOnce(B) -> C) -> Line<C> {
-        match self {
-            Self::Ok => Line::Ok,
-            Self::Pong => Line::Pong,
-            Self::NotFound => Line::NotFound,
-            Self::Value(value) => Line::Value(hold(value)),
-            Self::List(items) => Line::List(items),
-            Self::Error(error) => Line::Error(error),
-        }
-    }
-}
-
-/// A [`Line`] that borrows from the read buffer; only a value with escapes is owned.
-type BorrowedLine<'a> = Line<Cow<'a, [u8]>>;
 
 /// Parses a whole line; the error is what was expected.
 #[inline]
-pub(crate) fn parse_line(line: &[u8]) -> Result<BorrowedLine<'_>, &'static str> {
+pub(crate) fn parse_line(line: &[u8]) -> Result<Line<'_>, &'static str> {
     const USAGE: &str = "expected OK, PONG, NOT_FOUND, VALUE <value>, LIST <n> or ERROR <CODE> <message>";
     let parsed = match line::content(line) {
-        b"OK" => return Ok(Line::Ok),
-        b"PONG" => return Ok(Line::Pong),
-        b"NOT_FOUND" => return Ok(Line::NotFound),
+        b"OK" => return Ok(Line::Other(Reply::OK)),
+        b"PONG" => return Ok(Line::Other(Reply::Simple("PONG"))),
+        b"NOT_FOUND" => return Ok(Line::Other(Reply::Null)),
         [b'V', b'A', b'L', b'U', b'E', b' ', rest @ ..] => match bare_rest(rest) {
             Some(value) => return Ok(Line::Value(value)),
             None => field(rest).map(|(rest, value)| (rest, Line::Value(value))),
@@ -62,7 +42,7 @@ pub(crate) fn parse_line(line: &[u8]) -> Result<BorrowedLine<'_>, &'static str> 
 }
 
 /// A code that this version does not know must not cost the connection: the message keeps its name.
-fn error(input: &[u8]) -> Parsed<'_, BorrowedLine<'_>> {
+fn error(input: &[u8]) -> Parsed<'_, Line<'_>> {
     let (rest, name) = word(input);
     if name.is_empty() {
         return Err(refuse("an ERROR answer has no code"));
@@ -71,22 +51,22 @@ fn error(input: &[u8]) -> Parsed<'_, BorrowedLine<'_>> {
         Some(code) => (code, rest.strip_prefix(b" ").unwrap_or_default()),
         None => (ErrorCode::Other, input),
     };
-    Ok((&[], Line::Error(Box::new(ErrorReply::new(code, String::from_utf8_lossy(message))))))
+    Ok((&[], Line::Other(Reply::error(code, String::from_utf8_lossy(message)))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(line: &str) -> Result<BorrowedLine<'_>, &'static str> {
+    fn parse(line: &str) -> Result<Line<'_>, &'static str> {
         parse_line(line.as_bytes())
     }
 
     #[test]
     fn every_kind_of_line_is_understood() {
-        assert_eq!(parse("OK\r\n"), Ok(Line::Ok));
-        assert_eq!(parse("PONG\n"), Ok(Line::Pong));
-        assert_eq!(parse("NOT_FOUND\r\n"), Ok(Line::NotFound));
+        assert_eq!(parse("OK\r\n"), Ok(Line::Other(Reply::OK)));
+        assert_eq!(parse("PONG\n"), Ok(Line::Other(Reply::Simple("PONG"))));
+        assert_eq!(parse("NOT_FOUND\r\n"), Ok(Line::Other(Reply::Null)));
         assert_eq!(parse("VALUE carpe diem\r\n"), Ok(Line::Value(b"carpe diem".into())));
         assert_eq!(parse("VALUE \r\n"), Ok(Line::Value(b"".into())));
         assert_eq!(parse("LIST 3\r\n"), Ok(Line::List(3)));
@@ -94,7 +74,7 @@ mod tests {
 
     #[test]
     fn errors_carry_code_and_message() {
-        let error = |code, message: &str| Ok(Line::Error(Box::new(ErrorReply::new(code, message))));
+        let error = |code, message: &str| Ok(Line::Other(Reply::error(code, message)));
         for code in ErrorCode::ALL {
             assert_eq!(parse(&format!("ERROR {code} try  again\r\n")), error(code, "try  again"));
         }
@@ -104,9 +84,9 @@ mod tests {
 
     #[test]
     fn the_code_of_a_newer_server_is_kept_in_the_message() {
-        let error = ErrorReply::new(ErrorCode::Other, "QUOTA_EXCEEDED delete some keys");
+        let error = Reply::error(ErrorCode::Other, "QUOTA_EXCEEDED delete some keys");
         let line = parse("ERROR QUOTA_EXCEEDED delete some keys\r\n");
-        assert_eq!(line, Ok(Line::Error(Box::new(error))));
+        assert_eq!(line, Ok(Line::Other(error)));
     }
 
     #[test]
