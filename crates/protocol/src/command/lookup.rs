@@ -3,7 +3,7 @@
 use super::table::SPECS;
 use super::{Command, CommandSpec, Protocols};
 
-/// Slots for each protocol: so many that names rarely meet. A power of two.
+/// So many slots that names rarely meet. A power of two.
 const SLOTS: usize = 1024;
 
 /// Marks a slot without a command.
@@ -12,49 +12,45 @@ const EMPTY: u16 = u16::MAX;
 const _: () = assert!(SPECS.len() < SLOTS / 2);
 
 /// The positions of commands in the table, each in the first free slot from that of its name on.
-struct Index([u16; SLOTS]);
+static INDEX: [u16; SLOTS] = index();
 
-static TEXT: Index = Index::of(Protocols::TEXT);
-static RESP: Index = Index::of(Protocols::RESP);
-
-impl Index {
-    const fn of(protocol: Protocols) -> Self {
-        let mut index = Self([EMPTY; SLOTS]);
-        let mut position = 0;
-        while position < SPECS.len() {
-            let spec = &SPECS[position];
-            if spec.protocols.contains(protocol) && !spec.is_subcommand {
-                index.insert(spec.name.as_bytes(), position);
-                let mut alias = 0;
-                while alias < spec.aliases.len() {
-                    index.insert(spec.aliases[alias].as_bytes(), position);
-                    alias += 1;
-                }
+const fn index() -> [u16; SLOTS] {
+    let mut index = [EMPTY; SLOTS];
+    let mut position = 0;
+    while position < SPECS.len() {
+        let spec = &SPECS[position];
+        if !spec.is_subcommand {
+            insert(&mut index, spec.name, position);
+            let mut aliases = spec.aliases;
+            while let [alias, others @ ..] = aliases {
+                insert(&mut index, alias, position);
+                aliases = others;
             }
-            position += 1;
         }
-        index
+        position += 1;
     }
+    index
+}
 
-    const fn insert(&mut self, name: &[u8], position: usize) {
-        let mut slot = slot_of(name);
-        while self.0[slot] != EMPTY {
-            slot = (slot + 1) % SLOTS;
-        }
-        self.0[slot] = position as u16;
+const fn insert(index: &mut [u16; SLOTS], name: &str, position: usize) {
+    let mut slot = slot_of(name.as_bytes());
+    while index[slot] != EMPTY {
+        slot = (slot + 1) % SLOTS;
     }
+    index[slot] = position as u16;
+}
 
-    #[inline]
-    fn find(&self, name: &[u8]) -> Option<Command> {
-        let mut slot = slot_of(name);
-        loop {
-            // A free slot, of which there are always some, ends the search: no command has its position.
-            let spec = SPECS.get(usize::from(*self.0.get(slot)?))?;
-            if is_named(spec, name) {
-                return Some(spec.command);
-            }
-            slot = (slot + 1) % SLOTS;
+/// Returns the command that a protocol serves under this name, in any case.
+#[inline]
+pub(super) fn find(name: &[u8], protocol: Protocols) -> Option<Command> {
+    let mut slot = slot_of(name);
+    loop {
+        // A free slot, of which there are always some, ends the search: no command has its position.
+        let spec = SPECS.get(usize::from(*INDEX.get(slot)?))?;
+        if is_named(spec, name) && spec.protocols.contains(protocol) {
+            return Some(spec.command);
         }
+        slot = (slot + 1) % SLOTS;
     }
 }
 
@@ -75,11 +71,6 @@ const fn slot_of(name: &[u8]) -> usize {
     }
     let (first, middle, last) = (name[0] | CASE, name[len / 2] | CASE, name[len - 1] | CASE);
     (len * 197 + first as usize * 61 + middle as usize * 13 + last as usize * 5) % SLOTS
-}
-
-#[inline]
-pub(super) fn find(name: &[u8], protocol: Protocols) -> Option<Command> {
-    if protocol.contains(Protocols::RESP) { RESP.find(name) } else { TEXT.find(name) }
 }
 
 #[cfg(test)]
@@ -130,9 +121,7 @@ mod tests {
 
     #[test]
     fn few_names_meet() {
-        for index in [&TEXT, &RESP] {
-            let longest_run = index.0.split(|position| *position == EMPTY).map(<[u16]>::len).max();
-            assert!(longest_run < Some(6), "{longest_run:?}");
-        }
+        let longest_run = INDEX.split(|position| *position == EMPTY).map(<[u16]>::len).max();
+        assert!(longest_run < Some(6), "{longest_run:?}");
     }
 }
