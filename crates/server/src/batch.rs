@@ -14,14 +14,15 @@ use crate::shared::Shared;
 pub(crate) const MAX_BATCH_REQUESTS: usize = 1024;
 
 /// The complete requests at the front of an input buffer, from which they borrow.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Batch<'a> {
     requests: Vec<Parsed>,
     /// The arguments of all of them.
     arguments: Vec<Cow<'a, [u8]>>,
     /// Bytes of the input that they took.
     pub(crate) consumed_bytes: usize,
-    pub(crate) end: BatchEnd,
+    /// Set if it takes no more; the input may hold more.
+    pub(crate) is_full: bool,
     /// The end of the connection, if nothing that follows is to be carried out.
     fatal: Option<Box<Fatal>>,
 }
@@ -34,54 +35,36 @@ struct Parsed {
     arguments_end: usize,
 }
 
-/// The reason why a batch ended where it did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BatchEnd {
-    /// The input holds no further complete request.
-    InputUsedUp,
-    /// The batch takes no more; the input may hold more.
-    Full,
-}
-
 impl<'a> Batch<'a> {
     pub(crate) fn parse<S: BatchStore>(session: &mut Session, input: &'a [u8]) -> Self {
-        let mut batch = Self {
-            requests: Vec::new(),
-            arguments: Vec::new(),
-            consumed_bytes: 0,
-            end: BatchEnd::InputUsedUp,
-            fatal: None,
-        };
-        loop {
+        let mut batch = Self::default();
+        while !batch.is_full {
             let unread = input.get(batch.consumed_bytes..).unwrap_or_default();
-            match session.next(unread, &mut batch.arguments) {
-                Step::Incomplete => return batch,
+            match session.parser.next(unread, &mut batch.arguments) {
+                Step::Incomplete => break,
                 Step::Skip { consumed_bytes } => batch.consumed_bytes += consumed_bytes,
                 Step::Request { command, consumed_bytes } => {
                     batch.consumed_bytes += consumed_bytes;
-                    if batch.push::<S>(command) {
-                        batch.end = BatchEnd::Full;
-                        return batch;
-                    }
+                    batch.push::<S>(command);
                 }
                 Step::Fatal(fatal) => {
                     batch.consumed_bytes = input.len();
                     batch.fatal = Some(fatal);
-                    return batch;
+                    break;
                 }
             }
         }
+        batch
     }
 
-    /// Adds a request; returns whether the batch takes none after it.
     #[inline]
-    fn push<S: BatchStore>(&mut self, command: Result<Command, Box<ErrorReply>>) -> bool {
+    fn push<S: BatchStore>(&mut self, command: Result<Command, Box<ErrorReply>>) {
         let begin = self.requests.last().map_or(0, |last| last.arguments_end);
         let arguments_end = self.arguments.len();
         let is_last =
             command.as_ref().is_ok_and(|command| commands::is_last::<S>(*command, arguments_end - begin));
         self.requests.push(Parsed { command, arguments_end });
-        is_last || self.requests.len() == MAX_BATCH_REQUESTS
+        self.is_full = is_last || self.requests.len() == MAX_BATCH_REQUESTS;
     }
 
     /// The arguments of all requests, for [`plan`](Self::plan).
@@ -100,7 +83,7 @@ impl<'a> Batch<'a> {
     ) -> (Vec<Op<'b>>, Vec<Slot<'b, S>>) {
         let mut ops = Vec::with_capacity(self.requests.len());
         let mut slots = Vec::with_capacity(self.requests.len() + usize::from(self.fatal.is_some()));
-        session.note_batch();
+        session.client.note_batch(session.protocol());
         let mut begin = 0;
         for parsed in &self.requests {
             let arguments = arguments.get(begin..parsed.arguments_end).unwrap_or_default();

@@ -12,7 +12,7 @@ use tokio::select;
 use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 
-use crate::batch::{Batch, BatchEnd};
+use crate::batch::Batch;
 use crate::buffers::Buffers;
 use crate::closing::{CloseReason, Closing};
 use crate::idle::IdleTimer;
@@ -187,7 +187,7 @@ impl<S: BatchStore> Connection<S> {
         loop {
             let batch = Batch::parse::<S>(responder.session, input.bytes());
             responder.answer(&batch, replies).await?;
-            let Batch { consumed_bytes, end, .. } = batch;
+            let Batch { consumed_bytes, is_full, .. } = batch;
             input.consume(consumed_bytes);
             if responder.session.client.is_killed() {
                 return Ok(Some(Leave::ByServer(CloseReason::Killed.into())));
@@ -195,10 +195,10 @@ impl<S: BatchStore> Connection<S> {
             if let Some(closing) = responder.closing {
                 return Ok(Some(Leave::ByServer(closing)));
             }
-            match end {
-                BatchEnd::InputUsedUp => break,
-                BatchEnd::Full => yield_now().await,
+            if !is_full {
+                break;
             }
+            yield_now().await;
         }
         buffers.trim()?;
         Ok(None)

@@ -1,8 +1,6 @@
 //! One client, as the server knows it: its protocol, what it told about itself, and what it is in the middle of.
 
-use std::borrow::Cow;
-
-use rustvault_protocol::{Limits, Protocol, RequestParser, Step};
+use rustvault_protocol::{Limits, Protocol, RequestParser};
 
 use crate::clients::Registration;
 
@@ -10,7 +8,7 @@ use crate::clients::Registration;
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) client: Registration,
-    parser: RequestParser,
+    pub(crate) parser: RequestParser,
     /// The version of RESP that is spoken, if it is RESP that is spoken.
     pub(crate) is_resp3: bool,
     /// Set while a transaction is refused, whose commands are refused, too.
@@ -40,11 +38,6 @@ impl Session {
         }
     }
 
-    /// Notes that a batch came.
-    pub(crate) fn note_batch(&self) {
-        self.client.note_batch(self.protocol());
-    }
-
     /// Returns whether the next answer is written, and counts it as done.
     #[inline]
     pub(crate) fn wants_next_reply(&mut self) -> bool {
@@ -56,12 +49,6 @@ impl Session {
                 false
             }
         }
-    }
-
-    /// Reads the request at the front of `input`, and appends its arguments.
-    #[inline]
-    pub(crate) fn next<'a>(&mut self, input: &'a [u8], arguments: &mut Vec<Cow<'a, [u8]>>) -> Step {
-        self.parser.next(input, arguments)
     }
 
     /// Returns the protocol of the answers.

@@ -293,7 +293,7 @@ mod tests {
         arguments: &[&[u8]],
     ) -> String {
         let (mut session, shared) = (Session::for_tests(), Shared::new((), &ServerConfig::default()));
-        session.next(b"*1\r\n", &mut Vec::new());
+        session.parser.next(b"*1\r\n", &mut Vec::new());
         let mut out = bytes::BytesMut::new();
         let answer = handle(Request { command: Command::Command, arguments }, &mut session, &shared);
         Protocol::Resp2.encode(&answer.unwrap_or_else(Into::into), &mut out);
