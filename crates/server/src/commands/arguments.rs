@@ -1,9 +1,18 @@
 //! Reads the arguments of commands; what is wrong with them is said in Redis's words where it has some.
 
+use std::fmt::Display;
+
 use rustvault_protocol::{Command, ErrorCode, ErrorReply, limits::MAX_GLOB_BYTES, parse_integer};
 
-use super::{Refusal, too_long};
+use super::{Refusal, check_len};
 
+/// Refuses a command; `message` says why.
+#[cold]
+pub(super) fn refusal(code: ErrorCode, message: impl Display) -> Refusal {
+    Box::new(ErrorReply::new(code, message))
+}
+
+/// Refuses a command in Redis's words.
 #[cold]
 pub(super) fn refuse(line: &'static str) -> Refusal {
     Box::new(ErrorReply::fixed(ErrorCode::Syntax, line))
@@ -16,7 +25,7 @@ pub(super) fn syntax_error() -> Refusal {
 /// Says how to write a command.
 #[cold]
 pub(super) fn usage(command: Command) -> Refusal {
-    Box::new(ErrorReply::new(ErrorCode::Syntax, format_args!("usage: {}", command.spec().usage())))
+    refusal(ErrorCode::Syntax, format_args!("usage: {}", command.spec().usage()))
 }
 
 /// Says that `word` is wrong.
@@ -30,15 +39,14 @@ pub(super) fn integer(text: &[u8]) -> Result<i64, Refusal> {
 }
 
 pub(super) fn glob(text: &[u8]) -> Result<&[u8], Refusal> {
-    if text.len() > MAX_GLOB_BYTES { Err(too_long("pattern", text.len(), MAX_GLOB_BYTES)) } else { Ok(text) }
+    check_len("pattern", text, MAX_GLOB_BYTES).map(|()| text)
 }
 
 /// Returns the cursor that `text` is. Redis reads it with `strtoul`, which takes `+`, `-`, leading zeros and nothing at all.
 pub(super) fn cursor(text: &[u8]) -> Result<u64, Refusal> {
     let (is_negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
     };
     match decimal(digits) {
         Some(number) => Ok(if is_negative { number.wrapping_neg() } else { number }),

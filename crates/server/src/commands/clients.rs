@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request, parse_integer};
+use rustvault_protocol::{ErrorCode, Reply, Request, parse_integer};
 use tokio::task::yield_now;
 
-use super::arguments::{refuse, refuse_word, syntax_error};
+use super::arguments::{refusal, refuse, refuse_word, syntax_error};
 use super::connection::USER;
 use super::reply::{Payload, integer};
-use super::{Answer, Refusal, too_long};
+use super::{Answer, Refusal, check_len};
 use crate::clients::{Client, Clients};
 use crate::closing::CloseReason;
 use crate::respond::Responder;
@@ -85,9 +85,7 @@ async fn lines<S>(filter: &ListFilter, shared: &Shared<S>) -> Result<String, Ref
     loop {
         let (page, next) = filter.page(after, &shared.clients);
         lines.extend(page.iter().map(|client| line(client)));
-        if lines.len() > shared.max_output_bytes {
-            return Err(too_long("a list of clients", lines.len(), shared.max_output_bytes));
-        }
+        check_len("a list of clients", lines.as_bytes(), shared.max_output_bytes)?;
         let Some(next) = next else { return Ok(lines) };
         after = next;
         yield_now().await;
@@ -96,7 +94,7 @@ async fn lines<S>(filter: &ListFilter, shared: &Shared<S>) -> Result<String, Ref
 
 fn too_many_ids() -> Refusal {
     let message = format_args!("at most {MAX_LISTED_IDS} clients are listed by their numbers at a time");
-    Box::new(ErrorReply::new(ErrorCode::TooLarge, message))
+    refusal(ErrorCode::TooLarge, message)
 }
 
 /// Returns whether this is the type that all clients have.
@@ -151,25 +149,16 @@ impl<'r> Filter<'r> {
             return Err(syntax_error());
         }
         for &[option, value] in options {
-            let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
-            if is(b"ID") {
-                filter.id = Some(client_id(value, "ERR client-id should be greater than 0")?);
-            } else if is(b"ADDR") {
-                filter.peer = Some(value);
-            } else if is(b"LADDR") {
-                filter.local = Some(value);
-            } else if is(b"TYPE") {
-                filter.matches_nobody |= !is_normal(value)?;
-            } else if is(b"USER") {
-                if value != USER.as_bytes() {
-                    return Err(refuse_word("No such user", value));
-                }
-            } else if is(b"MAXAGE") {
-                filter.min_age = Some(max_age(value)?);
-            } else if is(b"SKIPME") {
-                filter.skips_oneself = yes_or_no(value)?;
-            } else {
-                return Err(syntax_error());
+            match option.to_ascii_uppercase().as_slice() {
+                b"ID" => filter.id = Some(client_id(value, "ERR client-id should be greater than 0")?),
+                b"ADDR" => filter.peer = Some(value),
+                b"LADDR" => filter.local = Some(value),
+                b"TYPE" => filter.matches_nobody |= !is_normal(value)?,
+                b"USER" if value == USER.as_bytes() => {}
+                b"USER" => return Err(refuse_word("No such user", value)),
+                b"MAXAGE" => filter.min_age = Some(max_age(value)?),
+                b"SKIPME" => filter.skips_oneself = yes_or_no(value)?,
+                _ => return Err(syntax_error()),
             }
         }
         Ok(filter)
@@ -197,9 +186,9 @@ fn max_age(text: &[u8]) -> Result<u32, Refusal> {
 }
 
 fn yes_or_no(text: &[u8]) -> Result<bool, Refusal> {
-    match text {
-        yes if yes.eq_ignore_ascii_case(b"YES") => Ok(true),
-        no if no.eq_ignore_ascii_case(b"NO") => Ok(false),
+    match text.to_ascii_uppercase().as_slice() {
+        b"YES" => Ok(true),
+        b"NO" => Ok(false),
         _ => Err(syntax_error()),
     }
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use rustvault_protocol::limits::MAX_CONFIG_GET_BYTES;
-use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request, glob_matches};
+use rustvault_protocol::{ErrorCode, Reply, Request, glob_matches};
 use rustvault_storage::SyncPolicy;
 
 use super::Answer;
-use super::arguments::glob;
+use super::arguments::{glob, refusal};
 use super::reply::{borrowed, bulk};
 use crate::session::Session;
 use crate::shared::Shared;
@@ -19,7 +19,7 @@ pub(super) fn get<'b, S>(request: Request<'b>, _: &mut Session, shared: &Shared<
     if bytes > MAX_CONFIG_GET_BYTES {
         let patterns = format_args!("patterns of {bytes} bytes, with spaces between them,");
         let message = format_args!("{patterns} are over the limit of {MAX_CONFIG_GET_BYTES}");
-        return Err(Box::new(ErrorReply::new(ErrorCode::TooLarge, message)));
+        return Err(refusal(ErrorCode::TooLarge, message));
     }
     let patterns: Vec<_> = request.arguments.iter().map(|pattern| pattern.to_ascii_lowercase()).collect();
     let is_wanted = |name: &str| patterns.iter().any(|pattern| glob_matches(pattern, name.as_bytes()));

@@ -91,13 +91,13 @@ fn greet(request: Request<'_>, session: &mut Session) -> Answer<'static> {
     let is_resp3 = arguments.next().map(is_resp3).transpose()?;
     let (mut is_logged_in, mut name) = (Ok(()), None);
     while let Some(option) = arguments.next() {
-        if option.eq_ignore_ascii_case(b"AUTH") && arguments.len() >= 2 {
-            let user = arguments.next();
-            is_logged_in = log_in(user, arguments.next().unwrap_or_default());
-        } else if option.eq_ignore_ascii_case(b"SETNAME") && arguments.len() >= 1 {
-            name = Some(connection_name(arguments.next().unwrap_or_default())?);
-        } else {
-            return Err(refuse_word("Syntax error in HELLO option", option));
+        match option.to_ascii_uppercase().as_slice() {
+            b"AUTH" if arguments.len() >= 2 => {
+                is_logged_in = log_in(arguments.next());
+                arguments.next();
+            }
+            b"SETNAME" if arguments.len() >= 1 => name = arguments.next().map(connection_name).transpose()?,
+            _ => return Err(refuse_word("Syntax error in HELLO option", option)),
         }
     }
     is_logged_in?;
@@ -133,24 +133,23 @@ fn properties(session: &Session) -> Reply<Payload<'static>> {
 /// Ends its batch, so that what follows is checked for the user who has logged in.
 pub(super) async fn auth(request: Request<'_>) -> Answer<'static> {
     match *request.arguments {
-        [user, password] => log_in(Some(user), password)?,
-        [password] => log_in(None, password)?,
+        [user, _] => log_in(Some(user))?,
+        [_] => log_in(None)?,
         _ => return Err(syntax_error()),
     }
     Ok(Reply::OK)
 }
 
 /// There are no users yet but `default`, who needs no password, as in a Redis that was not given one.
-fn log_in(user: Option<&[u8]>, _password: &[u8]) -> Result<(), Refusal> {
-    const NO_PASSWORD: &str = "ERR AUTH <password> called without any password configured for the default user. \
-        Are you sure your configuration is correct?";
+fn log_in(user: Option<&[u8]>) -> Result<(), Refusal> {
+    let denied = |line| Err(Box::new(ErrorReply::fixed(ErrorCode::Denied, line)));
     match user {
-        None => Err(Box::new(ErrorReply::fixed(ErrorCode::Denied, NO_PASSWORD))),
         Some(user) if user == USER.as_bytes() => Ok(()),
-        Some(_) => {
-            const WRONG: &str = "WRONGPASS invalid username-password pair or user is disabled.";
-            Err(Box::new(ErrorReply::fixed(ErrorCode::Denied, WRONG)))
-        }
+        Some(_) => denied("WRONGPASS invalid username-password pair or user is disabled."),
+        None => denied(
+            "ERR AUTH <password> called without any password configured for the default user. Are you sure your \
+            configuration is correct?",
+        ),
     }
 }
 

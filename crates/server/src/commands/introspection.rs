@@ -1,11 +1,11 @@
 //! Commands on commands: what the server tells about them, from their table.
 
 use rustvault_protocol::{
-    Argument, ArgumentKind, Command, CommandSpec, ErrorCode, ErrorReply, Flags, KeyAccess, KeySpec, Reply,
-    Request, glob_matches,
+    Argument, ArgumentKind, Command, CommandSpec, ErrorCode, Flags, KeyAccess, KeySpec, Reply, Request,
+    glob_matches,
 };
 
-use super::arguments::{glob, refuse, syntax_error};
+use super::arguments::{glob, refusal, refuse, syntax_error};
 use super::reply::{Payload, borrowed, bulk, integer};
 use super::{Answer, Refusal};
 use crate::session::Session;
@@ -32,19 +32,20 @@ pub(super) fn list<'b, S>(request: Request<'b>, session: &mut Session, _: &Share
         [filter, kind, value] if filter.eq_ignore_ascii_case(b"FILTERBY") => (kind, value),
         _ => return Err(syntax_error()),
     };
-    if kind.eq_ignore_ascii_case(b"MODULE") {
-        return Ok(names(Vec::new()));
-    } else if kind.eq_ignore_ascii_case(b"ACLCAT") {
-        let is_in = |command: &Command| {
-            categories(command.spec()).any(|category| category.as_bytes().eq_ignore_ascii_case(value))
-        };
-        return Ok(names(all.filter(is_in).collect()));
-    } else if kind.eq_ignore_ascii_case(b"PATTERN") {
-        let pattern = glob(value)?.to_ascii_lowercase();
-        let matches = |command: &Command| glob_matches(&pattern, command.name().to_lowercase().as_bytes());
-        return Ok(names(all.filter(matches).collect()));
+    let value = value.to_ascii_lowercase();
+    match kind.to_ascii_uppercase().as_slice() {
+        b"MODULE" => Ok(names(Vec::new())),
+        b"ACLCAT" => {
+            let is_in = |command: &Command| categories(command.spec()).any(|name| name.as_bytes() == value);
+            Ok(names(all.filter(is_in).collect()))
+        }
+        b"PATTERN" => {
+            let pattern = glob(&value)?;
+            let matches = |command: &Command| glob_matches(pattern, command.name().to_lowercase().as_bytes());
+            Ok(names(all.filter(matches).collect()))
+        }
+        _ => Err(syntax_error()),
     }
-    Err(syntax_error())
 }
 
 pub(super) fn info<'b, S>(request: Request<'b>, session: &mut Session, shared: &Shared<S>) -> Answer<'b> {
@@ -65,7 +66,7 @@ fn check_names(names: &[&[u8]]) -> Result<(), Refusal> {
         return Ok(());
     }
     let message = format_args!("{} names are more than the {max_names} that there are", names.len());
-    Err(Box::new(ErrorReply::new(ErrorCode::TooLarge, message)))
+    Err(refusal(ErrorCode::TooLarge, message))
 }
 
 pub(super) fn docs<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
@@ -114,7 +115,7 @@ pub(super) fn help<'b, S>(request: Request<'b>, session: &mut Session, _: &Share
     });
     let Some(command) = command else {
         let problem = "there is no such command; HELP lists the commands";
-        return Err(Box::new(ErrorReply::new(ErrorCode::UnknownCommand, problem)));
+        return Err(refusal(ErrorCode::UnknownCommand, problem));
     };
     let spec = command.spec();
     let mut lines = vec![

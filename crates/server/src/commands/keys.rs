@@ -1,13 +1,13 @@
 //! Commands on keys, whatever their values are.
 
 use rustvault_protocol::limits::{DEFAULT_RESP_SCAN_COUNT, DEFAULT_SCAN_LIMIT, MAX_SCAN_LIMIT};
-use rustvault_protocol::{ErrorCode, ErrorReply, Limits, Reply, Request, glob_literal_prefix};
+use rustvault_protocol::{ErrorCode, Limits, Reply, Request, glob_literal_prefix};
 use rustvault_storage::engine::{BatchStore, KeyUpdate, Op, Outcome};
 use tokio::task::yield_now;
 
-use super::arguments::{self, cursor, decimal, glob, refuse, syntax_error};
+use super::arguments::{cursor, decimal, glob, integer, refusal, refuse, syntax_error, usage};
 use super::reply::{bulk, number, ok, unexpected};
-use super::{Answer, Ask, Many, Planned, Refusal, ReplyTo, too_long};
+use super::{Answer, Ask, Many, Planned, Refusal, ReplyTo, check_len};
 use crate::respond::{PageOf, Responder};
 use crate::threads::affinity;
 
@@ -63,15 +63,14 @@ pub(super) fn copy<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     let mut options = request.arguments.iter().skip(2);
     let mut replaces = false;
     while let Some(option) = options.next() {
-        if option.eq_ignore_ascii_case(b"REPLACE") {
-            replaces = true;
-        } else if option.eq_ignore_ascii_case(b"DB") {
-            let index = options.next().ok_or_else(syntax_error)?;
-            if arguments::integer(index)? != 0 {
-                return Err(refuse("ERR DB index is out of range"));
+        match option.to_ascii_uppercase().as_slice() {
+            b"REPLACE" => replaces = true,
+            b"DB" => {
+                if integer(options.next().ok_or_else(syntax_error)?)? != 0 {
+                    return Err(refuse("ERR DB index is out of range"));
+                }
             }
-        } else {
-            return Err(syntax_error());
+            _ => return Err(syntax_error()),
         }
     }
     if request.argument(0) == request.argument(1) {
@@ -118,32 +117,29 @@ pub(super) async fn scan<S: BatchStore>(
 
 /// Reads `cursor [PREFIX prefix] [LIMIT limit]`, each option once.
 fn text_page(request: Request<'_>, max_key_bytes: usize) -> Result<PageOf<'_>, Refusal> {
-    let usage = || arguments::usage(request.command);
+    let usage = || usage(request.command);
     let mut arguments = request.arguments.iter().copied();
     let cursor = arguments.next().and_then(decimal).ok_or_else(usage)?;
     let (mut prefix, mut limit) = (None, None);
+    let in_range = |limit: &u64| (1..=MAX_SCAN_LIMIT.into()).contains(limit);
     while let Some(option) = arguments.next() {
         let value = arguments.next();
-        if option.eq_ignore_ascii_case(b"PREFIX") && prefix.is_none() {
-            prefix = Some(value.ok_or_else(usage)?);
-        } else if option.eq_ignore_ascii_case(b"LIMIT") && limit.is_none() {
-            let in_range = |limit: &u64| (1..=MAX_SCAN_LIMIT.into()).contains(limit);
-            limit = Some(value.and_then(decimal).filter(in_range).ok_or_else(limit_range)?);
-        } else {
-            return Err(usage());
+        match option.to_ascii_uppercase().as_slice() {
+            b"PREFIX" if prefix.is_none() => prefix = Some(value.ok_or_else(usage)?),
+            b"LIMIT" if limit.is_none() => {
+                limit = Some(value.and_then(decimal).filter(in_range).ok_or_else(limit_range)?);
+            }
+            _ => return Err(usage()),
         }
     }
     let prefix = prefix.unwrap_or_default();
-    if prefix.len() > max_key_bytes {
-        return Err(too_long("prefix", prefix.len(), max_key_bytes));
-    }
-    let limit = limit.and_then(|limit| usize::try_from(limit).ok());
-    Ok(PageOf { cursor, prefix, limit: limit.unwrap_or(DEFAULT_SCAN_LIMIT as usize), glob: None })
+    check_len("prefix", prefix, max_key_bytes)?;
+    let limit = limit.unwrap_or(DEFAULT_SCAN_LIMIT.into()) as usize;
+    Ok(PageOf { cursor, prefix, limit, glob: None })
 }
 
 fn limit_range() -> Refusal {
-    let message = format_args!("LIMIT needs a number from 1 to {MAX_SCAN_LIMIT}");
-    Box::new(ErrorReply::new(ErrorCode::Syntax, message))
+    refusal(ErrorCode::Syntax, format_args!("LIMIT needs a number from 1 to {MAX_SCAN_LIMIT}"))
 }
 
 /// Reads `cursor [MATCH pattern] [COUNT count] [TYPE type]`; of an option that comes twice the last one counts.
@@ -153,14 +149,11 @@ fn resp_page(request: Request<'_>) -> Result<PageOf<'_>, Refusal> {
     let (mut matching, mut limit, mut has_type) = (None, DEFAULT_RESP_SCAN_COUNT as usize, true);
     while let Some(option) = arguments.next() {
         let value = arguments.next().ok_or_else(syntax_error)?;
-        if option.eq_ignore_ascii_case(b"COUNT") {
-            limit = page_limit(value)?;
-        } else if option.eq_ignore_ascii_case(b"TYPE") {
-            has_type = value.eq_ignore_ascii_case(STRING.as_bytes());
-        } else if option.eq_ignore_ascii_case(b"MATCH") {
-            matching = Some(glob(value)?).filter(|glob| *glob != b"*");
-        } else {
-            return Err(syntax_error());
+        match option.to_ascii_uppercase().as_slice() {
+            b"COUNT" => limit = page_limit(value)?,
+            b"TYPE" => has_type = value.eq_ignore_ascii_case(STRING.as_bytes()),
+            b"MATCH" => matching = Some(glob(value)?).filter(|glob| *glob != b"*"),
+            _ => return Err(syntax_error()),
         }
     }
     let prefix = matching.map(glob_literal_prefix).unwrap_or_default();
@@ -171,11 +164,10 @@ fn resp_page(request: Request<'_>) -> Result<PageOf<'_>, Refusal> {
 
 /// `COUNT` is a wish, so more than a page may have is no error.
 fn page_limit(text: &[u8]) -> Result<usize, Refusal> {
-    let limit = arguments::integer(text)?;
-    if limit < 1 {
-        return Err(syntax_error());
+    match integer(text)? {
+        ..1 => Err(syntax_error()),
+        limit => Ok(usize::try_from(limit).unwrap_or(usize::MAX).min(MAX_SCAN_LIMIT as usize)),
     }
-    Ok(usize::try_from(limit).unwrap_or(usize::MAX).min(MAX_SCAN_LIMIT as usize))
 }
 
 /// Returns the first key from a random position on. Positions are hashes, so all keys have about the same chance.
@@ -206,7 +198,7 @@ pub(crate) fn too_large_a_list(max_bytes: usize) -> Refusal {
     let message = format_args!(
         "the keys that match take more than {max_bytes} bytes; walk them with SCAN, or raise --max-output-bytes"
     );
-    Box::new(ErrorReply::new(ErrorCode::TooLarge, message))
+    refusal(ErrorCode::TooLarge, message)
 }
 
 #[cfg(test)]

@@ -180,10 +180,13 @@ pub(crate) fn admit(request: Request<'_>, session: &Session, limits: &Limits) ->
     if session.is_in_refused_transaction {
         transactions::admit(request.command)?;
     }
-    match request.keys().find(|key| key.len() > limits.max_key_bytes) {
-        Some(key) => Err(too_long("key", key.len(), limits.max_key_bytes)),
-        None => Ok(()),
-    }
+    request.keys().try_for_each(|key| check_len("key", key, limits.max_key_bytes))
+}
+
+/// Checks the length of a part of a request.
+#[inline]
+fn check_len(what: &str, bytes: &[u8], max_bytes: usize) -> Result<(), Refusal> {
+    if bytes.len() > max_bytes { Err(too_long(what, bytes.len(), max_bytes)) } else { Ok(()) }
 }
 
 #[cold]

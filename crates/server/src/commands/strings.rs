@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use rustvault_protocol::{ErrorCode, ErrorReply, Limits, Reply, Request, parse_integer};
+use rustvault_protocol::{ErrorCode, Limits, Reply, Request, parse_integer};
 use rustvault_storage::engine::{Condition, Op, Outcome, Pair, StringUpdate};
 
-use super::arguments::{integer as integer_argument, refuse, syntax_error};
+use super::arguments::{integer as integer_argument, refusal, refuse, syntax_error};
 use super::reply::{self, Payload, borrowed, bulk, integer, number, ok, unexpected};
-use super::{Ask, Many, Planned, Refusal, ReplyTo, too_long};
+use super::{Ask, Many, Planned, Refusal, ReplyTo, check_len};
 
 pub(super) fn get<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     Ok(Ask::One(Op::Get { key: request.argument(0) }, reply::value))
@@ -207,8 +207,7 @@ pub(super) fn memory_usage<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> 
 }
 
 fn check_value(value: &[u8], limits: &Limits) -> Result<(), Refusal> {
-    let max_bytes = limits.max_value_bytes;
-    if value.len() > max_bytes { Err(too_long("value", value.len(), max_bytes)) } else { Ok(()) }
+    check_len("value", value, limits.max_value_bytes)
 }
 
 /// Says of an option that Redis has what is missing here: a bare syntax error would send its user looking for a typo.
@@ -216,10 +215,10 @@ fn check_value(value: &[u8], limits: &Limits) -> Result<(), Refusal> {
 fn unknown_option_of_set(option: &[u8]) -> Refusal {
     let expiry = ["EX", "PX", "EXAT", "PXAT", "KEEPTTL"];
     match expiry.into_iter().find(|name| option.eq_ignore_ascii_case(name.as_bytes())) {
-        Some(name) => Box::new(ErrorReply::new(
+        Some(name) => refusal(
             ErrorCode::Syntax,
             format_args!("there is no expiry yet: SET does not take {name}, and nothing was stored"),
-        )),
+        ),
         None => syntax_error(),
     }
 }
