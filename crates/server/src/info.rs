@@ -8,12 +8,11 @@ use rustvault_storage::Stats;
 use crate::commands::REDIS_VERSION;
 use crate::shared::Shared;
 
-/// The fields of `INFO`: names and values, ours and in Redis's terms.
-pub(crate) struct InfoFields {
-    ours: Vec<(&'static str, String)>,
-    /// With their sections, which follow each other.
-    of_redis: Vec<(&'static str, &'static str, String)>,
-}
+/// The fields of `INFO`, ours and in Redis's terms.
+pub(crate) struct InfoFields(Vec<Field>);
+
+/// A section, and a name in it with its value. Fields of a section follow each other.
+type Field = (&'static str, &'static str, String);
 
 /// The section with our own figures, which comes after Redis's.
 const OURS: &str = "RustVault";
@@ -24,17 +23,16 @@ const ALL: [&str; 3] = ["all", "default", "everything"];
 impl InfoFields {
     /// The figures at this moment; those of the data only if they `show_data` that is durable.
     pub(crate) fn new<S>(shared: &Shared<S>, stats: &Stats, show_data: bool) -> Self {
-        let (mut ours, mut of_redis) = (ours(shared, stats), of_redis(shared, stats));
-        if !show_data {
-            ours.retain(|(name, _)| !is_of_data(name));
-            of_redis.retain(|(_, name, _)| !is_of_data(name));
-        }
-        Self { ours, of_redis }
+        let mut fields = of_redis(shared, stats);
+        fields.extend(ours(shared, stats));
+        fields.retain(|(_, name, _)| show_data || !is_of_data(name));
+        Self(fields)
     }
 
     /// Returns our own figures.
-    pub(crate) fn of_rustvault(&self) -> impl Iterator<Item = &(&'static str, String)> {
-        self.ours.iter()
+    pub(crate) fn of_rustvault(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let ours = self.0.iter().filter(|(section, ..)| *section == OURS);
+        ours.map(|(_, name, value)| (*name, value.as_str()))
     }
 
     /// Returns the text that Redis's clients expect, with the sections of these names; with all if none is named.
@@ -44,11 +42,9 @@ impl InfoFields {
             names.is_empty()
                 || names.iter().any(|name| is(name, section) || ALL.iter().any(|all| is(name, all)))
         };
-        let of_redis = self.of_redis.iter().map(|(section, name, value)| (*section, *name, value));
-        let ours = self.ours.iter().map(|(name, value)| (OURS, *name, value));
         let (mut text, mut begun) = (String::new(), "");
-        for (section, name, value) in of_redis.chain(ours).filter(|(section, ..)| is_wanted(section)) {
-            if section != begun {
+        for (section, name, value) in self.0.iter().filter(|(section, ..)| is_wanted(section)) {
+            if *section != begun {
                 let separator = if text.is_empty() { "" } else { "\r\n" };
                 text.push_str(&format!("{separator}# {section}\r\n"));
                 begun = section;
@@ -62,7 +58,7 @@ impl InfoFields {
     }
 }
 
-fn ours<S>(shared: &Shared<S>, stats: &Stats) -> Vec<(&'static str, String)> {
+fn ours<S>(shared: &Shared<S>, stats: &Stats) -> Vec<Field> {
     let counters = &shared.counters;
     let wal_path = shared.wal_path.display();
     let compaction_error = one_line(stats.last_compaction_error.as_deref().unwrap_or_default());
@@ -99,12 +95,12 @@ fn ours<S>(shared: &Shared<S>, stats: &Stats) -> Vec<(&'static str, String)> {
         ("total_commands", &counters.total_commands.get()),
         ("total_errors", &counters.total_errors.get()),
     ];
-    let closed = counters.closings.counters().map(|(name, closed)| (name, closed.to_string()));
-    figures.iter().map(|(name, value)| (*name, one_line(&value.to_string()))).chain(closed).collect()
+    let closed = counters.closings.counters().map(|(name, closed)| (OURS, name, closed.to_string()));
+    figures.iter().map(|(name, value)| (OURS, *name, one_line(&value.to_string()))).chain(closed).collect()
 }
 
 /// Returns what Redis's clients, and the tools around them, read in its terms.
-fn of_redis<S>(shared: &Shared<S>, stats: &Stats) -> Vec<(&'static str, &'static str, String)> {
+fn of_redis<S>(shared: &Shared<S>, stats: &Stats) -> Vec<Field> {
     let counters = &shared.counters;
     let uptime = shared.started.elapsed().as_secs();
     let used_memory_human = format!("{:.2}M", stats.used_bytes as f64 / (1024.0 * 1024.0));
@@ -140,11 +136,8 @@ fn of_redis<S>(shared: &Shared<S>, stats: &Stats) -> Vec<(&'static str, &'static
         ("Cluster", "cluster_enabled", &0),
     ];
     let keyspace = ("Keyspace", if stats.keys > 0 { "db0" } else { "" }, keys);
-    figures
-        .iter()
-        .map(|(section, name, value)| (*section, *name, value.to_string()))
-        .chain([keyspace])
-        .collect()
+    let told = figures.iter().map(|(section, name, value)| (*section, *name, value.to_string()));
+    told.chain([keyspace]).collect()
 }
 
 /// Returns whether a figure describes the data, and so may show writes that are not durable.
