@@ -52,36 +52,25 @@ impl CloseReason {
         Self::Stopping,
     ];
 
-    /// The name of its counter in `INFO`.
-    pub(crate) const fn counter_name(self) -> &'static str {
+    /// Returns the name of its counter in `INFO`, and its text in messages.
+    const fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::ByClient => "closed_by_client",
-            Self::Quit => "closed_quit",
-            Self::Killed => "closed_killed",
-            Self::ProtocolError => "closed_protocol_error",
-            Self::ForeignProtocol => "closed_foreign_protocol",
-            Self::OutputLimit => "closed_output_limit",
-            Self::OutputStalled => "closed_output_stalled",
-            Self::Idle => "closed_idle",
-            Self::Unreachable => "closed_unreachable",
-            Self::Lost => "closed_lost",
-            Self::Stopping => "closed_stopping",
-        }
-    }
-
-    const fn text(self) -> &'static str {
-        match self {
-            Self::ByClient => "closed by the client",
-            Self::Quit => "the client asked for it",
-            Self::Killed => "a client had it disconnected",
-            Self::ProtocolError => "protocol error",
-            Self::ForeignProtocol => "the client speaks another protocol",
-            Self::OutputLimit => "the client does not read its answers, and they take too much memory",
-            Self::OutputStalled => "the client does not read its answers",
-            Self::Idle => "idle for longer than --idle-timeout",
-            Self::Unreachable => "the client's machine does not answer, or takes nothing",
-            Self::Lost => "lost",
-            Self::Stopping => "the server stops",
+            Self::ByClient => ("closed_by_client", "closed by the client"),
+            Self::Quit => ("closed_quit", "the client asked for it"),
+            Self::Killed => ("closed_killed", "a client had it disconnected"),
+            Self::ProtocolError => ("closed_protocol_error", "protocol error"),
+            Self::ForeignProtocol => ("closed_foreign_protocol", "the client speaks another protocol"),
+            Self::OutputLimit => {
+                let text = "the client does not read its answers, and they take too much memory";
+                ("closed_output_limit", text)
+            }
+            Self::OutputStalled => ("closed_output_stalled", "the client does not read its answers"),
+            Self::Idle => ("closed_idle", "idle for longer than --idle-timeout"),
+            Self::Unreachable => {
+                ("closed_unreachable", "the client's machine does not answer, or takes nothing")
+            }
+            Self::Lost => ("closed_lost", "lost"),
+            Self::Stopping => ("closed_stopping", "the server stops"),
         }
     }
 
@@ -137,7 +126,7 @@ impl std::error::Error for Closing {}
 
 impl fmt::Display for Closing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.reason.text())?;
+        f.write_str(self.reason.names().1)?;
         if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", Printable(&self.detail)) }
     }
 }
@@ -180,7 +169,7 @@ impl Closings {
     /// Returns the counters, by their names in `INFO`.
     pub(crate) fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let tallies = CloseReason::ALL.iter().zip(&self.by_reason);
-        tallies.map(|(reason, tally)| (reason.counter_name(), tally.closed.get()))
+        tallies.map(|(reason, tally)| (reason.names().0, tally.closed.get()))
     }
 }
 
@@ -196,8 +185,8 @@ mod tests {
         }
         let counters: Vec<_> = closings.counters().collect();
         for (number, reason) in CloseReason::ALL.into_iter().enumerate() {
-            assert_eq!(counters[number], (reason.counter_name(), number as u64 + 1));
-            assert_eq!(counters.iter().filter(|(name, _)| *name == reason.counter_name()).count(), 1);
+            assert_eq!(counters[number], (reason.names().0, number as u64 + 1));
+            assert_eq!(counters.iter().filter(|(name, _)| *name == reason.names().0).count(), 1);
         }
     }
 
