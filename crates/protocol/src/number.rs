@@ -2,24 +2,16 @@
 
 /// Returns the number that `text` is: decimal, no `+`, no leading zeros.
 pub fn parse_integer(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    match digits {
-        [] => return None,
-        [b'0', ..] => return (digits.len() == 1 && !negative).then_some(0),
-        _ => {}
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    if text != b"0" && !matches!(digits, [b'1'..=b'9', ..]) {
+        return None;
     }
     // Summed up below zero, where there is room for the lowest number.
-    let sum = digits
-        .iter()
-        .try_fold(0_i64, |sum, digit| sum.checked_mul(10)?.checked_sub(decimal_digit(*digit)?.into()))?;
-    if negative { Some(sum) } else { sum.checked_neg() }
-}
-
-fn decimal_digit(byte: u8) -> Option<u8> {
-    byte.is_ascii_digit().then(|| byte - b'0')
+    let sum = digits.iter().try_fold(0_i64, |sum, digit| {
+        let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
+        sum.checked_mul(10)?.checked_sub(digit.into())
+    })?;
+    if digits.len() < text.len() { Some(sum) } else { sum.checked_neg() }
 }
 
 #[cfg(test)]

@@ -57,9 +57,8 @@ pub(super) fn cursor(text: &[u8]) -> Result<u64, Refusal> {
 
 /// Returns the number that `text` is, if it has digits alone.
 pub(super) fn decimal(text: &[u8]) -> Option<u64> {
-    let digits =
-        std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
-    digits.parse().ok()
+    // The standard library takes a `+`, too.
+    str::from_utf8(text).ok().filter(|text| !text.starts_with('+'))?.parse().ok()
 }
 
 #[cfg(test)]
