@@ -17,26 +17,25 @@ pub(super) enum Fault {
 impl Fault {
     /// Returns the error that is answered, in Redis's words where it has some.
     pub(super) fn error(self) -> ErrorReply {
-        let (code, problem) = match self {
-            Self::ArrayLength => (ErrorCode::Syntax, b"invalid multibulk length".to_vec()),
-            Self::BulkLength => (ErrorCode::Syntax, b"invalid bulk length".to_vec()),
-            Self::NoArray(got) => (ErrorCode::Syntax, expected("'*'", got)),
-            Self::NoBulk(got) => (ErrorCode::Syntax, expected("'$'", got)),
-            Self::MissingLineEnd => (ErrorCode::Syntax, b"expected CRLF after a bulk string".to_vec()),
+        match self {
+            Self::ArrayLength => malformed(b"invalid multibulk length"),
+            Self::BulkLength => malformed(b"invalid bulk length"),
+            Self::NoArray(got) => malformed(&[b"expected '*', got '", &[got][..], b"'"].concat()),
+            Self::NoBulk(got) => malformed(&[b"expected '$', got '", &[got][..], b"'"].concat()),
+            Self::MissingLineEnd => malformed(b"expected CRLF after a bulk string"),
             Self::BulkTooLong { len_bytes, max_bytes } => {
-                let problem = format!("bulk of {len_bytes} bytes is over the limit of {max_bytes}");
-                (ErrorCode::TooLarge, problem.into_bytes())
+                ErrorReply::over_limit("Protocol error: bulk", len_bytes, max_bytes)
             }
             Self::CommandTooLong { max_bytes } => {
-                (ErrorCode::TooLarge, format!("command is longer than {max_bytes} bytes").into_bytes())
+                let message = format_args!("Protocol error: command is longer than {max_bytes} bytes");
+                ErrorReply::new(ErrorCode::TooLarge, message)
             }
-        };
-        ErrorReply::with_bytes(code, [b"ERR Protocol error: ", &problem[..]].concat())
+        }
     }
 }
 
-fn expected(what: &str, got: u8) -> Vec<u8> {
-    [b"expected ", what.as_bytes(), b", got '", &[got], b"'"].concat()
+fn malformed(problem: &[u8]) -> ErrorReply {
+    ErrorReply::with_bytes(ErrorCode::Syntax, [b"ERR Protocol error: ", problem].concat())
 }
 
 #[cfg(test)]
