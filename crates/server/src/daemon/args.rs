@@ -83,11 +83,12 @@ pub(super) struct Args {
 
     /// Seconds of silence after which the kernel probes whether a client's machine is still there; 0 for never
     #[arg(long, env = "RUSTVAULT_TCP_KEEPALIVE", value_name = "SECONDS")]
-    #[arg(value_parser = tcp_keepalive, default_value_t = DEFAULT_TCP_KEEPALIVE.as_secs())]
+    #[arg(value_parser = seconds::<{ MAX_TCP_KEEPALIVE.as_secs() }>, default_value_t = DEFAULT_TCP_KEEPALIVE.as_secs())]
     tcp_keepalive: u64,
 
     /// Seconds without a byte from its client after which a connection is closed; 0 for never
-    #[arg(long, env = "RUSTVAULT_IDLE_TIMEOUT", value_name = "SECONDS", value_parser = idle_timeout, default_value_t = 0)]
+    #[arg(long, env = "RUSTVAULT_IDLE_TIMEOUT", value_name = "SECONDS")]
+    #[arg(value_parser = seconds::<{ MAX_IDLE_TIMEOUT.as_secs() }>, default_value_t = 0)]
     idle_timeout: u64,
 
     /// How the log on standard error is written
@@ -141,18 +142,9 @@ fn count<const MAX: usize>(text: &str) -> Result<usize, String> {
     number.ok_or_else(|| format!("it must be a number from 1 to {MAX}"))
 }
 
-fn tcp_keepalive(text: &str) -> Result<u64, String> {
-    seconds(text, MAX_TCP_KEEPALIVE)
-}
-
-fn idle_timeout(text: &str) -> Result<u64, String> {
-    seconds(text, MAX_IDLE_TIMEOUT)
-}
-
-fn seconds(text: &str, max: Duration) -> Result<u64, String> {
-    let seconds = text.parse().ok().filter(|seconds| *seconds <= max.as_secs());
-    seconds
-        .ok_or_else(|| format!("it must be a number of seconds from 1 to {}, or 0 for never", max.as_secs()))
+fn seconds<const MAX: u64>(text: &str) -> Result<u64, String> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds <= MAX);
+    seconds.ok_or_else(|| format!("it must be a number of seconds from 1 to {MAX}, or 0 for never"))
 }
 
 fn unless_zero(seconds: u64) -> Option<Duration> {
