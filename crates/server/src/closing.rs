@@ -127,16 +127,9 @@ impl std::error::Error for Closing {}
 impl fmt::Display for Closing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.reason.names().1)?;
-        if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", Printable(&self.detail)) }
-    }
-}
-
-/// A text that may have come from a client: its control characters are escaped.
-struct Printable<'a>(&'a str);
-
-impl fmt::Display for Printable<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|char| match char.is_control() {
+        let separator = if self.detail.is_empty() { "" } else { ": " };
+        f.write_str(separator)?;
+        self.detail.chars().try_for_each(|char| match char.is_control() {
             true => write!(f, "{}", char.escape_debug()),
             false => f.write_char(char),
         })
