@@ -19,6 +19,7 @@ use rustvault_storage::engine::{BatchStore, Op, Outcome};
 use crate::respond::Responder;
 use crate::session::Session;
 use crate::shared::Shared;
+use arguments::refusal;
 pub(crate) use keys::too_large_a_list;
 pub(crate) use reply::{Payload, integer, number, store_error, unexpected};
 pub(crate) use server::REDIS_VERSION;
@@ -192,18 +193,14 @@ fn check_len(what: &str, bytes: &[u8], max_bytes: usize) -> Result<(), Refusal> 
 #[cold]
 fn wrong_arity(request: Request<'_>, protocol: Protocol) -> Refusal {
     let spec = request.command.spec();
-    Box::new(match protocol {
-        Protocol::Text => {
-            let (_, most) = spec.arity.bounds();
-            let has_spaces = most > 0 && request.arguments.len() > most;
-            let hint = if has_spaces { "; what holds a space must be quoted" } else { "" };
-            ErrorReply::new(ErrorCode::Syntax, format_args!("usage: {}{hint}", spec.usage()))
-        }
-        Protocol::Resp2 | Protocol::Resp3 => {
-            let name = spec.name.to_lowercase();
-            ErrorReply::new(ErrorCode::Syntax, format_args!("wrong number of arguments for '{name}' command"))
-        }
-    })
+    if protocol != Protocol::Text {
+        let name = spec.name.to_lowercase();
+        return refusal(ErrorCode::Syntax, format_args!("wrong number of arguments for '{name}' command"));
+    }
+    let (_, most) = spec.arity.bounds();
+    let has_spaces = most > 0 && request.arguments.len() > most;
+    let hint = if has_spaces { "; what holds a space must be quoted" } else { "" };
+    refusal(ErrorCode::Syntax, format_args!("usage: {}{hint}", spec.usage()))
 }
 
 #[cold]
