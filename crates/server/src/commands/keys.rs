@@ -5,7 +5,7 @@ use rustvault_protocol::{ErrorCode, Limits, Reply, Request, glob_literal_prefix}
 use rustvault_storage::engine::{BatchStore, KeyUpdate, Op, Outcome};
 use tokio::task::yield_now;
 
-use super::arguments::{cursor, decimal, glob, integer, refusal, refuse, syntax_error, usage};
+use super::arguments::{self, cursor, decimal, integer, refusal, refuse, syntax_error, usage};
 use super::reply::{bulk, number, ok, unexpected};
 use super::{Answer, Ask, Many, Planned, Refusal, ReplyTo, check_len};
 use crate::respond::{PageOf, Responder};
@@ -13,6 +13,9 @@ use crate::threads::affinity;
 
 /// The type of all values.
 const STRING: &str = "string";
+
+/// A glob that every key matches.
+const MATCHES_ALL: &[u8] = b"*";
 
 /// A glob that no key matches: a byte of no class.
 const MATCHES_NOTHING: &[u8] = b"[]";
@@ -135,7 +138,7 @@ fn text_page(request: Request<'_>, max_key_bytes: usize) -> Result<PageOf<'_>, R
     let prefix = prefix.unwrap_or_default();
     check_len("prefix", prefix, max_key_bytes)?;
     let limit = limit.unwrap_or(DEFAULT_SCAN_LIMIT.into()) as usize;
-    Ok(PageOf { cursor, prefix, limit, glob: None })
+    Ok(PageOf { cursor, prefix, limit, glob: MATCHES_ALL })
 }
 
 fn limit_range() -> Refusal {
@@ -146,19 +149,19 @@ fn limit_range() -> Refusal {
 fn resp_page(request: Request<'_>) -> Result<PageOf<'_>, Refusal> {
     let mut arguments = request.arguments.iter().copied();
     let cursor = cursor(arguments.next().unwrap_or_default())?;
-    let (mut matching, mut limit, mut has_type) = (None, DEFAULT_RESP_SCAN_COUNT as usize, true);
+    let (mut glob, mut limit, mut has_type) = (MATCHES_ALL, DEFAULT_RESP_SCAN_COUNT as usize, true);
     while let Some(option) = arguments.next() {
         let value = arguments.next().ok_or_else(syntax_error)?;
         match option.to_ascii_uppercase().as_slice() {
             b"COUNT" => limit = page_limit(value)?,
             b"TYPE" => has_type = value.eq_ignore_ascii_case(STRING.as_bytes()),
-            b"MATCH" => matching = Some(glob(value)?).filter(|glob| *glob != b"*"),
+            b"MATCH" => glob = arguments::glob(value)?,
             _ => return Err(syntax_error()),
         }
     }
-    let prefix = matching.map(glob_literal_prefix).unwrap_or_default();
+    let prefix = glob_literal_prefix(glob);
     // A walk through values of a type that there is not ends as others do, and finds nothing.
-    let glob = if has_type { matching } else { Some(MATCHES_NOTHING) };
+    let glob = if has_type { glob } else { MATCHES_NOTHING };
     Ok(PageOf { cursor, prefix, limit, glob })
 }
 
@@ -174,7 +177,7 @@ fn page_limit(text: &[u8]) -> Result<usize, Refusal> {
 pub(super) async fn random_key<S: BatchStore>(responder: &mut Responder<'_, S>) -> Answer<'static> {
     let (mut cursor, mut may_wrap) = (fastrand::u64(..1 << CURSOR_BITS), true);
     loop {
-        let page = PageOf { cursor, prefix: b"", limit: 1, glob: None };
+        let page = PageOf { cursor, prefix: b"", limit: 1, glob: MATCHES_ALL };
         let (next_cursor, keys) = responder.page(&page).await?;
         if let Some(key) = keys.into_iter().next() {
             return Ok(key);
@@ -190,7 +193,7 @@ pub(super) async fn random_key<S: BatchStore>(responder: &mut Responder<'_, S>) 
 }
 
 pub(super) fn keys<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
-    Ok(Ask::Many(Many::Matching(glob(request.argument(0))?)))
+    Ok(Ask::Many(Many::Matching(arguments::glob(request.argument(0))?)))
 }
 
 /// Refuses a list of keys that would hold too much at a time.
@@ -214,12 +217,12 @@ mod tests {
         Ok((page.cursor, String::from_utf8_lossy(page.prefix).into_owned(), page.limit))
     }
 
-    fn resp(line: &str) -> Result<(u64, String, usize, Option<String>), String> {
+    fn resp(line: &str) -> Result<(u64, String, usize, String), String> {
         let words: Vec<_> = line.split(' ').skip(1).map(str::as_bytes).collect();
         let page = resp_page(Request { command: Command::Scan, arguments: &words });
         let page = page.map_err(|refusal| String::from_utf8_lossy(refusal.line()).into_owned())?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok((page.cursor, text(page.prefix), page.limit, page.glob.map(text)))
+        Ok((page.cursor, text(page.prefix), page.limit, text(page.glob)))
     }
 
     #[test]
@@ -261,16 +264,15 @@ mod tests {
 
     #[test]
     fn a_scan_in_resp_takes_its_options_in_any_order_the_last_one_counting() {
-        let page = |cursor, prefix: &str, limit, glob: Option<&str>| {
-            Ok((cursor, prefix.to_owned(), limit, glob.map(str::to_owned)))
-        };
-        assert_eq!(resp("SCAN 0"), page(0, "", 10, None));
-        assert_eq!(resp("SCAN 7 match us* count 5"), page(7, "us", 5, Some("us*")));
-        assert_eq!(resp("SCAN 7 COUNT 9 MATCH a COUNT 5 MATCH *"), page(7, "", 5, None));
-        assert_eq!(resp("SCAN 0 TYPE String"), page(0, "", 10, None));
-        assert_eq!(resp("SCAN 0 MATCH a* TYPE list"), page(0, "a", 10, Some("[]")));
+        let page =
+            |cursor, prefix: &str, limit, glob: &str| Ok((cursor, prefix.to_owned(), limit, glob.to_owned()));
+        assert_eq!(resp("SCAN 0"), page(0, "", 10, "*"));
+        assert_eq!(resp("SCAN 7 match us* count 5"), page(7, "us", 5, "us*"));
+        assert_eq!(resp("SCAN 7 COUNT 9 MATCH a COUNT 5 MATCH *"), page(7, "", 5, "*"));
+        assert_eq!(resp("SCAN 0 TYPE String"), page(0, "", 10, "*"));
+        assert_eq!(resp("SCAN 0 MATCH a* TYPE list"), page(0, "a", 10, "[]"));
         assert!(!glob_matches(MATCHES_NOTHING, b"") && !glob_matches(MATCHES_NOTHING, b"[]"));
-        assert_eq!(resp("SCAN 0 COUNT 99999999999"), page(0, "", MAX_SCAN_LIMIT as usize, None));
+        assert_eq!(resp("SCAN 0 COUNT 99999999999"), page(0, "", MAX_SCAN_LIMIT as usize, "*"));
         for bad in [
             "SCAN 0 MATCH",
             "SCAN 0 COUNT",

@@ -40,8 +40,8 @@ pub(crate) struct PageOf<'r> {
     pub(crate) prefix: &'r [u8],
     /// Most keys that it has, those counted that do not match.
     pub(crate) limit: usize,
-    /// The glob that its keys have to match.
-    pub(crate) glob: Option<&'r [u8]>,
+    /// The glob that its keys have to match; `*` for all.
+    pub(crate) glob: &'r [u8],
 }
 
 impl<S: BatchStore> Responder<'_, S> {
@@ -52,13 +52,9 @@ impl<S: BatchStore> Responder<'_, S> {
     ) -> Result<(u64, Vec<Reply<Payload<'static>>>), Refusal> {
         let page = self.collect_page(asked).await?;
         let mut keys = Vec::with_capacity(page.keys.len());
-        let mut matcher = asked.glob.map(Matcher::new);
+        let mut matcher = Matcher::new(asked.glob);
         for key in page.keys {
-            let matches = match &mut matcher {
-                Some(matcher) => matcher.matches(&key).await,
-                None => true,
-            };
-            if matches {
+            if matcher.matches(&key).await {
                 keys.push(Reply::Bulk(Payload::Key(key)));
             }
         }
