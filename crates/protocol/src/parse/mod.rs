@@ -108,19 +108,14 @@ pub(crate) enum Frame {
 #[derive(Debug)]
 pub struct RequestParser {
     limits: Limits,
-    state: State,
+    guard: Guard,
+    /// `None` before the first byte.
+    state: Option<State>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Nothing was received yet.
-    Undecided {
-        guard: Guard,
-    },
-    Text {
-        lines: LineReader,
-        guard: Guard,
-    },
+    Text(LineReader),
     /// Boxed, because it is more than an idle connection should hold.
     Resp(Box<FrameReader>),
 }
@@ -128,7 +123,7 @@ enum State {
 impl RequestParser {
     /// A parser at the start of a connection.
     pub const fn new(limits: Limits) -> Self {
-        Self { limits, state: State::Undecided { guard: Guard::Off } }
+        Self { limits, guard: Guard::Off, state: None }
     }
 
     /// A parser at the start of a connection from a stranger, who may speak another protocol.
@@ -141,15 +136,15 @@ impl RequestParser {
     ///   a value;
     /// - that the first word of any later line is `POST` or `Host:`, in any case.
     pub const fn guarded(limits: Limits) -> Self {
-        Self { limits, state: State::Undecided { guard: Guard::FirstLine } }
+        Self { limits, guard: Guard::FirstLine, state: None }
     }
 
     /// Returns whether the client speaks RESP; `None` before its first byte.
     pub const fn is_resp(&self) -> Option<bool> {
         match self.state {
-            State::Undecided { .. } => None,
-            State::Text { .. } => Some(false),
-            State::Resp(_) => Some(true),
+            None => None,
+            Some(State::Text(_)) => Some(false),
+            Some(State::Resp(_)) => Some(true),
         }
     }
 
@@ -157,15 +152,14 @@ impl RequestParser {
     #[inline]
     pub fn next<'a>(&mut self, input: &'a [u8], arguments: &mut Vec<Cow<'a, [u8]>>) -> Step {
         match &mut self.state {
-            State::Resp(frames) => resp::next(frames, input, arguments),
-            State::Text { lines, guard } => text::next(lines, guard, &self.limits, input, arguments),
-            State::Undecided { guard } => {
+            Some(State::Resp(frames)) => resp::next(frames, input, arguments),
+            Some(State::Text(lines)) => text::next(lines, &mut self.guard, &self.limits, input, arguments),
+            None => {
                 let Some(first) = input.first() else { return Step::Incomplete };
-                self.state = if *first == b'*' {
-                    State::Resp(Box::new(FrameReader::new(&self.limits)))
-                } else {
-                    State::Text { lines: LineReader::new(&self.limits), guard: *guard }
-                };
+                self.state = Some(match first {
+                    b'*' => State::Resp(Box::new(FrameReader::new(&self.limits))),
+                    _ => State::Text(LineReader::new(&self.limits)),
+                });
                 self.next(input, arguments)
             }
         }
