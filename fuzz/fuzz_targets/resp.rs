@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use rustvault_fuzz::{LIMITS, answer, assert_one_line, assert_parses_to, pieces, session};
 use rustvault_protocol::{
-    GlobMatch, OwnedRequest, Protocol, Protocols, Reply, RequestParser, encode_request, glob_matches,
+    GlobMatch, OwnedRequest, Protocol, Reply, RequestParser, encode_request, glob_matches,
 };
 
 fuzz_target!(|input: &[u8]| {
@@ -41,7 +41,7 @@ fn assert_canonical(request: &OwnedRequest) {
     words.iter().for_each(|word| Protocol::Resp2.encode(&Reply::Bulk(word), &mut wire));
     assert_parses_to(request, &wire);
 
-    if spec.protocols.contains(Protocols::TEXT) {
+    if spec.protocols.contains(Protocol::Text) {
         wire.clear();
         encode_request(request.command, &request.arguments, &mut wire);
         // Of more arguments than it takes, the text parser reads one: that tells that there are too many.

@@ -33,7 +33,7 @@ fn document() -> String {
 
 fn add(command: Command, text: &mut String) {
     let spec = command.spec();
-    let served = |protocol: Protocol| spec.protocols.contains(protocol.as_set());
+    let served = |protocol: Protocol| spec.protocols.contains(protocol);
     let protocols = match (served(Protocol::Text), served(Protocol::Resp2)) {
         (true, true) => "text and RESP",
         (true, false) => "text",

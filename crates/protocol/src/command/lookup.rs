@@ -1,7 +1,8 @@
 //! Finds a command by its name.
 
 use super::table::SPECS;
-use super::{Command, CommandSpec, Protocols};
+use super::{Command, CommandSpec};
+use crate::Protocol;
 
 /// So many slots that names rarely meet. A power of two.
 const SLOTS: usize = 1024;
@@ -40,17 +41,27 @@ const fn insert(index: &mut [u16; SLOTS], name: &str, position: usize) {
     index[slot] = position as u16;
 }
 
-/// Returns the command that a protocol serves under this name, in any case.
-#[inline]
-pub(super) fn find(name: &[u8], protocol: Protocols) -> Option<Command> {
-    let mut slot = slot_of(name);
-    loop {
-        // A free slot, of which there are always some, ends the search: no command has its position.
-        let spec = SPECS.get(usize::from(*INDEX.get(slot)?))?;
-        if is_named(spec, name) && spec.protocols.contains(protocol) {
-            return Some(spec.command);
+impl Command {
+    /// Returns the command that a protocol serves under this name or alias, in any case. Subcommands are not found so.
+    ///
+    /// ```
+    /// use rustvault_protocol::{Command, Protocol};
+    ///
+    /// assert_eq!(Command::find(b"get", Protocol::Text), Some(Command::Get));
+    /// assert_eq!(Command::find(b"COUNT", Protocol::Resp2), Some(Command::DbSize));
+    /// assert_eq!(Command::find(b"PUT", Protocol::Text), None);
+    /// ```
+    #[inline]
+    pub fn find(name: &[u8], protocol: Protocol) -> Option<Self> {
+        let mut slot = slot_of(name);
+        loop {
+            // A free slot, of which there are always some, ends the search: no command has its position.
+            let spec = SPECS.get(usize::from(*INDEX.get(slot)?))?;
+            if is_named(spec, name) && spec.protocols.contains(protocol) {
+                return Some(spec.command);
+            }
+            slot = (slot + 1) % SLOTS;
         }
-        slot = (slot + 1) % SLOTS;
     }
 }
 
@@ -76,7 +87,6 @@ const fn slot_of(name: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Protocol;
 
     #[test]
     fn every_command_is_found_in_any_case_where_it_is_served_and_nowhere_else() {
@@ -87,11 +97,7 @@ mod tests {
                 for name in spec.aliases.iter().chain([&spec.name]) {
                     for name in [(*name).to_owned(), name.to_lowercase()] {
                         let found = Command::find(name.as_bytes(), protocol);
-                        assert_eq!(
-                            found == Some(command),
-                            spec.protocols.contains(protocol.as_set()),
-                            "{name}"
-                        );
+                        assert_eq!(found == Some(command), spec.protocols.contains(protocol), "{name}");
                     }
                 }
             }
@@ -109,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_protocol_serves_one_command_of_a_name() {
-        for protocol in [Protocols::TEXT, Protocols::RESP] {
+        for protocol in [Protocol::Text, Protocol::Resp2] {
             let served = SPECS.iter().filter(|spec| spec.protocols.contains(protocol));
             let mut names: Vec<_> = served.flat_map(|spec| spec.aliases.iter().chain([&spec.name])).collect();
             let all = names.len();

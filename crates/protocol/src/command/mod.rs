@@ -27,20 +27,6 @@ impl Command {
         self.spec().name
     }
 
-    /// Returns the command that a protocol serves under this name or alias, in any case. Subcommands are not found so.
-    ///
-    /// ```
-    /// use rustvault_protocol::{Command, Protocol};
-    ///
-    /// assert_eq!(Command::find(b"get", Protocol::Text), Some(Command::Get));
-    /// assert_eq!(Command::find(b"COUNT", Protocol::Resp2), Some(Command::DbSize));
-    /// assert_eq!(Command::find(b"PUT", Protocol::Text), None);
-    /// ```
-    #[inline]
-    pub fn find(name: &[u8], protocol: Protocol) -> Option<Self> {
-        lookup::find(name, protocol.as_set())
-    }
-
     /// Returns its subcommand of this name, in any case, if the protocol serves it.
     pub fn find_subcommand(self, name: &[u8], protocol: Protocol) -> Option<Self> {
         let is_it = |command: &Self| command.spec().own_name().as_bytes().eq_ignore_ascii_case(name);
@@ -66,7 +52,7 @@ impl Command {
 
     /// Returns its subcommands that a protocol serves.
     pub fn served_subcommands(self, protocol: Protocol) -> impl Iterator<Item = Self> {
-        self.subcommands().filter(move |command| command.spec().protocols.contains(protocol.as_set()))
+        self.subcommands().filter(move |command| command.spec().protocols.contains(protocol))
     }
 
     /// Returns the commands that a protocol serves, each before its subcommands.
@@ -80,7 +66,7 @@ impl Command {
     pub fn served(protocol: Protocol) -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied().filter(move |command| {
             let spec = command.spec();
-            spec.container().is_none() && spec.protocols.contains(protocol.as_set())
+            spec.container().is_none() && spec.protocols.contains(protocol)
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The specification of a command: what parsers, servers and documents read.
 
 use super::Command;
+use crate::Protocol;
 
 /// One row of the table of commands: what parsers, `COMMAND`, `HELP` and the documents say of it.
 #[derive(Debug)]
@@ -233,8 +234,13 @@ impl Protocols {
     /// In both.
     pub const ALL: Self = Self(Self::TEXT.0 | Self::RESP.0);
 
-    /// Returns whether all of `other` is in this.
-    pub const fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
+    /// Returns whether the command is served in this protocol.
+    #[inline]
+    pub const fn contains(self, protocol: Protocol) -> bool {
+        let of_protocol = match protocol {
+            Protocol::Text => Self::TEXT,
+            Protocol::Resp2 | Protocol::Resp3 => Self::RESP,
+        };
+        self.0 & of_protocol.0 != 0
     }
 }

@@ -30,7 +30,7 @@ pub(crate) fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
 
 /// Any request that a protocol has, with any number of arguments; a command with subcommands has none.
 pub(crate) fn any_request(protocol: Protocol) -> impl Strategy<Value = OwnedRequest> {
-    let served = |command: &Command| command.spec().protocols.contains(protocol.as_set());
+    let served = |command: &Command| command.spec().protocols.contains(protocol);
     let commands: Vec<_> = Command::ALL.iter().copied().filter(served).collect();
     (select(commands), vec(any_bytes(), 0..5)).prop_map(|(command, mut arguments)| {
         if command.spec().is_container {
