@@ -4,6 +4,7 @@ mod arguments;
 mod clients;
 mod config;
 mod connection;
+mod help;
 mod introspection;
 mod keys;
 mod reply;
@@ -138,12 +139,12 @@ pub(crate) fn handler<S: BatchStore>(command: Command) -> Handler<S> {
         Command::ClientSetName => Session(connection::set_name),
         Command::Quit => Await(|responder, _| Box::pin(connection::quit(responder))),
         Command::Reset => Await(|responder, _| Box::pin(connection::reset(responder))),
-        Command::Help => Large(introspection::help),
+        Command::Help => Large(help::help),
         Command::ClientHelp
         | Command::CommandHelp
         | Command::ConfigHelp
         | Command::MemoryHelp
-        | Command::ObjectHelp => Session(introspection::subcommands),
+        | Command::ObjectHelp => Session(help::subcommands),
         Command::Command => Large(introspection::all),
         Command::CommandCount => Session(introspection::count),
         Command::CommandDocs => Large(introspection::docs),
