@@ -2,9 +2,7 @@
 
 use std::sync::LazyLock;
 
-use rustvault_protocol::{
-    Argument, ArgumentKind, Command, CommandSpec, Flags, KeyAccess, Protocol, Protocols,
-};
+use rustvault_protocol::{Argument, ArgumentKind, Command, CommandSpec, Flags, KeyAccess, Protocol};
 
 use super::{Arguments, Generator, Step};
 
@@ -82,7 +80,7 @@ struct Row {
 
 static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
     let specs = Command::ALL.iter().map(|command| command.spec());
-    let in_resp = specs.filter(|spec| spec.protocols.contains(Protocols::RESP));
+    let in_resp = specs.filter(|spec| spec.protocols.contains(Protocol::Resp2));
     let names =
         in_resp.flat_map(|spec| spec.aliases.iter().chain([&spec.name]).map(move |name| (*name, spec)));
     let rows = names.map(|(name, spec)| Row { name, spec, compared: compared(name), weight: weight(spec) });
@@ -233,7 +231,7 @@ fn wrong_counts(row: &Row) -> impl Iterator<Item = usize> {
 
 #[test]
 fn every_row_is_drawn_or_has_a_reason_not_to_be() {
-    let in_resp = Command::ALL.iter().filter(|command| command.spec().protocols.contains(Protocols::RESP));
+    let in_resp = Command::ALL.iter().filter(|command| command.spec().protocols.contains(Protocol::Resp2));
     let mut missing: Vec<_> = in_resp.map(|command| command.spec()).collect();
     missing.retain(|spec| !matches!(compared(spec.name), ArityAlone | Never));
     let mut generator = Generator::new(1);
