@@ -1,29 +1,28 @@
-//! The connections of each thread, and which threads wait for a disk on behalf of their only connection.
-//!
-//! Both are one atomic state a thread, so a blocked thread never gets a connection, and one thread never blocks.
+//! Counts the connections of a worker, and marks it as blocked while it waits for a disk on behalf of its only connection.
+//! Relies on both being one atomic state, so a blocked worker never gets a connection, and on permits, so one never blocks.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Set in a thread's state while it is blocked. The other bits count its connections.
+/// Bit of a worker's state that is set while it is blocked. The other bits count its connections.
 const BLOCKED: usize = 1 << (usize::BITS - 1);
 
-/// The state in which a thread may be blocked: one connection, not blocked.
+/// The state in which a worker may be blocked: one connection, not blocked.
 const ALONE: usize = 1;
 
-/// The connections of one thread, those on their way to it included, and whether it is blocked.
+/// The connections of one worker, those on their way to it included, and whether it is blocked.
 #[derive(Debug, Default)]
 pub(crate) struct Occupancy(AtomicUsize);
 
-/// Permits to block a thread: one fewer than there are threads, so that one serves at any moment.
+/// Permits to block a worker: one fewer than there are workers, so that one serves at any moment.
 #[derive(Debug)]
 pub(crate) struct BlockingPermits {
     taken: AtomicUsize,
     max: usize,
 }
 
-/// A thread that may be blocked while this lives.
+/// A worker that may be blocked while this lives.
 #[derive(Debug)]
-pub(crate) struct BlockedThread<'a> {
+pub(crate) struct BlockedWorker<'a> {
     occupancy: &'a Occupancy,
     permits: &'a BlockingPermits,
 }
@@ -37,7 +36,7 @@ impl Occupancy {
         self.0.load(Ordering::Relaxed) & BLOCKED != 0
     }
 
-    /// Counts a connection that is about to be sent to the thread; `false` if that is blocked.
+    /// Counts a connection that is about to be sent to the worker; returns `false` if that is blocked.
     pub(crate) fn try_add(&self) -> bool {
         let add = |state| (state & BLOCKED == 0).then_some(state + 1);
         self.0.fetch_update(Ordering::Acquire, Ordering::Relaxed, add).is_ok()
@@ -49,9 +48,9 @@ impl Occupancy {
         debug_assert!(state & !BLOCKED > 0, "a connection leaves once");
     }
 
-    /// Marks the thread as blocked, if it has exactly one connection and another thread remains that serves.
-    pub(crate) fn try_block<'a>(&'a self, permits: &'a BlockingPermits) -> Option<BlockedThread<'a>> {
-        // Most threads have more connections: they leave the permits, which all threads share, alone.
+    /// Marks the worker as blocked, if it has exactly one connection and another worker remains that serves.
+    pub(crate) fn try_block<'a>(&'a self, permits: &'a BlockingPermits) -> Option<BlockedWorker<'a>> {
+        // Most workers have more connections: they leave the permits, which all workers share, alone.
         if self.0.load(Ordering::Relaxed) != ALONE || !permits.try_take() {
             return None;
         }
@@ -61,13 +60,13 @@ impl Occupancy {
             permits.put_back();
             return None;
         }
-        Some(BlockedThread { occupancy: self, permits })
+        Some(BlockedWorker { occupancy: self, permits })
     }
 }
 
 impl BlockingPermits {
-    pub(crate) const fn new(threads: usize) -> Self {
-        Self { taken: AtomicUsize::new(0), max: threads.saturating_sub(1) }
+    pub(crate) const fn new(workers: usize) -> Self {
+        Self { taken: AtomicUsize::new(0), max: workers.saturating_sub(1) }
     }
 
     fn try_take(&self) -> bool {
@@ -81,7 +80,7 @@ impl BlockingPermits {
     }
 }
 
-impl Drop for BlockedThread<'_> {
+impl Drop for BlockedWorker<'_> {
     fn drop(&mut self) {
         let state = self.occupancy.0.fetch_and(!BLOCKED, Ordering::Release);
         debug_assert_eq!(state, ALONE | BLOCKED, "no connection came or left meanwhile");
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_is_either_blocked_or_given_a_connection() {
+    fn a_worker_is_either_blocked_or_given_a_connection() {
         let (occupancy, permits) = (alone(), BlockingPermits::new(2));
         let block = || occupancy.try_block(&permits);
         let add = || occupancy.try_add().then(|| Added(&occupancy));
@@ -168,19 +167,19 @@ mod tests {
     }
 
     #[test]
-    fn of_two_threads_one_is_blocked_at_a_time() {
-        let (threads, permits) = ([alone(), alone()], BlockingPermits::new(2));
-        let [left, right] = threads.each_ref();
+    fn of_two_workers_one_is_blocked_at_a_time() {
+        let (workers, permits) = ([alone(), alone()], BlockingPermits::new(2));
+        let [left, right] = workers.each_ref();
         assert_eq!(Duel::run(|| left.try_block(&permits), || right.try_block(&permits)), ROUNDS);
     }
 
     #[test]
-    fn the_only_thread_is_never_blocked() {
+    fn the_only_worker_is_never_blocked() {
         assert!(alone().try_block(&BlockingPermits::new(1)).is_none());
     }
 
     #[test]
-    fn a_thread_is_blocked_with_exactly_one_connection() {
+    fn a_worker_is_blocked_with_exactly_one_connection() {
         let (occupancy, permits) = (Occupancy::default(), BlockingPermits::new(2));
         assert!(occupancy.try_block(&permits).is_none());
         assert!(occupancy.try_add() && occupancy.try_add());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::accepted::AcceptedConnection;
-use super::occupancy::BlockedThread;
+use super::occupancy::BlockedWorker;
 use super::scheduler::Scheduler;
 use super::worker_stats::WorkerStats;
 
@@ -36,7 +36,7 @@ impl WorkerHandle {
     }
 
     /// Marks the worker as blocked, if it has one connection only and another worker remains for new ones.
-    pub(crate) fn try_block(&self) -> Option<BlockedThread<'_>> {
+    pub(crate) fn try_block(&self) -> Option<BlockedWorker<'_>> {
         self.stats().occupancy.try_block(&self.scheduler.blocking)
     }
 
