@@ -286,6 +286,8 @@ impl<S: RecordSink> Executor<'_, S> {
         self.sink.prepare(once(Change::Delete { key }));
         let hash = self.keyspace.hash(key);
         let mut locked = self.keyspace.lock(hash);
+        // Also if there is nothing to delete: else what a mass removal leaves would stay until something is stored.
+        locked.clear_some_tombstones(hash, self.watermark);
         if locked.look(hash, key).is_none() {
             return Ok((Outcome::Deleted(false), locked.seen()));
         }
@@ -317,6 +319,7 @@ impl<S: RecordSink> Executor<'_, S> {
         for (number, &(hash, key)) in (self.sink.append_prepared().get()..).zip(&keys) {
             lsn = Lsn::new(number);
             locked.delete(hash, key, lsn, self.watermark);
+            locked.clear_some_tombstones(hash, self.watermark);
         }
         Ok((Outcome::Count(keys.len() as u64), lsn))
     }
@@ -388,7 +391,11 @@ impl<S: RecordSink> Executor<'_, S> {
                 Effect::Put { key, value } => {
                     locked.put(self.keyspace.hash(key), key, value, lsn, self.watermark)
                 }
-                Effect::Delete { key } => locked.delete(self.keyspace.hash(key), key, lsn, self.watermark),
+                Effect::Delete { key } => {
+                    let hash = self.keyspace.hash(key);
+                    locked.delete(hash, key, lsn, self.watermark);
+                    locked.clear_some_tombstones(hash, self.watermark);
+                }
                 Effect::Clear => {}
             }
         }

@@ -89,6 +89,22 @@ const BUGS: &[Bug] = &[
         filter: "",
     },
     Bug {
+        name: "let an error leave before the value that it tells of",
+        file: "execute.rs",
+        code: "let failed = |error| Stop::Failed(error, seen);",
+        instead: "let failed = |error| Stop::Failed(error, seen.min(Lsn::ZERO));",
+        suite: "log_before_reveal",
+        filter: "whatever",
+    },
+    Bug {
+        name: "let a condition that does not hold be told before what it tells of",
+        file: "execute.rs",
+        code: "return Ok((outcome, seen));",
+        instead: "return Ok((outcome, seen.min(Lsn::ZERO)));",
+        suite: "log_before_reveal",
+        filter: "whatever",
+    },
+    Bug {
         name: "overwrite in place without the LSN of the record",
         file: "keyspace/entry.rs",
         code: "self.set_lsn(lsn);",

@@ -212,7 +212,7 @@ mod tests {
             ("get", "usage: GET key"),
             ("get two words", "usage: GET key; a key that holds a space must be quoted"),
             ("exists two words", "usage: EXISTS key; a key that holds a space must be quoted"),
-            ("Set k", "usage: SET key value"),
+            ("Set k", "usage: SET key value [NX | XX] [GET]"),
             ("count 1", "usage: COUNT"),
             ("info server", "usage: INFO"),
             (r#"set k "v" NX"#, "too many arguments for SET; type help for the commands"),

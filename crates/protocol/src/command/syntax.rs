@@ -163,9 +163,10 @@ fn is_token(word: &str) -> bool {
 
 fn simple(word: &str) -> Argument {
     let kind = match word {
-        "key" => ArgumentKind::Key,
+        "key" | "newkey" | "source" | "destination" => ArgumentKind::Key,
         "pattern" => ArgumentKind::Pattern,
-        "cursor" | "count" | "index" | "protover" => ArgumentKind::Integer,
+        "cursor" | "count" | "index" | "protover" | "offset" | "increment" | "decrement"
+        | "destination-db" => ArgumentKind::Integer,
         _ => ArgumentKind::String,
     };
     Argument::new(word.to_owned(), kind)

@@ -152,12 +152,16 @@ impl Locked<'_> {
         self.replaced.extend(replaced);
     }
 
+    /// Clears away a few tombstones of the shard that a key is in: those that nobody can depend on any more.
+    pub(crate) fn clear_some_tombstones(&mut self, hash: KeyHash, watermark: Lsn) {
+        self.shard_mut(hash).clear_some_tombstones(watermark);
+    }
+
     /// Removes a key that is there, by the record `lsn`. `watermark` is where replies have got to.
     pub(crate) fn delete(&mut self, hash: KeyHash, key: &[u8], lsn: Lsn, watermark: Lsn) {
         let seed = self.keyspace.seed;
         let shard = self.shard_mut(hash);
         let removed = shard.delete(seed, hash, key, lsn, watermark);
-        shard.clear_some_tombstones(watermark);
         self.replaced.extend(removed);
     }
 
