@@ -7,8 +7,8 @@ use rustvault_storage::engine::{BatchStore, Op};
 
 use crate::closing::{CloseReason, Closing};
 use crate::commands::{self, Ask, CarryOut, Handler, MAX_STEP_KEYS, Many, Payload, ReplyTo};
+use crate::engine::Engine;
 use crate::session::Session;
-use crate::shared::Shared;
 
 /// Most requests in one batch; it bounds what waits for one sync and how long others wait their turn.
 pub(crate) const MAX_BATCH_REQUESTS: usize = 1024;
@@ -79,7 +79,7 @@ impl<'a> Batch<'a> {
         &'b self,
         arguments: &'b [&'b [u8]],
         session: &mut Session,
-        shared: &Shared<S>,
+        engine: &Engine<S>,
     ) -> (Vec<Op<'b>>, Vec<Slot<'b, S>>) {
         let mut ops = Vec::with_capacity(self.requests.len());
         let mut slots = Vec::with_capacity(self.requests.len() + usize::from(self.fatal.is_some()));
@@ -92,7 +92,7 @@ impl<'a> Batch<'a> {
                 Ok(command) => {
                     session.client.note_command(*command);
                     let request = Request { command: *command, arguments };
-                    plan_one(request, session, shared, &mut ops)
+                    plan_one(request, session, engine, &mut ops)
                         .unwrap_or_else(|error| Slot::Ready(error.into()))
                 }
                 Err(error) => Slot::Ready(error.clone().into()),
@@ -114,18 +114,18 @@ impl<'a> Batch<'a> {
 fn plan_one<'b, S: BatchStore>(
     request: Request<'b>,
     session: &mut Session,
-    shared: &Shared<S>,
+    engine: &Engine<S>,
     ops: &mut Vec<Op<'b>>,
 ) -> Result<Slot<'b, S>, Box<ErrorReply>> {
-    commands::admit(request, session, &shared.limits)?;
+    commands::admit(request, session, &engine.limits)?;
     Ok(match commands::handler::<S>(request.command) {
-        Handler::Store(handle) | Handler::AllKeys(handle) => match handle(request, &shared.limits)? {
+        Handler::Store(handle) | Handler::AllKeys(handle) => match handle(request, &engine.limits)? {
             Ask::One(op, reply) => {
                 ops.push(op);
                 Slot::Asked(reply, request)
             }
             Ask::Many(Many::Values(keys)) if keys.len() <= MAX_STEP_KEYS => {
-                ops.push(Op::GetManyWithin { keys, max_bytes: shared.max_output_bytes });
+                ops.push(Op::GetManyWithin { keys, max_bytes: engine.max_output_bytes });
                 Slot::Values(keys)
             }
             Ask::Many(Many::Count(op, keys)) if keys.len() <= MAX_STEP_KEYS => {
@@ -134,7 +134,7 @@ fn plan_one<'b, S: BatchStore>(
             }
             Ask::Many(many) => Slot::InSteps(many),
         },
-        Handler::Session(handle) | Handler::Large(handle) => Slot::Ready(handle(request, session, shared)?),
+        Handler::Session(handle) | Handler::Large(handle) => Slot::Ready(handle(request, session, engine)?),
         Handler::Await(carry_out) => Slot::Await(carry_out, request),
     })
 }

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 
 use tracing::{debug, warn};
 
+use crate::engine::Counter;
 use crate::rate_limit::RateLimit;
-use crate::shared::Counter;
 
 /// Why a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,12 +15,12 @@ use tokio_util::sync::CancellationToken;
 use crate::batch::Batch;
 use crate::buffers::Buffers;
 use crate::closing::{CloseReason, Closing};
+use crate::engine::Engine;
 use crate::idle::IdleTimer;
 use crate::input::INPUT_BYTES;
 use crate::linger;
 use crate::respond::Responder;
 use crate::session::Session;
-use crate::shared::Shared;
 use crate::threads::accepted::AcceptedConnection;
 use crate::threads::worker_handle::WorkerHandle;
 
@@ -31,7 +31,7 @@ const MAX_RESTING_BYTES: usize = 4 * 1024;
 /// what was received. Returns why the connection ended, `None` if it moved; an error ended it, too.
 pub(crate) async fn serve<S: BatchStore>(
     mut accepted: AcceptedConnection,
-    shared: Arc<Shared<S>>,
+    engine: Arc<Engine<S>>,
     worker: &WorkerHandle,
     stopping: CancellationToken,
 ) -> io::Result<Option<Closing>> {
@@ -41,11 +41,11 @@ pub(crate) async fn serve<S: BatchStore>(
         let session = match session {
             Some(session) => session,
             None => {
-                let client = shared.clients.add(peer, stream.local_addr()?);
-                Box::new(Session::new(client, shared.limits))
+                let client = engine.clients.add(peer, stream.local_addr()?);
+                Box::new(Session::new(client, engine.limits))
             }
         };
-        let mut connection = Connection::new(stream, session, Arc::clone(&shared), worker.clone());
+        let mut connection = Connection::new(stream, session, Arc::clone(&engine), worker.clone());
         match connection.run(&stopping).await? {
             Leave::ByClient => return Ok(Some(CloseReason::ByClient.into())),
             Leave::ByServer(closing) => {
@@ -79,7 +79,7 @@ enum Leave {
 struct Connection<S> {
     stream: TcpStream,
     session: Box<Session>,
-    shared: Arc<Shared<S>>,
+    engine: Arc<Engine<S>>,
     worker: WorkerHandle,
     /// Held while there is something to do.
     buffers: Option<Box<Buffers>>,
@@ -88,8 +88,8 @@ struct Connection<S> {
 }
 
 impl<S: BatchStore> Connection<S> {
-    fn new(stream: TcpStream, session: Box<Session>, shared: Arc<Shared<S>>, worker: WorkerHandle) -> Self {
-        Self { stream, session, shared, worker, buffers: None, resting: Vec::new() }
+    fn new(stream: TcpStream, session: Box<Session>, engine: Arc<Engine<S>>, worker: WorkerHandle) -> Self {
+        Self { stream, session, engine, worker, buffers: None, resting: Vec::new() }
     }
 
     /// Gives up all but the socket.
@@ -99,7 +99,7 @@ impl<S: BatchStore> Connection<S> {
 
     async fn run(&mut self, stopping: &CancellationToken) -> io::Result<Leave> {
         let mut stop = pin!(stopping.cancelled());
-        let mut idle = IdleTimer::new(self.shared.idle_timeout);
+        let mut idle = IdleTimer::new(self.engine.idle_timeout);
         let client = self.session.client.share();
         while !stopping.is_cancelled() {
             let read_bytes = select! {
@@ -139,7 +139,7 @@ impl<S: BatchStore> Connection<S> {
 
     /// Reads what the socket has; while it has nothing, the buffers are somebody else's.
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let max_input_bytes = self.shared.limits.max_line_bytes().saturating_add(INPUT_BYTES);
+        let max_input_bytes = self.engine.limits.max_line_bytes().saturating_add(INPUT_BYTES);
         let buffers = self.buffers.get_or_insert_with(|| {
             let mut buffers = Buffers::take();
             buffers.input.restore(&std::mem::take(&mut self.resting));
@@ -180,10 +180,10 @@ impl<S: BatchStore> Connection<S> {
             return Ok(Some(Leave::ByClient));
         };
         let Buffers { input, replies, output } = &mut *buffers;
-        let (stream, shared, worker) = (&mut self.stream, &*self.shared, &self.worker);
+        let (stream, engine, worker) = (&mut self.stream, &*self.engine, &self.worker);
         let session = &mut *self.session;
         let mut responder =
-            Responder { stream, session, output, shared, worker, stopping, closing: None, is_muted: false };
+            Responder { stream, session, output, engine, worker, stopping, closing: None, is_muted: false };
         loop {
             let batch = Batch::parse::<S>(responder.session, input.bytes());
             responder.answer(&batch, replies).await?;

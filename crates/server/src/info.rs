@@ -6,7 +6,7 @@ use std::process;
 use rustvault_storage::Stats;
 
 use crate::commands::REDIS_VERSION;
-use crate::shared::Shared;
+use crate::engine::Engine;
 
 /// The fields of `INFO`, ours and in Redis's terms.
 pub(crate) struct InfoFields(Vec<Field>);
@@ -22,9 +22,9 @@ const ALL: [&str; 3] = ["all", "default", "everything"];
 
 impl InfoFields {
     /// The figures at this moment; those of the data only if they `show_data` that is durable.
-    pub(crate) fn new<S>(shared: &Shared<S>, stats: &Stats, show_data: bool) -> Self {
-        let mut fields = of_redis(shared, stats);
-        fields.extend(ours(shared, stats));
+    pub(crate) fn new<S>(engine: &Engine<S>, stats: &Stats, show_data: bool) -> Self {
+        let mut fields = of_redis(engine, stats);
+        fields.extend(ours(engine, stats));
         fields.retain(|(_, name, _)| show_data || !is_of_data(name));
         Self(fields)
     }
@@ -58,23 +58,23 @@ impl InfoFields {
     }
 }
 
-fn ours<S>(shared: &Shared<S>, stats: &Stats) -> Vec<Field> {
-    let counters = &shared.counters;
-    let wal_path = shared.wal_path.display();
+fn ours<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
+    let counters = &engine.counters;
+    let wal_path = engine.wal_path.display();
     let compaction_error = one_line(stats.last_compaction_error.as_deref().unwrap_or_default());
     let figures: [(&str, &dyn Display); 31] = [
         ("version", &env!("CARGO_PKG_VERSION")),
         ("pid", &process::id()),
-        ("uptime_seconds", &shared.started.elapsed().as_secs()),
-        ("threads", &shared.threads),
-        ("fsync", &shared.sync_policy),
+        ("uptime_seconds", &engine.started.elapsed().as_secs()),
+        ("threads", &engine.threads),
+        ("fsync", &engine.sync_policy),
         ("wal_path", &wal_path),
         ("wal_format", &stats.log_format),
         ("read_only", &u8::from(stats.is_disk_full || stats.is_log_removed)),
         ("log_removed", &u8::from(stats.is_log_removed)),
         ("keys", &stats.keys),
         ("used_bytes", &stats.used_bytes),
-        ("max_memory_bytes", &shared.max_memory_bytes.unwrap_or(0)),
+        ("max_memory_bytes", &engine.max_memory_bytes.unwrap_or(0)),
         ("log_bytes", &stats.log_bytes),
         ("live_bytes", &stats.live_bytes),
         ("compactions", &stats.compactions),
@@ -100,9 +100,9 @@ fn ours<S>(shared: &Shared<S>, stats: &Stats) -> Vec<Field> {
 }
 
 /// Returns what Redis's clients, and the tools around them, read in its terms.
-fn of_redis<S>(shared: &Shared<S>, stats: &Stats) -> Vec<Field> {
-    let counters = &shared.counters;
-    let uptime = shared.started.elapsed().as_secs();
+fn of_redis<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
+    let counters = &engine.counters;
+    let uptime = engine.started.elapsed().as_secs();
     let used_memory_human = format!("{:.2}M", stats.used_bytes as f64 / (1024.0 * 1024.0));
     let last_rewrite = if stats.last_compaction_error.is_some() { "err" } else { "ok" };
     let keys = format!("keys={},expires=0,avg_ttl=0", stats.keys);
@@ -116,11 +116,11 @@ fn of_redis<S>(shared: &Shared<S>, stats: &Stats) -> Vec<Field> {
         ("Server", "uptime_in_seconds", &uptime),
         ("Server", "uptime_in_days", &(uptime / (24 * 60 * 60))),
         ("Clients", "connected_clients", &counters.connections.get()),
-        ("Clients", "maxclients", &shared.max_connections),
+        ("Clients", "maxclients", &engine.max_connections),
         ("Clients", "blocked_clients", &0),
         ("Memory", "used_memory", &stats.used_bytes),
         ("Memory", "used_memory_human", &used_memory_human),
-        ("Memory", "maxmemory", &shared.max_memory_bytes.unwrap_or(0)),
+        ("Memory", "maxmemory", &engine.max_memory_bytes.unwrap_or(0)),
         ("Memory", "maxmemory_policy", &"noeviction"),
         ("Persistence", "loading", &0),
         ("Persistence", "aof_enabled", &1),
@@ -158,7 +158,7 @@ mod tests {
     use crate::ServerConfig;
 
     fn figures(stats: &Stats, show_data: bool) -> InfoFields {
-        InfoFields::new(&Shared::new((), &ServerConfig::default()), stats, show_data)
+        InfoFields::new(&Engine::new((), &ServerConfig::default()), stats, show_data)
     }
 
     fn lines(figures: &InfoFields) -> Vec<String> {

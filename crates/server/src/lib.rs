@@ -10,6 +10,7 @@ mod closing;
 mod commands;
 mod config;
 mod connection;
+mod engine;
 mod error;
 mod idle;
 mod info;
@@ -21,7 +22,6 @@ mod rate_limit;
 mod respond;
 mod server;
 mod session;
-mod shared;
 mod socket;
 mod threads;
 

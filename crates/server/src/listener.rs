@@ -18,8 +18,8 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use crate::Error;
+use crate::engine::{Engine, OpenConnection};
 use crate::linger;
-use crate::shared::{OpenConnection, Shared};
 use crate::socket;
 use crate::threads::accepted::AcceptedConnection;
 use crate::threads::worker::Workers;
@@ -42,7 +42,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(1);
 pub(crate) struct Acceptor<'a, S> {
     listener: TcpListener,
     workers: &'a Workers,
-    shared: &'a Shared<S>,
+    engine: &'a Engine<S>,
     max_connections: usize,
     places: Arc<Semaphore>,
     start_permits: Arc<Semaphore>,
@@ -53,14 +53,14 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
     pub(crate) fn new(
         listener: TcpListener,
         workers: &'a Workers,
-        shared: &'a Shared<S>,
+        engine: &'a Engine<S>,
         max_connections: usize,
     ) -> Self {
         let (places, start_permits) = (Semaphore::new(max_connections), Semaphore::new(MAX_UNSTARTED));
         Self {
             listener,
             workers,
-            shared,
+            engine,
             max_connections,
             places: Arc::new(places),
             start_permits: Arc::new(start_permits),
@@ -108,10 +108,10 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
             self.refuse(stream, peer);
             return Ok(());
         };
-        match socket::prepare(&stream, self.shared.tcp_keepalive).and_then(|()| stream.into_std()) {
+        match socket::prepare(&stream, self.engine.tcp_keepalive).and_then(|()| stream.into_std()) {
             Ok(stream) => {
                 debug!(%peer, "connection opened");
-                let open = OpenConnection::new(&self.shared.counters, permit);
+                let open = OpenConnection::new(&self.engine.counters, permit);
                 let start_permit = Some(start_permit);
                 self.workers.assign(AcceptedConnection {
                     stream,
@@ -127,9 +127,9 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
     }
 
     fn refuse(&mut self, stream: TcpStream, peer: SocketAddr) {
-        self.shared.counters.rejected_connections.add(1);
+        self.engine.counters.rejected_connections.add(1);
         let max_connections = self.max_connections;
-        match self.shared.counters.refusal_warnings.admit() {
+        match self.engine.counters.refusal_warnings.admit() {
             Some(left_out) => {
                 warn!(%peer, max_connections, left_out, "connection refused: as many as --max-connections allows are open");
             }

@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 use crate::batch::{Batch, Slot};
 use crate::closing::Closing;
 use crate::commands::{Many, Refusal, store_error, unexpected};
+use crate::engine::Engine;
 use crate::session::Session;
-use crate::shared::Shared;
 use crate::threads::commit_group;
 use crate::threads::worker_handle::WorkerHandle;
 
@@ -35,7 +35,7 @@ pub(crate) struct Responder<'c, S> {
     pub(crate) stream: &'c mut TcpStream,
     pub(crate) session: &'c mut Session,
     pub(crate) output: &'c mut BytesMut,
-    pub(crate) shared: &'c Shared<S>,
+    pub(crate) engine: &'c Engine<S>,
     pub(crate) worker: &'c WorkerHandle,
     pub(crate) stopping: &'c CancellationToken,
     /// The reason why the connection ends after the answers at hand, if it does.
@@ -78,9 +78,9 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         replies: &mut Vec<storage::engine::Completion>,
     ) -> io::Result<()> {
         let arguments = batch.arguments();
-        let (ops, slots) = batch.plan(&arguments, self.session, self.shared);
+        let (ops, slots) = batch.plan(&arguments, self.session, self.engine);
         self.closing = batch.closing();
-        self.shared.counters.total_commands.add(slots.len() as u64);
+        self.engine.counters.total_commands.add(slots.len() as u64);
         let mut ops = ops.as_slice();
         let mut slots = slots.into_iter().peekable();
         while slots.peek().is_some() {
@@ -105,7 +105,7 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         if ops.is_empty() {
             return Ok((ops, Submission::done()));
         }
-        let submission = self.shared.store.submit(ops, MAX_REPLY_BYTES, replies).await;
+        let submission = self.engine.store.submit(ops, MAX_REPLY_BYTES, replies).await;
         match ops.get(replies.len()..) {
             Some(rest) if rest.len() < ops.len() => Ok((rest, submission)),
             _ => Err(io::Error::other("the store did not give one reply to each operation")),
@@ -121,7 +121,7 @@ impl<'c, S: BatchStore> Responder<'c, S> {
     ) -> io::Result<()> {
         let mut gate = Gate {
             highest: replies.iter().map(|reply| reply.depends_on).max().unwrap_or_default(),
-            visible: self.shared.store.reply_watermark(),
+            visible: self.engine.store.reply_watermark(),
             failure: None,
         };
         self.commit(submission, replies.first().is_some_and(|first| first.depends_on > gate.visible)).await;
@@ -191,22 +191,22 @@ impl<'c, S: BatchStore> Responder<'c, S> {
     /// Carries out one operation by itself; returns what its outcome depends on, too.
     pub(crate) async fn ask(&self, op: Op<'_>) -> Result<(Outcome, Lsn), Refusal> {
         let mut replies = Vec::with_capacity(1);
-        drop(self.shared.store.submit(&[op], usize::MAX, &mut replies).await);
+        drop(self.engine.store.submit(&[op], usize::MAX, &mut replies).await);
         let reply = replies.pop().ok_or_else(unexpected)?;
         Ok((reply.outcome.map_err(store_error)?, reply.depends_on))
     }
 
     /// Waits until what depends on `lsn` may be shown.
     pub(crate) async fn wait_for_commit(&self, lsn: Lsn) -> Result<(), Refusal> {
-        self.shared.store.wait_for_commit(lsn).await.map_err(store_error)
+        self.engine.store.wait_for_commit(lsn).await.map_err(store_error)
     }
 
     /// Waits until all replies at hand may be shown, or never may. What stands before them leaves meanwhile.
     async fn open(&mut self, gate: &mut Gate) -> io::Result<()> {
         self.flush().await?;
-        gate.failure = self.shared.store.wait_for_commit(gate.highest).await.err();
+        gate.failure = self.engine.store.wait_for_commit(gate.highest).await.err();
         let has_failed = gate.failure.is_some();
-        gate.visible = if has_failed { self.shared.store.reply_watermark() } else { gate.highest };
+        gate.visible = if has_failed { self.engine.store.reply_watermark() } else { gate.highest };
         Ok(())
     }
 

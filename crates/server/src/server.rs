@@ -13,8 +13,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
+use crate::engine::Engine;
 use crate::listener::Acceptor;
-use crate::shared::Shared;
 use crate::threads::affinity::LogWriter;
 use crate::threads::worker::Workers;
 use crate::{CpuAffinity, Error, ServerConfig};
@@ -180,14 +180,14 @@ async fn serve_until<S: BatchStore>(
     log_writer: Option<LogWriter>,
     stop: impl Future<Output = Stop>,
 ) -> Result<Option<rustvault_storage::Error>, Error> {
-    let shared = Arc::new(Shared::new(store, config));
-    let mut workers = Workers::start(&shared, log_writer)?;
-    let stop = Acceptor::new(listener, &workers, &shared, config.max_connections).run(stop).await?;
-    debug!(connections = shared.counters.connections.get(), "stopping");
+    let engine = Arc::new(Engine::new(store, config));
+    let mut workers = Workers::start(&engine, log_writer)?;
+    let stop = Acceptor::new(listener, &workers, &engine, config.max_connections).run(stop).await?;
+    debug!(connections = engine.counters.connections.get(), "stopping");
     workers.stop();
     if timeout(stop.drain_limit, workers.ended()).await.is_err() {
         warn!(
-            connections = shared.counters.connections.get(),
+            connections = engine.counters.connections.get(),
             "dropping connections that do not read their answers"
         );
         workers.abort();

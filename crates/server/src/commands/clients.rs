@@ -13,9 +13,9 @@ use super::reply::{Payload, integer};
 use super::{Answer, Refusal, check_len};
 use crate::clients::{Client, Clients};
 use crate::closing::CloseReason;
+use crate::engine::Engine;
 use crate::respond::Responder;
 use crate::session::{Replies, Session};
-use crate::shared::Shared;
 
 /// Clients that are looked at before other connections have a turn.
 const CLIENTS_PER_TURN: usize = 256;
@@ -26,12 +26,12 @@ const MAX_LISTED_IDS: usize = 10_000;
 /// Types of clients that Redis knows; all of ours are the first.
 const TYPES: [&[u8]; 5] = [b"normal", b"master", b"replica", b"slave", b"pubsub"];
 
-pub(super) fn info<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn info<'b, S>(_: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     Ok(Reply::Verbatim(Payload::Owned(line(&session.client).into_bytes())))
 }
 
 pub(super) async fn list<S>(responder: &mut Responder<'_, S>, request: Request<'_>) -> Answer<'static> {
-    let lines = lines(&ListFilter::parse(request.arguments)?, responder.shared).await?;
+    let lines = lines(&ListFilter::parse(request.arguments)?, responder.engine).await?;
     Ok(Reply::Verbatim(Payload::Owned(lines.into_bytes())))
 }
 
@@ -80,12 +80,12 @@ impl ListFilter {
     }
 }
 
-async fn lines<S>(filter: &ListFilter, shared: &Shared<S>) -> Result<String, Refusal> {
+async fn lines<S>(filter: &ListFilter, engine: &Engine<S>) -> Result<String, Refusal> {
     let (mut lines, mut after) = (String::new(), 0);
     loop {
-        let (page, next) = filter.page(after, &shared.clients);
+        let (page, next) = filter.page(after, &engine.clients);
         lines.extend(page.iter().map(|client| line(client)));
-        check_len("a list of clients", lines.as_bytes(), shared.max_output_bytes)?;
+        check_len("a list of clients", lines.as_bytes(), engine.max_output_bytes)?;
         let Some(next) = next else { return Ok(lines) };
         after = next;
         yield_now().await;
@@ -201,7 +201,7 @@ pub(super) async fn kill<S>(responder: &mut Responder<'_, S>, request: Request<'
         [peer] => (Filter { peer: Some(peer), ..Filter::default() }, true),
         ref options => (Filter::parse(options)?, false),
     };
-    let (killed, has_killed_itself) = kill_all(&filter, own_id, &responder.shared.clients).await;
+    let (killed, has_killed_itself) = kill_all(&filter, own_id, &responder.engine.clients).await;
     if has_killed_itself {
         responder.closing = Some(CloseReason::Killed.into());
     }
@@ -232,7 +232,7 @@ async fn kill_all(filter: &Filter<'_>, own_id: u64, clients: &Clients) -> (usize
 }
 
 /// Nobody is disconnected here to make room, so there is nothing to spare a client from.
-pub(super) fn no_evict<'b, S>(request: Request<'b>, _: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn no_evict<'b, S>(request: Request<'b>, _: &mut Session, _: &Engine<S>) -> Answer<'b> {
     let mode = request.argument(0);
     let is_known = mode.eq_ignore_ascii_case(b"ON") || mode.eq_ignore_ascii_case(b"OFF");
     if is_known { Ok(Reply::OK) } else { Err(syntax_error()) }

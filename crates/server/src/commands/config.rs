@@ -9,11 +9,11 @@ use rustvault_storage::SyncPolicy;
 use super::Answer;
 use super::arguments::{glob, refusal};
 use super::reply::{borrowed, bulk};
+use crate::engine::Engine;
 use crate::session::Session;
-use crate::shared::Shared;
 
 /// Returns those settings of Redis that mean something here and match a pattern.
-pub(super) fn get<'b, S>(request: Request<'b>, _: &mut Session, shared: &Shared<S>) -> Answer<'b> {
+pub(super) fn get<'b, S>(request: Request<'b>, _: &mut Session, engine: &Engine<S>) -> Answer<'b> {
     let bytes: usize = request.arguments.iter().map(|pattern| pattern.len() + 1).sum();
     request.arguments.iter().try_for_each(|pattern| glob(pattern).map(drop))?;
     if bytes > MAX_CONFIG_GET_BYTES {
@@ -23,12 +23,12 @@ pub(super) fn get<'b, S>(request: Request<'b>, _: &mut Session, shared: &Shared<
     }
     let patterns: Vec<_> = request.arguments.iter().map(|pattern| pattern.to_ascii_lowercase()).collect();
     let is_wanted = |name: &str| patterns.iter().any(|pattern| glob_matches(pattern, name.as_bytes()));
-    let wanted = settings(shared).into_iter().filter(|(name, _)| is_wanted(name));
+    let wanted = settings(engine).into_iter().filter(|(name, _)| is_wanted(name));
     Ok(Reply::Map(wanted.map(|(name, value)| (borrowed(name.as_bytes()), bulk(value))).collect()))
 }
 
-fn settings<S>(shared: &Shared<S>) -> [(&'static str, String); 10] {
-    let appendfsync = match shared.sync_policy {
+fn settings<S>(engine: &Engine<S>) -> [(&'static str, String); 10] {
+    let appendfsync = match engine.sync_policy {
         SyncPolicy::Always => "always",
         SyncPolicy::Never => "no",
         _ => "everysec",
@@ -37,13 +37,13 @@ fn settings<S>(shared: &Shared<S>) -> [(&'static str, String); 10] {
         ("appendfsync", appendfsync.to_owned()),
         ("appendonly", "yes".to_owned()),
         ("databases", "1".to_owned()),
-        ("maxclients", shared.max_connections.to_string()),
-        ("maxmemory", shared.max_memory_bytes.unwrap_or(0).to_string()),
+        ("maxclients", engine.max_connections.to_string()),
+        ("maxmemory", engine.max_memory_bytes.unwrap_or(0).to_string()),
         ("maxmemory-policy", "noeviction".to_owned()),
-        ("proto-max-bulk-len", shared.limits.max_value_bytes.to_string()),
+        ("proto-max-bulk-len", engine.limits.max_value_bytes.to_string()),
         ("save", String::new()),
-        ("tcp-keepalive", seconds(shared.tcp_keepalive)),
-        ("timeout", seconds(shared.idle_timeout)),
+        ("tcp-keepalive", seconds(engine.tcp_keepalive)),
+        ("timeout", seconds(engine.idle_timeout)),
     ]
 }
 

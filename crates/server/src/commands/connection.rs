@@ -8,23 +8,23 @@ use super::reply::{Payload, borrowed, bulk};
 use super::server::REDIS_VERSION;
 use super::{Answer, Refusal};
 use crate::closing::CloseReason;
+use crate::engine::Engine;
 use crate::respond::Responder;
 use crate::session::{Replies, Session};
-use crate::shared::Shared;
 
 /// The only user that there is.
 pub(super) const USER: &str = "default";
 
-pub(super) fn ping<'b, S>(request: Request<'b>, _: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn ping<'b, S>(request: Request<'b>, _: &mut Session, _: &Engine<S>) -> Answer<'b> {
     Ok(request.arguments.first().map_or(Reply::Simple("PONG"), |message| borrowed(message)))
 }
 
-pub(super) fn echo<'b, S>(request: Request<'b>, _: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn echo<'b, S>(request: Request<'b>, _: &mut Session, _: &Engine<S>) -> Answer<'b> {
     Ok(borrowed(request.argument(0)))
 }
 
 /// There is one database, so choosing it changes nothing.
-pub(super) fn select<'b, S>(request: Request<'b>, _: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn select<'b, S>(request: Request<'b>, _: &mut Session, _: &Engine<S>) -> Answer<'b> {
     match integer(request.argument(0))? {
         0 => Ok(Reply::OK),
         number if i32::try_from(number).is_ok() => Err(refuse("ERR DB index is out of range")),
@@ -33,20 +33,20 @@ pub(super) fn select<'b, S>(request: Request<'b>, _: &mut Session, _: &Shared<S>
 }
 
 /// A command that has subcommands alone was named without one, which its arity refuses before.
-pub(super) fn no_subcommand<'b, S>(_: Request<'b>, _: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn no_subcommand<'b, S>(_: Request<'b>, _: &mut Session, _: &Engine<S>) -> Answer<'b> {
     Err(syntax_error())
 }
 
-pub(super) fn get_name<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn get_name<'b, S>(_: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     let name = session.client.told().name;
     Ok(if name.is_empty() { Reply::Null } else { Reply::Bulk(Payload::Owned(name)) })
 }
 
-pub(super) fn id<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn id<'b, S>(_: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     Ok(super::reply::integer(session.client.id))
 }
 
-pub(super) fn set_info<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn set_info<'b, S>(request: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     let (attribute, value) = (request.argument(0), request.argument(1));
     let is = |name: &[u8]| attribute.eq_ignore_ascii_case(name);
     if !is(b"LIB-NAME") && !is(b"LIB-VER") {
@@ -64,7 +64,7 @@ pub(super) fn set_info<'b, S>(request: Request<'b>, session: &mut Session, _: &S
     Ok(Reply::OK)
 }
 
-pub(super) fn set_name<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn set_name<'b, S>(request: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     let name = connection_name(request.argument(0))?.to_vec();
     session.client.tell(|told| told.name = name);
     Ok(Reply::OK)

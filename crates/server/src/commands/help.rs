@@ -5,11 +5,11 @@ use rustvault_protocol::{Command, ErrorCode, Reply, Request};
 use super::Answer;
 use super::arguments::{refusal, syntax_error};
 use super::reply::bulk;
+use crate::engine::Engine;
 use crate::session::Session;
-use crate::shared::Shared;
 
 /// `HELP`: a line for each command, or all about one.
-pub(super) fn help<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn help<'b, S>(request: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     let protocol = session.protocol();
     let Some(name) = request.arguments.first() else {
         let specs = Command::served_with_subcommands(protocol).map(Command::spec);
@@ -37,7 +37,7 @@ pub(super) fn help<'b, S>(request: Request<'b>, session: &mut Session, _: &Share
 }
 
 /// Answers the subcommand `HELP` as Redis does: a line for each subcommand, and an indented one on what it does.
-pub(super) fn subcommands<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn subcommands<'b, S>(request: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     let protocol = session.protocol();
     let Some(container) = request.command.spec().container() else { return Err(syntax_error()) };
     let mut lines = vec![format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")];

@@ -8,21 +8,21 @@ use rustvault_protocol::{
 use super::arguments::{glob, refusal, refuse, syntax_error};
 use super::reply::{Payload, borrowed, bulk, integer};
 use super::{Answer, Refusal};
+use crate::engine::Engine;
 use crate::session::Session;
-use crate::shared::Shared;
 
 type StaticReply = Reply<Payload<'static>>;
 
-pub(super) fn all<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn all<'b, S>(_: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     Ok(Reply::Array(Command::served(session.protocol()).map(info_of).collect()))
 }
 
-pub(super) fn count<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn count<'b, S>(_: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     Ok(integer(Command::served(session.protocol()).count()))
 }
 
 /// Returns names: all, or those that a filter leaves. There are no modules, so none has commands.
-pub(super) fn list<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn list<'b, S>(request: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     let all = Command::served_with_subcommands(session.protocol());
     let names = |commands: Vec<Command>| {
         Reply::Array(commands.into_iter().map(|command| bulk(command.name().to_lowercase())).collect())
@@ -48,9 +48,9 @@ pub(super) fn list<'b, S>(request: Request<'b>, session: &mut Session, _: &Share
     }
 }
 
-pub(super) fn info<'b, S>(request: Request<'b>, session: &mut Session, shared: &Shared<S>) -> Answer<'b> {
+pub(super) fn info<'b, S>(request: Request<'b>, session: &mut Session, engine: &Engine<S>) -> Answer<'b> {
     if request.arguments.is_empty() {
-        return all(request, session, shared);
+        return all(request, session, engine);
     }
     check_names(request.arguments)?;
     let protocol = session.protocol();
@@ -69,7 +69,7 @@ fn check_names(names: &[&[u8]]) -> Result<(), Refusal> {
     Err(refusal(ErrorCode::TooLarge, message))
 }
 
-pub(super) fn docs<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn docs<'b, S>(request: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     check_names(request.arguments)?;
     let protocol = session.protocol();
     let docs = match request.arguments {
@@ -79,7 +79,7 @@ pub(super) fn docs<'b, S>(request: Request<'b>, session: &mut Session, _: &Share
     Ok(Reply::Map(docs))
 }
 
-pub(super) fn get_keys<'b, S>(request: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn get_keys<'b, S>(request: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     let [name, arguments @ ..] = request.arguments else { return Err(syntax_error()) };
     let invalid = || refuse("ERR Invalid command specified");
     let command = Command::find(name, session.protocol()).ok_or_else(invalid)?;
@@ -248,13 +248,13 @@ mod tests {
     use crate::ServerConfig;
 
     fn ask(
-        handle: for<'b> fn(Request<'b>, &mut Session, &Shared<()>) -> Answer<'b>,
+        handle: for<'b> fn(Request<'b>, &mut Session, &Engine<()>) -> Answer<'b>,
         arguments: &[&[u8]],
     ) -> String {
-        let (mut session, shared) = (Session::for_tests(), Shared::new((), &ServerConfig::default()));
+        let (mut session, engine) = (Session::for_tests(), Engine::new((), &ServerConfig::default()));
         session.parser.next(b"*1\r\n", &mut Vec::new());
         let mut out = bytes::BytesMut::new();
-        let answer = handle(Request { command: Command::Command, arguments }, &mut session, &shared);
+        let answer = handle(Request { command: Command::Command, arguments }, &mut session, &engine);
         Protocol::Resp2.encode(&answer.unwrap_or_else(Into::into), &mut out);
         out.escape_ascii().to_string().replace("\\r\\n", " ")
     }

@@ -105,7 +105,7 @@ pub(super) async fn text_scan<S: BatchStore>(
     responder: &mut Responder<'_, S>,
     request: Request<'_>,
 ) -> Answer<'static> {
-    let page = text_page(request, responder.shared.limits.max_key_bytes)?;
+    let page = text_page(request, responder.engine.limits.max_key_bytes)?;
     let (cursor, keys) = responder.page(&page).await?;
     Ok(Reply::Array([bulk(cursor.to_string())].into_iter().chain(keys).collect()))
 }

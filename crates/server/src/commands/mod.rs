@@ -17,9 +17,9 @@ use std::pin::Pin;
 use rustvault_protocol::{Command, ErrorCode, ErrorReply, Limits, Protocol, Reply, Request};
 use rustvault_storage::engine::{BatchStore, Op, Outcome};
 
+use crate::engine::Engine;
 use crate::respond::Responder;
 use crate::session::Session;
-use crate::shared::Shared;
 use arguments::refusal;
 pub(crate) use keys::too_large_a_list;
 pub(crate) use reply::{Payload, integer, number, store_error, unexpected};
@@ -38,9 +38,9 @@ pub(crate) enum Handler<S> {
     /// The same, on all keys: it takes several turns, so it ends its batch.
     AllKeys(for<'b> fn(Request<'b>, &Limits) -> Planned<'b>),
     /// It reads or changes the session, and is done before the next request is looked at; it may read what all share.
-    Session(for<'b> fn(Request<'b>, &mut Session, &Shared<S>) -> Answer<'b>),
+    Session(for<'b> fn(Request<'b>, &mut Session, &Engine<S>) -> Answer<'b>),
     /// The same, with an answer that may be large: it ends its batch, so that there is one such answer at a time.
-    Large(for<'b> fn(Request<'b>, &mut Session, &Shared<S>) -> Answer<'b>),
+    Large(for<'b> fn(Request<'b>, &mut Session, &Engine<S>) -> Answer<'b>),
     /// It takes time, or changes what follows: it ends its batch, and is done once what comes before it was answered.
     Await(CarryOut<S>),
 }

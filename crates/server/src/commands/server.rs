@@ -10,10 +10,10 @@ use tokio::time::timeout;
 
 use super::reply::{Payload, bulk, store_error, unexpected};
 use super::{Answer, Refusal};
+use crate::engine::Engine;
 use crate::info;
 use crate::respond::Responder;
 use crate::session::Session;
-use crate::shared::Shared;
 
 /// The version of Redis whose commands are understood, as far as they are served: clients decide by it what they may send.
 /// 7.2 is the last version that all of Redis's descendants share.
@@ -22,7 +22,7 @@ pub(crate) const REDIS_VERSION: &str = "7.2.4";
 /// Longest wait of `INFO` for a sync; after it, figures that may show data that is not durable are left out.
 const INFO_PATIENCE: Duration = Duration::from_secs(1);
 
-pub(super) fn time<'b, S>(_: Request<'b>, _: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn time<'b, S>(_: Request<'b>, _: &mut Session, _: &Engine<S>) -> Answer<'b> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let parts = [now.as_secs(), now.subsec_micros().into()];
     Ok(Reply::Array(parts.iter().map(|part| bulk(part.to_string())).collect()))
@@ -52,14 +52,14 @@ async fn figures<S: BatchStore>(responder: &mut Responder<'_, S>) -> Result<info
         Ok(waited) => waited.map(|()| true)?,
         Err(_) => false,
     };
-    Ok(info::InfoFields::new(responder.shared, &stats, is_durable))
+    Ok(info::InfoFields::new(responder.engine, &stats, is_durable))
 }
 
 /// Answers once a compaction has ended. A stopping server does not wait for that: it has seconds.
 pub(super) async fn compact<S: BatchStore>(responder: &mut Responder<'_, S>) -> Answer<'static> {
     select! {
         biased;
-        ended = responder.shared.store.compact() => ended.map(|()| Reply::OK).map_err(store_error),
+        ended = responder.engine.store.compact() => ended.map(|()| Reply::OK).map_err(store_error),
         () = responder.stopping.cancelled() => {
             Ok(Reply::error(ErrorCode::ShuttingDown, "the server is stopping; compact again once it is back"))
         }
@@ -68,12 +68,12 @@ pub(super) async fn compact<S: BatchStore>(responder: &mut Responder<'_, S>) -> 
 
 /// Begins a compaction whose end nobody is told; messages and `INFO` tell how it went.
 pub(super) async fn rewrite<S: BatchStore>(responder: &mut Responder<'_, S>) -> Answer<'static> {
-    let permits = Arc::clone(&responder.shared.background_compaction);
+    let permits = Arc::clone(&responder.engine.background_compaction);
     let Ok(permit) = permits.try_acquire_owned() else {
         let text = "Background append only file rewriting already in progress";
         return Ok(Reply::error(ErrorCode::Busy, text));
     };
-    let store = responder.shared.store.clone();
+    let store = responder.engine.store.clone();
     tokio::spawn(async move {
         // The store reports what went wrong.
         let _ = store.compact().await;

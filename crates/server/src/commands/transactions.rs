@@ -6,8 +6,8 @@
 use rustvault_protocol::{Command, ErrorCode, ErrorReply, Reply, Request};
 
 use super::{Answer, Refusal};
+use crate::engine::Engine;
 use crate::session::Session;
-use crate::shared::Shared;
 
 /// Checks whether a command is carried out while a transaction is refused.
 #[cold]
@@ -25,7 +25,7 @@ pub(super) fn admit(command: Command) -> Result<(), Refusal> {
     ))
 }
 
-pub(super) fn multi<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn multi<'b, S>(_: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     if session.is_in_refused_transaction {
         return Err(refuse("ERR MULTI calls can not be nested"));
     }
@@ -33,7 +33,7 @@ pub(super) fn multi<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>)
     Err(refuse("ERR transactions are not served yet: nothing is carried out up to EXEC, DISCARD or RESET"))
 }
 
-pub(super) fn exec<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn exec<'b, S>(_: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     if !std::mem::take(&mut session.is_in_refused_transaction) {
         return Err(refuse("ERR EXEC without MULTI"));
     }
@@ -43,14 +43,14 @@ pub(super) fn exec<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) 
     ))
 }
 
-pub(super) fn discard<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn discard<'b, S>(_: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     if !std::mem::take(&mut session.is_in_refused_transaction) {
         return Err(refuse("ERR DISCARD without MULTI"));
     }
     Ok(Reply::OK)
 }
 
-pub(super) fn watch<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn watch<'b, S>(_: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     if session.is_in_refused_transaction {
         return Err(refuse("ERR WATCH inside MULTI is not allowed"));
     }
@@ -58,7 +58,7 @@ pub(super) fn watch<'b, S>(_: Request<'b>, session: &mut Session, _: &Shared<S>)
 }
 
 /// Nothing is watched, so there is nothing to do.
-pub(super) fn unwatch<'b, S>(_: Request<'b>, _: &mut Session, _: &Shared<S>) -> Answer<'b> {
+pub(super) fn unwatch<'b, S>(_: Request<'b>, _: &mut Session, _: &Engine<S>) -> Answer<'b> {
     Ok(Reply::OK)
 }
 

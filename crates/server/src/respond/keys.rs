@@ -123,7 +123,7 @@ impl<S: BatchStore> Responder<'_, S> {
             for key in &page.keys {
                 if matcher.matches(key).await {
                     gathered.add(key, self.session.protocol());
-                    gathered.check(self.shared.max_output_bytes)?;
+                    gathered.check(self.engine.max_output_bytes)?;
                 }
             }
             if page.next_cursor == 0 {

@@ -21,7 +21,7 @@ impl<S: BatchStore> Responder<'_, S> {
     /// Encodes an answer at one go.
     #[inline]
     pub(super) fn put_small(&mut self, reply: &Reply<Payload<'_>>) {
-        self.shared.counters.total_errors.add(u64::from(reply.is_error()));
+        self.engine.counters.total_errors.add(u64::from(reply.is_error()));
         self.session.protocol().encode(reply, self.output);
     }
 

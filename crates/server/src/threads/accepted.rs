@@ -4,8 +4,8 @@ use std::net::{SocketAddr, TcpStream as StdTcpStream};
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::engine::OpenConnection;
 use crate::session::Session;
-use crate::shared::OpenConnection;
 
 /// A connection that no worker serves yet, or none any more.
 #[derive(Debug)]

@@ -154,7 +154,7 @@ mod tests {
 
     use super::super::worker_handle::WorkerHandle;
     use super::*;
-    use crate::shared::OpenConnection;
+    use crate::engine::OpenConnection;
 
     /// Makes a scheduler of three workers, the first two in use, whose last window has just ended with these loads.
     fn scheduler(shares: [u32; 3]) -> Arc<Scheduler> {

@@ -22,7 +22,7 @@ use super::worker_handle::WorkerHandle;
 use crate::Error;
 use crate::closing::Closing;
 use crate::connection;
-use crate::shared::Shared;
+use crate::engine::Engine;
 
 /// Least number of connections that a worker begins to serve in one turn, however short its turns are.
 const MIN_ARRIVALS_PER_TURN: u32 = 4;
@@ -52,12 +52,12 @@ pub(crate) struct Workers {
 impl Workers {
     /// Starts as many workers as the configuration asks for. With a log writer, the first one keeps up the affinity of both.
     pub(crate) fn start<S: BatchStore>(
-        shared: &Arc<Shared<S>>,
+        engine: &Arc<Engine<S>>,
         mut log_writer: Option<LogWriter>,
     ) -> Result<Self, Error> {
         let (alive, ended) = mpsc::channel(1);
         let (outboxes, inboxes): (Vec<_>, Vec<_>) =
-            (0..shared.threads).map(|_| mpsc::unbounded_channel()).unzip();
+            (0..engine.threads).map(|_| mpsc::unbounded_channel()).unzip();
         let mut workers = Self {
             threads: Vec::new(),
             scheduler: Scheduler::new(outboxes.into_iter()),
@@ -66,7 +66,7 @@ impl Workers {
             ended,
         };
         for (number, inbox) in inboxes.into_iter().enumerate() {
-            let thread = workers.start_one(number, inbox, shared, log_writer.take(), alive.clone());
+            let thread = workers.start_one(number, inbox, engine, log_writer.take(), alive.clone());
             workers
                 .threads
                 .push(thread.map_err(|source| Error::System { action: "start a thread", source })?);
@@ -78,14 +78,14 @@ impl Workers {
         &self,
         number: usize,
         inbox: mpsc::UnboundedReceiver<AcceptedConnection>,
-        shared: &Arc<Shared<S>>,
+        engine: &Arc<Engine<S>>,
         log_writer: Option<LogWriter>,
         alive: mpsc::Sender<()>,
     ) -> std::io::Result<JoinHandle<()>> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let worker_loop = WorkerLoop {
             inbox,
-            shared: Arc::clone(shared),
+            engine: Arc::clone(engine),
             log_writer,
             handle: WorkerHandle::new(&self.scheduler, number),
             // A token of its own keeps the threads off each other's lock.
@@ -134,7 +134,7 @@ impl Drop for Workers {
 /// What one worker needs: where connections come from, what they share, when to stop.
 struct WorkerLoop<S> {
     inbox: mpsc::UnboundedReceiver<AcceptedConnection>,
-    shared: Arc<Shared<S>>,
+    engine: Arc<Engine<S>>,
     log_writer: Option<LogWriter>,
     handle: WorkerHandle,
     stopping: CancellationToken,
@@ -182,12 +182,12 @@ impl<S: BatchStore> WorkerLoop<S> {
     fn serve_connection(&self, mut accepted: AcceptedConnection) -> impl Future<Output = ()> + use<S> {
         // From here on another one may be accepted.
         accepted.start_permit = None;
-        let shared = Arc::clone(&self.shared);
+        let engine = Arc::clone(&self.engine);
         let stopping = self.stopping.clone();
         let guard = ConnectionGuard(self.handle.clone());
         async move {
-            let (peer, counters) = (accepted.peer, Arc::clone(&shared.counters));
-            match connection::serve(accepted, shared, &guard.0, stopping).await {
+            let (peer, counters) = (accepted.peer, Arc::clone(&engine.counters));
+            match connection::serve(accepted, engine, &guard.0, stopping).await {
                 Ok(Some(closing)) => counters.closings.report(peer, &closing),
                 Ok(None) => debug!(%peer, "connection moved to another thread"),
                 Err(error) => counters.closings.report(peer, &Closing::of(&error)),

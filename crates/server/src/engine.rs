@@ -1,4 +1,4 @@
-//! State that all connections share: the store, limits, counters.
+//! What listeners share: the store, limits, counters, clients. It knows no socket.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use crate::clients::Clients;
 use crate::closing::Closings;
 use crate::rate_limit::RateLimit;
 
-/// What all connections of a server share.
+/// What all listeners and connections of a server share.
 #[derive(Debug)]
-pub(crate) struct Shared<S> {
+pub(crate) struct Engine<S> {
     pub(crate) store: S,
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
@@ -35,7 +35,7 @@ pub(crate) struct Shared<S> {
     pub(crate) background_compaction: Arc<Semaphore>,
 }
 
-impl<S> Shared<S> {
+impl<S> Engine<S> {
     pub(crate) fn new(store: S, config: &ServerConfig) -> Self {
         Self {
             store,
