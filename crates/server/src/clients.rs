@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::task::Poll;
@@ -11,6 +10,8 @@ use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use rustix::time::{ClockId, clock_gettime};
 use rustvault_protocol::{Command, Protocol};
+
+use crate::addr::Addr;
 
 /// All clients that are connected, by number.
 #[derive(Debug, Default)]
@@ -21,7 +22,7 @@ pub(crate) struct Clients {
 
 impl Clients {
     /// Adds a client, until what is returned is dropped.
-    pub(crate) fn add(self: &Arc<Self>, peer: SocketAddr, local: SocketAddr) -> Registration {
+    pub(crate) fn add(self: &Arc<Self>, peer: Addr, local: Addr) -> Registration {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed) + 1;
         let client = Arc::new(Client::new(id, peer, local));
         self.by_id.lock().insert(id, Arc::clone(&client));
@@ -72,8 +73,8 @@ impl Drop for Registration {
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) id: u64,
-    pub(crate) peer: SocketAddr,
-    pub(crate) local: SocketAddr,
+    pub(crate) peer: Addr,
+    pub(crate) local: Addr,
     connected_at: u32,
     /// The time of its last batch.
     active_at: AtomicU32,
@@ -98,7 +99,7 @@ pub(crate) struct Told {
 const NO_COMMAND: u16 = u16::MAX;
 
 impl Client {
-    fn new(id: u64, peer: SocketAddr, local: SocketAddr) -> Self {
+    fn new(id: u64, peer: Addr, local: Addr) -> Self {
         let now = seconds();
         Self {
             id,
@@ -187,14 +188,15 @@ fn seconds() -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
     use std::time::Duration;
 
     use tokio::time::timeout;
 
     use super::*;
 
-    fn addr(port: u16) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], port))
+    fn addr(port: u16) -> Addr {
+        SocketAddr::from(([127, 0, 0, 1], port)).into()
     }
 
     #[test]

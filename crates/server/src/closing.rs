@@ -2,10 +2,10 @@
 
 use std::fmt::{self, Write as _};
 use std::io;
-use std::net::SocketAddr;
 
 use tracing::{debug, warn};
 
+use crate::addr::Addr;
 use crate::engine::Counter;
 use crate::rate_limit::RateLimit;
 
@@ -150,7 +150,7 @@ struct Tally {
 
 impl Closings {
     /// Counts a connection that has ended, and reports it: a fault of the client's as a warning, within a limit.
-    pub(crate) fn report(&self, peer: SocketAddr, closing: &Closing) {
+    pub(crate) fn report(&self, peer: &Addr, closing: &Closing) {
         let Some(tally) = self.by_reason.get(closing.reason as usize) else { return };
         tally.closed.add(1);
         match closing.reason.is_warned_about().then(|| tally.warnings.admit()).flatten() {
@@ -168,13 +168,16 @@ impl Closings {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     #[test]
     fn every_reason_is_counted_under_its_own_name() {
-        let (closings, peer) = (Closings::default(), SocketAddr::from(([127, 0, 0, 1], 1)));
+        let closings = Closings::default();
+        let peer = Addr::from(SocketAddr::from(([127, 0, 0, 1], 1)));
         for (number, reason) in CloseReason::ALL.into_iter().enumerate() {
-            (0..=number).for_each(|_| closings.report(peer, &reason.into()));
+            (0..=number).for_each(|_| closings.report(&peer, &reason.into()));
         }
         let counters: Vec<_> = closings.counters().collect();
         for (number, reason) in CloseReason::ALL.into_iter().enumerate() {

@@ -12,6 +12,9 @@ use crate::CpuAffinity;
 /// Address that is bound unless the configuration says otherwise.
 pub const DEFAULT_BIND_ADDR: &str = "127.0.0.1:8080";
 
+/// Most addresses that a server listens on.
+pub const MAX_BIND_ADDRS: usize = 64;
+
 /// Log file that is used unless the configuration says otherwise.
 pub const DEFAULT_WAL_PATH: &str = "vault.log";
 
@@ -47,7 +50,7 @@ pub const MAX_IDLE_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 ///
 /// ```
 /// let mut config = rustvault_server::ServerConfig::default();
-/// config.bind_addr = "127.0.0.1:0".to_owned();
+/// config.bind_addrs = vec!["127.0.0.1:0".to_owned()];
 /// config.max_connections = 50;
 /// config.validate()?;
 /// # Ok::<(), rustvault_server::ConfigError>(())
@@ -55,8 +58,11 @@ pub const MAX_IDLE_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ServerConfig {
-    /// `host:port` to listen on; port 0 lets the system choose one. [`DEFAULT_BIND_ADDR`] by default.
-    pub bind_addr: String,
+    /// Addresses to listen on, 1 to [`MAX_BIND_ADDRS`], each `host:port`; port 0 lets the system choose one.
+    /// [`DEFAULT_BIND_ADDR`] by default.
+    pub bind_addrs: Vec<String>,
+    /// The path of a Unix socket to listen on as well; none by default. It is made with mode 0660, and removed at the end.
+    pub unix_socket: Option<PathBuf>,
     /// The log file; it is made if it is not there. [`DEFAULT_WAL_PATH`] by default.
     pub wal_path: PathBuf,
     /// Connections served at a time, 1 to [`MAX_CONNECTIONS_LIMIT`]; [`DEFAULT_MAX_CONNECTIONS`] by default.
@@ -92,7 +98,8 @@ pub struct ServerConfig {
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
-            bind_addr: DEFAULT_BIND_ADDR.to_owned(),
+            bind_addrs: vec![DEFAULT_BIND_ADDR.to_owned()],
+            unix_socket: None,
             wal_path: PathBuf::from(DEFAULT_WAL_PATH),
             max_connections: DEFAULT_MAX_CONNECTIONS,
             sync_policy: SyncPolicy::default(),
@@ -116,7 +123,8 @@ impl ServerConfig {
     /// # Errors
     /// The first field that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        check_bind_addr(&self.bind_addr)?;
+        check_range("bind_addrs", self.bind_addrs.len(), MAX_BIND_ADDRS)?;
+        self.bind_addrs.iter().try_for_each(|addr| check_bind_addr(addr))?;
         check_range("max_connections", self.max_connections, MAX_CONNECTIONS_LIMIT)?;
         check_range("max_value_bytes", self.max_value_bytes, MAX_VALUE_BYTES_LIMIT)?;
         check_range("max_output_bytes", self.max_output_bytes, usize::MAX)?;
@@ -289,6 +297,7 @@ mod tests {
             ServerConfig { max_connections: MAX_CONNECTIONS_LIMIT + 1, ..ServerConfig::default() },
             ServerConfig { max_value_bytes: 0, ..ServerConfig::default() },
             ServerConfig { max_value_bytes: MAX_VALUE_BYTES_LIMIT + 1, ..ServerConfig::default() },
+            ServerConfig { bind_addrs: Vec::new(), ..ServerConfig::default() },
             ServerConfig { threads: 0, ..ServerConfig::default() },
         ];
         for config in refused {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use rustvault_storage::engine::BatchStore;
-use tokio::net::TcpStream;
 use tokio::select;
 use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
 use crate::batch::Batch;
 use crate::buffers::Buffers;
@@ -23,44 +23,52 @@ use crate::respond::Responder;
 use crate::session::Session;
 use crate::threads::accepted::AcceptedConnection;
 use crate::threads::worker_handle::WorkerHandle;
+use crate::transport::Transport;
 
 /// An idle connection that has sent at most this much of a line keeps it apart and lends no buffers.
 const MAX_RESTING_BYTES: usize = 4 * 1024;
 
 /// Serves one client until it leaves, says `QUIT`, idles too long, moves to another thread, or `stopping` asks to finish
-/// what was received. Returns why the connection ended, `None` if it moved; an error ended it, too.
+/// what was received; reports the end.
 pub(crate) async fn serve<S: BatchStore>(
-    mut accepted: AcceptedConnection,
+    accepted: Box<AcceptedConnection>,
+    engine: Arc<Engine<S>>,
+    worker: &WorkerHandle,
+    stopping: CancellationToken,
+) {
+    let (client, counters) = (accepted.session.client.share(), Arc::clone(&engine.counters));
+    match serve_here(accepted, engine, worker, stopping).await {
+        Ok(Some(closing)) => counters.closings.report(&client.peer, &closing),
+        Ok(None) => debug!(peer = %client.peer, "connection moved to another thread"),
+        Err(error) => counters.closings.report(&client.peer, &Closing::of(&error)),
+    }
+}
+
+/// Returns why the connection ended, `None` if it moved; an error ended it, too.
+async fn serve_here<S: BatchStore>(
+    mut accepted: Box<AcceptedConnection>,
     engine: Arc<Engine<S>>,
     worker: &WorkerHandle,
     stopping: CancellationToken,
 ) -> io::Result<Option<Closing>> {
     loop {
-        let AcceptedConnection { stream, peer, open, session, .. } = accepted;
-        let stream = TcpStream::from_std(stream)?;
-        let session = match session {
-            Some(session) => session,
-            None => {
-                let client = engine.clients.add(peer, stream.local_addr()?);
-                Box::new(Session::new(client, engine.limits))
-            }
-        };
-        let mut connection = Connection::new(stream, session, Arc::clone(&engine), worker.clone());
+        let AcceptedConnection { mut transport, session, open, .. } = accepted.unbox();
+        transport.socket_mut().attach()?;
+        let mut connection = Connection::new(transport, session, Arc::clone(&engine), worker.clone());
         match connection.run(&stopping).await? {
             Leave::ByClient => return Ok(Some(CloseReason::ByClient.into())),
             Leave::ByServer(closing) => {
                 // The buffers go first, because lingering takes up to a second. The reason stays the same if the
                 // client does not take the end well.
-                let _ = Box::pin(linger::close(connection.into_stream())).await;
+                let _ = Box::pin(linger::close(connection.into_transport())).await;
                 return Ok(Some(closing));
             }
             Leave::ForOtherThread => {
-                let Connection { stream, session, .. } = connection;
-                let (stream, session) = (stream.into_std()?, Some(session));
-                let moving = AcceptedConnection { stream, peer, open, start_permit: None, session };
-                match worker.migrate(moving) {
+                let Connection { mut transport, session, .. } = connection;
+                transport.socket_mut().detach()?;
+                match worker.migrate(AcceptedConnection { transport, session, open, start_permit: None }) {
                     Ok(()) => return Ok(None),
-                    Err(back) => accepted = back,
+                    Err(back) => accepted = Box::new(back),
                 }
             }
         }
@@ -77,7 +85,7 @@ enum Leave {
 }
 
 struct Connection<S> {
-    stream: TcpStream,
+    transport: Transport,
     session: Box<Session>,
     engine: Arc<Engine<S>>,
     worker: WorkerHandle,
@@ -88,13 +96,18 @@ struct Connection<S> {
 }
 
 impl<S: BatchStore> Connection<S> {
-    fn new(stream: TcpStream, session: Box<Session>, engine: Arc<Engine<S>>, worker: WorkerHandle) -> Self {
-        Self { stream, session, engine, worker, buffers: None, resting: Vec::new() }
+    fn new(
+        transport: Transport,
+        session: Box<Session>,
+        engine: Arc<Engine<S>>,
+        worker: WorkerHandle,
+    ) -> Self {
+        Self { transport, session, engine, worker, buffers: None, resting: Vec::new() }
     }
 
-    /// Gives up all but the socket.
-    fn into_stream(self) -> TcpStream {
-        self.stream
+    /// Gives up all but the transport.
+    fn into_transport(self) -> Transport {
+        self.transport
     }
 
     async fn run(&mut self, stopping: &CancellationToken) -> io::Result<Leave> {
@@ -124,15 +137,23 @@ impl<S: BatchStore> Connection<S> {
         self.finish_received(stopping).await
     }
 
-    /// Answers what the socket holds at this moment, and no more, however fast the client goes on.
+    /// Answers what the socket has received by this moment, and no more, however fast the client goes on.
+    ///
+    /// Bytes are counted where the socket is read, because in a layer they become others.
     async fn finish_received(&mut self, stopping: &CancellationToken) -> io::Result<Leave> {
-        let mut received_bytes = rustix::io::ioctl_fionread(&self.stream)?;
-        while received_bytes > 0 {
-            let read_bytes = poll_fn(|context| self.poll_read(context)).await?;
-            if let Some(leave) = self.answer_input(read_bytes, stopping).await? {
+        let received_bytes = self.transport.socket().received_bytes()?;
+        let has_read_all = |transport: &Transport| transport.socket().read_bytes() >= received_bytes;
+        while self.transport.has_bytes() || !has_read_all(&self.transport) {
+            let read = poll_fn(|context| match self.poll_read(context) {
+                Poll::Ready(read) => Poll::Ready(Some(read)),
+                // Of a record that has come in part the rest is not waited for.
+                Poll::Pending if has_read_all(&self.transport) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            });
+            let Some(read_bytes) = read.await else { break };
+            if let Some(leave) = self.answer_input(read_bytes?, stopping).await? {
                 return Ok(leave);
             }
-            received_bytes = received_bytes.saturating_sub(read_bytes as u64);
         }
         Ok(Leave::ByServer(CloseReason::Stopping.into()))
     }
@@ -145,7 +166,7 @@ impl<S: BatchStore> Connection<S> {
             buffers.input.restore(&std::mem::take(&mut self.resting));
             buffers
         });
-        let read = buffers.input.poll_read(&mut self.stream, context, max_input_bytes);
+        let read = buffers.input.poll_read(&mut self.transport, context, max_input_bytes);
         if read.is_pending() {
             self.rest();
         }
@@ -180,10 +201,18 @@ impl<S: BatchStore> Connection<S> {
             return Ok(Some(Leave::ByClient));
         };
         let Buffers { input, replies, output } = &mut *buffers;
-        let (stream, engine, worker) = (&mut self.stream, &*self.engine, &self.worker);
+        let (transport, engine, worker) = (&mut self.transport, &*self.engine, &self.worker);
         let session = &mut *self.session;
-        let mut responder =
-            Responder { stream, session, output, engine, worker, stopping, closing: None, is_muted: false };
+        let mut responder = Responder {
+            transport,
+            session,
+            output,
+            engine,
+            worker,
+            stopping,
+            closing: None,
+            is_muted: false,
+        };
         loop {
             let batch = Batch::parse::<S>(responder.session, input.bytes());
             responder.answer(&batch, replies).await?;

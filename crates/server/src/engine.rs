@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustvault_protocol::Limits;
 use rustvault_storage::SyncPolicy;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::ServerConfig;
 use crate::clients::Clients;
@@ -27,6 +26,8 @@ pub(crate) struct Engine<S> {
     pub(crate) wal_path: PathBuf,
     pub(crate) threads: usize,
     pub(crate) max_connections: usize,
+    /// Permits as many connections, whichever listener they come to.
+    pub(crate) connection_permits: Arc<Semaphore>,
     pub(crate) max_memory_bytes: Option<u64>,
     pub(crate) max_output_bytes: usize,
     pub(crate) tcp_keepalive: Option<Duration>,
@@ -47,6 +48,7 @@ impl<S> Engine<S> {
             wal_path: config.wal_path.clone(),
             threads: config.threads,
             max_connections: config.max_connections,
+            connection_permits: Arc::new(Semaphore::new(config.max_connections)),
             max_memory_bytes: config.max_memory_bytes,
             max_output_bytes: config.max_output_bytes,
             tcp_keepalive: config.tcp_keepalive,

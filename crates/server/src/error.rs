@@ -1,6 +1,10 @@
+//! Why a server could not start, or had to stop.
+
 use std::io;
+use std::path::PathBuf;
 
 use crate::ConfigError;
+use crate::unix_socket::MAX_PATH_BYTES;
 
 /// Why a server could not start, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +20,14 @@ pub enum Error {
         addr: String,
         /// What the system said.
         source: io::Error,
+    },
+    /// The Unix socket cannot be listened on.
+    #[error("cannot listen on the Unix socket {}: {source}", path.display())]
+    UnixSocket {
+        /// The path, as configured.
+        path: PathBuf,
+        /// The reason.
+        source: UnixSocketError,
     },
     /// The system refuses something that a server needs.
     #[error("cannot {action}: {source}")]
@@ -40,9 +52,50 @@ impl Error {
         match self {
             Self::Config(_) => 2,
             Self::Store(error) if error.is_bad_log() => 3,
-            Self::Bind { .. } | Self::System { .. } | Self::Store(_) | Self::ThreadDied => 1,
+            Self::Bind { .. }
+            | Self::UnixSocket { .. }
+            | Self::System { .. }
+            | Self::Store(_)
+            | Self::ThreadDied => 1,
         }
     }
+}
+
+/// Why a Unix socket cannot be listened on. What has its path is left as it is.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnixSocketError {
+    /// Another server listens there.
+    #[error("a server listens on it already; stop that one, or choose another path")]
+    InUse,
+    /// Something else has the name, such as a file.
+    #[error("something else has this name, and was left as it is; move it away, or choose another path")]
+    NotASocket,
+    /// The path has more bytes than the system takes.
+    #[error("the path has {len_bytes} bytes, and the system takes {MAX_PATH_BYTES}; choose a shorter one")]
+    TooLong {
+        /// Bytes that it has.
+        len_bytes: usize,
+    },
+    /// The path ends with no name of a file.
+    #[error("the path does not end with the name of a file; add one, such as rustvault.sock")]
+    NoName,
+    /// The folder does not exist.
+    #[error("its folder does not exist; make it, or choose another path")]
+    NoFolder,
+    /// Another program keeps a lock on the folder.
+    #[error("another program keeps its folder locked; try again, or choose a folder of the server's own")]
+    FolderLocked,
+    /// The system refuses something.
+    #[error(
+        "cannot {action}: {source}; give the server's user all rights to the folder, or choose another path"
+    )]
+    System {
+        /// What was tried, as a verb: `open its folder`.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 // They panic when nobody reads.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod acceptor;
+mod addr;
 mod batch;
 mod buffers;
 mod clients;
@@ -22,14 +24,17 @@ mod rate_limit;
 mod respond;
 mod server;
 mod session;
-mod socket;
+mod tcp_options;
 mod threads;
+mod transport;
+mod unix_socket;
 
 pub use config::{
     ConfigError, DEFAULT_BIND_ADDR, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_OUTPUT_BYTES, DEFAULT_TCP_KEEPALIVE,
-    DEFAULT_WAL_PATH, MAX_CONNECTIONS_LIMIT, MAX_IDLE_TIMEOUT, MAX_TCP_KEEPALIVE, MAX_THREADS,
-    MAX_VALUE_BYTES_LIMIT, ServerConfig,
+    DEFAULT_WAL_PATH, MAX_BIND_ADDRS, MAX_CONNECTIONS_LIMIT, MAX_IDLE_TIMEOUT, MAX_TCP_KEEPALIVE,
+    MAX_THREADS, MAX_VALUE_BYTES_LIMIT, ServerConfig,
 };
-pub use error::Error;
+pub use error::{Error, UnixSocketError};
+pub use listener::Listeners;
 pub use server::{Server, serve};
 pub use threads::CpuAffinity;

@@ -1,218 +1,223 @@
-//! Accepts connections, assigns them to threads and refuses those over the limit.
+//! The sockets that clients connect to, TCP and Unix: bound, and asked for their next client.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::BytesMut;
-use rustvault_protocol::{ErrorCode, Protocol, Reply};
-use rustvault_storage::engine::BatchStore;
-use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::select;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
-use tracing::{debug, warn};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream, lookup_host};
+use tokio::task::spawn_blocking;
 
-use crate::Error;
-use crate::engine::{Engine, OpenConnection};
-use crate::linger;
-use crate::socket;
-use crate::threads::accepted::AcceptedConnection;
-use crate::threads::worker::Workers;
+use crate::addr::Addr;
+use crate::error::Error;
+use crate::tcp_options;
+use crate::transport::{Socket, Transport};
+use crate::unix_socket::{self, SocketFile};
 
-/// Refused connections that are closed with care at a time. Others are told as well, but if they have
-/// sent something the system may drop that answer.
-const MAX_REFUSALS: usize = 256;
+/// Connections that may wait to be accepted; the kernel has a limit of its own (net.core.somaxconn). With
+/// the usual 128 a thousand clients that come at once lose packets, and some wait seconds for a new try.
+const BACKLOG_CONNECTIONS: u32 = 4096;
 
-/// How long a refused client gets to show by its first byte which protocol it speaks.
-const FIRST_BYTE_WAIT: Duration = Duration::from_millis(200);
+/// The listening sockets that [`serve`](crate::serve) accepts clients from: one, or [several](Self::and).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// use rustvault_server::Listeners;
+/// use tokio::net::{TcpListener, UnixListener};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("vault.sock");
+/// let listeners = Listeners::from(TcpListener::bind("127.0.0.1:0").await?).and(UnixListener::bind(path)?);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Listeners(Vec<Listener>);
 
-/// Connections that are accepted before their threads have time for them, over all threads. Further ones wait in the kernel's
-/// queue, so that a storm gets no more of the machine, nor of the places, than the threads have time for.
-const MAX_UNSTARTED: usize = 64;
+impl Listeners {
+    /// Adds others.
+    #[must_use]
+    pub fn and(mut self, others: impl Into<Self>) -> Self {
+        self.0.extend(others.into().0);
+        self
+    }
 
-const MIN_BACKOFF: Duration = Duration::from_millis(10);
-const MAX_BACKOFF: Duration = Duration::from_secs(1);
-
-/// Accepts connections, assigns them to the workers and refuses those over the limit.
-pub(crate) struct Acceptor<'a, S> {
-    listener: TcpListener,
-    workers: &'a Workers,
-    engine: &'a Engine<S>,
-    max_connections: usize,
-    places: Arc<Semaphore>,
-    start_permits: Arc<Semaphore>,
-    refusals: JoinSet<()>,
+    pub(crate) fn into_vec(self) -> Vec<Listener> {
+        self.0
+    }
 }
 
-impl<'a, S: BatchStore> Acceptor<'a, S> {
-    pub(crate) fn new(
-        listener: TcpListener,
-        workers: &'a Workers,
-        engine: &'a Engine<S>,
-        max_connections: usize,
-    ) -> Self {
-        let (places, start_permits) = (Semaphore::new(max_connections), Semaphore::new(MAX_UNSTARTED));
+impl From<TcpListener> for Listeners {
+    fn from(listener: TcpListener) -> Self {
+        vec![Listener::new(Accepting::Tcp(listener))].into()
+    }
+}
+
+impl From<UnixListener> for Listeners {
+    /// A listener whose socket's file is the caller's to remove.
+    fn from(listener: UnixListener) -> Self {
+        let addr = listener.local_addr().ok();
+        let path = addr.as_ref().and_then(|addr| addr.as_pathname()).unwrap_or(Path::new("unix"));
+        let path = path.into();
+        vec![Listener::new(Accepting::Unix { _file: None, listener, path })].into()
+    }
+}
+
+impl From<Vec<Listener>> for Listeners {
+    fn from(listeners: Vec<Listener>) -> Self {
+        Self(listeners)
+    }
+}
+
+/// A socket that clients connect to.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    accepting: Accepting,
+    #[cfg(test)]
+    has_stand_in: bool,
+}
+
+#[derive(Debug)]
+enum Accepting {
+    Tcp(TcpListener),
+    Unix {
+        /// Dropped before the listener: see [`SocketFile`].
+        _file: Option<SocketFile>,
+        listener: UnixListener,
+        path: Arc<Path>,
+    },
+}
+
+/// A client that has been accepted.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    stream: Stream,
+    pub(crate) peer: Addr,
+    #[cfg(test)]
+    has_stand_in: bool,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Listener {
+    const fn new(accepting: Accepting) -> Self {
         Self {
-            listener,
-            workers,
-            engine,
-            max_connections,
-            places: Arc::new(places),
-            start_permits: Arc::new(start_permits),
-            refusals: JoinSet::new(),
+            accepting,
+            #[cfg(test)]
+            has_stand_in: false,
         }
     }
 
-    /// Accepts until `stop` ends, whose output it returns; the listener is closed then.
-    pub(crate) async fn run<T>(mut self, stop: impl Future<Output = T>) -> Result<T, Error> {
-        select! {
-            biased;
-            stopped = stop => Ok(stopped),
-            error = self.accept_all() => Err(error),
-        }
+    /// Listens on the first address that `addr`, a host and a port, resolves to and that can be had; returns that as well.
+    pub(crate) async fn bind(addr: &str) -> Result<(Self, SocketAddr), Error> {
+        let bind_error = |source| Error::Bind { addr: addr.to_owned(), source };
+        let listener = listen(addr).await.map_err(bind_error)?;
+        let local_addr = listener.local_addr().map_err(bind_error)?;
+        Ok((Self::new(Accepting::Tcp(listener)), local_addr))
     }
 
-    async fn accept_all(&mut self) -> Error {
-        let mut backoff = None;
-        loop {
-            let Ok(start_permit) = Arc::clone(&self.start_permits).acquire_owned().await else {
-                // Nobody closes this semaphore.
-                return Error::ThreadDied;
-            };
-            match self.listener.accept().await {
-                Ok((stream, peer)) => {
-                    backoff = None;
-                    if let Err(error) = self.admit(stream, peer, start_permit) {
-                        return error;
-                    }
-                }
-                Err(error) if is_exhaustion(&error) => back_off(&mut backoff, &error).await,
-                // The client has gone before it was accepted.
-                Err(error) => debug!(%error, "a connection was lost before it was accepted"),
+    /// Listens on a Unix socket of this path, which must be free or left by a server that has gone.
+    pub(crate) async fn bind_unix(path: &Path) -> Result<Self, Error> {
+        let path: Arc<Path> = path.into();
+        let its_path = Arc::clone(&path);
+        let listening = spawn_blocking(move || unix_socket::listen(&its_path, BACKLOG_CONNECTIONS));
+        let (socket, file) = listening
+            .await
+            .map_err(|_| Error::ThreadDied)?
+            .map_err(|source| Error::UnixSocket { path: path.to_path_buf(), source })?;
+        let listener = UnixListener::from_std(socket.into())
+            .map_err(|source| Error::System { action: "wait for connections", source })?;
+        Ok(Self::new(Accepting::Unix { _file: Some(file), listener, path }))
+    }
+
+    /// Accepts the next client.
+    pub(crate) fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<Incoming>> {
+        let (stream, peer) = match &self.accepting {
+            Accepting::Tcp(listener) => {
+                let (stream, peer) = ready!(listener.poll_accept(context))?;
+                (Stream::Tcp(stream), peer.into())
             }
-        }
-    }
-
-    fn admit(
-        &mut self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        start_permit: OwnedSemaphorePermit,
-    ) -> Result<(), Error> {
-        let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
-            self.refuse(stream, peer);
-            return Ok(());
+            Accepting::Unix { listener, path, .. } => {
+                let (stream, _) = ready!(listener.poll_accept(context))?;
+                (Stream::Unix(stream), Addr::Unix(Arc::clone(path)))
+            }
         };
-        match socket::prepare(&stream, self.engine.tcp_keepalive).and_then(|()| stream.into_std()) {
-            Ok(stream) => {
-                debug!(%peer, "connection opened");
-                let open = OpenConnection::new(&self.engine.counters, permit);
-                let start_permit = Some(start_permit);
-                self.workers.assign(AcceptedConnection {
-                    stream,
-                    peer,
-                    open,
-                    start_permit,
-                    session: None,
-                })?;
-            }
-            Err(error) => debug!(%peer, %error, "connection lost"),
-        }
-        Ok(())
+        Poll::Ready(Ok(Incoming {
+            stream,
+            peer,
+            #[cfg(test)]
+            has_stand_in: self.has_stand_in,
+        }))
     }
+}
 
-    fn refuse(&mut self, stream: TcpStream, peer: SocketAddr) {
-        self.engine.counters.rejected_connections.add(1);
-        let max_connections = self.max_connections;
-        match self.engine.counters.refusal_warnings.admit() {
-            Some(left_out) => {
-                warn!(%peer, max_connections, left_out, "connection refused: as many as --max-connections allows are open");
-            }
-            None => {
-                debug!(%peer, max_connections, "connection refused: as many as --max-connections allows are open")
-            }
-        }
-        while self.refusals.try_join_next().is_some() {}
-        let refusal = Refusal { max_connections: self.max_connections };
-        if self.refusals.len() < MAX_REFUSALS {
-            self.refusals.spawn(async move { drop(refusal.tell(stream).await) });
-        } else {
-            drop(stream.try_write(&refusal.answer(b' ')));
+impl Incoming {
+    /// Returns the server's end.
+    pub(crate) fn local(&self) -> io::Result<Addr> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.local_addr().map(Addr::from),
+            Stream::Unix(_) => Ok(self.peer.clone()),
         }
     }
-}
 
-/// What a client is told for whom there is no place.
-struct Refusal {
-    max_connections: usize,
-}
-
-impl Refusal {
-    /// Tells it in the client's own protocol.
-    async fn tell(&self, mut stream: TcpStream) -> io::Result<()> {
-        let mut first = [b' '];
-        // A client that waits to be spoken to is a person: the text protocol is for them.
-        drop(timeout(FIRST_BYTE_WAIT, stream.peek(&mut first)).await);
-        let [first] = first;
-        stream.write_all(&self.answer(first)).await?;
-        linger::close(stream).await
+    /// Sets what has to be set for it to be served; `keepalive` is the silence after which a peer is probed.
+    pub(crate) fn prepare(&self, keepalive: Option<Duration>) -> io::Result<()> {
+        match &self.stream {
+            Stream::Tcp(stream) => tcp_options::set(stream, keepalive),
+            Stream::Unix(_) => Ok(()),
+        }
     }
 
-    fn answer(&self, first: u8) -> BytesMut {
-        let (protocol, message) = if first == b'*' {
-            // Redis's words: clients know them.
-            (Protocol::Resp2, "max number of clients reached".to_owned())
-        } else {
-            let connections = self.max_connections;
-            (Protocol::Text, format!("the server serves {connections} connections already; try again later"))
-        };
-        let mut answer = BytesMut::new();
-        protocol.encode(&Reply::<&[u8]>::error(ErrorCode::TooManyConnections, message), &mut answer);
-        answer
+    /// Returns its socket, which waits for a thread.
+    pub(crate) fn into_socket(self) -> io::Result<Socket> {
+        match self.stream {
+            Stream::Tcp(stream) => stream.into_std().map(Socket::from),
+            Stream::Unix(stream) => stream.into_std().map(Socket::from),
+        }
     }
-}
 
-/// Waits before the next try: the connection that could not be accepted stays in the kernel's queue, so
-/// accepting at once would fail at once.
-async fn back_off(backoff: &mut Option<Duration>, error: &io::Error) {
-    if backoff.is_none() {
-        warn!(%error, "cannot accept connections for now; raise the limit of open files or lower --max-connections");
+    /// Returns what carries its bytes.
+    pub(crate) fn into_transport(self) -> io::Result<Transport> {
+        #[cfg(test)]
+        if self.has_stand_in {
+            let layer = crate::transport::StandIn::new(self.into_socket()?);
+            return Ok(Transport::StandIn(Box::new(layer)));
+        }
+        self.into_socket().map(Transport::Plain)
     }
-    let delay = backoff.map_or(MIN_BACKOFF, |last| (last * 2).min(MAX_BACKOFF));
-    *backoff = Some(delay);
-    sleep(delay).await;
-}
-
-fn is_exhaustion(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    Errno::from_io_error(error).is_some_and(|errno| exhausted.contains(&errno))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn running_out_of_descriptors_is_told_from_a_lost_client() {
-        assert!(is_exhaustion(&io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error())));
-        assert!(!is_exhaustion(&io::Error::from(io::ErrorKind::ConnectionAborted)));
+impl Listeners {
+    /// Puts the stand-in for a cipher between all clients and their sockets.
+    pub(crate) fn with_stand_in(mut self) -> Self {
+        self.0.iter_mut().for_each(|listener| listener.has_stand_in = true);
+        self
     }
+}
 
-    #[tokio::test(start_paused = true)]
-    async fn backing_off_doubles_up_to_a_second() {
-        let error = io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error());
-        let mut backoff = None;
-        let mut delays_ms = Vec::new();
-        for _ in 0..9 {
-            back_off(&mut backoff, &error).await;
-            delays_ms.push(backoff.unwrap().as_millis());
+async fn listen(addr: &str) -> io::Result<TcpListener> {
+    let mut last_error = io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
+    for addr in lookup_host(addr).await? {
+        match listen_on(addr) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last_error = error,
         }
-        assert_eq!(delays_ms, [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
     }
+    Err(last_error)
+}
+
+fn listen_on(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restarted server takes its port back although old connections are still in TIME_WAIT.
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG_CONNECTIONS)
 }

@@ -7,9 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Buf;
-use rustix::net::{SendFlags, send};
 use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
 use tokio::select;
 use tokio::time::timeout;
 
@@ -22,60 +20,104 @@ const MAX_STALL: Duration = Duration::from_secs(60);
 /// Pieces that are written by one system call.
 const MAX_SLICES: usize = 4;
 
-/// Writes all `bytes`.
+/// Takes bytes for a client, and knows what the system has taken of them.
+pub(crate) trait Outlet: AsyncWrite + Unpin {
+    /// Bytes that the system has taken so far.
+    fn written_bytes(&self) -> u64;
+
+    /// Has the next write tried, although no room was reported.
+    fn write_at_once(&mut self);
+}
+
+/// Writes all `bytes`, and has them leave.
 ///
 /// # Errors
 /// A [`Closing`] for a client that takes nothing for [`MAX_STALL`] or is killed meanwhile; what writing fails with.
 pub(crate) async fn write_all(
-    stream: &mut TcpStream,
+    outlet: &mut impl Outlet,
     bytes: &mut impl Buf,
     client: &Client,
 ) -> io::Result<()> {
-    let send_now = |stream: &TcpStream, bytes: &[u8]| {
-        Ok(send(stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
-    };
-    write_all_to(stream, bytes, send_now, client.killed()).await
+    write_all_unless(client.killed(), outlet, bytes).await
 }
 
-/// Does what [`write_all`] does; `send_now` writes what there is room for without asking whether there is.
-async fn write_all_to<W: AsyncWrite + Unpin>(
-    stream: &mut W,
-    bytes: &mut impl Buf,
-    send_now: impl Fn(&W, &[u8]) -> io::Result<usize>,
+async fn write_all_unless(
     killed: impl Future<Output = ()>,
+    outlet: &mut impl Outlet,
+    bytes: &mut impl Buf,
 ) -> io::Result<()> {
     let mut killed = pin!(killed);
-    while bytes.has_remaining() {
+    loop {
         // A client that reads costs no timer.
-        let written = match poll_fn(|context| Poll::Ready(poll_write(stream, context, bytes))).await {
-            Poll::Ready(written) => written?,
+        let step = match step_now(outlet, bytes).await {
+            Poll::Ready(step) => step?,
             Poll::Pending => {
-                let write = poll_fn(|context| poll_write(stream, context, bytes));
+                let written_bytes = outlet.written_bytes();
+                let step = poll_fn(|context| poll_step(outlet, context, bytes));
                 // Boxed: a timer in every connection would be memory for those alone that do not read.
-                let waited = Box::pin(timeout(MAX_STALL, write));
+                let waited = Box::pin(timeout(MAX_STALL, step));
                 let waited = select! {
                     waited = waited => waited,
                     () = &mut killed => return Err(Closing::from(CloseReason::Killed).into()),
                 };
                 match waited {
-                    Ok(written) => written?,
-                    // Linux tells of room once a third of the socket's buffer is free, so a slow reader may have taken
-                    // up to a megabyte without a word of it.
-                    Err(_) => match send_now(stream, bytes.chunk()) {
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(stalled()),
-                        sent => sent?,
-                    },
+                    Ok(step) => step?,
+                    Err(_) => step_after_stall(outlet, bytes, written_bytes).await?,
                 }
             }
         };
-        bytes.advance(written);
+        match step {
+            Step::Wrote(written_bytes) => bytes.advance(written_bytes),
+            Step::HasLeft => return Ok(()),
+        }
     }
-    Ok(())
+}
+
+/// What one call of an outlet achieved.
+enum Step {
+    /// It has taken so many bytes; a layer may hold them yet.
+    Wrote(usize),
+    /// The system has all of them.
+    HasLeft,
+}
+
+async fn step_now(outlet: &mut impl Outlet, bytes: &impl Buf) -> Poll<io::Result<Step>> {
+    poll_fn(|context| Poll::Ready(poll_step(outlet, context, bytes))).await
+}
+
+/// Tries once more, now that no room was reported for [`MAX_STALL`], before which the system had taken `written_bytes`.
+///
+/// Linux reports room once a third of the socket's buffer is free, so a slow reader may have taken up to a megabyte
+/// without a report.
+async fn step_after_stall(
+    outlet: &mut impl Outlet,
+    bytes: &impl Buf,
+    written_bytes: u64,
+) -> io::Result<Step> {
+    outlet.write_at_once();
+    match step_now(outlet, bytes).await {
+        Poll::Ready(step) => step,
+        // A layer passes on what it holds before it takes more.
+        Poll::Pending if outlet.written_bytes() > written_bytes => Ok(Step::Wrote(0)),
+        Poll::Pending => Err(stalled()),
+    }
 }
 
 fn stalled() -> io::Error {
     let detail = format!("nothing was taken for {} seconds", MAX_STALL.as_secs());
     Closing::new(CloseReason::OutputStalled, detail).into()
+}
+
+fn poll_step(
+    outlet: &mut impl Outlet,
+    context: &mut Context<'_>,
+    bytes: &impl Buf,
+) -> Poll<io::Result<Step>> {
+    if bytes.has_remaining() {
+        poll_write(outlet, context, bytes).map_ok(Step::Wrote)
+    } else {
+        Pin::new(outlet).poll_flush(context).map_ok(|()| Step::HasLeft)
+    }
 }
 
 fn poll_write<W: AsyncWrite + Unpin>(
@@ -96,7 +138,6 @@ fn poll_write<W: AsyncWrite + Unpin>(
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
     use std::future::{pending, ready};
 
     use tokio::io::{AsyncReadExt, DuplexStream, duplex};
@@ -104,56 +145,129 @@ mod tests {
 
     use super::*;
 
-    fn no_room(_: &DuplexStream, _: &[u8]) -> io::Result<usize> {
-        Err(io::ErrorKind::WouldBlock.into())
+    /// An outlet with a pipe of ten bytes, of which it keeps as many back as it is told.
+    struct Pipe {
+        stream: DuplexStream,
+        written_bytes: u64,
+        /// How often there is room for a byte that is not reported.
+        unreported: usize,
+        writes_at_once: bool,
+        /// Bytes that it has taken and not passed on.
+        held: Vec<u8>,
+        is_layered: bool,
+    }
+
+    fn pipe() -> (Pipe, DuplexStream) {
+        let (stream, client) = duplex(10);
+        let (held, is_layered) = (Vec::new(), false);
+        (Pipe { stream, written_bytes: 0, unreported: 0, writes_at_once: false, held, is_layered }, client)
+    }
+
+    impl Pipe {
+        fn poll_pass_on(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            if std::mem::take(&mut self.writes_at_once) && self.unreported > 0 {
+                self.unreported -= 1;
+                self.written_bytes += 1;
+                return Poll::Ready(Ok(1));
+            }
+            let written_bytes = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+            self.written_bytes += written_bytes as u64;
+            Poll::Ready(Ok(written_bytes))
+        }
+    }
+
+    impl AsyncWrite for Pipe {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            let this = self.get_mut();
+            if !this.is_layered {
+                return this.poll_pass_on(context, bytes);
+            }
+            this.held.extend_from_slice(bytes);
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            let this = self.get_mut();
+            while !this.held.is_empty() {
+                let held = std::mem::take(&mut this.held);
+                let written = this.poll_pass_on(context, &held);
+                let written_bytes =
+                    if let Poll::Ready(Ok(written_bytes)) = written { written_bytes } else { 0 };
+                this.held = held[written_bytes..].to_vec();
+                ready!(written)?;
+            }
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Outlet for Pipe {
+        fn written_bytes(&self) -> u64 {
+            self.written_bytes
+        }
+
+        fn write_at_once(&mut self) {
+            self.writes_at_once = true;
+        }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_takes_too_little_for_the_system_to_tell_is_not_given_up() {
-        let (mut server, _client) = duplex(10);
-        let began = Instant::now();
-        let sends = Cell::new(0);
-        let room_twice = |_: &DuplexStream, _: &[u8]| {
-            sends.set(sends.get() + 1);
-            if sends.get() > 2 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(1) }
-        };
-        let mut bytes = &[b'x'; 100][..];
-        let error = write_all_to(&mut server, &mut bytes, room_twice, pending()).await.unwrap_err();
-        assert_eq!(Closing::of(&error).reason, CloseReason::OutputStalled);
-        assert_eq!((began.elapsed().as_secs(), bytes.len()), (3 * 60, 100 - 10 - 2));
+    async fn whoever_takes_too_little_for_the_system_to_report_it_is_not_given_up() {
+        for is_layered in [false, true] {
+            let (mut server, _client) = pipe();
+            (server.unreported, server.is_layered) = (2, is_layered);
+            let began = Instant::now();
+            let mut bytes = &[b'x'; 100][..];
+            let error = write_all_unless(pending(), &mut server, &mut bytes).await.unwrap_err();
+            assert_eq!(Closing::of(&error).reason, CloseReason::OutputStalled);
+            assert_eq!((began.elapsed().as_secs(), server.written_bytes), (3 * 60, 10 + 2), "{is_layered}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_takes_nothing_for_a_minute_is_given_up() {
-        let (mut server, _client) = duplex(10);
-        let began = Instant::now();
-        let error = write_all_to(&mut server, &mut &[b'x'; 100][..], no_room, pending()).await.unwrap_err();
-        assert_eq!(Closing::of(&error).reason, CloseReason::OutputStalled);
-        assert_eq!(began.elapsed().as_secs(), 60);
+        for is_layered in [false, true] {
+            let (mut server, _client) = pipe();
+            server.is_layered = is_layered;
+            let began = Instant::now();
+            let written = write_all_unless(pending(), &mut server, &mut &[b'x'; 100][..]).await;
+            assert_eq!(Closing::of(&written.unwrap_err()).reason, CloseReason::OutputStalled);
+            assert_eq!(began.elapsed().as_secs(), 60);
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_takes_a_little_each_minute_is_not() {
-        let (mut server, mut client) = duplex(10);
-        let sent: Vec<u8> = (0..100).collect();
-        let reading = tokio::spawn(async move {
-            let mut read = Vec::new();
-            while read.len() < 100 {
-                sleep(Duration::from_secs(59)).await;
-                read.push(client.read_u8().await.unwrap());
-            }
-            read
-        });
-        let mut parts = Buf::chain(&sent[..33], &sent[33..34]).chain(&sent[34..]);
-        write_all_to(&mut server, &mut parts, no_room, pending()).await.unwrap();
-        assert_eq!(reading.await.unwrap(), sent);
+        for is_layered in [false, true] {
+            let (mut server, mut client) = pipe();
+            server.is_layered = is_layered;
+            let sent: Vec<u8> = (0..100).collect();
+            let reading = tokio::spawn(async move {
+                let mut read = Vec::new();
+                while read.len() < 100 {
+                    sleep(Duration::from_secs(59)).await;
+                    read.push(client.read_u8().await.unwrap());
+                }
+                read
+            });
+            let mut parts = Buf::chain(&sent[..33], &sent[33..34]).chain(&sent[34..]);
+            write_all_unless(pending(), &mut server, &mut parts).await.unwrap();
+            assert_eq!(reading.await.unwrap(), sent);
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_is_killed_while_it_takes_nothing_is_given_up_at_once() {
-        let (mut server, _client) = duplex(10);
+        let (mut server, _client) = pipe();
         let began = Instant::now();
-        let written = write_all_to(&mut server, &mut &[b'x'; 100][..], no_room, ready(())).await;
+        let written = write_all_unless(ready(()), &mut server, &mut &[b'x'; 100][..]).await;
         assert_eq!(Closing::of(&written.unwrap_err()).reason, CloseReason::Killed);
         assert_eq!(began.elapsed().as_secs(), 0);
     }

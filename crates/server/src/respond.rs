@@ -13,7 +13,6 @@ use bytes::BytesMut;
 use put::{FLUSH_BYTES, is_small};
 use rustvault_storage::engine::{BatchStore, Op, Outcome, Submission};
 use rustvault_storage::{self as storage, Error, Lsn};
-use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +23,7 @@ use crate::engine::Engine;
 use crate::session::Session;
 use crate::threads::commit_group;
 use crate::threads::worker_handle::WorkerHandle;
+use crate::transport::Transport;
 
 pub(crate) use keys::PageOf;
 
@@ -32,7 +32,7 @@ const MAX_REPLY_BYTES: usize = 1024 * 1024;
 
 /// Carries batches out and writes their answers, for one connection.
 pub(crate) struct Responder<'c, S> {
-    pub(crate) stream: &'c mut TcpStream,
+    pub(crate) transport: &'c mut Transport,
     pub(crate) session: &'c mut Session,
     pub(crate) output: &'c mut BytesMut,
     pub(crate) engine: &'c Engine<S>,

@@ -1,20 +1,20 @@
 //! A server: binds, recovers its log, serves until it is told to stop.
 
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustvault_storage::engine::BatchStore;
 use rustvault_storage::{DurableStore, LogFormat, Stats};
-use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
+use crate::acceptor::Acceptor;
 use crate::engine::Engine;
-use crate::listener::Acceptor;
+use crate::listener::{Listener, Listeners};
 use crate::threads::affinity::LogWriter;
 use crate::threads::worker::Workers;
 use crate::{CpuAffinity, Error, ServerConfig};
@@ -22,24 +22,20 @@ use crate::{CpuAffinity, Error, ServerConfig};
 /// How long connections get to finish at a stop; with the last sync it stays below ten seconds.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
-/// Connections that may wait to be accepted; the kernel has a limit of its own (net.core.somaxconn). With
-/// the usual 128 a thousand clients that come at once lose packets, and some wait seconds for a new try.
-const BACKLOG_CONNECTIONS: u32 = 4096;
-
 /// How long error answers get to leave once the log has failed.
 const FAILURE_DRAIN_LIMIT: Duration = Duration::from_secs(1);
 
-/// A durable server that has its address and has recovered its log, but serves nobody yet.
+/// A durable server that has its addresses and has recovered its log, but serves nobody yet.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
-    local_addr: SocketAddr,
+    listeners: Listeners,
+    local_addrs: Box<[SocketAddr]>,
     store: DurableStore,
     config: ServerConfig,
 }
 
 impl Server {
-    /// Binds the address, then opens the log and recovers what it holds.
+    /// Binds the addresses, then opens the log and recovers what it holds.
     ///
     /// Connections that come meanwhile wait.
     ///
@@ -47,17 +43,26 @@ impl Server {
     /// A field of `config` out of range, an address that cannot be listened on, a log that cannot be opened.
     pub async fn bind(config: ServerConfig) -> Result<Self, Error> {
         config.validate()?;
-        let bind_error = |source| Error::Bind { addr: config.bind_addr.clone(), source };
-        let listener = listen(&config.bind_addr).await.map_err(bind_error)?;
-        let local_addr = listener.local_addr().map_err(bind_error)?;
+        let (listeners, local_addrs) = listen(&config).await?;
         let (path, options) = (config.wal_path.clone(), config.store_options());
         let store = blocking(move || DurableStore::open(path, options)).await??;
-        Ok(Self { listener, local_addr, store, config })
+        Ok(Self { listeners, local_addrs, store, config })
     }
 
-    /// The address that is listened on, with the real port.
+    /// The address that is listened on, with the real port; of several the first.
     pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        self.local_addrs[0]
+    }
+
+    /// All addresses that are listened on, with their real ports, in the order of
+    /// [`bind_addrs`](ServerConfig::bind_addrs).
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.local_addrs
+    }
+
+    /// The path of the Unix socket that is listened on, if there is one.
+    pub fn unix_socket(&self) -> Option<&Path> {
+        self.config.unix_socket.as_deref()
     }
 
     /// Serves until `shutdown` ends, then lets every connection finish what was received, for five seconds
@@ -78,7 +83,7 @@ impl Server {
             }
         };
         let writer = self.pinned_writer();
-        let failure = serve_until(self.listener, self.store.clone(), &self.config, writer, stop).await?;
+        let failure = serve_until(self.listeners, self.store.clone(), &self.config, writer, stop).await?;
         if let Some(failure) = failure {
             return Err(Error::Store(failure));
         }
@@ -106,12 +111,13 @@ impl Server {
             warn!(bytes, "dropped the torn tail of the log: unconfirmed writes that a crash cut off");
         }
         self.warn_of_full_memory(stats);
-        if !self.local_addr.ip().is_loopback() {
-            warn!(address = %self.local_addr, "anybody who can reach this address can read and write: there is no authentication");
+        for address in self.local_addrs.iter().filter(|addr| !addr.ip().is_loopback()) {
+            warn!(%address, "anybody who can reach this address can read and write: there is no authentication");
         }
         info!(
             version = env!("CARGO_PKG_VERSION"),
-            address = %self.local_addr,
+            address = %join(&self.local_addrs),
+            unix_socket = self.unix_socket().map(|path| path.display().to_string()),
             wal = %self.config.wal_path.display(),
             wal_format = (wal_format != LogFormat::Binary).then(|| wal_format.to_string()),
             fsync = %self.config.sync_policy,
@@ -144,17 +150,17 @@ impl Server {
     }
 }
 
-/// Serves any store, for example a [`MemoryStore`](rustvault_storage::MemoryStore), on a listener of the
+/// Serves any store, for example a [`MemoryStore`](rustvault_storage::MemoryStore), on listeners of the
 /// caller's until `shutdown` ends; then lets every connection finish what was received, for five seconds
 /// at most. The store stays open.
 ///
-/// Of `config`, the address and the CPU affinity are not used, and the path of the log and the sync policy are only shown by
-/// `INFO`.
+/// Of `config`, the addresses and the CPU affinity are not used, and the path of the log and the sync policy are only shown
+/// by `INFO`.
 ///
 /// # Errors
 /// A field of `config` out of range, or a system that refuses the threads.
 pub async fn serve<S: BatchStore>(
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     store: S,
     config: &ServerConfig,
     shutdown: impl Future<Output = ()>,
@@ -164,7 +170,7 @@ pub async fn serve<S: BatchStore>(
         shutdown.await;
         Stop { failure: None, drain_limit: DRAIN_LIMIT }
     };
-    serve_until(listener, store, config, None, stop).await.map(|_| ())
+    serve_until(listeners.into(), store, config, None, stop).await.map(|_| ())
 }
 
 /// Why and how a server stops.
@@ -174,7 +180,7 @@ struct Stop {
 }
 
 async fn serve_until<S: BatchStore>(
-    listener: TcpListener,
+    listeners: Listeners,
     store: S,
     config: &ServerConfig,
     log_writer: Option<LogWriter>,
@@ -182,7 +188,7 @@ async fn serve_until<S: BatchStore>(
 ) -> Result<Option<rustvault_storage::Error>, Error> {
     let engine = Arc::new(Engine::new(store, config));
     let mut workers = Workers::start(&engine, log_writer)?;
-    let stop = Acceptor::new(listener, &workers, &engine, config.max_connections).run(stop).await?;
+    let stop = Acceptor::new(listeners, &workers, &engine).run(stop).await?;
     debug!(connections = engine.counters.connections.get(), "stopping");
     workers.stop();
     if timeout(stop.drain_limit, workers.ended()).await.is_err() {
@@ -201,22 +207,20 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     spawn_blocking(work).await.map_err(|_| Error::ThreadDied)
 }
 
-/// Listens on the first address that `bind_addr` resolves to and that can be had.
-async fn listen(bind_addr: &str) -> io::Result<TcpListener> {
-    let mut last_error = io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
-    for addr in lookup_host(bind_addr).await? {
-        match listen_on(addr) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => last_error = error,
-        }
+/// Listens on all addresses of the configuration; returns those of TCP with their real ports.
+async fn listen(config: &ServerConfig) -> Result<(Listeners, Box<[SocketAddr]>), Error> {
+    let (mut listeners, mut local_addrs) = (Vec::new(), Vec::new());
+    for addr in &config.bind_addrs {
+        let (listener, local_addr) = Listener::bind(addr).await?;
+        listeners.push(listener);
+        local_addrs.push(local_addr);
     }
-    Err(last_error)
+    if let Some(path) = &config.unix_socket {
+        listeners.push(Listener::bind_unix(path).await?);
+    }
+    Ok((listeners.into(), local_addrs.into()))
 }
 
-fn listen_on(addr: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A restarted server takes its port back although old connections are still in TIME_WAIT.
-    socket.set_reuseaddr(true)?;
-    socket.bind(addr)?;
-    socket.listen(BACKLOG_CONNECTIONS)
+fn join(addrs: &[SocketAddr]) -> String {
+    addrs.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(",")
 }

@@ -67,7 +67,7 @@ impl Session {
     /// A client without a connection.
     pub(crate) fn for_tests() -> Self {
         let clients = std::sync::Arc::new(crate::clients::Clients::default());
-        let addr = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
-        Self::new(clients.add(addr, addr), Limits::default())
+        let addr = crate::addr::Addr::from(std::net::SocketAddr::from(([127, 0, 0, 1], 1)));
+        Self::new(clients.add(addr.clone(), addr), Limits::default())
     }
 }

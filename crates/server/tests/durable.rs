@@ -37,7 +37,7 @@ fn a_taken_address_is_named_and_the_log_left_alone() {
     let addr = taken.local_addr().unwrap().to_string();
     let folder = tempfile::tempdir().unwrap();
     let mut config = config(folder.path());
-    config.bind_addr = addr.clone();
+    config.bind_addrs = vec![addr.clone()];
     let error = runtime().block_on(Server::bind(config.clone())).unwrap_err();
     assert!(matches!(error, Error::Bind { .. }) && error.to_string().contains(&addr), "{error}");
     assert!(!config.wal_path.exists());
@@ -60,7 +60,7 @@ fn with_server(folder: &Path, work: impl FnOnce(&mut Client) + Send) {
 
 fn config(folder: &Path) -> ServerConfig {
     let mut config = support::config();
-    config.bind_addr = "127.0.0.1:0".to_owned();
+    config.bind_addrs = vec!["127.0.0.1:0".to_owned()];
     config.wal_path = folder.join("vault.log");
     config
 }

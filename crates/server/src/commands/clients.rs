@@ -11,6 +11,7 @@ use super::arguments::{refusal, refuse, refuse_word, syntax_error};
 use super::connection::USER;
 use super::reply::{Payload, integer};
 use super::{Answer, Refusal, check_len};
+use crate::addr::Addr;
 use crate::clients::{Client, Clients};
 use crate::closing::CloseReason;
 use crate::engine::Engine;
@@ -165,13 +166,13 @@ impl<'r> Filter<'r> {
     }
 
     fn matches(&self, client: &Client, own_id: u64) -> bool {
-        let is = |wanted: Option<&[u8]>, addr: std::net::SocketAddr| {
+        let is = |wanted: Option<&[u8]>, addr: &Addr| {
             wanted.is_none_or(|wanted| addr.to_string().as_bytes() == wanted)
         };
         !self.matches_nobody
             && self.id.is_none_or(|id| id == client.id)
-            && is(self.peer, client.peer)
-            && is(self.local, client.local)
+            && is(self.peer, &client.peer)
+            && is(self.local, &client.local)
             && self.min_age.is_none_or(|age| client.age_and_idle().0 >= age)
             && !(self.skips_oneself && client.id == own_id)
     }
@@ -261,7 +262,7 @@ mod tests {
 
     fn killed(arguments: &[&[u8]]) -> Result<Vec<u64>, String> {
         let clients = Arc::new(Clients::default());
-        let addr = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let addr = |port| SocketAddr::from(([127, 0, 0, 1], port)).into();
         let connected: Vec<_> = (1..4).map(|port| clients.add(addr(port), addr(9))).collect();
         let filter = Filter::parse(arguments)
             .map_err(|refusal| String::from_utf8_lossy(refusal.line()).into_owned())?;

@@ -23,10 +23,14 @@ newer version.";
 #[derive(Debug, Parser)]
 #[command(name = "rustvault-server", version, after_help = EXIT_CODES)]
 pub(super) struct Args {
-    /// Address to listen on; port 0 lets the system choose a port
+    /// Address to listen on; port 0 lets the system choose a port. For several repeat it, or separate them by commas
     #[arg(long, env = "RUSTVAULT_BIND_ADDR", value_name = "HOST:PORT", value_parser = bind_addr)]
-    #[arg(default_value = DEFAULT_BIND_ADDR)]
-    bind: String,
+    #[arg(value_delimiter = ',', default_value = DEFAULT_BIND_ADDR)]
+    bind: Vec<String>,
+
+    /// Path of a Unix socket to listen on as well, which owner and group may use (mode 0660) [default: none]
+    #[arg(long, env = "RUSTVAULT_UNIX_SOCKET", value_name = "PATH")]
+    unix_socket: Option<PathBuf>,
 
     /// Log file that holds the data; it is made if it is not there
     #[arg(long, env = "RUSTVAULT_WAL_PATH", value_name = "FILE", default_value = DEFAULT_WAL_PATH)]
@@ -112,7 +116,8 @@ pub(super) enum LogFormat {
 impl Args {
     pub(super) fn into_config(self) -> ServerConfig {
         let mut config = ServerConfig::default();
-        config.bind_addr = self.bind;
+        config.bind_addrs = self.bind;
+        config.unix_socket = self.unix_socket;
         config.wal_path = self.wal;
         config.max_connections = self.max_connections;
         config.sync_policy = self.fsync;
@@ -132,9 +137,9 @@ impl Args {
 
 fn bind_addr(text: &str) -> Result<String, String> {
     let mut config = ServerConfig::default();
-    config.bind_addr = text.to_owned();
+    config.bind_addrs = vec![text.trim().to_owned()];
     config.validate().map_err(|error| error.to_string())?;
-    Ok(config.bind_addr)
+    Ok(text.trim().to_owned())
 }
 
 fn count<const MAX: usize>(text: &str) -> Result<usize, String> {
@@ -226,6 +231,8 @@ mod tests {
     fn every_option_reaches_the_configuration() {
         let config = parse(&[
             "--bind=localhost:1",
+            "--bind=[::1]:2,localhost:3",
+            "--unix-socket=x.sock",
             "--wal=x.log",
             "--max-connections=7",
             "--fsync=interval:1s",
@@ -242,9 +249,15 @@ mod tests {
         ]);
         let config = config.unwrap().into_config();
         assert_eq!(
-            (config.bind_addr.as_str(), config.max_connections, config.threads, config.cpu_affinity),
-            ("localhost:1", 7, 3, CpuAffinity::Off)
+            (
+                config.bind_addrs.join(" ").as_str(),
+                config.max_connections,
+                config.threads,
+                config.cpu_affinity
+            ),
+            ("localhost:1 [::1]:2 localhost:3", 7, 3, CpuAffinity::Off)
         );
+        assert_eq!(config.unix_socket, Some(PathBuf::from("x.sock")));
         assert_eq!((config.wal_path, config.max_value_bytes), (PathBuf::from("x.log"), 1024 * 1024));
         assert_eq!((config.wal_format, config.compact_ratio), (Some(WalFormat::Json), 1.5));
         assert_eq!((config.compact_min_bytes, config.max_memory_bytes), (1 << 20, Some(2 << 30)));
@@ -298,11 +311,19 @@ mod tests {
     }
 
     #[test]
+    fn one_bad_address_of_several_is_told() {
+        for (addrs, bad) in [("localhost:1,8080", "'8080'"), ("localhost:1,", "''")] {
+            let line = one_line(&parse(&["--bind", addrs]).unwrap_err().to_string());
+            assert!(line.contains("--bind") && line.contains(bad), "{line}");
+        }
+    }
+
+    #[test]
     fn help_states_default_and_variable_of_every_option() {
         let help = Args::command().render_long_help().to_string();
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         let options = Args::command().get_arguments().filter(|option| option.get_env().is_some()).count();
-        assert_eq!(options, 16);
+        assert_eq!(options, 17);
         assert_eq!(help.matches("[env: RUSTVAULT_").count(), options, "{help}");
         assert_eq!(help.matches("[default: ").count(), options, "{help}");
     }

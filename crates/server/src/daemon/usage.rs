@@ -54,7 +54,8 @@ fn variable_behind(option: &str, args: &[OsString]) -> Option<String> {
 /// Returns a message about a variable that is no UTF-8, of those that must be; a path need not be.
 fn unreadable_variable() -> Option<String> {
     let command = Args::command();
-    let variables = command.get_arguments().filter(|arg| arg.get_id() != "wal").filter_map(Arg::get_env);
+    let is_path = |arg: &Arg| ["wal", "unix_socket"].iter().any(|id| arg.get_id() == id);
+    let variables = command.get_arguments().filter(|arg| !is_path(arg)).filter_map(Arg::get_env);
     let name =
         variables.into_iter().find(|name| env::var_os(name).is_some_and(|value| value.to_str().is_none()))?;
     Some(format!("error: the value of {} is not valid UTF-8", name.display()))

@@ -104,7 +104,7 @@ impl<S: BatchStore> Responder<'_, S> {
                 self.session.protocol().begin_array(gathered.keys, self.output);
                 self.flush().await?;
                 for mut piece in gathered.full.into_iter().chain([gathered.last]) {
-                    outbox::write_all(self.stream, &mut piece, &self.session.client).await?;
+                    outbox::write_all(self.transport, &mut piece, &self.session.client).await?;
                 }
                 Ok(())
             }

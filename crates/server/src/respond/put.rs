@@ -54,7 +54,7 @@ impl<S: BatchStore> Responder<'_, S> {
             return self.put_in_pieces(encoder, bytes).await;
         }
         let mut parts = self.output.chain(bytes).chain(BulkEncoder::LINE_END);
-        outbox::write_all(self.stream, &mut parts, &self.session.client).await
+        outbox::write_all(self.transport, &mut parts, &self.session.client).await
     }
 
     async fn put_in_pieces(&mut self, encoder: BulkEncoder, bytes: &[u8]) -> io::Result<()> {
@@ -83,7 +83,7 @@ impl<S: BatchStore> Responder<'_, S> {
     }
 
     pub(super) async fn flush(&mut self) -> io::Result<()> {
-        outbox::write_all(self.stream, self.output, &self.session.client).await?;
+        outbox::write_all(self.transport, self.output, &self.session.client).await?;
         self.output.clear();
         Ok(())
     }

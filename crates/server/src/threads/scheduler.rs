@@ -146,8 +146,19 @@ impl Scheduler {
 }
 
 #[cfg(test)]
+impl Scheduler {
+    /// Has each worker hand its connections over to the next one, until the load is measured again.
+    pub(crate) fn migrate_all(&self) {
+        for (index, stats) in self.workers.iter().enumerate() {
+            stats.migrate_to.store((index + 1) % self.workers.len(), Ordering::Relaxed);
+            stats.to_migrate.store(u32::MAX / 2, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, TcpStream};
+    use std::os::unix::net::UnixStream;
 
     use tokio::sync::Semaphore;
     use tokio::sync::mpsc::{self, UnboundedReceiver};
@@ -155,6 +166,8 @@ mod tests {
     use super::super::worker_handle::WorkerHandle;
     use super::*;
     use crate::engine::OpenConnection;
+    use crate::session::Session;
+    use crate::transport::{Socket, Transport};
 
     /// Makes a scheduler of three workers, the first two in use, whose last window has just ended with these loads.
     fn scheduler(shares: [u32; 3]) -> Arc<Scheduler> {
@@ -203,18 +216,15 @@ mod tests {
         assert_eq!(migration(&scheduler, 1, 2).0, 0);
     }
 
-    /// Makes a connection as the listener does.
+    /// Makes a connection as the acceptor does.
     fn connection() -> AcceptedConnection {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = UnixStream::pair().unwrap();
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        let open = OpenConnection::new(&Arc::default(), permit);
         AcceptedConnection {
-            peer: stream.local_addr().unwrap(),
-            stream,
-            open,
+            transport: Transport::Plain(Socket::from(stream)),
+            session: Box::new(Session::for_tests()),
+            open: OpenConnection::new(&Arc::default(), permit),
             start_permit: None,
-            session: None,
         }
     }
 

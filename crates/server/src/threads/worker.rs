@@ -13,14 +13,12 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::debug;
 
 use super::accepted::AcceptedConnection;
 use super::affinity::{self, LogWriter};
 use super::scheduler::Scheduler;
 use super::worker_handle::WorkerHandle;
 use crate::Error;
-use crate::closing::Closing;
 use crate::connection;
 use crate::engine::Engine;
 
@@ -125,6 +123,14 @@ impl Workers {
     }
 }
 
+#[cfg(test)]
+impl Workers {
+    /// Has each worker hand its connections over to the next one, until the load is measured again.
+    pub(crate) fn migrate_all(&self) {
+        self.scheduler.migrate_all();
+    }
+}
+
 impl Drop for Workers {
     fn drop(&mut self) {
         self.abort();
@@ -184,15 +190,8 @@ impl<S: BatchStore> WorkerLoop<S> {
         accepted.start_permit = None;
         let engine = Arc::clone(&self.engine);
         let stopping = self.stopping.clone();
-        let guard = ConnectionGuard(self.handle.clone());
-        async move {
-            let (peer, counters) = (accepted.peer, Arc::clone(&engine.counters));
-            match connection::serve(accepted, engine, &guard.0, stopping).await {
-                Ok(Some(closing)) => counters.closings.report(peer, &closing),
-                Ok(None) => debug!(%peer, "connection moved to another thread"),
-                Err(error) => counters.closings.report(peer, &Closing::of(&error)),
-            }
-        }
+        let (accepted, guard) = (Box::new(accepted), ConnectionGuard(self.handle.clone()));
+        async move { connection::serve(accepted, engine, &guard.0, stopping).await }
     }
 }
 

@@ -1,10 +1,10 @@
-//! Options of an accepted socket: no delay, and limits for a peer that has vanished or takes nothing.
+//! Options of an accepted TCP socket: no delay, and limits for a peer that has vanished or takes nothing.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use rustix::net::sockopt;
-use tokio::net::TcpStream;
 
 /// Unanswered probes after which the kernel takes a peer for vanished, if no other limit comes first.
 const KEEPALIVE_PROBES: u32 = 3;
@@ -13,18 +13,19 @@ const KEEPALIVE_PROBES: u32 = 3;
 /// connection. It ends live peers that do not read, too, so it must be long for a person or a debugger.
 const MIN_USER_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Prepares a socket for serving; `keepalive` is the silence after which its peer is probed.
-pub(crate) fn prepare(stream: &TcpStream, keepalive: Option<Duration>) -> io::Result<()> {
+/// Prepares a TCP socket for serving; `keepalive` is the silence after which its peer is probed.
+pub(crate) fn set(socket: impl AsFd, keepalive: Option<Duration>) -> io::Result<()> {
+    let socket = socket.as_fd();
     // Answers are written whole, so there is nothing to gather; holding them back only costs time.
-    stream.set_nodelay(true)?;
+    sockopt::set_tcp_nodelay(socket, true)?;
     if let Some(silence) = keepalive {
-        sockopt::set_tcp_keepidle(stream, silence)?;
-        sockopt::set_tcp_keepintvl(stream, probe_interval(silence))?;
-        sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES)?;
-        sockopt::set_socket_keepalive(stream, true)?;
+        sockopt::set_tcp_keepidle(socket, silence)?;
+        sockopt::set_tcp_keepintvl(socket, probe_interval(silence))?;
+        sockopt::set_tcp_keepcnt(socket, KEEPALIVE_PROBES)?;
+        sockopt::set_socket_keepalive(socket, true)?;
     }
     let user_timeout_ms = user_timeout(keepalive).as_millis();
-    sockopt::set_tcp_user_timeout(stream, u32::try_from(user_timeout_ms).unwrap_or(u32::MAX))?;
+    sockopt::set_tcp_user_timeout(socket, u32::try_from(user_timeout_ms).unwrap_or(u32::MAX))?;
     Ok(())
 }
 

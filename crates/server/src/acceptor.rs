@@ -1,0 +1,222 @@
+//! Accepts connections from all listeners, assigns them to threads and refuses those over the limit.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use rustvault_protocol::{ErrorCode, Protocol, Reply};
+use rustvault_storage::engine::BatchStore;
+use tokio::io::AsyncWriteExt;
+use tokio::select;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
+
+use crate::Error;
+use crate::engine::{Engine, OpenConnection};
+use crate::linger;
+use crate::listener::{Incoming, Listener, Listeners};
+use crate::session::Session;
+use crate::threads::accepted::AcceptedConnection;
+use crate::threads::worker::Workers;
+use crate::transport::{Socket, Transport};
+
+/// Refused connections that are closed with care at a time. Others are told as well, but if they have
+/// sent something the system may drop that answer.
+const MAX_REFUSALS: usize = 256;
+
+/// How long a refused client gets to show by its first byte which protocol it speaks.
+const FIRST_BYTE_WAIT: Duration = Duration::from_millis(200);
+
+/// Connections that are accepted before their threads have time for them, over all threads. Further ones wait in the kernel's
+/// queue, so that a storm gets no more of the machine, nor of the places, than the threads have time for.
+const MAX_UNSTARTED: usize = 64;
+
+const MIN_BACKOFF: Duration = Duration::from_millis(10);
+const MAX_BACKOFF: Duration = Duration::from_secs(1);
+
+/// Accepts connections from all listeners, assigns them to the workers and refuses those over the limit.
+pub(crate) struct Acceptor<'a, S> {
+    listeners: Vec<Listener>,
+    /// The listener that is asked first.
+    first: usize,
+    workers: &'a Workers,
+    engine: &'a Engine<S>,
+    start_permits: Arc<Semaphore>,
+    refusals: JoinSet<()>,
+}
+
+impl<'a, S: BatchStore> Acceptor<'a, S> {
+    pub(crate) fn new(listeners: Listeners, workers: &'a Workers, engine: &'a Engine<S>) -> Self {
+        Self {
+            listeners: listeners.into_vec(),
+            first: 0,
+            workers,
+            engine,
+            start_permits: Arc::new(Semaphore::new(MAX_UNSTARTED)),
+            refusals: JoinSet::new(),
+        }
+    }
+
+    /// Accepts until `stop` ends, whose output it returns; the listeners are closed then.
+    pub(crate) async fn run<T>(mut self, stop: impl Future<Output = T>) -> Result<T, Error> {
+        select! {
+            biased;
+            stopped = stop => Ok(stopped),
+            error = self.accept_all() => Err(error),
+        }
+    }
+
+    async fn accept_all(&mut self) -> Error {
+        let mut backoff = None;
+        loop {
+            let Ok(start_permit) = Arc::clone(&self.start_permits).acquire_owned().await else {
+                // Nobody closes this semaphore.
+                return Error::ThreadDied;
+            };
+            match poll_fn(|context| self.poll_accept(context)).await {
+                Ok(incoming) => {
+                    backoff = None;
+                    if let Err(error) = self.admit(incoming, start_permit) {
+                        return error;
+                    }
+                }
+                Err(error) if is_exhaustion(&error) => back_off(&mut backoff, &error).await,
+                // The client has gone before it was accepted.
+                Err(error) => debug!(%error, "a connection was lost before it was accepted"),
+            }
+        }
+    }
+
+    /// Accepts from the listeners in turn, so that none keeps the others waiting.
+    fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Incoming>> {
+        let count = self.listeners.len();
+        let (before, after) = self.listeners.split_at(self.first);
+        for (offset, listener) in after.iter().chain(before).enumerate() {
+            if let Poll::Ready(accepted) = listener.poll_accept(context) {
+                self.first = (self.first + offset + 1) % count;
+                return Poll::Ready(accepted);
+            }
+        }
+        Poll::Pending
+    }
+
+    fn admit(&mut self, incoming: Incoming, start_permit: OwnedSemaphorePermit) -> Result<(), Error> {
+        let Ok(permit) = Arc::clone(&self.engine.connection_permits).try_acquire_owned() else {
+            self.refuse(incoming);
+            return Ok(());
+        };
+        let peer = incoming.peer.clone();
+        match self.begin(incoming) {
+            Ok((transport, session)) => {
+                debug!(%peer, "connection opened");
+                let open = OpenConnection::new(&self.engine.counters, permit);
+                let start_permit = Some(start_permit);
+                self.workers.assign(AcceptedConnection { transport, session, open, start_permit })?;
+            }
+            Err(error) => debug!(%peer, %error, "connection lost"),
+        }
+        Ok(())
+    }
+
+    fn begin(&self, incoming: Incoming) -> io::Result<(Transport, Box<Session>)> {
+        incoming.prepare(self.engine.tcp_keepalive)?;
+        let client = self.engine.clients.add(incoming.peer.clone(), incoming.local()?);
+        Ok((incoming.into_transport()?, Box::new(Session::new(client, self.engine.limits))))
+    }
+
+    fn refuse(&mut self, incoming: Incoming) {
+        self.engine.counters.rejected_connections.add(1);
+        let (peer, max_connections) = (&incoming.peer, self.engine.max_connections);
+        match self.engine.counters.refusal_warnings.admit() {
+            Some(left_out) => {
+                warn!(%peer, max_connections, left_out, "connection refused: as many as --max-connections allows are open");
+            }
+            None => {
+                debug!(%peer, max_connections, "connection refused: as many as --max-connections allows are open")
+            }
+        }
+        while self.refusals.try_join_next().is_some() {}
+        let Ok(socket) = incoming.into_socket() else { return };
+        let refusal = Refusal { max_connections };
+        if self.refusals.len() < MAX_REFUSALS {
+            self.refusals.spawn(async move { drop(refusal.tell(socket).await) });
+        } else {
+            drop(socket.try_write(&refusal.answer(b' ')));
+        }
+    }
+}
+
+/// What a client is told for whom there is no place.
+struct Refusal {
+    max_connections: usize,
+}
+
+impl Refusal {
+    /// Tells it in the client's own protocol.
+    async fn tell(&self, mut socket: Socket) -> io::Result<()> {
+        socket.attach()?;
+        let first = timeout(FIRST_BYTE_WAIT, socket.peek()).await;
+        // A client that waits to be spoken to is a person: the text protocol is for them.
+        let first = first.ok().and_then(Result::ok).flatten().unwrap_or(b' ');
+        socket.write_all(&self.answer(first)).await?;
+        linger::close(Transport::Plain(socket)).await
+    }
+
+    fn answer(&self, first: u8) -> BytesMut {
+        let (protocol, message) = if first == b'*' {
+            // Redis's words: clients know them.
+            (Protocol::Resp2, "max number of clients reached".to_owned())
+        } else {
+            let connections = self.max_connections;
+            (Protocol::Text, format!("the server serves {connections} connections already; try again later"))
+        };
+        let mut answer = BytesMut::new();
+        protocol.encode(&Reply::<&[u8]>::error(ErrorCode::TooManyConnections, message), &mut answer);
+        answer
+    }
+}
+
+/// Waits before the next try: the connection that could not be accepted stays in the kernel's queue, so
+/// accepting at once would fail at once.
+async fn back_off(backoff: &mut Option<Duration>, error: &io::Error) {
+    if backoff.is_none() {
+        warn!(%error, "cannot accept connections for now; raise the limit of open files or lower --max-connections");
+    }
+    let delay = backoff.map_or(MIN_BACKOFF, |last| (last * 2).min(MAX_BACKOFF));
+    *backoff = Some(delay);
+    sleep(delay).await;
+}
+
+fn is_exhaustion(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|errno| exhausted.contains(&errno))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn running_out_of_descriptors_is_told_from_a_lost_client() {
+        assert!(is_exhaustion(&io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error())));
+        assert!(!is_exhaustion(&io::Error::from(io::ErrorKind::ConnectionAborted)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn backing_off_doubles_up_to_a_second() {
+        let error = io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error());
+        let mut backoff = None;
+        let mut delays_ms = Vec::new();
+        for _ in 0..9 {
+            back_off(&mut backoff, &error).await;
+            delays_ms.push(backoff.unwrap().as_millis());
+        }
+        assert_eq!(delays_ms, [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
+    }
+}

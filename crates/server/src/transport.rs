@@ -1,0 +1,126 @@
+//! What carries a client's bytes: a plain socket now, a cipher over one later. A connection's loop does not know which.
+
+mod socket;
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::outbox::Outlet;
+pub(crate) use socket::Socket;
+#[cfg(test)]
+pub(crate) use stand_in::StandIn;
+
+/// What carries a client's bytes.
+///
+/// It is an enum, not a type parameter, so that one connection loop is compiled; and no trait object, so that a plain socket
+/// is read without a call through a table. A layer over a [`Socket`] keeps it inside while its connection changes threads:
+/// whatever the layer holds, half a record or an answer that has not left, moves along.
+#[derive(Debug)]
+pub(crate) enum Transport {
+    Plain(Socket),
+    /// Stands in for a cipher.
+    #[cfg(test)]
+    StandIn(Box<StandIn>),
+}
+
+impl Transport {
+    /// The socket below all layers.
+    pub(crate) const fn socket(&self) -> &Socket {
+        match self {
+            Self::Plain(socket) => socket,
+            #[cfg(test)]
+            Self::StandIn(layer) => layer.socket(),
+        }
+    }
+
+    /// The socket below all layers.
+    pub(crate) const fn socket_mut(&mut self) -> &mut Socket {
+        match self {
+            Self::Plain(socket) => socket,
+            #[cfg(test)]
+            Self::StandIn(layer) => layer.socket_mut(),
+        }
+    }
+
+    /// Returns whether a read gives bytes without reading from the socket: a layer has more than was asked for.
+    pub(crate) fn has_bytes(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            #[cfg(test)]
+            Self::StandIn(layer) => layer.has_bytes(),
+        }
+    }
+}
+
+/// Calls a method of the layer that is there.
+macro_rules! forward {
+    ($transport:ident.$method:ident($($argument:expr),*)) => {
+        match $transport.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).$method($($argument),*),
+            #[cfg(test)]
+            Self::StandIn(layer) => Pin::new(layer).$method($($argument),*),
+        }
+    };
+}
+
+impl AsyncRead for Transport {
+    #[inline]
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        forward!(self.poll_read(context, room))
+    }
+}
+
+impl AsyncWrite for Transport {
+    #[inline]
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        forward!(self.poll_write(context, bytes))
+    }
+
+    #[inline]
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        forward!(self.poll_write_vectored(context, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(socket) => socket.is_write_vectored(),
+            #[cfg(test)]
+            Self::StandIn(layer) => layer.is_write_vectored(),
+        }
+    }
+
+    #[inline]
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        forward!(self.poll_flush(context))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        forward!(self.poll_shutdown(context))
+    }
+}
+
+impl Outlet for Transport {
+    fn written_bytes(&self) -> u64 {
+        self.socket().written_bytes()
+    }
+
+    fn write_at_once(&mut self) {
+        self.socket_mut().write_at_once();
+    }
+}
+
+#[cfg(test)]
+mod stand_in;
+#[cfg(test)]
+mod tests;
