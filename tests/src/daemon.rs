@@ -39,7 +39,7 @@ impl Daemon {
         &self.launch
     }
 
-    /// Where it listens.
+    /// Where it listens; of several addresses the first.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -127,8 +127,8 @@ pub(crate) fn send_signal(pid: u32, signal: Signal) {
     let _ = kill_process(pid, signal);
 }
 
-/// The address in a start-up line of either format.
+/// The first address in a start-up line of either format.
 fn address_in(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once("address=").or_else(|| line.split_once("\"address\":\""))?;
-    rest.split([' ', '"']).next()?.parse().ok()
+    rest.split([' ', '"', ',']).next()?.parse().ok()
 }

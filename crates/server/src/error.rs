@@ -88,7 +88,7 @@ pub enum UnixSocketError {
     FolderLocked,
     /// The system refuses something.
     #[error(
-        "cannot {action}: {source}; give the server's user all rights to the folder, or choose another path"
+        "cannot {action}: {source}; see that the server's user may read and write the folder, or choose another path"
     )]
     System {
         /// What was tried, as a verb: `open its folder`.

@@ -21,4 +21,5 @@ mod slow_readers;
 mod start;
 mod stop;
 mod syscalls;
+mod unix_socket;
 mod vanished;

@@ -145,6 +145,7 @@ fn a_bad_environment_variable_is_named() {
         ("RUSTVAULT_MAX_MEMORY", ""),
         ("RUSTVAULT_THREADS", ""),
         ("RUSTVAULT_CPU_AFFINITY", "on"),
+        ("RUSTVAULT_UNIX_SOCKET", ""),
         ("RUSTVAULT_LOG_FORMAT", "none"),
         ("RUSTVAULT_LOG_LEVEL", "none"),
     ] {
