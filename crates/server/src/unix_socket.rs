@@ -40,16 +40,16 @@ const LOCK_RETRY: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     folder: Folder,
-    /// Its device and its number there.
-    identity: (u64, u64),
+    /// Its device and its number there; `None` if it has not been made.
+    identity: Option<(u64, u64)>,
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Unlocked it could be another server's a moment later. That one takes over what is left here.
+        let Some(ours) = self.identity else { return };
+        // Without the lock it could be another server's a moment later. What is left, the next server takes over.
         let Ok(_lock) = self.folder.lock(LAST_LOCK_PATIENCE) else { return };
-        if self.folder.stat().is_ok_and(|stat| identity(&stat) == self.identity) {
-            // The next server takes it over.
+        if self.folder.stat().is_ok_and(|stat| identity(&stat) == ours) {
             let _ = self.folder.remove();
         }
     }
@@ -58,7 +58,8 @@ impl Drop for SocketFile {
 /// Listens at this path, which must be free or the file of a socket on which nobody listens. It may wait for some seconds.
 pub(crate) fn listen(path: &Path, backlog: u32) -> Result<(OwnedFd, SocketFile), UnixSocketError> {
     let addr = address(path)?;
-    let folder = Folder::of(path)?;
+    let mut file = SocketFile { folder: Folder::of(path)?, identity: None };
+    let folder = &file.folder;
     let lock = folder.lock(LOCK_PATIENCE)?;
     folder.make_way(&addr)?;
     let socket = new_socket()?;
@@ -67,14 +68,13 @@ pub(crate) fn listen(path: &Path, backlog: u32) -> Result<(OwnedFd, SocketFile),
         Errno::ADDRINUSE => UnixSocketError::InUse,
         error => system("make it", error),
     })?;
-    let stat = folder.stat().map_err(|error| system("look at it", error))?;
-    let identity = identity(&stat);
+    file.identity = Some(identity(&folder.stat().map_err(|error| system("look at it", error))?));
     // Nobody can connect before it listens, so nobody with more rights than it is meant to give.
     chmodat(&folder.handle, folder.name(), SOCKET_MODE, AtFlags::empty())
         .map_err(|error| system("set its mode", error))?;
     net::listen(&socket, backlog.cast_signed()).map_err(|error| system("listen on it", error))?;
     drop(lock);
-    Ok((socket, SocketFile { folder, identity }))
+    Ok((socket, file))
 }
 
 fn address(path: &Path) -> Result<SocketAddrUnix, UnixSocketError> {
