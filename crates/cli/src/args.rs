@@ -46,7 +46,7 @@ spelled like an option of this program ('set -- -key --json').";
 #[derive(Debug, Parser)]
 #[command(name = "rustvault-cli", version, after_help = AFTER_HELP, max_term_width = 110)]
 pub(crate) struct Args {
-    /// The server's address
+    /// The server's address; unix:PATH for a Unix socket
     #[arg(long, global = true, help_heading = COMMON, env = "RUSTVAULT_ADDR", default_value = "127.0.0.1:8080")]
     #[arg(value_name = "HOST:PORT", value_parser = parse_addr)]
     pub(crate) addr: String,
@@ -215,9 +215,18 @@ fn bytes_parser() -> impl TypedValueParser<Value = Bytes> {
 }
 
 fn parse_addr(text: &str) -> Result<String, &'static str> {
-    let valid =
+    let is_host_and_port =
         text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-    if valid { Ok(text.to_owned()) } else { Err("expected HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080") }
+    if is_host_and_port || unix_path(text).is_some() {
+        Ok(text.to_owned())
+    } else {
+        Err("expected HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080, or unix:PATH")
+    }
+}
+
+/// Returns the path of a Unix socket, if the address is one; a port behind `unix:` is of a host of that name.
+pub(crate) fn unix_path(addr: &str) -> Option<&str> {
+    addr.strip_prefix("unix:").filter(|path| !path.is_empty() && path.parse::<u16>().is_err())
 }
 
 fn parse_timeout(text: &str) -> Result<Duration, String> {
@@ -269,11 +278,11 @@ mod tests {
     }
 
     #[test]
-    fn addresses_need_host_and_port() {
-        for good in ["127.0.0.1:8080", "localhost:1", "[::1]:65535"] {
+    fn addresses_need_host_and_port_or_a_path() {
+        for good in ["127.0.0.1:8080", "localhost:1", "[::1]:65535", "unix:/run/rv.sock", "unix:1"] {
             assert!(parse_addr(good).is_ok(), "{good}");
         }
-        for bad in ["", "localhost", ":8080", "localhost:", "localhost:x", "localhost:65536"] {
+        for bad in ["", "localhost", ":8080", "localhost:", "localhost:x", "localhost:65536", "unix:"] {
             assert!(parse_addr(bad).is_err(), "{bad}");
         }
     }

@@ -47,7 +47,7 @@ struct Shared {
 }
 
 impl Client {
-    /// Connects with the default [`Options`]; `addr` is `host:port`.
+    /// Connects with the default [`Options`]; `addr` is `host:port`, or `unix:` and the path of a Unix socket.
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ impl Client {
         Self::connect_with(addr, Options::new()).await
     }
 
-    /// Connects, once and without trying again; `addr` is `host:port`.
+    /// Connects, once and without trying again; `addr` is `host:port`, or `unix:` and the path of a Unix socket.
     ///
     /// # Errors
     ///

@@ -8,8 +8,13 @@ use rustvault_protocol::{ClientCodec, Command, Reply as WireReply, encode_reques
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+#[cfg(not(unix))]
+use tokio::net::TcpStream as UnixStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio::time::timeout;
 use tokio_util::codec::Decoder;
+use tokio_util::either::Either;
 
 use crate::Options;
 use crate::error::{Error, ErrorKind};
@@ -29,6 +34,12 @@ const KEEPALIVE_PROBES: u32 = 3;
 #[cfg(target_os = "linux")]
 const USER_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// Begins an address that is the path of a Unix socket.
+const UNIX_PREFIX: &str = "unix:";
+
+/// A socket of either family.
+pub(crate) type Stream = Either<TcpStream, UnixStream>;
+
 /// Where to connect, and how.
 #[derive(Debug)]
 pub(crate) struct Target {
@@ -39,7 +50,7 @@ pub(crate) struct Target {
 /// A connection on which the server has answered once.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     pub(crate) codec: ClientCodec,
     pub(crate) received: BytesMut,
 }
@@ -98,11 +109,29 @@ async fn open(target: &Target) -> Result<Wire, Error> {
     reply.map(|_| wire)
 }
 
-async fn connect(addr: &str) -> io::Result<TcpStream> {
+async fn connect(addr: &str) -> io::Result<Stream> {
+    if let Some(path) = unix_path(addr) {
+        return connect_unix(path).await.map(Either::Right);
+    }
     let stream = TcpStream::connect(addr).await?;
     stream.set_nodelay(true)?;
     notice_a_vanished_server(&stream)?;
-    Ok(stream)
+    Ok(Either::Left(stream))
+}
+
+/// Returns the path of a Unix socket, if the address is one: what is no port behind `unix:`.
+fn unix_path(addr: &str) -> Option<&str> {
+    addr.strip_prefix(UNIX_PREFIX).filter(|path| path.parse::<u16>().is_err())
+}
+
+#[cfg(unix)]
+async fn connect_unix(path: &str) -> io::Result<UnixStream> {
+    UnixStream::connect(path).await
+}
+
+#[cfg(not(unix))]
+async fn connect_unix(_: &str) -> io::Result<UnixStream> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no Unix sockets"))
 }
 
 /// Makes the kernel end the connection if the server's machine does not answer, also while nothing is asked: the next
@@ -116,4 +145,18 @@ fn notice_a_vanished_server(stream: &TcpStream) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_behind_unix_is_a_path_unless_it_is_a_port() {
+        assert_eq!(unix_path("unix:/run/rv.sock"), Some("/run/rv.sock"));
+        assert_eq!(unix_path("unix:rv.sock"), Some("rv.sock"));
+        for addr in ["unix:8080", "localhost:8080", "[::1]:8080"] {
+            assert_eq!(unix_path(addr), None, "{addr}");
+        }
+    }
 }

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use rustvault_protocol::{ClientCodec, Reply as WireReply};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::codec::Decoder;
+use tokio_util::either::Either;
 
 use crate::Options;
-use crate::dial::Wire;
+use crate::dial::{Stream, Wire};
 use crate::error::ErrorKind;
 use crate::queue::Queue;
 use crate::reply::{name, unexpected};
@@ -44,7 +44,7 @@ enum Broken {
 /// The life of one socket.
 #[derive(Debug)]
 pub(crate) struct Session {
-    stream: TcpStream,
+    stream: Stream,
     link: Link,
 }
 
@@ -67,7 +67,11 @@ impl Session {
     ///
     /// Reads that were not answered are back in the queue then; writes have failed.
     pub(crate) async fn run(mut self, queue: &mut Queue) -> Arc<io::Error> {
-        let broken = match self.link.exchange(&mut self.stream, queue).await {
+        let exchanged = match &mut self.stream {
+            Either::Left(tcp) => self.link.exchange(tcp.split(), queue).await,
+            Either::Right(unix) => self.link.exchange(unix.split(), queue).await,
+        };
+        let broken = match exchanged {
             Ok(never) => match never {},
             Err(broken) => broken,
         };
@@ -97,10 +101,9 @@ impl Link {
     /// requests.
     async fn exchange(
         &mut self,
-        stream: &mut TcpStream,
+        (mut reader, mut writer): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
         queue: &mut Queue,
     ) -> Result<std::convert::Infallible, Broken> {
-        let (mut reader, mut writer) = stream.split();
         let mut timer = pin!(sleep_until(Instant::now()));
         let mut is_timer_set = false;
         loop {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
-use rustvault_tests::{Daemon, Launch, PATIENCE, Wire, need, until};
+use rustvault_tests::{Daemon, Launch, PATIENCE, Wire, cli, need, until};
 
 /// A launch with a Unix socket in its folder, and the socket's path.
 fn launch() -> (Launch, PathBuf) {
@@ -262,4 +262,23 @@ fn redis_cli_talks_to_it() {
     assert_eq!(ask(&["SET", "k", "v"]), "OK\n");
     assert_eq!(ask(&["GET", "k"]), "v\n");
     assert!(ask(&["CLIENT", "LIST"]).contains(&format!("addr={}:0", path.display())));
+}
+
+#[test]
+fn the_command_line_and_its_bench_talk_to_it() {
+    let (launch, path) = launch();
+    let daemon = launch.start();
+    let run = |arguments: &str| {
+        let addr = format!("unix:{}", path.display());
+        cli().arg("--addr").arg(addr).args(arguments.split(' ')).output().unwrap()
+    };
+    assert_eq!(run("set k v").stdout, b"OK\n");
+    assert_eq!(run("get k").stdout, b"v\n");
+    let bench = run("bench --requests 1000 --clients 4 --json");
+    assert!(bench.status.success(), "{bench:?}");
+    assert!(daemon.wire().info_number("total_commands") >= 1002);
+    daemon.stop();
+    let refused = run("ping");
+    let stderr = String::from_utf8_lossy(&refused.stderr);
+    assert!(stderr.contains(&format!("cannot connect to unix:{}", path.display())), "{stderr}");
 }

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::net;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,11 +9,11 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 use rustvault_protocol::{ErrorCode, Reply};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::net::tcp::ReadHalf;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use tokio_util::codec::Decoder;
+use tokio_util::either::Either;
 
 use super::dialect::Dialect;
 use super::tally::{Kind, Tally};
@@ -38,17 +37,26 @@ const READ_BYTES: usize = 16 * 1024;
 /// [`CliError::Runtime`] if a task fails by itself; failed requests are counted, not returned.
 pub(super) async fn run_all<D: Dialect>(
     dialect: D,
-    share: Vec<(u64, net::TcpStream)>,
+    share: Vec<(u64, super::Stream)>,
     bench: Arc<BenchArgs>,
     answered: Arc<AtomicU64>,
 ) -> Result<Tally, CliError> {
     let tally = Rc::new(RefCell::new(Tally::new()?));
     let mut tasks = JoinSet::new();
     for (index, stream) in share {
-        let stream = TcpStream::from_std(stream).map_err(CliError::Runtime)?;
         let load = Load::new(Arc::clone(&bench), index);
         let results = Results { tally: Rc::clone(&tally), answered: Arc::clone(&answered) };
-        tasks.spawn_local(run_client(dialect.clone(), stream, load, results));
+        let dialect = dialect.clone();
+        match stream {
+            Either::Left(tcp) => {
+                let halves = TcpStream::from_std(tcp).map_err(CliError::Runtime)?.into_split();
+                tasks.spawn_local(run_client(dialect, halves, load, results))
+            }
+            Either::Right(unix) => {
+                let halves = UnixStream::from_std(unix).map_err(CliError::Runtime)?.into_split();
+                tasks.spawn_local(run_client(dialect, halves, load, results))
+            }
+        };
     }
     while let Some(ended) = tasks.join_next().await {
         ended.map_err(|error| CliError::Runtime(error.into()))?;
@@ -65,8 +73,12 @@ struct Results {
 }
 
 /// One connection: writes a pipeline, reads its answers, and again.
-async fn run_client<D: Dialect>(dialect: D, mut stream: TcpStream, mut load: Load, results: Results) {
-    let (mut reader, mut writer) = stream.split();
+async fn run_client<D: Dialect>(
+    dialect: D,
+    (mut reader, mut writer): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    mut load: Load,
+    results: Results,
+) {
     let mut answers = Answers { decoder: dialect.answers(), input: BytesMut::new() };
     let mut out = BytesMut::new();
     while load.left > 0 {
@@ -95,7 +107,7 @@ impl<C: Decoder<Item = Reply, Error = io::Error>> Answers<C> {
     /// Reads and judges the answers to what `load` has sent, in order.
     async fn read(
         &mut self,
-        reader: &mut ReadHalf<'_>,
+        reader: &mut (impl AsyncRead + Unpin),
         load: &mut Load,
         started: Instant,
         results: &Results,

@@ -8,7 +8,8 @@ mod tally;
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -17,8 +18,9 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::task::LocalSet;
+use tokio_util::either::Either;
 
-use crate::args::{Args, BenchArgs, Protocol};
+use crate::args::{Args, BenchArgs, Protocol, unix_path};
 use crate::error::CliError;
 use crate::escape::visible_json;
 use dialect::{Resp, Text};
@@ -34,6 +36,9 @@ const MAX_IN_FLIGHT_BYTES: u128 = 2 * 1024 * 1024 * 1024;
 
 /// How often the progress bar moves and a stalled server is looked for.
 const TICK: Duration = Duration::from_millis(100);
+
+/// A connection of either family.
+type Stream = Either<TcpStream, UnixStream>;
 
 /// Runs the load and prints the report.
 ///
@@ -80,26 +85,41 @@ fn raise_open_files(clients: u32) -> Result<(), CliError> {
 }
 
 /// Opens all connections before the clock starts.
-fn connect(args: &Args, bench: &BenchArgs) -> Result<Vec<TcpStream>, CliError> {
+fn connect(args: &Args, bench: &BenchArgs) -> Result<Vec<Stream>, CliError> {
     let failed = |client, source| {
         let (clients, addr) = (bench.clients, args.addr.clone());
         CliError::BenchConnect { client, clients, addr, source }
     };
-    let addrs: Vec<_> = args.addr.to_socket_addrs().map_err(|error| failed(1, error))?.collect();
-    let connect_any = || {
-        let mut result = Err(io::Error::new(io::ErrorKind::NotFound, "the host name has no address"));
-        for addr in &addrs {
-            result = TcpStream::connect_timeout(addr, args.timeout);
-            if result.is_ok() {
-                break;
-            }
-        }
-        let stream = result?;
-        stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
-        Ok(stream)
+    let path = unix_path(&args.addr);
+    let addrs: Vec<_> = match path {
+        Some(_) => Vec::new(),
+        None => args.addr.to_socket_addrs().map_err(|error| failed(1, error))?.collect(),
     };
-    (1..=bench.clients).map(|client| connect_any().map_err(|error| failed(client, error))).collect()
+    let connect_one = || match path {
+        Some(path) => connect_unix(path).map(Either::Right),
+        None => connect_any(&addrs, args.timeout).map(Either::Left),
+    };
+    (1..=bench.clients).map(|client| connect_one().map_err(|error| failed(client, error))).collect()
+}
+
+fn connect_unix(path: &str) -> io::Result<UnixStream> {
+    let stream = UnixStream::connect(path)?;
+    stream.set_nonblocking(true)?;
+    Ok(stream)
+}
+
+fn connect_any(addrs: &[SocketAddr], timeout: Duration) -> io::Result<TcpStream> {
+    let mut result = Err(io::Error::new(io::ErrorKind::NotFound, "the host name has no address"));
+    for addr in addrs {
+        result = TcpStream::connect_timeout(addr, timeout);
+        if result.is_ok() {
+            break;
+        }
+    }
+    let stream = result?;
+    stream.set_nodelay(true)?;
+    stream.set_nonblocking(true)?;
+    Ok(stream)
 }
 
 /// A thread that runs its share of the connections.
@@ -110,7 +130,7 @@ struct BenchThread {
 }
 
 impl BenchThread {
-    fn start(share: Vec<(u64, TcpStream)>, bench: Arc<BenchArgs>) -> io::Result<Self> {
+    fn start(share: Vec<(u64, Stream)>, bench: Arc<BenchArgs>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let answered = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&answered);
@@ -134,7 +154,7 @@ impl BenchThread {
 }
 
 /// Deals the connections out among one thread for each core.
-fn start_threads(streams: Vec<TcpStream>, bench: &BenchArgs) -> Result<Vec<BenchThread>, CliError> {
+fn start_threads(streams: Vec<Stream>, bench: &BenchArgs) -> Result<Vec<BenchThread>, CliError> {
     let cores = thread::available_parallelism().map_or(1, usize::from).min(streams.len());
     let mut shares: Vec<Vec<_>> = (0..cores).map(|_| Vec::new()).collect();
     for (index, stream) in streams.into_iter().enumerate() {
