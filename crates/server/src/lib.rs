@@ -1,4 +1,4 @@
-//! The RustVault server: serves a store over TCP, in text and RESP.
+//! The RustVault server: serves a store over TCP and Unix sockets, in text and RESP.
 #![doc = include_str!("../README.md")]
 // They panic when nobody reads.
 #![warn(clippy::print_stdout, clippy::print_stderr)]

@@ -107,6 +107,7 @@ fn several_addresses_are_listened_on_and_named() {
     let output = command.output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(2) && stderr.contains("'127.0.0.1:65536'"), "{stderr}");
+    assert!(stderr.contains("RUSTVAULT_BIND_ADDR"), "{stderr}");
 }
 
 fn addresses(daemon: &Daemon) -> Vec<std::net::SocketAddr> {
