@@ -102,11 +102,20 @@ impl ClientCodec {
         let (line, _) = src.split_at(line_bytes);
         let reply = match parse_line(line).map_err(no_answer)? {
             Line::Value(value) => {
-                self.check_value(&value)?;
+                // The items of a list may be keys.
+                let max_bytes = self.limits.max_value_bytes.max(self.limits.max_key_bytes);
+                if value.len() > max_bytes {
+                    return Err(no_answer(ErrorReply::over_limit("value", value.len(), max_bytes)));
+                }
                 Some(Reply::Bulk(Part::of(value, line).take_from(src)))
             }
-            Line::List(items) => {
-                self.begin_list(items)?;
+            Line::List(len) if len > MAX_LIST_ITEMS => {
+                let problem = format!("a list of {len} items is over the limit of {MAX_LIST_ITEMS}");
+                return Err(invalid_data(problem));
+            }
+            Line::List(_) if self.list.is_some() => return Err(invalid_data(NO_ITEM)),
+            Line::List(len) => {
+                self.list = Some(PartialList { len, items: Vec::new() });
                 None
             }
             Line::Other(reply) => Some(reply),
@@ -119,26 +128,6 @@ impl ClientCodec {
             (Some(_), Some(_)) => return Err(invalid_data(NO_ITEM)),
         }
         Ok(self.list.take_if(|list| list.items.len() == list.len).map(|list| Reply::Array(list.items)))
-    }
-
-    fn check_value(&self, value: &[u8]) -> io::Result<()> {
-        // The items of a list may be keys.
-        let (len_bytes, max_bytes) =
-            (value.len(), self.limits.max_value_bytes.max(self.limits.max_key_bytes));
-        if len_bytes <= max_bytes {
-            return Ok(());
-        }
-        Err(no_answer(format_args!("value of {len_bytes} bytes is over the limit of {max_bytes}")))
-    }
-
-    fn begin_list(&mut self, len: usize) -> io::Result<()> {
-        if len > MAX_LIST_ITEMS {
-            return Err(invalid_data(format!("a list of {len} items is over the limit of {MAX_LIST_ITEMS}")));
-        }
-        match self.list.replace(PartialList { len, items: Vec::new() }) {
-            Some(_) => Err(invalid_data(NO_ITEM)),
-            None => Ok(()),
-        }
     }
 }
 
