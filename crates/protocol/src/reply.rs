@@ -40,11 +40,6 @@ impl<B> Reply<B> {
     pub fn error(code: ErrorCode, message: impl fmt::Display) -> Self {
         ErrorReply::new(code, message).into()
     }
-
-    /// Returns whether it is an error.
-    pub const fn is_error(&self) -> bool {
-        matches!(self, Self::Error(_))
-    }
 }
 
 impl<B> From<ErrorReply> for Reply<B> {

@@ -10,7 +10,7 @@ use std::iter::Peekable;
 use std::vec;
 
 use bytes::BytesMut;
-use put::{FLUSH_BYTES, is_small};
+use put::{FLUSH_BYTES, large_value};
 use rustvault_storage::engine::{BatchStore, Op, Outcome, Submission};
 use rustvault_storage::{self as storage, Error, Lsn};
 use tokio::task::yield_now;
@@ -145,10 +145,9 @@ impl<'c, S: BatchStore> Responder<'c, S> {
                         Err(error) => store_error(error).into(),
                     };
                     // Nearly all answers are small: for them this loop has nothing to wait for.
-                    if is_small(&reply) {
-                        self.put_small(&reply);
-                    } else {
-                        self.put_large(&reply).await?;
+                    match large_value(&reply) {
+                        None => self.put_small(&reply),
+                        Some(value) => self.put_large(value).await?,
                     }
                 }
                 Slot::Values(keys) => {

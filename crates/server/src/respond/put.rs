@@ -21,7 +21,7 @@ impl<S: BatchStore> Responder<'_, S> {
     /// Encodes an answer at one go.
     #[inline]
     pub(super) fn put_small(&mut self, reply: &Reply<Payload<'_>>) {
-        self.engine.counters.total_errors.add(u64::from(reply.is_error()));
+        self.shared.counters.total_errors.add(u64::from(matches!(reply, Reply::Error(_))));
         self.session.protocol().encode(reply, self.output);
     }
 
@@ -30,11 +30,11 @@ impl<S: BatchStore> Responder<'_, S> {
         if self.is_muted {
             return Ok(());
         }
-        if is_small(&reply) {
-            self.put_small(&reply);
-            return Ok(());
+        match large_value(&reply) {
+            None => self.put_small(&reply),
+            Some(value) => self.put_large(value).await?,
         }
-        self.put_large(&reply).await
+        Ok(())
     }
 
     /// Writes an answer, or why there is none.
@@ -42,19 +42,14 @@ impl<S: BatchStore> Responder<'_, S> {
         self.put(answer.unwrap_or_else(Into::into)).await
     }
 
-    /// Writes an answer that is not [small](is_small).
-    pub(super) async fn put_large(&mut self, reply: &Reply<Payload<'_>>) -> io::Result<()> {
-        let Reply::Bulk(bytes) = reply else {
-            self.put_small(reply);
-            return self.flush_if_large().await;
-        };
-        let bytes = bytes.as_ref();
-        let encoder = self.session.protocol().begin_bulk(bytes, self.output);
+    /// Writes a [large value](large_value).
+    pub(super) async fn put_large(&mut self, value: &[u8]) -> io::Result<()> {
+        let encoder = self.session.protocol().begin_bulk(value, self.output);
         if encoder == BulkEncoder::Quoted {
-            return self.put_in_pieces(encoder, bytes).await;
+            return self.put_in_pieces(encoder, value).await;
         }
-        let mut parts = self.output.chain(bytes).chain(BulkEncoder::LINE_END);
-        outbox::write_all(self.transport, &mut parts, &self.session.client).await
+        let mut parts = self.output.chain(value).chain(BulkEncoder::LINE_END);
+        outbox::write_all(self.stream, &mut parts, &self.session.client).await
     }
 
     async fn put_in_pieces(&mut self, encoder: BulkEncoder, bytes: &[u8]) -> io::Result<()> {
@@ -63,18 +58,6 @@ impl<S: BatchStore> Responder<'_, S> {
             self.flush_if_large().await?;
         }
         encoder.end(self.output);
-        Ok(())
-    }
-
-    /// Writes items of an array that was begun: there may be many, and large ones, so what is encoded leaves in between.
-    pub(super) async fn put_items<'p>(
-        &mut self,
-        items: impl IntoIterator<Item = Reply<Payload<'p>>>,
-    ) -> io::Result<()> {
-        for item in items {
-            self.put(item).await?;
-            self.flush_if_large().await?;
-        }
         Ok(())
     }
 
@@ -89,8 +72,11 @@ impl<S: BatchStore> Responder<'_, S> {
     }
 }
 
-/// Returns whether the answer is encoded at one go: it is no large value.
+/// Returns the value that an answer is, if it is not encoded at one go.
 #[inline]
-pub(super) fn is_small(reply: &Reply<Payload<'_>>) -> bool {
-    if let Reply::Bulk(bytes) = reply { bytes.as_ref().len() < PIECE_BYTES } else { true }
+pub(super) fn large_value<'r>(reply: &'r Reply<Payload<'_>>) -> Option<&'r [u8]> {
+    match reply {
+        Reply::Bulk(bytes) if bytes.as_ref().len() >= PIECE_BYTES => Some(bytes.as_ref()),
+        _ => None,
+    }
 }

@@ -85,12 +85,17 @@ impl<S: BatchStore> Responder<'_, S> {
         Ok(())
     }
 
+    /// Writes items of an array that was begun: there may be many, and large ones, so what is encoded leaves in between.
     async fn put_sights(&mut self, sights: Vec<Sight>) -> io::Result<()> {
-        let items = sights.into_iter().map(|sight| match sight {
-            Sight::Value(value) => Reply::Bulk(Payload::Value(value)),
-            Sight::Missing | Sight::NotHeld(_) => Reply::Null,
-        });
-        self.put_items(items).await
+        for sight in sights {
+            let item = match sight {
+                Sight::Value(value) => Reply::Bulk(Payload::Value(value)),
+                Sight::Missing | Sight::NotHeld(_) => Reply::Null,
+            };
+            self.put(item).await?;
+            self.flush_if_large().await?;
+        }
+        Ok(())
     }
 
     /// Looks up some of the first `keys` again, at least one, of which this is what was seen earlier.
