@@ -130,7 +130,7 @@ impl<S: BatchStore> Connection<S> {
                 return Ok(Leave::ForOtherThread);
             }
             // A client that sends without a pause is not to keep the others of this thread waiting.
-            if self.has_more() {
+            if self.buffers.as_ref().is_some_and(|buffers| buffers.input.was_filled()) {
                 yield_now().await;
             }
         }
@@ -171,11 +171,6 @@ impl<S: BatchStore> Connection<S> {
             self.rest();
         }
         read
-    }
-
-    /// Returns whether the last read filled its room, so that more is probably there.
-    fn has_more(&self) -> bool {
-        self.buffers.as_ref().is_some_and(|buffers| buffers.input.was_filled())
     }
 
     fn rest(&mut self) {

@@ -54,8 +54,8 @@ pub(super) fn set_info<'b, S>(request: Request<'b>, session: &mut Session, _: &E
     }
     if value.len() > MAX_CONNECTION_NAME_BYTES || !value.iter().all(u8::is_ascii_graphic) {
         let attribute = attribute.to_ascii_lowercase();
-        let line = [&attribute[..], b" cannot contain spaces, newlines or special characters."].concat();
-        return Err(Box::new(ErrorReply::with_bytes(ErrorCode::Syntax, [b"ERR ", &line[..]].concat())));
+        let line = [b"ERR ", &attribute[..], b" cannot contain spaces, newlines or special characters."];
+        return Err(Box::new(ErrorReply::with_bytes(ErrorCode::Syntax, line.concat())));
     }
     session.client.tell(|told| {
         let part = if is(b"LIB-NAME") { &mut told.library_name } else { &mut told.library_version };

@@ -125,14 +125,10 @@ fn pairs<'b>(request: Request<'b>, limits: &Limits) -> Result<&'b [Pair<'b>], Re
 }
 
 pub(super) fn strlen<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
-    Ok(Ask::One(Op::Get { key: request.argument(0) }, length))
-}
-
-fn length<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>> {
-    match outcome {
+    Ok(Ask::One(Op::Get { key: request.argument(0) }, |outcome, _| match outcome {
         Outcome::Value(value) => integer(value.map_or(0, |value| value.len())),
         _ => unexpected().into(),
-    }
+    }))
 }
 
 pub(super) fn get_range<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
