@@ -21,7 +21,7 @@ impl<S: BatchStore> Responder<'_, S> {
     /// Encodes an answer at one go.
     #[inline]
     pub(super) fn put_small(&mut self, reply: &Reply<Payload<'_>>) {
-        self.shared.counters.total_errors.add(u64::from(matches!(reply, Reply::Error(_))));
+        self.engine.counters.total_errors.add(u64::from(matches!(reply, Reply::Error(_))));
         self.session.protocol().encode(reply, self.output);
     }
 
@@ -49,7 +49,7 @@ impl<S: BatchStore> Responder<'_, S> {
             return self.put_in_pieces(encoder, value).await;
         }
         let mut parts = self.output.chain(value).chain(BulkEncoder::LINE_END);
-        outbox::write_all(self.stream, &mut parts, &self.session.client).await
+        outbox::write_all(self.transport, &mut parts, &self.session.client).await
     }
 
     async fn put_in_pieces(&mut self, encoder: BulkEncoder, bytes: &[u8]) -> io::Result<()> {
