@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rustvault_benches::{Key, bare_value, key, scaled, sets};
-use rustvault_storage::engine::{BatchStore, Op, Outcome};
+use rustvault_storage::batch::{BatchStore, Op, Outcome};
 use rustvault_storage::{MemoryStore, Options};
 use tokio::runtime::{Builder, Runtime};
 

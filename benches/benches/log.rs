@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rustvault_benches::{Key, ScratchLog, VALUE_BYTES, bare_value, key, sets};
-use rustvault_storage::engine::{BatchStore, Op};
+use rustvault_storage::batch::{BatchStore, Op};
 use rustvault_storage::{DurableStore, Lsn, SyncPolicy};
 use tokio::runtime::Builder;
 

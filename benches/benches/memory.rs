@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Instant;
 
 use rustvault_benches::{Key, bare_value, key, scaled, sets};
-use rustvault_storage::engine::{BatchStore, Op};
+use rustvault_storage::batch::{BatchStore, Op};
 use rustvault_storage::{MemoryStore, Options};
 use tokio::runtime::{Builder, Runtime};
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use rustvault_benches::{Key, ScratchLog, bare_value, key, scaled, sets};
 use rustvault_storage::SyncPolicy;
-use rustvault_storage::engine::BatchStore;
+use rustvault_storage::batch::BatchStore;
 use tokio::runtime::Builder;
 
 const RECORDS: usize = 500_000;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use rustvault_storage::engine::Op;
+use rustvault_storage::batch::Op;
 use rustvault_storage::{DurableStore, Error, Options, SyncPolicy};
 use tempfile::TempDir;
 

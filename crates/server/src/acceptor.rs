@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use rustvault_protocol::{ErrorCode, Protocol, Reply};
-use rustvault_storage::engine::BatchStore;
+use rustvault_storage::batch::BatchStore;
 use tokio::io::AsyncWriteExt;
 use tokio::select;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};

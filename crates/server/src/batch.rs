@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use rustvault_protocol::{Command, ErrorReply, Fatal, Reply, Request, Step};
-use rustvault_storage::engine::{BatchStore, Op};
+use rustvault_storage::batch::{BatchStore, Op};
 
 use crate::closing::{CloseReason, Closing};
 use crate::commands::{self, Ask, CarryOut, Handler, MAX_STEP_KEYS, Many, Payload, ReplyTo};

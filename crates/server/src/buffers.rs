@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::io;
 
 use bytes::BytesMut;
-use rustvault_storage::engine::Completion;
+use rustvault_storage::batch::Completion;
 
 use crate::input::Input;
 

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rustvault_storage::engine::BatchStore;
+use rustvault_storage::batch::BatchStore;
 use tokio::select;
 use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;

@@ -11,7 +11,7 @@ use std::vec;
 
 use bytes::BytesMut;
 use put::{FLUSH_BYTES, large_value};
-use rustvault_storage::engine::{BatchStore, Op, Outcome, Submission};
+use rustvault_storage::batch::{BatchStore, Op, Outcome, Submission};
 use rustvault_storage::{self as storage, Error, Lsn};
 use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
@@ -56,13 +56,13 @@ struct Gate {
 
 impl Gate {
     /// Returns whether it is known if the reply may be shown.
-    fn is_decided(&self, reply: &storage::engine::Completion) -> bool {
+    fn is_decided(&self, reply: &storage::batch::Completion) -> bool {
         reply.depends_on <= self.visible || self.failure.is_some()
     }
 
     /// Returns the outcome of a reply that [is decided](Self::is_decided).
     #[inline]
-    fn admit(&self, reply: storage::engine::Completion) -> Result<Outcome, Error> {
+    fn admit(&self, reply: storage::batch::Completion) -> Result<Outcome, Error> {
         match &self.failure {
             Some(failure) if reply.depends_on > self.visible => Err(failure.clone()),
             _ => reply.outcome,
@@ -75,7 +75,7 @@ impl<'c, S: BatchStore> Responder<'c, S> {
     pub(crate) async fn answer(
         &mut self,
         batch: &Batch<'_>,
-        replies: &mut Vec<storage::engine::Completion>,
+        replies: &mut Vec<storage::batch::Completion>,
     ) -> io::Result<()> {
         let arguments = batch.arguments();
         let (ops, slots) = batch.plan(&arguments, self.session, self.engine);
@@ -100,7 +100,7 @@ impl<'c, S: BatchStore> Responder<'c, S> {
     async fn submit<'o>(
         &self,
         ops: &'o [Op<'o>],
-        replies: &mut Vec<storage::engine::Completion>,
+        replies: &mut Vec<storage::batch::Completion>,
     ) -> io::Result<(&'o [Op<'o>], Submission<'c>)> {
         if ops.is_empty() {
             return Ok((ops, Submission::done()));
@@ -116,7 +116,7 @@ impl<'c, S: BatchStore> Responder<'c, S> {
     async fn write_answers(
         &mut self,
         slots: &mut Peekable<vec::IntoIter<Slot<'_, S>>>,
-        replies: &mut Vec<storage::engine::Completion>,
+        replies: &mut Vec<storage::batch::Completion>,
         submission: Submission<'_>,
     ) -> io::Result<()> {
         let mut gate = Gate {

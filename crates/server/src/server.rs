@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustvault_storage::engine::BatchStore;
+use rustvault_storage::batch::BatchStore;
 use rustvault_storage::{DurableStore, LogFormat, Stats};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;

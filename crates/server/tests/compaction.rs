@@ -6,7 +6,7 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustvault_storage::engine::{BatchStore, Completion, Op, Submission};
+use rustvault_storage::batch::{BatchStore, Completion, Op, Submission};
 use rustvault_storage::{Error, Lsn, MemoryStore};
 use support::{TestServer, config, memory_store};
 use tokio::sync::watch;

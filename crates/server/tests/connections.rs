@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rustvault_storage::engine::{BatchStore, Completion, Op, Submission};
+use rustvault_storage::batch::{BatchStore, Completion, Op, Submission};
 use rustvault_storage::{Error, Lsn, MemoryStore};
 use support::{Client, TestServer, config, memory_store};
 

@@ -2,7 +2,7 @@
 
 use pollster::block_on;
 
-use crate::engine::{BatchStore, Op, Outcome, Pair, StringUpdate, UpdateWith};
+use crate::batch::{BatchStore, Op, Outcome, Pair, StringUpdate, UpdateWith};
 use crate::store::call_and_commit;
 use crate::{Change, Entries, Error, Key, Keys, ScanPage, Stats, Value};
 

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::Error;
-use crate::engine::Op;
+use crate::batch::Op;
 use crate::op::{Records, total_bytes};
 use crate::wal::{Change, Demand, Growth, MAX_BATCH_PAYLOAD_BYTES};
 
@@ -116,7 +116,7 @@ pub(crate) fn leading_reads<'o, 'a>(ops: &'o [Op<'a>]) -> &'o [Op<'a>] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::StringUpdate;
+    use crate::batch::StringUpdate;
 
     /// A store whose values all have so many bytes.
     struct AllOf(usize);

@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::batch::{BatchStore, Completion, Op, Submission};
 use crate::compaction::{Compactor, Rule};
 use crate::demand::{self, Bounds, MAX_SUBMIT_BYTES, StoredValues, Wanted};
-use crate::engine::{BatchStore, Completion, Op, Submission};
 use crate::execute::{Executor, RecordSink};
 use crate::fs::{FileSystem, OsFileSystem};
 use crate::keyspace::Keyspace;

@@ -56,7 +56,7 @@ pub enum Error {
     )]
     DiskFull,
     /// Somebody removed, replaced or truncated the log's file; nothing was written. Reads go on, and
-    /// [`BatchStore::compact`](crate::engine::BatchStore::compact) writes a new log from memory.
+    /// [`BatchStore::compact`](crate::batch::BatchStore::compact) writes a new log from memory.
     #[error(
         "log removed: {} {reason}; reads go on, COMPACT (BGREWRITEAOF) writes a new log from memory",
         path.display()

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::iter::once;
 
+use crate::batch::{Completion, Outcome, Sight};
 use crate::demand::check_fits;
-use crate::engine::{Completion, Outcome, Sight};
 use crate::keyspace::{Effect, Entry, Key, KeyHash, Keyspace, Locked, Seen, Value};
 use crate::op::{Decision, KeyUpdate, Op, Pair, Records, StringUpdate, change, total_bytes};
 use crate::wal::{Change, Growth};

@@ -1,6 +1,6 @@
 //! The calls of [`Store`] as methods of the stores themselves, so that nobody has to import a trait.
 
-use crate::engine::{BatchStore, Pair};
+use crate::batch::{BatchStore, Pair};
 use crate::{
     Blocking, Change, DurableStore, Entries, Error, Keys, MemoryStore, ScanPage, Stats, Store, Value,
 };

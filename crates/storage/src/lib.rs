@@ -3,12 +3,12 @@
 // They panic when nobody reads.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod batch;
 mod blocking;
 mod compaction;
 mod cores;
 mod demand;
 mod durable;
-pub mod engine;
 mod error;
 mod execute;
 pub mod fs;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::engine::{BatchStore, Completion, Op, Submission};
+use crate::batch::{BatchStore, Completion, Op, Submission};
 use crate::execute::{Executor, RecordSink};
 use crate::keyspace::{HashSeed, Keyspace};
 use crate::sync::counter::{AtomicU64, Ordering};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::engine::{BatchStore, Completion, Op, Outcome, StringUpdate, UpdateWith};
+use crate::batch::{BatchStore, Completion, Op, Outcome, StringUpdate, UpdateWith};
 use crate::{Change, Error, Key, LogFormat, Value};
 
 /// A log sequence number: the place of a record in the history of a store.
@@ -43,7 +43,7 @@ pub struct ScanPage {
     pub keys: Vec<Key>,
 }
 
-/// Figures of a store; those that an engine does not have are 0.
+/// Figures of a store; those that a store does not have are 0.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
@@ -87,7 +87,7 @@ pub struct Stats {
     pub last_compaction_error: Option<Arc<str>>,
 }
 
-/// A key-value store, for code that is generic over engines; every [`BatchStore`] is one.
+/// A key-value store, for code that is generic over stores; every [`BatchStore`] is one.
 ///
 /// [`DurableStore`](crate::DurableStore) and [`MemoryStore`](crate::MemoryStore) have the same calls as methods of their own,
 /// which take any bytes. All return when what they have done, and what they tell, is as durable as the sync policy asks.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use rustvault_storage::engine::{Op, Outcome, Sight};
+use rustvault_storage::batch::{Op, Outcome, Sight};
 use rustvault_storage::{DurableStore, Error, LogFormat, Lsn, MemoryStore, Options, Store, SyncPolicy};
 
 fn small_limits() -> Options {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use rustvault_storage::engine::{BatchStore, Op};
+use rustvault_storage::batch::{BatchStore, Op};
 use rustvault_storage::fs::OsFileSystem;
 use rustvault_storage::{DurableStore, Error, Options};
 use support::hooked::{Call, Hooked, WHOLE};

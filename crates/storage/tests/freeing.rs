@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
-use rustvault_storage::engine::{BatchStore, Op};
+use rustvault_storage::batch::{BatchStore, Op};
 use rustvault_storage::{DurableStore, LogFormat, MemoryStore, Options};
 
 /// So many that freeing them takes many times as long as a look for the thread that does it.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use rustvault_storage::engine::{BatchStore, Op};
+use rustvault_storage::batch::{BatchStore, Op};
 use rustvault_storage::{DurableStore, Error, LogFormat, Options, SyncPolicy};
 use tempfile::TempDir;
 

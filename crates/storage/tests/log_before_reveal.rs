@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustvault_storage::engine::{
+use rustvault_storage::batch::{
     BatchStore, Completion, Condition, KeyUpdate, Op, Outcome, StringUpdate, UpdateWith,
 };
 use rustvault_storage::{Change, DurableStore, Error, Lsn, Options, SyncPolicy};

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use rustvault_storage::engine::{BatchStore, Completion, Op};
+use rustvault_storage::batch::{BatchStore, Completion, Op};
 use rustvault_storage::{DurableStore, Error, MemoryStore, Options, Store, SyncPolicy};
 
 const MAX_BYTES: u64 = 200_000;

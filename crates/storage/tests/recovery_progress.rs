@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustvault_storage::engine::{BatchStore, Op};
+use rustvault_storage::batch::{BatchStore, Op};
 use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile, OsFileSystem, Ownership};
 use rustvault_storage::{DurableStore, Options, SyncPolicy};
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use rustvault_storage::engine::{BatchStore, Op, Submission};
+use rustvault_storage::batch::{BatchStore, Op, Submission};
 use rustvault_storage::fs::OsFileSystem;
 use rustvault_storage::{DurableStore, Error, LogFormat, Lsn, Options};
 use support::hooked::{Call, Hooked, Operation, WHOLE};

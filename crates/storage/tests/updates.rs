@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustvault_storage::engine::{BatchStore, Completion, KeyUpdate, Op, Outcome, StringUpdate, UpdateWith};
+use rustvault_storage::batch::{BatchStore, Completion, KeyUpdate, Op, Outcome, StringUpdate, UpdateWith};
 use rustvault_storage::{Change, DurableStore, Error, Options};
 
 const MAX_VALUE_BYTES: usize = 1024 * 1024;

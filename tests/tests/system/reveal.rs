@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustvault_server::{ServerConfig, serve};
-use rustvault_storage::engine::{BatchStore, Op, Outcome};
+use rustvault_storage::batch::{BatchStore, Op, Outcome};
 use rustvault_storage::fs::OsFileSystem;
 use rustvault_storage::{DurableStore, Options};
 use rustvault_tests::{Wire, until};

@@ -2,7 +2,7 @@
 
 use rustvault_protocol::limits::{DEFAULT_RESP_SCAN_COUNT, DEFAULT_SCAN_LIMIT, MAX_SCAN_LIMIT};
 use rustvault_protocol::{ErrorCode, Limits, Reply, Request, glob_literal_prefix};
-use rustvault_storage::engine::{BatchStore, KeyUpdate, Op, Outcome};
+use rustvault_storage::batch::{BatchStore, KeyUpdate, Op, Outcome};
 use tokio::task::yield_now;
 
 use super::arguments::{self, cursor, decimal, integer, refusal, refuse, syntax_error, usage};

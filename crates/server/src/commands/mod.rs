@@ -15,7 +15,7 @@ mod transactions;
 use std::pin::Pin;
 
 use rustvault_protocol::{Command, ErrorCode, ErrorReply, Limits, Protocol, Reply, Request};
-use rustvault_storage::engine::{BatchStore, Op, Outcome};
+use rustvault_storage::batch::{BatchStore, Op, Outcome};
 
 use crate::engine::Engine;
 use crate::respond::Responder;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request};
-use rustvault_storage::engine::Outcome;
+use rustvault_storage::batch::Outcome;
 use rustvault_storage::{Error, Key, Value};
 
 use super::Refusal;

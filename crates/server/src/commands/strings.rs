@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use rustvault_protocol::{ErrorCode, Limits, Reply, Request, parse_integer};
-use rustvault_storage::engine::{Condition, Op, Outcome, Pair, StringUpdate};
+use rustvault_storage::batch::{Condition, Op, Outcome, Pair, StringUpdate};
 
 use super::arguments::{integer as integer_argument, refusal, refuse, syntax_error};
 use super::reply::{self, Payload, borrowed, bulk, integer, number, ok, unexpected};

@@ -2,7 +2,7 @@
 
 use rustvault_protocol::{ErrorCode, ErrorReply};
 use rustvault_storage::Lsn;
-use rustvault_storage::engine::{BatchStore, Op, Outcome};
+use rustvault_storage::batch::{BatchStore, Op, Outcome};
 use tokio::task::yield_now;
 
 use super::Responder;

@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::BytesMut;
 use rustvault_protocol::{GlobMatch, Protocol, Reply, glob_literal_prefix};
-use rustvault_storage::engine::{BatchStore, Op, Outcome};
+use rustvault_storage::batch::{BatchStore, Op, Outcome};
 use rustvault_storage::{Error, Key, Lsn, ScanPage};
 use tokio::task::yield_now;
 

@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::Buf;
 use rustvault_protocol::{BulkEncoder, Reply};
-use rustvault_storage::engine::BatchStore;
+use rustvault_storage::batch::BatchStore;
 
 use super::Responder;
 use crate::commands::{Answer, Payload};

@@ -3,7 +3,7 @@
 use std::io;
 
 use rustvault_protocol::Reply;
-use rustvault_storage::engine::{BatchStore, Op, Outcome, Sight};
+use rustvault_storage::batch::{BatchStore, Op, Outcome, Sight};
 use rustvault_storage::{Error, Lsn};
 use tokio::task::yield_now;
 

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use rustvault_storage::engine::Submission;
+use rustvault_storage::batch::Submission;
 use tokio::task::yield_now;
 
 thread_local! {
@@ -44,7 +44,7 @@ impl Drop for FormingGroup {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use rustvault_storage::engine::Commit;
+    use rustvault_storage::batch::Commit;
     use tokio::runtime::{Builder, Runtime};
     use tokio::{join, select};
 

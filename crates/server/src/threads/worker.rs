@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rustvault_storage::engine::BatchStore;
+use rustvault_storage::batch::BatchStore;
 use tokio::runtime::{Builder, Runtime};
 use tokio::select;
 use tokio::sync::mpsc;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use fastrand::Rng;
 use rustvault_protocol::Command;
-use rustvault_storage::engine::{BatchStore, Completion, Op, Submission};
+use rustvault_storage::batch::{BatchStore, Completion, Op, Submission};
 use rustvault_storage::{Error, Lsn, MemoryStore, Options};
 use tokio::runtime::Builder;
 use tokio::time::{interval, timeout};

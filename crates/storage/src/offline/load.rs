@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use std::ops::Range;
 
 use super::MAX_LINE_BYTES;
-use crate::engine::Op;
+use crate::batch::Op;
 use crate::wal::{Change, decode_line};
 use crate::{Error, Lsn, Store};
 

@@ -2,7 +2,7 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::engine::Outcome;
+use crate::batch::Outcome;
 use crate::keyspace::Effect;
 use crate::wal;
 

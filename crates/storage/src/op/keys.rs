@@ -4,7 +4,7 @@ use smallvec::smallvec;
 
 use super::{Decision, Facts, Records, total_bytes};
 use crate::Error;
-use crate::engine::Outcome;
+use crate::batch::Outcome;
 use crate::keyspace::{Content, Effect, Entry};
 use crate::wal::{Change, Growth};
 

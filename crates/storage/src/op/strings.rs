@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Decision, Facts, Records, decimal};
 use crate::Error;
-use crate::engine::Outcome;
+use crate::batch::Outcome;
 use crate::keyspace::{Content, Effect, Entry, Value};
 use crate::wal::{self, Growth};
 

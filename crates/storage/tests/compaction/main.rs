@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustvault_storage::engine::{BatchStore, Op};
+use rustvault_storage::batch::{BatchStore, Op};
 use rustvault_storage::fs::OsFileSystem;
 use rustvault_storage::{DurableStore, Error, LogFormat, Options, SyncPolicy};
 use support::faults::Faults;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fastrand::Rng;
-use rustvault_storage::engine::{BatchStore, Op, Outcome};
+use rustvault_storage::batch::{BatchStore, Op, Outcome};
 use rustvault_storage::{DurableStore, Error, Lsn, SyncPolicy};
 use tokio::runtime::Runtime;
 

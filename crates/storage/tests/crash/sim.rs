@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
-use rustvault_storage::engine::BatchStore;
+use rustvault_storage::batch::BatchStore;
 use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile, Ownership};
 use rustvault_storage::{DurableStore, Lsn};
 use tokio::sync::Notify;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use fastrand::Rng;
-use rustvault_storage::engine::{BatchStore, Op, Submission};
+use rustvault_storage::batch::{BatchStore, Op, Submission};
 use rustvault_storage::{DurableStore, LogFormat, Lsn, Options, SyncPolicy};
 
 use crate::content::Image;

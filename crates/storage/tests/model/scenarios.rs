@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use rustvault_storage::engine::{BatchStore, Op, Outcome};
+use rustvault_storage::batch::{BatchStore, Op, Outcome};
 use rustvault_storage::{DurableStore, Error, LogFormat, SyncPolicy, pass_time};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;

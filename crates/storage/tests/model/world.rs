@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use rustvault_storage::engine::{BatchStore, Completion, Op, Outcome, Submission};
+use rustvault_storage::batch::{BatchStore, Completion, Op, Outcome, Submission};
 use rustvault_storage::fs::FileSystem as _;
 use rustvault_storage::{DurableStore, Error, LogFormat, Lsn, Options, SyncPolicy};
 use shuttle::future::block_on;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use rustvault_storage::engine::{BatchStore, Op};
+use rustvault_storage::batch::{BatchStore, Op};
 use rustvault_storage::{DurableStore, Error, LogFormat, Options};
 use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};

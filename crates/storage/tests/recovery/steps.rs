@@ -1,6 +1,6 @@
 //! What the store is made to do while calls of the file system fail.
 
-use rustvault_storage::engine::{BatchStore, Op};
+use rustvault_storage::batch::{BatchStore, Op};
 use rustvault_storage::{DurableStore, Error};
 
 use super::State;

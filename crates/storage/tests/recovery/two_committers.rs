@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use rustvault_storage::engine::{BatchStore, Op};
+use rustvault_storage::batch::{BatchStore, Op};
 use rustvault_storage::{DurableStore, Error, LogFormat, Options, SyncPolicy};
 
 use super::support::hooked::{Call, Hooked, Operation, WHOLE};

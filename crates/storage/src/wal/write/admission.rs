@@ -146,7 +146,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::engine::Commit;
+    use crate::batch::Commit;
     use crate::fs::OsFileSystem;
     use crate::recovery::recover;
     use crate::wal::format::record::Change;

@@ -21,7 +21,7 @@ use super::tail::{Batch, Tail};
 use super::waiters::{Ticket, Waiters};
 use super::watchdog::Watchdog;
 use super::writer::Writer;
-use crate::engine::Commit;
+use crate::batch::Commit;
 use crate::error::is_no_space;
 use crate::fs::LogFile;
 use crate::sync::atomic::{AtomicU64, Ordering};

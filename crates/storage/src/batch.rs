@@ -1,4 +1,4 @@
-//! What an engine implements and a server drives: batches of operations, in two steps.
+//! Batches of operations, in two steps: what a store implements and a server drives.
 //!
 //! Programs that embed a store have [`Store`](crate::Store), or the methods of the stores themselves.
 
@@ -97,9 +97,9 @@ pub enum Sight {
 
 /// The records of a submit, on their way to being durable.
 ///
-/// Dropping it has the engine commit them soon.
+/// Dropping it has the log commit them soon.
 pub struct Submission<'a> {
-    engine: Option<&'a dyn Commit>,
+    log: Option<&'a dyn Commit>,
 }
 
 /// What commits records.
@@ -114,17 +114,17 @@ pub trait Commit: Sync {
 impl<'a> Submission<'a> {
     /// A submission without records, or whose records need nothing more.
     pub const fn done() -> Self {
-        Self { engine: None }
+        Self { log: None }
     }
 
-    /// A submission whose records `engine` has yet to commit.
-    pub const fn pending(engine: &'a dyn Commit) -> Self {
-        Self { engine: Some(engine) }
+    /// A submission whose records `log` has yet to commit.
+    pub const fn pending(log: &'a dyn Commit) -> Self {
+        Self { log: Some(log) }
     }
 
     /// Whether anything is left to be committed.
     pub const fn is_pending(&self) -> bool {
-        self.engine.is_some()
+        self.log.is_some()
     }
 
     /// Commits the records on this thread, which blocks for a sync if the policy asks for one.
@@ -132,21 +132,21 @@ impl<'a> Submission<'a> {
     /// It saves two hand-overs between threads, and is for a thread that has nobody else to serve.
     /// [`BatchStore::wait`] then has little or nothing left to wait for, and tells how it went.
     pub fn commit_here(mut self) {
-        if let Some(engine) = self.engine.take() {
-            engine.commit_here();
+        if let Some(log) = self.log.take() {
+            log.commit_here();
         }
     }
 
     /// Leaves the records to an earlier submission that has yet to commit: it will commit these, too.
     pub fn leave_to_earlier(mut self) {
-        self.engine = None;
+        self.log = None;
     }
 }
 
 impl Drop for Submission<'_> {
     fn drop(&mut self) {
-        if let Some(engine) = self.engine {
-            engine.commit_soon();
+        if let Some(log) = self.log {
+            log.commit_soon();
         }
     }
 }
@@ -157,7 +157,7 @@ impl fmt::Debug for Submission<'_> {
     }
 }
 
-/// An engine: it carries out batches of operations.
+/// A store that carries out batches of operations.
 ///
 /// A batch is carried out in two steps, so that a pipeline of many commands costs one wait:
 /// [`submit`](Self::submit) carries operations out in order and says on which LSN each reply depends;
