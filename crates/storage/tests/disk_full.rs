@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use rustvault_storage::batch::{BatchStore, Op};
+use rustvault_storage::batch::{BatchStore, Condition, KeyUpdate, Op, Outcome, StringUpdate};
 use rustvault_storage::fs::OsFileSystem;
-use rustvault_storage::{DurableStore, Error, Options};
+use rustvault_storage::{Change, DurableStore, Error, Options};
 use support::hooked::{Call, Hooked, WHOLE};
 
 const ROOM_BYTES: u64 = 1024 * 1024;
@@ -80,6 +80,54 @@ async fn a_full_disk_refuses_writes_and_loses_nothing_until_there_is_space() {
     drop(store);
     let store = DurableStore::open(&path, Options::default()).unwrap();
     assert_eq!(store.count().await.unwrap(), taken as u64 - 2 + 1);
+}
+
+#[tokio::test]
+async fn on_a_full_disk_what_reads_and_writes_is_refused_and_changes_nothing_unless_it_removes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vault.log");
+    let room = Arc::new(AtomicU64::new(ROOM_BYTES));
+    let store = DurableStore::open_on(disk(&room), &path, Options::default()).unwrap();
+    store.set("number", "41").await.unwrap();
+    store.set("taken", "value").await.unwrap();
+    let taken = fill(&store).await;
+    // There may be room for less: up to the last record.
+    while store.set("f", "").await.is_ok() {}
+    let one = |op| {
+        let store = &store;
+        async move {
+            let mut completions = Vec::new();
+            drop(store.submit(&[op], usize::MAX, &mut completions).await);
+            completions.remove(0).outcome
+        }
+    };
+    let update = |key, update| Op::Update { key, update };
+    let rename = KeyUpdate::Rename { only_if_new: false };
+    for op in [
+        update(b"number", StringUpdate::Add(1)),
+        update(b"number", StringUpdate::Append(b"0")),
+        update(b"number", StringUpdate::SetRange { offset: 0, bytes: b"9" }),
+        update(b"new", StringUpdate::SetIf { value: b"v", condition: Condition::IfNew }),
+        Op::SetManyIfNew { pairs: &[[b"new", b"v"]] },
+        Op::UpdateKeys { from: b"number", to: b"new", update: rename },
+    ] {
+        let refused = one(op).await;
+        assert!(matches!(refused, Err(Error::DiskFull)), "{op:?}: {refused:?}");
+    }
+    let refused = store.update("number", |_| Change::Put(b"42".to_vec())).await;
+    assert!(matches!(refused, Err(Error::DiskFull)), "{refused:?}");
+    assert!(matches!(one(update(b"taken", StringUpdate::Take)).await, Ok(Outcome::Value(Some(_)))));
+    assert_eq!(store.get("number").await.unwrap().unwrap(), *b"41");
+    assert_eq!(store.count().await.unwrap(), taken as u64 + 2);
+
+    room.store(100 * ROOM_BYTES, Ordering::SeqCst);
+    set_once_there_is_space(&store, b"after").await;
+    assert!(matches!(one(update(b"number", StringUpdate::Add(1))).await, Ok(Outcome::Integer(42))));
+    store.close().unwrap();
+    drop(store);
+    let store = DurableStore::open(&path, Options::default()).unwrap();
+    assert_eq!(store.get("number").await.unwrap().unwrap(), *b"42");
+    assert!(!store.exists("taken").await.unwrap() && !store.exists("new").await.unwrap());
 }
 
 #[tokio::test]
