@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use libfuzzer_sys::fuzz_target;
 use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile, Ownership};
-use rustvault_storage::{DurableStore, Error, LogFormat, Options, Store, SyncPolicy};
+use rustvault_storage::{DurableStore, Error, LogFormat, Options, SyncPolicy};
 
 fuzz_target!(|content: &[u8]| {
     let file = MemoryFile(Arc::new(Mutex::new(content.to_vec())));
