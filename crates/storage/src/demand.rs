@@ -11,6 +11,10 @@ use crate::wal::{Change, Demand, Growth, MAX_BATCH_PAYLOAD_BYTES};
 /// have, and that much memory is enough to hold at one time.
 pub(crate) const MAX_SUBMIT_BYTES: usize = 1024 * 1024 * 1024;
 
+/// Most bytes of records in one submit that depend on stored values, unless a single operation has more: a short request
+/// may copy and log a long value, and others are to have a turn in between.
+const MAX_DEPENDENT_BYTES: usize = 1024 * 1024;
+
 /// Upper bounds on the records of operations that depend on stored values, in order, in bytes.
 ///
 /// They are computed before any lock is taken, so a value may have grown when its operation is carried out.
@@ -64,6 +68,7 @@ pub(crate) fn leading<'o, 'a>(
     stored: &impl StoredValues,
 ) -> Wanted<'o, 'a> {
     let mut wanted = Wanted { ops, demand: Demand::default(), bounds: Bounds::new() };
+    let mut dependent_bytes = 0;
     for (index, op) in ops.iter().enumerate() {
         let records = op.facts().records;
         let mut bytes = stored.record_bytes(records);
@@ -74,12 +79,15 @@ pub(crate) fn leading<'o, 'a>(
         if bytes == 0 {
             continue;
         }
-        if wanted.demand.appends > 0 && wanted.demand.record_bytes + bytes > max_bytes {
+        let is_too_much = wanted.demand.record_bytes + bytes > max_bytes
+            || depends_on_value && dependent_bytes + bytes > MAX_DEPENDENT_BYTES;
+        if wanted.demand.appends > 0 && is_too_much {
             wanted.ops = ops.split_at(index).0;
             return wanted;
         }
         if depends_on_value {
             wanted.bounds.push(bytes);
+            dependent_bytes += bytes;
         }
         add(&mut wanted.demand, bytes);
     }
@@ -166,13 +174,15 @@ mod tests {
         let bounds = |stored, least_bytes| {
             let ops = [append, WRITE, append];
             let wanted = leading(&ops, usize::MAX, least_bytes, &AllOf(stored));
-            assert_eq!(wanted.demand.record_bytes, wanted.bounds.iter().sum::<usize>() + bytes(WRITE));
+            let of_write = if wanted.ops.len() > 1 { bytes(WRITE) } else { 0 };
+            assert_eq!(wanted.demand.record_bytes, wanted.bounds.iter().sum::<usize>() + of_write);
             wanted.bounds.into_vec()
         };
         assert_eq!(bounds(0, 0), [empty + 100, empty + 100]);
         assert_eq!(bounds(300, 0), [empty + 400, empty + 400]);
         assert_eq!(bounds(4_950, 0), [empty + 5_000, empty + 5_000]);
         assert_eq!(bounds(0, 1_000), [1_000, empty + 100], "the first is known to need more");
+        assert_eq!(bounds(0, MAX_DEPENDENT_BYTES + 1).len(), 1, "others are to have a turn");
     }
 
     #[test]
