@@ -20,7 +20,7 @@ use crate::threads::worker::Workers;
 use crate::{CpuAffinity, Error, ServerConfig};
 
 /// How long connections get to finish at a stop; with the last sync it stays below ten seconds.
-const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+pub(crate) const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long error answers get to leave once the log has failed.
 const FAILURE_DRAIN_LIMIT: Duration = Duration::from_secs(1);

@@ -24,13 +24,11 @@ use crate::acceptor::Acceptor;
 use crate::engine::Engine;
 use crate::input::INPUT_BYTES;
 use crate::listener::Listeners;
+use crate::server::DRAIN_LIMIT;
 use crate::threads::worker::Workers;
 
 /// A client gives up after this, so that a hanging server fails the test.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A stop that takes no longer has waited for nobody: a second of it are those who linger.
-const STOP_LIMIT: Duration = Duration::from_secs(4);
 
 const VALUE_BYTES: usize = 3000;
 
@@ -261,7 +259,7 @@ fn no_byte_is_lost_while_connections_with_layers_move_between_threads() {
         println!("client {client} moved {moves} times");
         assert!(moves >= 10, "{moves} moves");
     }
-    assert!(server.stop() < STOP_LIMIT);
+    assert!(server.stop() < DRAIN_LIMIT);
 }
 
 #[test]
@@ -279,7 +277,7 @@ fn a_stop_under_load_ends_layers_between_two_answers_and_loses_none() {
         .collect();
     wait_until(|| clients.iter().all(|(client, _)| store.moves_of(*client) >= 10));
     let stop = server.stop();
-    assert!(stop < STOP_LIMIT, "{stop:?}");
+    assert!(stop < DRAIN_LIMIT, "{stop:?}");
     let runtime = Builder::new_current_thread().build().unwrap();
     for (client, reading) in clients {
         let answered = count_answers(client, &reading.join().unwrap());
@@ -317,7 +315,7 @@ fn stop_with_received(parts: &[&[u8]], cut_off_bytes: usize) -> Vec<u8> {
     let answers = read_answers(&stream).unwrap();
     drop(stream);
     let stop = server.stop();
-    assert!(stop < STOP_LIMIT, "{stop:?}");
+    assert!(stop < DRAIN_LIMIT, "{stop:?}");
     answers.strip_prefix(b"$-1\r\n").expect("the answer to the first").to_vec()
 }
 
