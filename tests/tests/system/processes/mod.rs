@@ -4,6 +4,7 @@
 
 mod committers;
 mod cores;
+mod counters;
 mod disk_use;
 mod faults;
 mod full_disk;
