@@ -5,7 +5,7 @@ use rustvault_storage::LogFormat;
 
 use crate::connection::{Connection, Outcome, Protocol, is_large};
 use crate::coordinator::{Coordinator, Server};
-use crate::history::{Command, KEYS, Key, Operation, Value};
+use crate::history::{COUNTERS, Command, KEYS, Key, Operation, Value};
 use crate::plan::Plan;
 
 const MAX_PIPELINE_COMMANDS: usize = 4;
@@ -27,7 +27,7 @@ pub(crate) struct Client<'h> {
     rng: Rng,
     protocol: Protocol,
     has_large_values: bool,
-    /// Set for a log of lines: there a restart may find a part of what one command wrote to several keys.
+    /// Set for a log of lines: there a restart may find a part of what one command did to several keys.
     writes_single_keys: bool,
     is_compacting: bool,
     next_value: u32,
@@ -131,21 +131,30 @@ impl<'h> Client<'h> {
 
     fn command(&mut self, reads_alone: bool) -> Command {
         match self.rng.u8(if reads_alone { 48..100 } else { 0..100 }) {
-            0..36 => {
+            0..6 => Command::SetNew(self.key(), self.value()),
+            6..11 => Command::Take(self.key()),
+            11..17 if !self.writes_single_keys => Command::Rename(self.key(), self.key()),
+            17..21 => Command::Increment(self.rng.usize(..COUNTERS)),
+            21..40 | 11..17 => {
                 let keys = self.keys(self.writes_single_keys);
                 Command::Set(keys.into_iter().map(|key| (key, self.value())).collect())
             }
-            36..48 => Command::Delete(self.keys(self.writes_single_keys)),
-            48..88 => Command::Get(self.keys(false)),
+            40..48 => Command::Delete(self.keys(self.writes_single_keys)),
+            48..86 => Command::Get(self.keys(false)),
+            86..88 => Command::Count(self.rng.usize(..COUNTERS)),
             _ => Command::Exists(self.keys(false)),
         }
+    }
+
+    fn key(&mut self) -> Key {
+        self.rng.usize(..KEYS)
     }
 
     /// Draws a key; in RESP sometimes several, and the same one twice.
     fn keys(&mut self, is_single: bool) -> Vec<Key> {
         let is_single = is_single || self.protocol == Protocol::Text || self.rng.bool();
         let keys = if is_single { 1 } else { self.rng.usize(2..=MAX_KEYS_OF_A_COMMAND) };
-        (0..keys).map(|_| self.rng.usize(..KEYS)).collect()
+        (0..keys).map(|_| self.key()).collect()
     }
 
     /// Returns a value that was not there before.

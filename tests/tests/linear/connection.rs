@@ -1,16 +1,20 @@
 //! Commands and answers on a connection, as the text protocol and RESP write them.
 
 use std::net::SocketAddr;
+use std::str::FromStr;
 
 use rustvault_tests::Wire;
 
-use crate::history::{Answer, Command, FOREIGN, Key, Value};
+use crate::history::{Answer, Command, Counter, FOREIGN, Key, Value};
 
 /// Every value whose number this divides is a large one.
 const LARGE_EVERY: u32 = 50;
 
 const LARGE_VALUE_BYTES: usize = 100 * 1024;
 const MAX_SMALL_PADDING_BYTES: usize = 48;
+
+/// The answer to who renames a key that is not there, in either protocol.
+const NO_SUCH_KEY: [&str; 2] = ["ERROR NO_SUCH_KEY no such key", "-ERR no such key"];
 
 /// The protocol of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,17 +50,20 @@ impl Connection {
     /// Sends commands in one write; `false`: the connection has gone.
     #[must_use]
     pub(crate) fn send(&mut self, commands: &[Command]) -> bool {
-        let encode = match self.protocol {
-            Protocol::Text => text_line,
-            Protocol::Resp => resp_array,
-        };
-        self.wire.try_send(commands.iter().map(encode).collect::<String>()).is_ok()
+        let requests = commands.iter().map(|command| match self.protocol {
+            Protocol::Text => text_words(command).join(" ") + "\r\n",
+            Protocol::Resp => array_of(&resp_words(command)),
+        });
+        self.wire.try_send(requests.collect::<String>()).is_ok()
     }
 
     /// Reads what a command is answered; `None`: the connection has gone.
     #[must_use]
     pub(crate) fn receive(&mut self, command: &Command) -> Option<Outcome> {
         let line = self.line()?;
+        if matches!(command, Command::Rename(..)) && NO_SUCH_KEY.contains(&line.as_str()) {
+            return Some(Outcome::Answered(Answer::NoSuchKey));
+        }
         if let Some(code) = error_code(&line) {
             return Some(outcome_of_error(code, &line));
         }
@@ -85,12 +92,17 @@ impl Connection {
     fn resp_answer(&mut self, command: &Command, line: &str) -> Option<Answer> {
         let (kind, rest) = line.split_at(1);
         let answer = match (command, kind) {
-            (Command::Set(_), "+") if rest == "OK" => Answer::Done,
+            (Command::Set(_) | Command::Rename(..), "+") if rest == "OK" => Answer::Done,
+            (Command::SetNew(..), "+") if rest == "OK" => Answer::Count(1),
+            (Command::SetNew(..), "$") if rest == "-1" => Answer::Count(0),
             (Command::Delete(_) | Command::Exists(_), ":") => Answer::Count(number(rest)),
-            (Command::Get(_), "$") => Answer::Values(vec![self.bulk(line)?]),
+            (Command::Increment(_), ":") => Answer::Number(number(rest)),
+            (Command::Count(_), "$") if rest == "-1" => Answer::Number(0),
+            (Command::Count(_), "$") => Answer::Number(number(&self.line()?)),
+            (Command::Get(_) | Command::Take(_), "$") => Answer::Values(vec![self.bulk(line)?]),
             (Command::Get(_), "*") => {
                 let mut values = Vec::new();
-                for _ in 0..number(rest) {
+                for _ in 0..number::<usize>(rest) {
                     let line = self.line()?;
                     values.push(self.bulk(&line)?);
                 }
@@ -132,48 +144,82 @@ fn name_of(key: Key) -> String {
     format!("key:{key}")
 }
 
-fn text_line(command: &Command) -> String {
-    let (name, key) = match command {
-        Command::Set(pairs) => match pairs[..] {
-            [(key, value)] => return format!("SET {} {}\r\n", name_of(key), text_of(value)),
-            _ => panic!("{command}: text has no such command"),
-        },
-        Command::Get(keys) => ("GET", keys),
-        Command::Delete(keys) => ("DELETE", keys),
-        Command::Exists(keys) => ("EXISTS", keys),
+fn counter_name(counter: Counter) -> String {
+    format!("counter:{counter}")
+}
+
+/// Returns a command's words.
+fn words(name: &str, command: &Command) -> Vec<String> {
+    let arguments = match command {
+        Command::Set(pairs) => {
+            pairs.iter().flat_map(|&(key, value)| [name_of(key), text_of(value)]).collect()
+        }
+        Command::SetNew(key, value) => vec![name_of(*key), text_of(*value)],
+        Command::Increment(counter) | Command::Count(counter) => vec![counter_name(*counter)],
+        _ => command.keys().into_iter().map(name_of).collect(),
     };
-    match key[..] {
-        [key] => format!("{name} {}\r\n", name_of(key)),
-        _ => panic!("{command}: text has no such command"),
-    }
+    [name.to_owned()].into_iter().chain(arguments).collect()
+}
+
+fn text_words(command: &Command) -> Vec<String> {
+    let name = match command {
+        Command::Set(pairs) if pairs.len() > 1 => panic!("{command}: one key at a time in text"),
+        Command::Get(keys) | Command::Delete(keys) | Command::Exists(keys) if keys.len() > 1 => {
+            panic!("{command}: one key at a time in text")
+        }
+        Command::SetNew(..) => "SETNX",
+        Command::Delete(_) => "DELETE",
+        _ => common_name(command),
+    };
+    words(name, command)
 }
 
 fn text_answer(command: &Command, line: &str) -> Answer {
+    let value = line.strip_prefix("VALUE ");
     match (command, line) {
-        (Command::Set(_), "OK") => Answer::Done,
+        (Command::Set(_) | Command::Rename(..), "OK") => Answer::Done,
         (Command::Delete(_) | Command::Exists(_), "OK") => Answer::Count(1),
         (Command::Delete(_) | Command::Exists(_), "NOT_FOUND") => Answer::Count(0),
-        (Command::Get(_), "NOT_FOUND") => Answer::Values(vec![None]),
-        (Command::Get(_), line) if line.starts_with("VALUE ") => {
-            Answer::Values(line.strip_prefix("VALUE ").map(value_of).into_iter().map(Some).collect())
-        }
-        _ => panic!("{command} is answered {line}"),
+        (Command::Get(_) | Command::Take(_), "NOT_FOUND") => Answer::Values(vec![None]),
+        (Command::Count(_), "NOT_FOUND") => Answer::Number(0),
+        _ => match (command, value) {
+            (Command::Get(_) | Command::Take(_), Some(value)) => Answer::Values(vec![Some(value_of(value))]),
+            (Command::Increment(_) | Command::Count(_), Some(value)) => Answer::Number(number(value)),
+            (Command::SetNew(..), Some(value)) => Answer::Count(number(value)),
+            _ => panic!("{command} is answered {line}"),
+        },
     }
 }
 
-fn resp_array(command: &Command) -> String {
-    let names = |keys: &[Key]| keys.iter().copied().map(name_of).collect();
-    let (name, arguments): (_, Vec<_>) = match command {
-        Command::Set(pairs) => {
-            let arguments = pairs.iter().flat_map(|&(key, value)| [name_of(key), text_of(value)]).collect();
-            (if pairs.len() == 1 { "SET" } else { "MSET" }, arguments)
-        }
-        Command::Get(keys) => (if keys.len() == 1 { "GET" } else { "MGET" }, names(keys)),
-        Command::Delete(keys) => ("DEL", names(keys)),
-        Command::Exists(keys) => ("EXISTS", names(keys)),
+fn resp_words(command: &Command) -> Vec<String> {
+    let name = match command {
+        Command::Set(pairs) if pairs.len() > 1 => "MSET",
+        Command::Get(keys) if keys.len() > 1 => "MGET",
+        Command::Delete(_) => "DEL",
+        _ => common_name(command),
     };
-    let words = [name.to_owned()].into_iter().chain(arguments);
-    let bulks: Vec<_> = words.map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
+    let mut words = words(name, command);
+    if matches!(command, Command::SetNew(..)) {
+        words.push("NX".to_owned());
+    }
+    words
+}
+
+/// The name that a command has in both protocols.
+fn common_name(command: &Command) -> &'static str {
+    match command {
+        Command::Set(_) | Command::SetNew(..) => "SET",
+        Command::Get(_) | Command::Count(_) => "GET",
+        Command::Exists(_) => "EXISTS",
+        Command::Take(_) => "GETDEL",
+        Command::Rename(..) => "RENAME",
+        Command::Increment(_) => "INCR",
+        Command::Delete(_) => panic!("{command} has two names"),
+    }
+}
+
+fn array_of(words: &[String]) -> String {
+    let bulks: Vec<_> = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
     format!("*{}\r\n{}", bulks.len(), bulks.concat())
 }
 
@@ -191,6 +237,6 @@ fn outcome_of_error(code: &str, line: &str) -> Outcome {
     }
 }
 
-fn number(text: &str) -> usize {
+fn number<N: FromStr>(text: &str) -> N {
     text.parse().unwrap_or_else(|_| panic!("no number: {text}"))
 }

@@ -9,11 +9,17 @@ use std::{fs, io};
 /// Keys of a history.
 pub(crate) const KEYS: usize = 6;
 
+/// Keys of a history that are counted in: none of the others.
+pub(crate) const COUNTERS: usize = 2;
+
 /// Clients of a history at most.
 pub(crate) const MAX_CLIENTS: usize = 10;
 
 /// A key, by its number.
 pub(crate) type Key = usize;
+
+/// A counter, by its number.
+pub(crate) type Counter = usize;
 
 /// A value, by the write that stored it: no two writes store the same.
 pub(crate) type Value = NonZeroU32;
@@ -26,22 +32,67 @@ pub(crate) const FOREIGN: Value = NonZeroU32::MAX;
 pub(crate) enum Command {
     /// `SET`, or `MSET` of several pairs.
     Set(Vec<(Key, Value)>),
+    /// `SET … NX`, or `SETNX`.
+    SetNew(Key, Value),
     /// `GET`, or `MGET` of several keys.
     Get(Vec<Key>),
     /// `DELETE`, or `DEL` of several keys.
     Delete(Vec<Key>),
     Exists(Vec<Key>),
+    /// `GETDEL`.
+    Take(Key),
+    /// `RENAME`: from, to.
+    Rename(Key, Key),
+    /// `INCR`.
+    Increment(Counter),
+    /// `GET` of a counter.
+    Count(Counter),
 }
 
 impl Command {
     pub(crate) fn is_read(&self) -> bool {
-        matches!(self, Self::Get(_) | Self::Exists(_))
+        matches!(self, Self::Get(_) | Self::Exists(_) | Self::Count(_))
     }
 
+    /// Returns the keys that are named; of a counter none.
     pub(crate) fn keys(&self) -> Vec<Key> {
         match self {
             Self::Set(pairs) => pairs.iter().map(|(key, _)| *key).collect(),
             Self::Get(keys) | Self::Delete(keys) | Self::Exists(keys) => keys.clone(),
+            Self::SetNew(key, _) | Self::Take(key) => vec![*key],
+            Self::Rename(from, to) => vec![*from, *to],
+            Self::Increment(_) | Self::Count(_) => Vec::new(),
+        }
+    }
+
+    /// Returns the counter that the command is about.
+    pub(crate) fn counter(&self) -> Option<Counter> {
+        match self {
+            Self::Increment(counter) | Self::Count(counter) => Some(*counter),
+            _ => None,
+        }
+    }
+
+    /// Returns the values that the command may store.
+    pub(crate) fn values(&self) -> Vec<Value> {
+        match self {
+            Self::Set(pairs) => pairs.iter().map(|(_, value)| *value).collect(),
+            Self::SetNew(_, value) => vec![*value],
+            _ => Vec::new(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Set(_) => "set",
+            Self::SetNew(..) => "set nx",
+            Self::Get(_) => "get",
+            Self::Delete(_) => "delete",
+            Self::Exists(_) => "exists",
+            Self::Take(_) => "getdel",
+            Self::Rename(..) => "rename",
+            Self::Increment(_) => "incr",
+            Self::Count(_) => "get counter",
         }
     }
 }
@@ -51,8 +102,12 @@ impl Command {
 pub(crate) enum Answer {
     Done,
     Values(Vec<Option<Value>>),
-    /// Keys that were there.
+    /// Keys that were there, or that were stored.
     Count(usize),
+    /// There is none to rename.
+    NoSuchKey,
+    /// What has been counted to.
+    Number(u64),
 }
 
 /// One command of one client.
@@ -80,6 +135,8 @@ pub(crate) struct Restart {
     pub(crate) ended_ns: i64,
     /// The values of the keys.
     pub(crate) found: Vec<Option<Value>>,
+    /// What the counters have counted to.
+    pub(crate) counted: Vec<u64>,
 }
 
 /// Everything between a fresh log and the last start on it.
@@ -121,9 +178,9 @@ impl fmt::Display for Operation {
 
 impl fmt::Display for Restart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { run, began_ns, ended_ns, found } = self;
-        let found = Values(found);
-        write!(f, "{} {} {run} restart -> {found}", Micros(Some(*began_ns)), Micros(Some(*ended_ns)))
+        let Self { run, began_ns, ended_ns, found, counted } = self;
+        let (began, ended, found) = (Micros(Some(*began_ns)), Micros(Some(*ended_ns)), Values(found));
+        write!(f, "{began} {ended} {run} restart -> {found}, counted {counted:?}")
     }
 }
 
@@ -141,17 +198,13 @@ impl fmt::Display for Micros {
 
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, keys) = match self {
-            Self::Set(pairs) => {
-                let pairs: Vec<_> = pairs.iter().map(|(key, value)| format!("{key}={value}")).collect();
-                return write!(f, "set {}", pairs.join(" "));
-            }
-            Self::Get(keys) => ("get", keys),
-            Self::Delete(keys) => ("delete", keys),
-            Self::Exists(keys) => ("exists", keys),
+        let words: Vec<_> = match self {
+            Self::Set(pairs) => pairs.iter().map(|(key, value)| format!("{key}={value}")).collect(),
+            Self::SetNew(key, value) => vec![format!("{key}={value}")],
+            Self::Increment(counter) | Self::Count(counter) => vec![counter.to_string()],
+            _ => self.keys().iter().map(Key::to_string).collect(),
         };
-        let keys: Vec<_> = keys.iter().map(Key::to_string).collect();
-        write!(f, "{name} {}", keys.join(" "))
+        write!(f, "{} {}", self.name(), words.join(" "))
     }
 }
 
@@ -160,6 +213,8 @@ impl fmt::Display for Answer {
         match self {
             Self::Done => f.write_str("ok"),
             Self::Count(keys) => write!(f, "{keys}"),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::NoSuchKey => f.write_str("no such key"),
             Self::Values(values) => Values(values).fmt(f),
         }
     }

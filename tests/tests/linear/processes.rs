@@ -1,5 +1,6 @@
 //! Histories of real servers: killed processes, and failing disks under threads of this process.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread;
 use std::time::Instant;
@@ -9,7 +10,7 @@ use fastrand::Rng;
 use crate::client::Client;
 use crate::connection::{Connection, Outcome, Protocol};
 use crate::coordinator::{self, Coordinator};
-use crate::history::{Answer, Command, History, KEYS, Restart};
+use crate::history::{Answer, COUNTERS, Command, History, KEYS, Operation, Restart};
 use crate::model::{self, Verdict};
 use crate::plan::{Ending, MIN_OPERATIONS, Plan, Run};
 use crate::server::{Server, Stopped};
@@ -41,6 +42,8 @@ struct Tally {
     unknown: usize,
     kills: usize,
     faults: usize,
+    /// Answered operations, by the name of the command and the kind of the answer.
+    answered: BTreeMap<String, usize>,
     longest_check_ms: u128,
 }
 
@@ -51,15 +54,18 @@ impl Tally {
         self.unknown += other.unknown;
         self.kills += other.kills;
         self.faults += other.faults;
+        for (kind, operations) in &other.answered {
+            *self.answered.entry(kind.clone()).or_default() += operations;
+        }
         self.longest_check_ms = self.longest_check_ms.max(other.longest_check_ms);
     }
 
     fn print(&self) {
-        let Self { histories, operations, unknown, kills, faults, longest_check_ms } = self;
+        let Self { histories, operations, unknown, kills, faults, answered, longest_check_ms } = self;
         println!(
             "{histories} histories, all linearizable: {operations} operations, {unknown} of them with an unknown \
              outcome; {} restarts, {kills} after kill -9 and {faults} after a failed write or sync; the longest \
-             check took {longest_check_ms} ms",
+             check took {longest_check_ms} ms; answered: {answered:?}",
             kills + faults
         );
     }
@@ -88,8 +94,23 @@ fn run_and_check(plan: &Plan) -> Tally {
         unknown: history.unknown_outcomes(),
         kills,
         faults: history.restarts.len() - kills - in_order,
+        answered: answered(&history),
         longest_check_ms,
     }
+}
+
+fn answered(history: &History) -> BTreeMap<String, usize> {
+    let mut answered = BTreeMap::new();
+    for Operation { command, returned, .. } in &history.operations {
+        let kind = match returned {
+            Some((_, Answer::NoSuchKey)) => "no such key",
+            Some((_, Answer::Count(0))) => "0",
+            Some(_) => "done",
+            None => continue,
+        };
+        *answered.entry(format!("{}: {kind}", command.name())).or_default() += 1;
+    }
+    answered
 }
 
 /// Prints the plan when its history panics.
@@ -155,15 +176,25 @@ fn drive_servers(plan: &Plan, coordinator: &Coordinator, history: &mut History) 
     server
 }
 
-/// Reads all keys of a server that no client is assigned to yet.
+/// Reads all keys and counters of a server that no client is assigned to yet.
 fn restart(run: usize, began_ns: i64, server: &Server, coordinator: &Coordinator) -> Restart {
-    let command = Command::Get((0..KEYS).collect());
     let mut connection = Connection::open(server.addr(), Protocol::Resp).expect("it serves");
+    let found = match ask(&mut connection, Command::Get((0..KEYS).collect())) {
+        Answer::Values(found) => found,
+        other => panic!("MGET is answered {other}"),
+    };
+    let counted = (0..COUNTERS).map(|counter| match ask(&mut connection, Command::Count(counter)) {
+        Answer::Number(number) => number,
+        other => panic!("GET is answered {other}"),
+    });
+    let counted = counted.collect();
+    Restart { run, began_ns, ended_ns: coordinator.clock.now_ns(), found, counted }
+}
+
+fn ask(connection: &mut Connection, command: Command) -> Answer {
     assert!(connection.send(std::slice::from_ref(&command)), "it serves");
     match connection.receive(&command) {
-        Some(Outcome::Answered(Answer::Values(found))) => {
-            Restart { run, began_ns, ended_ns: coordinator.clock.now_ns(), found }
-        }
+        Some(Outcome::Answered(answer)) => answer,
         other => panic!("{command} is answered {other:?}"),
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use fastrand::Rng;
 
-use crate::history::{Answer, Command, History, KEYS, Key, Operation, Restart, Value};
+use crate::history::{Answer, COUNTERS, Command, History, KEYS, Key, Operation, Restart, Value};
 
 /// The keys that hold something, with their values.
 pub(crate) type Held<'h> = &'h [(Key, u32)];
@@ -32,13 +32,25 @@ impl Script {
 
     /// The end of a run, and the values that the next one finds.
     #[must_use]
-    pub(crate) fn restart(mut self, time: Range<i64>, found: Held<'_>) -> Self {
+    pub(crate) fn restart(self, time: Range<i64>, found: Held<'_>) -> Self {
+        self.restart_counted(time, found, [0; COUNTERS])
+    }
+
+    /// The same, with what the counters have counted to.
+    #[must_use]
+    pub(crate) fn restart_counted(
+        mut self,
+        time: Range<i64>,
+        found: Held<'_>,
+        counted: [u64; COUNTERS],
+    ) -> Self {
         let (run, began_ns, ended_ns) = (self.history.restarts.len(), time.start, time.end);
         let mut values = vec![None; KEYS];
         for (key, number) in found {
             values[*key] = value(*number);
         }
-        self.history.restarts.push(Restart { run, began_ns, ended_ns, found: values });
+        let counted = counted.to_vec();
+        self.history.restarts.push(Restart { run, began_ns, ended_ns, found: values, counted });
         self
     }
 
@@ -69,7 +81,7 @@ pub(crate) fn values(numbers: &[u32]) -> Answer {
 /// Draws a history that some order explains: its commands are carried out in that order, each at a moment between
 /// its call and its answer, and an unknown one before the restart or never.
 pub(crate) fn draw(size: &Size, rng: &mut Rng) -> History {
-    let mut drawing = Drawing { keys: vec![None; KEYS], ..Drawing::default() };
+    let mut drawing = Drawing::default();
     for _ in 0..size.runs {
         drawing.run(size, rng);
     }
@@ -90,23 +102,53 @@ pub(crate) struct Size {
 
 /// Changes one answer, so that most likely no order explains the history.
 pub(crate) fn corrupt(history: &mut History, rng: &mut Rng) {
-    let last_value =
-        history.operations.iter().filter(|operation| !operation.command.is_read()).count() as u32;
-    let answers = history.operations.iter_mut().filter_map(|operation| operation.returned.as_mut());
-    let found = history.restarts.iter_mut().map(|restart| &mut restart.found[0]);
-    let values = answers.filter_map(|(_, answer)| match answer {
-        Answer::Values(values) => values.first_mut(),
-        _ => None,
+    let writes = history.operations.iter().filter(|operation| !operation.command.is_read()).count() as u32;
+    let answers = history.operations.iter_mut().filter_map(|Operation { command, returned, .. }| {
+        // To a write that only says that it is done there is one answer.
+        returned
+            .as_mut()
+            .filter(|_| !matches!(command, Command::Set(_)))
+            .map(|(_, answer)| Told::Answer(answer))
     });
-    if let Some(answer) = rng.choice(values.chain(found).collect::<Vec<_>>()) {
-        *answer = value(rng.u32(..=last_value));
+    let found = history
+        .restarts
+        .iter_mut()
+        .flat_map(|restart| [Told::Value(&mut restart.found[0]), Told::Number(&mut restart.counted[0])]);
+    match rng.choice(answers.chain(found).collect::<Vec<_>>()) {
+        Some(Told::Answer(Answer::Values(values))) => values[0] = value(rng.u32(..=writes)),
+        Some(Told::Answer(Answer::Count(keys))) => *keys = rng.usize(..=2),
+        Some(Told::Answer(answer @ Answer::Done)) => *answer = Answer::NoSuchKey,
+        Some(Told::Answer(answer @ Answer::NoSuchKey)) => *answer = Answer::Done,
+        Some(Told::Value(found)) => *found = value(rng.u32(..=writes)),
+        Some(Told::Answer(Answer::Number(number)) | Told::Number(number)) => *number = rng.u64(..=4),
+        None => {}
+    }
+}
+
+/// A place in a history that says what the keys held.
+enum Told<'h> {
+    Answer(&'h mut Answer),
+    Value(&'h mut Option<Value>),
+    Number(&'h mut u64),
+}
+
+/// A server with one thread.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Single {
+    pub(crate) keys: Vec<Option<Value>>,
+    pub(crate) counted: Vec<u64>,
+}
+
+impl Default for Single {
+    fn default() -> Self {
+        Self { keys: vec![None; KEYS], counted: vec![0; COUNTERS] }
     }
 }
 
 #[derive(Default)]
 struct Drawing {
     history: History,
-    keys: Vec<Option<Value>>,
+    server: Single,
     now_ns: i64,
     values: u32,
 }
@@ -137,22 +179,29 @@ impl Drawing {
         moments.sort_unstable();
         for (_, index) in moments {
             let operation = &mut self.history.operations[index];
-            let answer = carry_out(&mut self.keys, &operation.command);
+            let answer = self.server.carry_out(&operation.command);
             if let Some((_, returned)) = &mut operation.returned {
                 *returned = answer;
             }
         }
         let (began_ns, ended_ns) = (self.now_ns + 1, self.now_ns + 2);
-        self.history.restarts.push(Restart { run, began_ns, ended_ns, found: self.keys.clone() });
+        let Single { keys: found, counted } = self.server.clone();
+        self.history.restarts.push(Restart { run, began_ns, ended_ns, found, counted });
         self.now_ns = ended_ns;
     }
 
     fn command(&mut self, rng: &mut Rng, keys: usize) -> Command {
         let some_keys: Vec<_> = (0..rng.usize(1..=2)).map(|_| rng.usize(..keys)).collect();
-        match rng.u8(..10) {
-            0..4 => Command::Set(some_keys.into_iter().map(|key| (key, self.value())).collect()),
-            4..6 => Command::Delete(some_keys),
-            6..9 => Command::Get(some_keys),
+        let (key, other) = (some_keys[0], rng.usize(..keys));
+        match rng.u8(..20) {
+            0..5 => Command::Set(some_keys.into_iter().map(|key| (key, self.value())).collect()),
+            5..7 => Command::SetNew(key, self.value()),
+            7..9 => Command::Delete(some_keys),
+            9 => Command::Take(key),
+            10..12 => Command::Rename(key, other),
+            12..14 => Command::Increment(key % COUNTERS),
+            14 => Command::Count(key % COUNTERS),
+            15..19 => Command::Get(some_keys),
             _ => Command::Exists(some_keys),
         }
     }
@@ -163,17 +212,40 @@ impl Drawing {
     }
 }
 
-/// Carries a command out as a server with one thread would.
-pub(crate) fn carry_out(keys: &mut [Option<Value>], command: &Command) -> Answer {
-    match command {
-        Command::Set(pairs) => {
-            pairs.iter().for_each(|(key, value)| keys[*key] = Some(*value));
-            Answer::Done
+impl Single {
+    /// Carries a command out.
+    pub(crate) fn carry_out(&mut self, command: &Command) -> Answer {
+        let Self { keys, counted } = self;
+        match command {
+            Command::Set(pairs) => {
+                pairs.iter().for_each(|(key, value)| keys[*key] = Some(*value));
+                Answer::Done
+            }
+            Command::SetNew(key, value) => {
+                let is_new = keys[*key].is_none();
+                keys[*key].get_or_insert(*value);
+                Answer::Count(is_new.into())
+            }
+            Command::Get(wanted) => Answer::Values(wanted.iter().map(|key| keys[*key]).collect()),
+            Command::Delete(wanted) => {
+                Answer::Count(wanted.iter().filter(|key| keys[**key].take().is_some()).count())
+            }
+            Command::Exists(wanted) => {
+                Answer::Count(wanted.iter().filter(|key| keys[**key].is_some()).count())
+            }
+            Command::Take(key) => Answer::Values(vec![keys[*key].take()]),
+            Command::Rename(from, to) => match keys[*from].take() {
+                None => Answer::NoSuchKey,
+                value => {
+                    keys[*to] = value;
+                    Answer::Done
+                }
+            },
+            Command::Increment(counter) => {
+                counted[*counter] += 1;
+                Answer::Number(counted[*counter])
+            }
+            Command::Count(counter) => Answer::Number(counted[*counter]),
         }
-        Command::Get(wanted) => Answer::Values(wanted.iter().map(|key| keys[*key]).collect()),
-        Command::Delete(wanted) => {
-            Answer::Count(wanted.iter().filter(|key| keys[**key].take().is_some()).count())
-        }
-        Command::Exists(wanted) => Answer::Count(wanted.iter().filter(|key| keys[**key].is_some()).count()),
     }
 }
