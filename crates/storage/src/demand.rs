@@ -70,7 +70,7 @@ pub(crate) fn leading<'o, 'a>(
     let mut wanted = Wanted { ops, demand: Demand::default(), bounds: Bounds::new() };
     let mut dependent_bytes = 0;
     for (index, op) in ops.iter().enumerate() {
-        let records = op.facts().records;
+        let records = op.records();
         let mut bytes = stored.record_bytes(records);
         let depends_on_value = matches!(records, Records::DependsOnValue { .. });
         if depends_on_value && index == 0 {
@@ -97,8 +97,8 @@ pub(crate) fn leading<'o, 'a>(
 /// Returns the demand of those operations that only remove data.
 pub(crate) fn shrinking_demand(ops: &[Op<'_>]) -> Demand {
     let mut demand = Demand::default();
-    for facts in ops.iter().map(Op::facts).filter(|facts| facts.growth == Growth::Shrinks) {
-        match facts.records {
+    for op in ops.iter().filter(|op| op.growth() == Growth::Shrinks) {
+        match op.records() {
             Records::AtMost(bytes) if bytes <= MAX_BATCH_PAYLOAD_BYTES => add(&mut demand, bytes),
             // Too large for a batch: it is refused.
             Records::AtMost(_) => {}
@@ -117,7 +117,7 @@ const fn add(demand: &mut Demand, record_bytes: usize) {
 
 /// The operations in front that only read.
 pub(crate) fn leading_reads<'o, 'a>(ops: &'o [Op<'a>]) -> &'o [Op<'a>] {
-    let end = ops.iter().position(|op| op.facts().records != Records::None).unwrap_or(ops.len());
+    let end = ops.iter().position(|op| op.records() != Records::None).unwrap_or(ops.len());
     ops.split_at(end).0
 }
 

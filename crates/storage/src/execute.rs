@@ -96,9 +96,8 @@ impl<S: RecordSink> Executor<'_, S> {
                     Ok(reply) => reply,
                     Err(unadmitted_bytes) => return Some(unadmitted_bytes),
                 };
-                let facts = op.facts();
-                keys_left = keys_left.saturating_sub(facts.many_keys);
-                if !push(replies, reply, &mut room_bytes) || keys_left == 0 || facts.is_long {
+                keys_left = keys_left.saturating_sub(op.many_keys());
+                if !push(replies, reply, &mut room_bytes) || keys_left == 0 || op.is_long() {
                     return None;
                 }
                 rest = after;
@@ -346,13 +345,12 @@ impl<S: RecordSink> Executor<'_, S> {
 
     /// Returns what an operation does to the log, and the bytes of records that were admitted for it.
     fn bound(&mut self, op: &Op<'_>) -> (Growth, usize) {
-        let facts = op.facts();
-        let bound_bytes = match facts.records {
+        let bound_bytes = match op.records() {
             Records::None => 0,
             Records::AtMost(bytes) => bytes,
             Records::DependsOnValue { .. } => self.sink.next_bound(),
         };
-        (facts.growth, bound_bytes)
+        (op.growth(), bound_bytes)
     }
 
     /// Logs and applies what was decided on locked keys, or says why that is not possible: nothing has changed then.

@@ -44,6 +44,7 @@ enum Shards<'k> {
 
 impl Keyspace {
     /// Locks the key with this hash.
+    #[inline]
     pub(crate) fn lock(&self, hash: KeyHash) -> Locked<'_> {
         self.locked(Shards::One(self.shard(hash.position()).write(&self.used)))
     }
@@ -71,6 +72,7 @@ impl Keyspace {
     }
 
     /// Makes the entry of a value so long that copying it takes a while, so that this is not done under a lock.
+    #[inline]
     pub(crate) fn content<'a>(key: &[u8], value: &'a [u8]) -> Content<'a> {
         if value.len() > MAX_COPIED_UNDER_LOCK_BYTES {
             Content::Made(Entry::live(key, value))
@@ -97,6 +99,7 @@ impl Keyspace {
 
 impl Locked<'_> {
     /// Returns the live entry of a key.
+    #[inline]
     pub(crate) fn look(&self, hash: KeyHash, key: &[u8]) -> Option<&Entry> {
         let (entry, lsn) = self.shard(hash).look_up(hash, key);
         self.seen.set(self.seen.get().max(lsn));
@@ -112,6 +115,7 @@ impl Locked<'_> {
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
+    #[inline]
     pub(crate) fn check_room(
         &self,
         max_bytes: Option<u64>,
@@ -127,14 +131,15 @@ impl Locked<'_> {
     }
 
     /// Stores a value, by the record `lsn`. `watermark` is where replies have got to.
+    #[inline]
     pub(crate) fn put(&mut self, hash: KeyHash, key: &[u8], value: Content<'_>, lsn: Lsn, watermark: Lsn) {
         match value {
             Content::Made(entry) => self.put_entry(hash, entry, lsn, watermark),
             value => {
                 let bytes = value.bytes();
-                let may_overwrite = bytes.len() <= MAX_COPIED_UNDER_LOCK_BYTES;
-                if may_overwrite && self.shard_mut(hash).overwrite(hash, key, bytes, lsn) {
-                    self.shard_mut(hash).clear_some_tombstones(watermark);
+                let shard = self.shard_mut(hash);
+                if bytes.len() <= MAX_COPIED_UNDER_LOCK_BYTES && shard.overwrite(hash, key, bytes, lsn) {
+                    shard.clear_some_tombstones(watermark);
                 } else {
                     self.put_entry(hash, Entry::live(key, bytes), lsn, watermark);
                 }
@@ -174,6 +179,7 @@ impl Locked<'_> {
         Emptied { shards: shards.iter_mut().map(empty).collect() }
     }
 
+    #[inline]
     fn shard(&self, hash: KeyHash) -> &Shard {
         match &self.shards {
             Shards::One(shard) => shard,
@@ -181,6 +187,7 @@ impl Locked<'_> {
         }
     }
 
+    #[inline]
     fn shard_mut(&mut self, hash: KeyHash) -> &mut Shard {
         match &mut self.shards {
             Shards::One(shard) => shard,

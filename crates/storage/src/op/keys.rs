@@ -2,11 +2,11 @@
 
 use smallvec::smallvec;
 
-use super::{Decision, Facts, Records, total_bytes};
+use super::{Decision, Records, total_bytes};
 use crate::Error;
 use crate::batch::Outcome;
 use crate::keyspace::{Content, Effect, Entry};
-use crate::wal::{Change, Growth};
+use crate::wal::Change;
 
 /// What becomes of the keys of an [`Op::UpdateKeys`](super::Op::UpdateKeys).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum KeyUpdate {
 }
 
 impl KeyUpdate {
-    pub(super) fn facts<'a>(self, from: &'a [u8], to: &'a [u8]) -> Facts<'a> {
+    pub(super) fn records<'a>(self, from: &'a [u8], to: &'a [u8]) -> Records<'a> {
         let set = Change::Set { key: to, value: b"" };
         let changes = [set, Change::Delete { key: from }];
         let count = match self {
@@ -32,7 +32,7 @@ impl KeyUpdate {
             Self::Copy { .. } => 1,
         };
         let other_bytes = total_bytes(changes.into_iter().take(count));
-        Facts::write(Growth::Grows, Records::DependsOnValue { key: from, added_bytes: 0, other_bytes })
+        Records::DependsOnValue { key: from, added_bytes: 0, other_bytes }
     }
 
     /// Decides by what the two keys have.

@@ -1,4 +1,4 @@
-//! Operations: what a batch asks of a store, with the facts that admission, scheduling and look-ups need of each.
+//! Operations: what a batch asks of a store, with the facts of each that admission, scheduling and look-ups need.
 //!
 //! What reads and writes in one step has a pure function from what is stored to an outcome and its effects, in a file
 //! for each family.
@@ -116,17 +116,6 @@ pub enum Op<'a> {
     Stats,
 }
 
-/// What is known of an operation before it is carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Facts<'a> {
-    pub(crate) records: Records<'a>,
-    pub(crate) growth: Growth,
-    /// Keys of an operation on several; 0 for one on a single key.
-    pub(crate) many_keys: usize,
-    /// Alone it may take long.
-    pub(crate) is_long: bool,
-}
-
 /// Upper bound on the records of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Records<'a> {
@@ -138,38 +127,61 @@ pub(crate) enum Records<'a> {
     DependsOnValue { key: &'a [u8], added_bytes: usize, other_bytes: usize },
 }
 
-impl<'a> Facts<'a> {
-    const READ: Self = Self { records: Records::None, growth: Growth::Grows, many_keys: 0, is_long: false };
-
-    const fn write(growth: Growth, records: Records<'a>) -> Self {
-        Self { records, growth, many_keys: 0, is_long: false }
-    }
-}
-
 impl<'a> Op<'a> {
-    /// Returns what is known of the operation before it is carried out.
-    pub(crate) fn facts(&self) -> Facts<'a> {
-        let reads = |keys: &[&[u8]]| Facts { many_keys: keys.len(), ..Facts::READ };
-        let grows = |records| Facts::write(Growth::Grows, records);
-        let shrinks = |bytes| Facts::write(Growth::Shrinks, Records::AtMost(bytes));
+    /// Returns an upper bound on the operation's records.
+    #[inline]
+    pub(crate) fn records(&self) -> Records<'a> {
         match *self {
-            Op::Get { .. } | Op::Exists { .. } | Op::Count => Facts::READ,
-            Op::GetMany { keys } | Op::GetManyWithin { keys, .. } | Op::CountOf { keys } => reads(keys),
-            Op::Keys { .. } | Op::Scan { .. } | Op::Stats => Facts { is_long: true, ..Facts::READ },
-            Op::Set { key, value } => grows(Records::AtMost(wal::Change::Set { key, value }.encoded_bytes())),
-            Op::Delete { key } => shrinks(wal::Change::Delete { key }.encoded_bytes()),
-            Op::Update { key, update } => update.facts(key),
-            Op::UpdateKeys { from, to, update } => update.facts(from, to),
+            Op::Get { .. }
+            | Op::Exists { .. }
+            | Op::GetMany { .. }
+            | Op::GetManyWithin { .. }
+            | Op::CountOf { .. }
+            | Op::Count
+            | Op::Keys { .. }
+            | Op::Scan { .. }
+            | Op::Stats => Records::None,
+            Op::Set { key, value } => Records::AtMost(wal::Change::Set { key, value }.encoded_bytes()),
+            Op::Delete { key } => Records::AtMost(wal::Change::Delete { key }.encoded_bytes()),
+            Op::Update { key, update } => update.records(key),
+            Op::UpdateKeys { from, to, update } => update.records(from, to),
             Op::SetMany { pairs } | Op::SetManyIfNew { pairs } => {
                 let sets = pairs.iter().map(|[key, value]| wal::Change::Set { key, value });
-                Facts { many_keys: pairs.len(), ..grows(Records::AtMost(total_bytes(sets))) }
+                Records::AtMost(total_bytes(sets))
             }
             Op::DeleteMany { keys } => {
-                let deletes = keys.iter().map(|key| wal::Change::Delete { key });
-                Facts { many_keys: keys.len(), ..shrinks(total_bytes(deletes)) }
+                Records::AtMost(total_bytes(keys.iter().map(|key| wal::Change::Delete { key })))
             }
-            Op::Clear => Facts { is_long: true, ..shrinks(wal::Change::Clear.encoded_bytes()) },
+            Op::Clear => Records::AtMost(wal::Change::Clear.encoded_bytes()),
         }
+    }
+
+    /// Returns what the operation does to the room that the live data needs.
+    pub(crate) const fn growth(&self) -> Growth {
+        match self {
+            Op::Delete { .. } | Op::DeleteMany { .. } | Op::Clear => Growth::Shrinks,
+            Op::Update { update, .. } => update.growth(),
+            _ => Growth::Grows,
+        }
+    }
+
+    /// Returns the number of keys of an operation on several; 0 for one on a single key.
+    #[inline]
+    pub(crate) const fn many_keys(&self) -> usize {
+        match self {
+            Op::GetMany { keys }
+            | Op::GetManyWithin { keys, .. }
+            | Op::CountOf { keys }
+            | Op::DeleteMany { keys } => keys.len(),
+            Op::SetMany { pairs } | Op::SetManyIfNew { pairs } => pairs.len(),
+            _ => 0,
+        }
+    }
+
+    /// Returns whether the operation alone may take long.
+    #[inline]
+    pub(crate) const fn is_long(&self) -> bool {
+        matches!(self, Op::Keys { .. } | Op::Scan { .. } | Op::Clear | Op::Stats)
     }
 
     /// Returns the key of a plain read: such reads are looked up together.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{Decision, Facts, Records, decimal};
+use super::{Decision, Records, decimal};
 use crate::Error;
 use crate::batch::Outcome;
 use crate::keyspace::{Content, Effect, Entry, Value};
@@ -93,23 +93,23 @@ impl fmt::Debug for UpdateWith<'_> {
 }
 
 impl<'a> StringUpdate<'a> {
-    pub(super) fn facts(self, key: &'a [u8]) -> Facts<'a> {
+    pub(super) fn records(self, key: &'a [u8]) -> Records<'a> {
         let set_bytes = wal::Change::Set { key, value: b"" }.encoded_bytes();
         let at_most = |bytes| Records::AtMost(set_bytes + bytes);
         let longer = |added_bytes| Records::DependsOnValue { key, added_bytes, other_bytes: set_bytes };
-        let records = match self {
+        match self {
             Self::SetIf { value, .. } | Self::Swap { value, .. } => at_most(value.len()),
-            Self::Take => {
-                let bytes = wal::Change::Delete { key }.encoded_bytes();
-                return Facts::write(Growth::Shrinks, Records::AtMost(bytes));
-            }
+            Self::Take => Records::AtMost(wal::Change::Delete { key }.encoded_bytes()),
             Self::Add(_) => at_most(MAX_INTEGER_BYTES),
             Self::AddDecimal(_) => at_most(decimal::MAX_TEXT_BYTES),
             Self::Append(bytes) => longer(bytes.len()),
             Self::SetRange { offset, bytes } => longer(offset.saturating_add(bytes.len())),
             Self::With(_) => longer(0),
-        };
-        Facts::write(Growth::Grows, records)
+        }
+    }
+
+    pub(super) const fn growth(self) -> Growth {
+        if matches!(self, Self::Take) { Growth::Shrinks } else { Growth::Grows }
     }
 
     /// Decides by what the key has. A value is at most `max_value_bytes` long.
