@@ -1,11 +1,13 @@
 //! Computes how much log space operations need, and how many fit into one submit.
 
+use std::collections::BTreeMap;
+
 use smallvec::SmallVec;
 
 use crate::Error;
 use crate::batch::Op;
 use crate::op::{Records, total_bytes};
-use crate::wal::{Change, Demand, Growth, MAX_BATCH_PAYLOAD_BYTES};
+use crate::wal::{Change, Demand, MAX_BATCH_PAYLOAD_BYTES};
 
 /// Most bytes of records that one submit appends, unless a single operation has more. Far below what a batch may
 /// have, and that much memory is enough to hold at one time.
@@ -34,19 +36,52 @@ pub(crate) trait StoredValues {
 
     /// Returns the length that no value exceeds, in bytes.
     fn max_value_bytes(&self) -> usize;
+}
+
+/// Upper bounds on the values that the operations of a run leave behind: later ones may add to what earlier ones have stored.
+struct Lengths<'a, 's, S> {
+    stored: &'s S,
+    /// Those of keys that the run writes; `None` if no operation depends on them.
+    written: Option<BTreeMap<&'a [u8], usize>>,
+}
+
+impl<'a, 's, S: StoredValues> Lengths<'a, 's, S> {
+    fn new(ops: &[Op<'_>], stored: &'s S) -> Self {
+        Self { stored, written: ops.iter().any(Op::depends_on_value).then(BTreeMap::new) }
+    }
 
     /// Returns the upper bound of an operation's records, in bytes; 0 for a read, and for a write too large for a
     /// batch, which is refused.
-    fn record_bytes(&self, records: Records<'_>) -> usize {
+    fn record_bytes(&mut self, op: &Op<'a>, records: Records<'a>) -> usize {
         let bytes = match records {
             Records::None => 0,
             Records::AtMost(bytes) => bytes,
-            Records::DependsOnValue { key, added_bytes, other_bytes } => {
-                let value_bytes = self.value_bytes(key).saturating_add(added_bytes);
-                other_bytes + value_bytes.min(self.max_value_bytes())
+            Records::DependsOnValue { key, target, added_bytes, other_bytes } => {
+                let max_bytes = self.stored.max_value_bytes();
+                // What adds more than a value may have is refused.
+                let added_bytes = if added_bytes > max_bytes { 0 } else { added_bytes };
+                let value_bytes = self.value_bytes(key).saturating_add(added_bytes).min(max_bytes);
+                self.note(target, value_bytes);
+                other_bytes + value_bytes
             }
         };
+        if self.written.is_some() {
+            op.known_lengths(|key, value_bytes| self.note(key, value_bytes));
+        }
         if bytes > MAX_BATCH_PAYLOAD_BYTES { 0 } else { bytes }
+    }
+
+    fn value_bytes(&self, key: &[u8]) -> usize {
+        let written = self.written.as_ref().and_then(|written| written.get(key));
+        written.copied().unwrap_or_else(|| self.stored.value_bytes(key))
+    }
+
+    fn note(&mut self, key: &'a [u8], value_bytes: usize) {
+        // The value that is there may stay.
+        let longest = value_bytes.max(self.value_bytes(key));
+        if let Some(written) = &mut self.written {
+            written.insert(key, longest);
+        }
     }
 }
 
@@ -68,10 +103,10 @@ pub(crate) fn leading<'o, 'a>(
     stored: &impl StoredValues,
 ) -> Wanted<'o, 'a> {
     let mut wanted = Wanted { ops, demand: Demand::default(), bounds: Bounds::new() };
-    let mut dependent_bytes = 0;
+    let (mut dependent_bytes, mut lengths) = (0, Lengths::new(ops, stored));
     for (index, op) in ops.iter().enumerate() {
         let records = op.records();
-        let mut bytes = stored.record_bytes(records);
+        let mut bytes = lengths.record_bytes(op, records);
         let depends_on_value = matches!(records, Records::DependsOnValue { .. });
         if depends_on_value && index == 0 {
             bytes = bytes.max(least_bytes);
@@ -94,19 +129,12 @@ pub(crate) fn leading<'o, 'a>(
     wanted
 }
 
-/// Returns the demand of those operations that only remove data.
+/// Returns the demand of the operations, as far as they remove data.
 pub(crate) fn shrinking_demand(ops: &[Op<'_>]) -> Demand {
     let mut demand = Demand::default();
-    for op in ops.iter().filter(|op| op.growth() == Growth::Shrinks) {
-        match op.records() {
-            Records::AtMost(bytes) if bytes <= MAX_BATCH_PAYLOAD_BYTES => add(&mut demand, bytes),
-            // Too large for a batch: it is refused.
-            Records::AtMost(_) => {}
-            Records::None | Records::DependsOnValue { .. } => {
-                debug_assert!(false, "what removes data has a bound of its own");
-            }
-        }
-    }
+    // One that is too large for a batch is refused.
+    let removals = ops.iter().filter_map(Op::removal_bytes).filter(|&bytes| bytes <= MAX_BATCH_PAYLOAD_BYTES);
+    removals.for_each(|bytes| add(&mut demand, bytes));
     demand
 }
 
@@ -124,7 +152,7 @@ pub(crate) fn leading_reads<'o, 'a>(ops: &'o [Op<'a>]) -> &'o [Op<'a>] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::StringUpdate;
+    use crate::batch::{KeyUpdate, StringUpdate};
 
     /// A store whose values all have so many bytes.
     struct AllOf(usize);
@@ -168,20 +196,42 @@ mod tests {
     }
 
     #[test]
+    fn what_depends_on_a_value_that_the_run_writes_is_bounded_by_that() {
+        let empty = bytes(Op::Set { key: b"k", value: b"" });
+        let append = Op::Update { key: b"k", update: StringUpdate::Append(&[0; 100]) };
+        let rename = KeyUpdate::Rename { only_if_new: false };
+        let ops = [
+            append,
+            append,
+            WRITE,
+            append,
+            Op::UpdateKeys { from: b"k", to: b"l", update: rename },
+            Op::Update { key: b"l", update: StringUpdate::Append(b"x") },
+            Op::Update { key: b"l", update: StringUpdate::SetRange { offset: 6_000, bytes: b"x" } },
+        ];
+        let wanted = leading(&ops, usize::MAX, 0, &AllOf(10));
+        let values: Vec<_> = wanted.bounds.iter().map(|bound| bound - empty).collect();
+        let delete = bytes(Op::Delete { key: b"k" });
+        assert_eq!(values, [110, 210, 1_100, 1_100 + delete, 1_101, 1_101]);
+    }
+
+    #[test]
     fn what_depends_on_a_value_is_bounded_by_it_and_by_the_longest_there_may_be() {
         let append = Op::Update { key: b"k", update: StringUpdate::Append(&[0; 100]) };
-        let empty = bytes(Op::Set { key: b"k", value: b"" });
+        let (empty, other_empty) =
+            (bytes(Op::Set { key: b"k", value: b"" }), bytes(Op::Set { key: b"other", value: b"" }));
         let bounds = |stored, least_bytes| {
-            let ops = [append, WRITE, append];
+            let other = Op::Update { key: b"other", update: StringUpdate::Append(&[0; 100]) };
+            let ops = [append, WRITE, other];
             let wanted = leading(&ops, usize::MAX, least_bytes, &AllOf(stored));
             let of_write = if wanted.ops.len() > 1 { bytes(WRITE) } else { 0 };
             assert_eq!(wanted.demand.record_bytes, wanted.bounds.iter().sum::<usize>() + of_write);
             wanted.bounds.into_vec()
         };
-        assert_eq!(bounds(0, 0), [empty + 100, empty + 100]);
-        assert_eq!(bounds(300, 0), [empty + 400, empty + 400]);
-        assert_eq!(bounds(4_950, 0), [empty + 5_000, empty + 5_000]);
-        assert_eq!(bounds(0, 1_000), [1_000, empty + 100], "the first is known to need more");
+        assert_eq!(bounds(0, 0), [empty + 100, other_empty + 100]);
+        assert_eq!(bounds(300, 0), [empty + 400, other_empty + 400]);
+        assert_eq!(bounds(4_950, 0), [empty + 5_000, other_empty + 5_000]);
+        assert_eq!(bounds(0, 1_000), [1_000, other_empty + 100], "the first is known to need more");
         assert_eq!(bounds(0, MAX_DEPENDENT_BYTES + 1).len(), 1, "others are to have a turn");
     }
 

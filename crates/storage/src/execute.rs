@@ -325,32 +325,31 @@ impl<S: RecordSink> Executor<'_, S> {
 
     #[inline(never)]
     fn update(&mut self, key: &[u8], update: StringUpdate<'_>) -> Done {
-        let (growth, bound_bytes) = self.bound(&Op::Update { key, update });
+        let bound_bytes = self.bound(&Op::Update { key, update });
         self.check_key(key)?;
         let hash = self.keyspace.hash(key);
         let locked = self.keyspace.lock(hash);
         let decision = update.decide(key, locked.look(hash, key), self.options.max_value_bytes);
-        self.carry_out(locked, decision, growth, bound_bytes)
+        self.carry_out(locked, decision, bound_bytes)
     }
 
     #[inline(never)]
     fn update_keys(&mut self, from: &[u8], to: &[u8], update: KeyUpdate) -> Done {
-        let (growth, bound_bytes) = self.bound(&Op::UpdateKeys { from, to, update });
+        let bound_bytes = self.bound(&Op::UpdateKeys { from, to, update });
         [from, to].iter().try_for_each(|key| self.check_key(key))?;
         let (from_hash, to_hash) = (self.keyspace.hash(from), self.keyspace.hash(to));
         let locked = self.keyspace.lock_keys([from_hash, to_hash].into_iter());
         let decision = update.decide((from, locked.look(from_hash, from)), (to, locked.look(to_hash, to)));
-        self.carry_out(locked, decision, growth, bound_bytes)
+        self.carry_out(locked, decision, bound_bytes)
     }
 
-    /// Returns what an operation does to the log, and the bytes of records that were admitted for it.
-    fn bound(&mut self, op: &Op<'_>) -> (Growth, usize) {
-        let bound_bytes = match op.records() {
+    /// Returns the bytes of records that were admitted for an operation.
+    fn bound(&mut self, op: &Op<'_>) -> usize {
+        match op.records() {
             Records::None => 0,
             Records::AtMost(bytes) => bytes,
             Records::DependsOnValue { .. } => self.sink.next_bound(),
-        };
-        (op.growth(), bound_bytes)
+        }
     }
 
     /// Logs and applies what was decided on locked keys, or says why that is not possible: nothing has changed then.
@@ -358,7 +357,6 @@ impl<S: RecordSink> Executor<'_, S> {
         &mut self,
         mut locked: Locked<'_>,
         decision: Result<Decision<'_>, Error>,
-        growth: Growth,
         bound_bytes: usize,
     ) -> Done {
         let seen = locked.seen();
@@ -367,6 +365,8 @@ impl<S: RecordSink> Executor<'_, S> {
         if effects.is_empty() {
             return Ok((outcome, seen));
         }
+        let removes_only = effects.iter().all(|effect| matches!(effect, Effect::Delete { .. }));
+        let growth = if removes_only { Growth::Shrinks } else { Growth::Grows };
         self.sink.check_admitted(growth).map_err(failed)?;
         let record_bytes = total_bytes(effects.iter().map(change));
         if record_bytes > bound_bytes {

@@ -10,7 +10,7 @@ const PAGE_KEYS: usize = 500;
 /// The keys that start with a prefix, in no useful order.
 ///
 /// A key that is there all along is returned, some more than once if many keys come or go meanwhile; one that comes or goes
-/// meanwhile may or may not be.
+/// meanwhile may or may not be. Dropping the future of a call loses nothing. After an error it ends.
 #[derive(Debug)]
 #[must_use = "nothing is read before the next key is asked for"]
 pub struct Keys<'s, S> {
@@ -28,6 +28,8 @@ pub struct Keys<'s, S> {
 #[must_use = "nothing is read before the next entry is asked for"]
 pub struct Entries<'s, S> {
     keys: Keys<'s, S>,
+    /// Keys whose values are not read yet: they stand here so that a dropped future does not take them along.
+    unread: Vec<Key>,
     page: vec::IntoIter<(Key, Value)>,
 }
 
@@ -54,15 +56,15 @@ impl<'s, S: Store> Keys<'s, S> {
 
     async fn next_page(&mut self) -> Result<Option<Vec<Key>>, Error> {
         let Some(cursor) = self.next_cursor else { return Ok(None) };
-        let page = self.store.scan(cursor, &self.prefix, PAGE_KEYS).await?;
-        self.next_cursor = Some(page.next_cursor).filter(|&cursor| cursor != 0);
-        Ok(Some(page.keys))
+        let page = self.store.scan(cursor, &self.prefix, PAGE_KEYS).await;
+        self.next_cursor = page.as_ref().ok().map(|page| page.next_cursor).filter(|&cursor| cursor != 0);
+        page.map(|page| Some(page.keys))
     }
 }
 
 impl<'s, S: Store> Entries<'s, S> {
     pub(crate) fn new(store: &'s S, prefix: &[u8]) -> Self {
-        Self { keys: Keys::new(store, prefix), page: Vec::new().into_iter() }
+        Self { keys: Keys::new(store, prefix), unread: Vec::new(), page: Vec::new().into_iter() }
     }
 
     /// Returns the next key with its value; `None` once there are no more.
@@ -74,12 +76,21 @@ impl<'s, S: Store> Entries<'s, S> {
             if let Some(entry) = self.page.next() {
                 return Ok(Some(entry));
             }
-            let Some(keys) = self.keys.next_page().await? else { return Ok(None) };
-            let names: Vec<_> = keys.iter().map(AsRef::as_ref).collect();
-            let values = self.keys.store.get_many(&names).await?;
+            if self.unread.is_empty() {
+                let Some(keys) = self.keys.next_page().await? else { return Ok(None) };
+                self.unread = keys;
+            }
+            let values = self.values().await;
+            let keys = std::mem::take(&mut self.unread).into_iter();
+            let values = values.inspect_err(|_| self.keys.next_cursor = None)?;
             // A key that went since its page was read has no value.
-            let entries = keys.into_iter().zip(values).filter_map(|(key, value)| Some((key, value?)));
+            let entries = keys.zip(values).filter_map(|(key, value)| Some((key, value?)));
             self.page = entries.collect::<Vec<_>>().into_iter();
         }
+    }
+
+    async fn values(&self) -> Result<Vec<Option<Value>>, Error> {
+        let keys: Vec<_> = self.unread.iter().map(AsRef::as_ref).collect();
+        self.keys.store.get_many(&keys).await
     }
 }

@@ -90,6 +90,7 @@ async fn on_a_full_disk_what_reads_and_writes_is_refused_and_changes_nothing_unl
     let store = DurableStore::open_on(disk(&room), &path, Options::default()).unwrap();
     store.set("number", "41").await.unwrap();
     store.set("taken", "value").await.unwrap();
+    store.set("removed", "value").await.unwrap();
     let taken = fill(&store).await;
     // There may be room for less: up to the last record.
     while store.set("f", "").await.is_ok() {}
@@ -114,6 +115,7 @@ async fn on_a_full_disk_what_reads_and_writes_is_refused_and_changes_nothing_unl
         let refused = one(op).await;
         assert!(matches!(refused, Err(Error::DiskFull)), "{op:?}: {refused:?}");
     }
+    assert!(store.update("removed", |_| Change::Delete).await.unwrap());
     let refused = store.update("number", |_| Change::Put(b"42".to_vec())).await;
     assert!(matches!(refused, Err(Error::DiskFull)), "{refused:?}");
     assert!(matches!(one(update(b"taken", StringUpdate::Take)).await, Ok(Outcome::Value(Some(_)))));
@@ -128,6 +130,24 @@ async fn on_a_full_disk_what_reads_and_writes_is_refused_and_changes_nothing_unl
     let store = DurableStore::open(&path, Options::default()).unwrap();
     assert_eq!(store.get("number").await.unwrap().unwrap(), *b"42");
     assert!(!store.exists("taken").await.unwrap() && !store.exists("new").await.unwrap());
+}
+
+/// Checks that what is refused whatever is stored asks for no room: a few bytes of a client would mark the disk as full.
+#[tokio::test]
+async fn a_set_range_beyond_the_limit_of_a_value_wants_nothing_of_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let room = Arc::new(AtomicU64::new(ROOM_BYTES));
+    let store = DurableStore::open_on(disk(&room), folder.path().join("log"), Options::default()).unwrap();
+    store.set("k", "v").await.unwrap();
+    let mut completions = Vec::new();
+    for bytes in [&b"x"[..], b""] {
+        let update = StringUpdate::SetRange { offset: 1 << 40, bytes };
+        drop(store.submit(&[Op::Update { key: b"k", update }], usize::MAX, &mut completions).await);
+    }
+    assert!(matches!(completions[0].outcome, Err(Error::ValueTooLarge { .. })), "{completions:?}");
+    assert!(matches!(completions[1].outcome, Ok(Outcome::Count(1))), "{completions:?}");
+    store.set("other", "v").await.unwrap();
+    assert!(!store.stats().await.unwrap().is_disk_full, "there is room");
 }
 
 #[tokio::test]

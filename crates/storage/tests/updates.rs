@@ -233,3 +233,42 @@ async fn an_iteration_returns_every_key_and_every_entry_of_a_prefix() {
     }
     assert!((2999..=3000).contains(&count), "{count}");
 }
+
+#[tokio::test]
+async fn a_sum_is_no_longer_than_a_value_may_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = DurableStore::open(folder.path().join("log"), Options::default().max_value_bytes(4)).unwrap();
+    for sum in [StringUpdate::Add(1_000_000), StringUpdate::AddDecimal(b"1e300")] {
+        let refused = run(&store, update(b"k", sum)).await;
+        assert!(matches!(refused, Err(Error::ValueTooLarge { .. })), "{refused:?}");
+    }
+    assert!(!store.exists("k").await.unwrap());
+}
+
+/// Checks that each command of a pipeline costs no sync of its own: a submit that ends early does.
+#[tokio::test]
+async fn a_pipeline_of_updates_of_one_key_is_one_submit() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("log"));
+    let appends = [update(b"k", StringUpdate::Append(b"0123456789")); 100];
+    let set_and_rename = [
+        Op::Set { key: b"new", value: &[b'v'; 1000] },
+        Op::UpdateKeys { from: b"new", to: b"k", update: KeyUpdate::Rename { only_if_new: false } },
+    ];
+    for ops in [&appends[..], &set_and_rename] {
+        let mut completions = Vec::new();
+        drop(store.submit(ops, usize::MAX, &mut completions).await);
+        assert_eq!(completions.len(), ops.len());
+    }
+}
+
+#[tokio::test]
+async fn short_operations_on_a_long_value_end_a_submit_so_that_others_have_a_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("log"));
+    store.set("k", vec![b'v'; MAX_VALUE_BYTES]).await.unwrap();
+    let ops = [update(b"k", StringUpdate::SetRange { offset: 0, bytes: b"x" }); 60];
+    let mut completions = Vec::new();
+    drop(store.submit(&ops, usize::MAX, &mut completions).await);
+    assert_eq!(completions.len(), 1);
+}

@@ -7,7 +7,7 @@ use rustvault_storage::batch::{Condition, Op, Outcome, Pair, StringUpdate};
 
 use super::arguments::{integer as integer_argument, refusal, refuse, syntax_error};
 use super::reply::{self, Payload, borrowed, bulk, integer, number, ok, unexpected};
-use super::{Ask, Many, Planned, Refusal, ReplyTo, check_len};
+use super::{Ask, Many, Planned, Refusal, ReplyTo, check_len, too_long};
 
 pub(super) fn get<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     Ok(Ask::One(Op::Get { key: request.argument(0) }, reply::value))
@@ -99,6 +99,10 @@ pub(super) fn set_range<'b>(request: Request<'b>, limits: &Limits) -> Planned<'b
     let (offset, bytes) = (integer_argument(request.argument(1))?, request.argument(2));
     let offset = usize::try_from(offset).map_err(|_| refuse("ERR offset is out of range"))?;
     check_value(bytes, limits)?;
+    let end = offset.saturating_add(bytes.len());
+    if !bytes.is_empty() && end > limits.max_value_bytes {
+        return Err(too_long("value", end, limits.max_value_bytes));
+    }
     Ok(update(request.argument(0), StringUpdate::SetRange { offset, bytes }, number))
 }
 

@@ -32,7 +32,7 @@ impl KeyUpdate {
             Self::Copy { .. } => 1,
         };
         let other_bytes = total_bytes(changes.into_iter().take(count));
-        Records::DependsOnValue { key: from, added_bytes: 0, other_bytes }
+        Records::DependsOnValue { key: from, target: to, added_bytes: 0, other_bytes }
     }
 
     /// Decides by what the two keys have.

@@ -13,7 +13,6 @@ pub use keys::KeyUpdate;
 pub use strings::{Change, Condition, StringUpdate, UpdateWith};
 
 use crate::wal;
-use crate::wal::Growth;
 
 /// A key and its new value, in this order: an array, so that the flat arguments of a request are a slice of pairs.
 pub type Pair<'a> = [&'a [u8]; 2];
@@ -123,8 +122,8 @@ pub(crate) enum Records<'a> {
     None,
     /// They have so many bytes.
     AtMost(usize),
-    /// They have a value that is at most `added_bytes` longer than that of `key`, and `other_bytes`.
-    DependsOnValue { key: &'a [u8], added_bytes: usize, other_bytes: usize },
+    /// They give `target` a value that is at most `added_bytes` longer than that of `key`, and have `other_bytes` beside it.
+    DependsOnValue { key: &'a [u8], target: &'a [u8], added_bytes: usize, other_bytes: usize },
 }
 
 impl<'a> Op<'a> {
@@ -156,12 +155,43 @@ impl<'a> Op<'a> {
         }
     }
 
-    /// Returns what the operation does to the room that the live data needs.
-    pub(crate) const fn growth(&self) -> Growth {
+    /// Returns an upper bound on the operation's records if it removes data and stores none; `None` if it never does.
+    pub(crate) fn removal_bytes(&self) -> Option<usize> {
+        match *self {
+            Op::Delete { .. } | Op::DeleteMany { .. } | Op::Clear => match self.records() {
+                Records::AtMost(bytes) => Some(bytes),
+                Records::None | Records::DependsOnValue { .. } => None,
+            },
+            Op::Update { key, update } if update.may_remove() => {
+                Some(wal::Change::Delete { key }.encoded_bytes())
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns whether the operation's records depend on a stored value.
+    #[inline]
+    pub(crate) const fn depends_on_value(&self) -> bool {
         match self {
-            Op::Delete { .. } | Op::DeleteMany { .. } | Op::Clear => Growth::Shrinks,
-            Op::Update { update, .. } => update.growth(),
-            _ => Growth::Grows,
+            Op::Update { update, .. } => update.value_bytes().is_none(),
+            Op::UpdateKeys { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Calls `note` with each key that is given a value of a length known before, and with that length.
+    pub(crate) fn known_lengths(&self, mut note: impl FnMut(&'a [u8], usize)) {
+        match *self {
+            Op::Set { key, value } => note(key, value.len()),
+            Op::Update { key, update } => {
+                if let Some(bytes) = update.value_bytes() {
+                    note(key, bytes);
+                }
+            }
+            Op::SetMany { pairs } | Op::SetManyIfNew { pairs } => {
+                pairs.iter().for_each(|[key, value]| note(key, value.len()));
+            }
+            _ => {}
         }
     }
 

@@ -7,7 +7,7 @@ use super::{Decision, Records, decimal};
 use crate::Error;
 use crate::batch::Outcome;
 use crate::keyspace::{Content, Effect, Entry, Value};
-use crate::wal::{self, Growth};
+use crate::wal;
 
 /// Longest text of a number of 64 bits, in bytes.
 const MAX_INTEGER_BYTES: usize = 20;
@@ -96,20 +96,33 @@ impl<'a> StringUpdate<'a> {
     pub(super) fn records(self, key: &'a [u8]) -> Records<'a> {
         let set_bytes = wal::Change::Set { key, value: b"" }.encoded_bytes();
         let at_most = |bytes| Records::AtMost(set_bytes + bytes);
-        let longer = |added_bytes| Records::DependsOnValue { key, added_bytes, other_bytes: set_bytes };
+        let longer =
+            |added_bytes| Records::DependsOnValue { key, target: key, added_bytes, other_bytes: set_bytes };
         match self {
             Self::SetIf { value, .. } | Self::Swap { value, .. } => at_most(value.len()),
             Self::Take => Records::AtMost(wal::Change::Delete { key }.encoded_bytes()),
             Self::Add(_) => at_most(MAX_INTEGER_BYTES),
             Self::AddDecimal(_) => at_most(decimal::MAX_TEXT_BYTES),
             Self::Append(bytes) => longer(bytes.len()),
+            Self::SetRange { bytes: [], .. } => Records::None,
             Self::SetRange { offset, bytes } => longer(offset.saturating_add(bytes.len())),
             Self::With(_) => longer(0),
         }
     }
 
-    pub(super) const fn growth(self) -> Growth {
-        if matches!(self, Self::Take) { Growth::Shrinks } else { Growth::Grows }
+    /// Returns whether it may remove the key.
+    pub(super) const fn may_remove(self) -> bool {
+        matches!(self, Self::Take | Self::With(_))
+    }
+
+    /// Returns the length that the value may have then, if that does not depend on what it is.
+    pub(super) const fn value_bytes(self) -> Option<usize> {
+        match self {
+            Self::SetIf { value, .. } | Self::Swap { value, .. } => Some(value.len()),
+            Self::Add(_) => Some(MAX_INTEGER_BYTES),
+            Self::AddDecimal(_) => Some(decimal::MAX_TEXT_BYTES),
+            Self::Take | Self::Append(_) | Self::SetRange { .. } | Self::With(_) => None,
+        }
     }
 
     /// Decides by what the key has. A value is at most `max_value_bytes` long.
@@ -123,21 +136,23 @@ impl<'a> StringUpdate<'a> {
             let error = Error::ValueTooLarge { len_bytes, max_bytes: max_value_bytes };
             if len_bytes > max_value_bytes { Err(error) } else { Ok(()) }
         };
-        let put = |outcome, value| Decision::one(outcome, Effect::Put { key, value });
+        let put = |outcome, value: Content<'a>| {
+            check_len(value.bytes().len())?;
+            Ok(Decision::one(outcome, Effect::Put { key, value }))
+        };
         let old = || Outcome::Value(current.cloned().map(Value::of));
         let bytes = current.map_or(&b""[..], Entry::value);
-        Ok(match self {
+        match self {
             Self::SetIf { value, condition } | Self::Swap { value, condition } => {
-                check_len(value.len())?;
                 let is_met = condition.holds(current);
                 let outcome = match self {
                     Self::Swap { .. } => old(),
                     _ => Outcome::Changed(is_met),
                 };
-                if is_met { put(outcome, Content::Borrowed(value)) } else { Decision::keep(outcome) }
+                if is_met { put(outcome, Content::Borrowed(value)) } else { Ok(Decision::keep(outcome)) }
             }
-            Self::Take if current.is_none() => Decision::keep(old()),
-            Self::Take => Decision::one(old(), Effect::Delete { key }),
+            Self::Take if current.is_none() => Ok(Decision::keep(old())),
+            Self::Take => Ok(Decision::one(old(), Effect::Delete { key })),
             Self::Add(by) => {
                 let number = current.map_or(Some(0), |entry| integer(entry.value()));
                 let sum = number.ok_or(Error::NotAnInteger)?.checked_add(by).ok_or(Error::Overflow)?;
@@ -152,7 +167,7 @@ impl<'a> StringUpdate<'a> {
                 let value = [bytes, more].concat();
                 put(Outcome::Count(value.len() as u64), Content::Owned(value))
             }
-            Self::SetRange { bytes: [], .. } => Decision::keep(Outcome::Count(bytes.len() as u64)),
+            Self::SetRange { bytes: [], .. } => Ok(Decision::keep(Outcome::Count(bytes.len() as u64))),
             Self::SetRange { offset, bytes: part } => {
                 let end = offset.saturating_add(part.len());
                 check_len(end)?;
@@ -165,17 +180,14 @@ impl<'a> StringUpdate<'a> {
                 // What it has captured is not looked at again here: if it is broken, that is the caller's to know.
                 let change = catch_unwind(AssertUnwindSafe(|| function(current.map(Entry::value))));
                 match change.map_err(|_| Error::UpdatePanicked)? {
-                    Change::Put(value) => {
-                        check_len(value.len())?;
-                        put(Outcome::Changed(true), Content::Owned(value))
-                    }
+                    Change::Put(value) => put(Outcome::Changed(true), Content::Owned(value)),
                     Change::Delete if current.is_some() => {
-                        Decision::one(Outcome::Changed(true), Effect::Delete { key })
+                        Ok(Decision::one(Outcome::Changed(true), Effect::Delete { key }))
                     }
-                    Change::Keep | Change::Delete => Decision::keep(Outcome::Changed(false)),
+                    Change::Keep | Change::Delete => Ok(Decision::keep(Outcome::Changed(false))),
                 }
             }
-        })
+        }
     }
 }
 
@@ -222,6 +234,7 @@ mod tests {
         assert_eq!(add(1, None), ok("1", Some("1")));
         assert_eq!(add(-3, Some("2")), ok("-1", Some("-1")));
         assert_eq!(add(i64::MIN, Some("9223372036854775807")), ok("-1", Some("-1")));
+        assert!(add(1, Some("9999999999")).is_err(), "longer than a value may be");
         assert_eq!(add(1, Some("9223372036854775807")), Err(Error::Overflow.to_string()));
         assert_eq!(add(-1, Some("-9223372036854775808")), Err(Error::Overflow.to_string()));
         for no_number in ["", "+1", "01", "-0", " 1", "1 ", "1.0", "x", "9223372036854775808"] {
