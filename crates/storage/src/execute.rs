@@ -464,3 +464,71 @@ fn payload_bytes(reply: &Completion) -> usize {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyspace::HashSeed;
+
+    /// Counts the records of each append.
+    #[derive(Default)]
+    struct Appends {
+        prepared: usize,
+        counts: Vec<usize>,
+        last_lsn: u64,
+    }
+
+    impl RecordSink for Appends {
+        fn check_admitted(&self, _: Growth) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn next_bound(&mut self) -> usize {
+            usize::MAX
+        }
+
+        fn prepare<'c>(&mut self, changes: impl Iterator<Item = Change<'c>>) {
+            self.prepared = changes.count();
+        }
+
+        fn append_prepared(&mut self) -> Lsn {
+            self.counts.push(self.prepared);
+            self.last_lsn += self.prepared as u64;
+            Lsn::new(self.last_lsn + 1 - self.prepared as u64)
+        }
+
+        fn appended(&self) -> Lsn {
+            Lsn::new(self.last_lsn)
+        }
+
+        fn fill_stats(&self, _: &mut Stats) {}
+    }
+
+    /// What is one append is one batch of the log, so a crash leaves all of it or nothing.
+    #[test]
+    fn whatever_an_operation_changes_is_one_append() {
+        let pairs: &[Pair<'_>] = &[[b"a", b"1"], [b"b", b"2"], [b"c", b"3"]];
+        let keys: &[&[u8]] = &[b"b", b"c", b"missing"];
+        let ops = [
+            Op::SetMany { pairs },
+            Op::SetManyIfNew { pairs: &[[b"d", b"4"], [b"e", b"5"]] },
+            Op::UpdateKeys { from: b"a", to: b"f", update: KeyUpdate::Rename { only_if_new: false } },
+            Op::UpdateKeys { from: b"f", to: b"g", update: KeyUpdate::Copy { replaces: false } },
+            Op::DeleteMany { keys },
+            Op::Clear,
+        ];
+        let (keyspace, options) = (Keyspace::new(HashSeed([7; 16])), Options::default());
+        let sink = Appends::default();
+        let mut executor = Executor { keyspace: &keyspace, options: &options, watermark: Lsn::ZERO, sink };
+        let mut completions = Vec::new();
+        for op in ops {
+            assert_eq!(executor.run(&[op], usize::MAX, &mut completions), None);
+            assert_eq!(
+                completions.last().map(|done| done.depends_on),
+                Some(executor.sink.appended()),
+                "{op:?}"
+            );
+        }
+        assert_eq!(executor.sink.counts, [3, 2, 2, 1, 2, 1]);
+    }
+}

@@ -28,7 +28,7 @@ fn every_acknowledged_increment_counts_once_over_kill_9_and_unknown_ones_at_most
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut rng = Rng::with_seed(seed);
-    let launch = Launch::new();
+    let launch = Launch::new().with_args("--threads 4");
     let mut clients: Vec<_> = (0..CLIENTS).map(|number| Client::new(number, rng.fork())).collect();
     let all = (CLIENTS * INCREMENTS) as u64;
     let (mut counted, mut unknown) = (0, 0);
