@@ -28,7 +28,7 @@ pub enum ErrorCode {
     Timeout,
     /// Something of which there is one at a time is under way.
     Busy,
-    /// What is stored under the key is not what the command works on, for example no number.
+    /// The stored value is not what the command works on, for example no number.
     WrongType,
     /// The result would be beyond what the command can hold.
     OutOfRange,

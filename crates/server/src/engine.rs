@@ -1,4 +1,4 @@
-//! What listeners share: the store, limits, counters, clients. It knows no socket.
+//! The engine, which listeners share: the store, limits, counters, clients. It knows no socket.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::clients::Clients;
 use crate::closing::Closings;
 use crate::rate_limit::RateLimit;
 
-/// What all listeners and connections of a server share.
+/// The part of a server that all its listeners and connections share.
 #[derive(Debug)]
 pub(crate) struct Engine<S> {
     pub(crate) store: S,

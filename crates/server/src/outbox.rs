@@ -73,7 +73,7 @@ async fn write_all_unless(
     }
 }
 
-/// What one call of an outlet achieved.
+/// The result of one call of an outlet.
 enum Step {
     /// It has taken so many bytes; a layer may hold them yet.
     Wrote(usize),

@@ -1,4 +1,4 @@
-//! What carries a client's bytes: a plain socket now, a cipher over one later. A connection's loop does not know which.
+//! Transports, which carry a client's bytes: a plain socket now, a cipher over one later. A connection's loop does not know which.
 
 mod socket;
 
@@ -13,7 +13,7 @@ pub(crate) use socket::Socket;
 #[cfg(test)]
 pub(crate) use stand_in::StandIn;
 
-/// What carries a client's bytes.
+/// The carrier of a client's bytes.
 ///
 /// It is an enum, not a type parameter, so that one connection loop is compiled; and no trait object, so that a plain socket
 /// is read without a call through a table. A layer over a [`Socket`] keeps it inside while its connection changes threads:

@@ -102,7 +102,7 @@ pub struct Submission<'a> {
     log: Option<&'a dyn Commit>,
 }
 
-/// What commits records.
+/// The part of a store that commits records.
 pub trait Commit: Sync {
     /// Has what was submitted committed soon, elsewhere.
     fn commit_soon(&self);

@@ -29,7 +29,7 @@ pub(crate) struct Wanted<'o, 'a> {
     pub(crate) bounds: Bounds,
 }
 
-/// What is known of the values that are stored, before any lock is taken.
+/// Knowledge of the values that are stored, before any lock is taken.
 pub(crate) trait StoredValues {
     /// Returns the length of the value that a key has at this moment, in bytes; 0 without one.
     fn value_bytes(&self, key: &[u8]) -> usize;

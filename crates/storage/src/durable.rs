@@ -17,7 +17,7 @@ use crate::{Error, Lsn, Options, Stats};
 /// The largest limit that [`Options`] may set for keys and values: lengths in the log have 32 bits.
 pub(crate) const MAX_LIMIT_BYTES: usize = 1024 * 1024 * 1024;
 
-/// What an operation is granted beyond what it asked for in vain, in bytes, the first time; twice as much each further time.
+/// Slack that an operation is granted beyond what it asked for in vain, in bytes, the first time; twice as much each further time.
 const MIN_SLACK_BYTES: usize = 1024;
 
 /// A store that survives: every write goes to a write-ahead log before anybody sees it.

@@ -504,7 +504,7 @@ mod tests {
         fn fill_stats(&self, _: &mut Stats) {}
     }
 
-    /// What is one append is one batch of the log, so a crash leaves all of it or nothing.
+    /// Checks that it is one append, and so one batch of the log: a crash leaves all of it or nothing.
     #[test]
     fn whatever_an_operation_changes_is_one_append() {
         let pairs: &[Pair<'_>] = &[[b"a", b"1"], [b"b", b"2"], [b"c", b"3"]];

@@ -16,14 +16,14 @@ const PAGE_KEYS: usize = 500;
 pub struct Keys<'s, S> {
     store: &'s S,
     prefix: Vec<u8>,
-    /// Where the next page begins; `None` behind the last.
+    /// The cursor of the next page; `None` behind the last.
     next_cursor: Option<u64>,
     page: vec::IntoIter<Key>,
 }
 
 /// The keys that start with a prefix, with their values, in no useful order.
 ///
-/// As for [`Keys`]; a value is that of some moment since its page was read.
+/// The guarantee is that of [`Keys`]; a value is that of some moment since its page was read.
 #[derive(Debug)]
 #[must_use = "nothing is read before the next entry is asked for"]
 pub struct Entries<'s, S> {

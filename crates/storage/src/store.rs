@@ -211,7 +211,7 @@ async fn call<S: BatchStore, T>(store: &S, op: Op<'_>, read: fn(Outcome) -> Opti
     finish(store, completions, read).await
 }
 
-/// As [`call`], but this thread, which has nobody else to serve, commits what it has written.
+/// Does what [`call`] does, but this thread, which has nobody else to serve, commits what it has written.
 pub(crate) async fn call_and_commit<S: BatchStore, T>(
     store: &S,
     op: Op<'_>,

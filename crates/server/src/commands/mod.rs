@@ -65,7 +65,7 @@ pub(crate) enum Ask<'b> {
     Many(Many<'b>),
 }
 
-/// What is asked of many keys.
+/// An operation on many keys.
 pub(crate) enum Many<'b> {
     /// Their values, of which only as much is held as one answer may hold.
     Values(&'b [&'b [u8]]),

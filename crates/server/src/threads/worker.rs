@@ -137,7 +137,7 @@ impl Drop for Workers {
     }
 }
 
-/// What one worker needs: where connections come from, what they share, when to stop.
+/// The things that one worker needs: where connections come from, what they share, when to stop.
 struct WorkerLoop<S> {
     inbox: mpsc::UnboundedReceiver<AcceptedConnection>,
     engine: Arc<Engine<S>>,

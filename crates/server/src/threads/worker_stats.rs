@@ -1,4 +1,4 @@
-//! What the scheduler knows of one worker: its connections, its load in the last window, and how many connections it is to
+//! Statistics of one worker, as the scheduler knows them: its connections, its load in the last window, and how many connections it is to
 //! hand over. Relies on each worker alone changing what it measures of itself, so every access is relaxed.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};

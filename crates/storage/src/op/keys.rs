@@ -8,7 +8,7 @@ use crate::batch::Outcome;
 use crate::keyspace::{Content, Effect, Entry};
 use crate::wal::Change;
 
-/// What becomes of the keys of an [`Op::UpdateKeys`](super::Op::UpdateKeys).
+/// The change of the keys of an [`Op::UpdateKeys`](super::Op::UpdateKeys).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyUpdate {
     /// The value goes from one key to the other: [`Outcome::Changed`], or [`Error::NoSuchKey`].

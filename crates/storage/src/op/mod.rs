@@ -1,6 +1,6 @@
 //! Operations: what a batch asks of a store, with the facts of each that admission, scheduling and look-ups need.
 //!
-//! What reads and writes in one step has a pure function from what is stored to an outcome and its effects, in a file
+//! An operation that reads and writes in one step has a pure function from what is stored to an outcome and its effects, in a file
 //! for each family.
 
 mod decimal;

@@ -12,7 +12,7 @@ use crate::wal;
 /// Longest text of a number of 64 bits, in bytes.
 const MAX_INTEGER_BYTES: usize = 20;
 
-/// What becomes of the value of an [`Op::Update`](super::Op::Update).
+/// The change of the value of an [`Op::Update`](super::Op::Update).
 #[derive(Debug, Clone, Copy)]
 pub enum StringUpdate<'a> {
     /// A value is stored if a condition holds: [`Outcome::Changed`].
@@ -71,7 +71,7 @@ impl Condition {
     }
 }
 
-/// What a function says becomes of a key.
+/// The change of a key that a function asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// It stays as it is.
