@@ -38,16 +38,23 @@ pub(crate) trait StoredValues {
     fn max_value_bytes(&self) -> usize;
 }
 
-/// Upper bounds on the values that the operations of a run leave behind: later ones may add to what earlier ones have stored.
-struct Lengths<'a, 's, S> {
-    stored: &'s S,
-    /// Those of keys that the run writes; `None` if no operation depends on them.
-    written: Option<BTreeMap<&'a [u8], usize>>,
+/// Upper bounds on the values of those keys that records of a run depend on: earlier operations may add to what is stored.
+struct Lengths<'a> {
+    of_keys: BTreeMap<&'a [u8], usize>,
+    max_value_bytes: usize,
 }
 
-impl<'a, 's, S: StoredValues> Lengths<'a, 's, S> {
-    fn new(ops: &[Op<'_>], stored: &'s S) -> Self {
-        Self { stored, written: ops.iter().any(Op::depends_on_value).then(BTreeMap::new) }
+impl<'a> Lengths<'a> {
+    fn new(ops: &[Op<'a>], stored: &impl StoredValues) -> Self {
+        let mut of_keys = BTreeMap::new();
+        for op in ops.iter().filter(|op| op.depends_on_value()) {
+            if let Records::DependsOnValue { key, target, .. } = op.records() {
+                for key in [key, target] {
+                    of_keys.entry(key).or_insert_with(|| stored.value_bytes(key));
+                }
+            }
+        }
+        Self { of_keys, max_value_bytes: stored.max_value_bytes() }
     }
 
     /// Returns the upper bound of an operation's records, in bytes; 0 for a read, and for a write too large for a
@@ -57,30 +64,24 @@ impl<'a, 's, S: StoredValues> Lengths<'a, 's, S> {
             Records::None => 0,
             Records::AtMost(bytes) => bytes,
             Records::DependsOnValue { key, target, added_bytes, other_bytes } => {
-                let max_bytes = self.stored.max_value_bytes();
                 // What adds more than a value may have is refused.
-                let added_bytes = if added_bytes > max_bytes { 0 } else { added_bytes };
-                let value_bytes = self.value_bytes(key).saturating_add(added_bytes).min(max_bytes);
+                let added_bytes = if added_bytes > self.max_value_bytes { 0 } else { added_bytes };
+                let before = self.of_keys.get(key).copied().unwrap_or_default();
+                let value_bytes = before.saturating_add(added_bytes).min(self.max_value_bytes);
                 self.note(target, value_bytes);
                 other_bytes + value_bytes
             }
         };
-        if self.written.is_some() {
+        if !self.of_keys.is_empty() {
             op.known_lengths(|key, value_bytes| self.note(key, value_bytes));
         }
         if bytes > MAX_BATCH_PAYLOAD_BYTES { 0 } else { bytes }
     }
 
-    fn value_bytes(&self, key: &[u8]) -> usize {
-        let written = self.written.as_ref().and_then(|written| written.get(key));
-        written.copied().unwrap_or_else(|| self.stored.value_bytes(key))
-    }
-
-    fn note(&mut self, key: &'a [u8], value_bytes: usize) {
-        // The value that is there may stay.
-        let longest = value_bytes.max(self.value_bytes(key));
-        if let Some(written) = &mut self.written {
-            written.insert(key, longest);
+    /// Notes that a key may have a value of this length from now on. The one that it has may stay.
+    fn note(&mut self, key: &[u8], value_bytes: usize) {
+        if let Some(longest) = self.of_keys.get_mut(key) {
+            *longest = value_bytes.max(*longest);
         }
     }
 }

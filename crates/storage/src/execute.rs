@@ -198,9 +198,11 @@ impl<S: RecordSink> Executor<'_, S> {
     fn clear(&mut self) -> Done {
         self.sink.check_admitted(Growth::Shrinks)?;
         self.sink.prepare(once(Change::Clear));
-        let locked = self.keyspace.lock_all();
+        let mut locked = self.keyspace.lock_all();
         let lsn = self.sink.append_prepared();
-        locked.clear(lsn).free_soon();
+        let emptied = locked.clear(lsn);
+        drop(locked);
+        emptied.free_soon();
         Ok((Outcome::Cleared, lsn))
     }
 
@@ -385,17 +387,7 @@ impl<S: RecordSink> Executor<'_, S> {
         let mut lsn = Lsn::ZERO;
         for (number, effect) in (self.sink.append_prepared().get()..).zip(effects) {
             lsn = Lsn::new(number);
-            match effect {
-                Effect::Put { key, value } => {
-                    locked.put(self.keyspace.hash(key), key, value, lsn, self.watermark)
-                }
-                Effect::Delete { key } => {
-                    let hash = self.keyspace.hash(key);
-                    locked.delete(hash, key, lsn, self.watermark);
-                    locked.clear_some_tombstones(hash, self.watermark);
-                }
-                Effect::Clear => {}
-            }
+            locked.apply(effect, lsn, self.watermark);
         }
         Ok((outcome, lsn))
     }

@@ -36,7 +36,7 @@ pub(crate) struct Locked<'k> {
 
 /// The locked shards. Locks are always taken in ascending order, so two never wait for each other.
 enum Shards<'k> {
-    /// That of one key; nothing is allocated for it.
+    /// The shard of one key, without an allocation.
     One(WriteShard<'k>),
     /// Several with their indexes, in ascending order.
     Several(Vec<(usize, WriteShard<'k>)>),
@@ -83,17 +83,11 @@ impl Keyspace {
 
     /// Changes the keyspace by the effect of the record `lsn`.
     pub(crate) fn apply(&self, effect: Effect<'_>, lsn: Lsn, watermark: Lsn) {
-        match effect {
-            Effect::Put { key, value } => {
-                let hash = self.hash(key);
-                self.lock(hash).put(hash, key, value, lsn, watermark);
-            }
-            Effect::Delete { key } => {
-                let hash = self.hash(key);
-                self.lock(hash).delete(hash, key, lsn, watermark);
-            }
-            Effect::Clear => drop(self.lock_all().clear(lsn)),
-        }
+        let mut locked = match effect.key() {
+            Some(key) => self.lock(self.hash(key)),
+            None => self.lock_all(),
+        };
+        locked.apply(effect, lsn, watermark);
     }
 }
 
@@ -128,6 +122,19 @@ impl Locked<'_> {
     /// Returns the memory of what a key has, if only a tombstone, in bytes.
     pub(crate) fn entry_bytes(&self, hash: KeyHash, key: &[u8]) -> u64 {
         self.shard(hash).entry_bytes(hash, key)
+    }
+
+    /// Changes locked keys by the effect of the record `lsn`. `watermark` is where replies have got to.
+    pub(crate) fn apply(&mut self, effect: Effect<'_>, lsn: Lsn, watermark: Lsn) {
+        match effect {
+            Effect::Put { key, value } => self.put(self.keyspace.hash(key), key, value, lsn, watermark),
+            Effect::Delete { key } => {
+                let hash = self.keyspace.hash(key);
+                self.delete(hash, key, lsn, watermark);
+                self.clear_some_tombstones(hash, watermark);
+            }
+            Effect::Clear => drop(self.clear(lsn)),
+        }
     }
 
     /// Stores a value, by the record `lsn`. `watermark` is where replies have got to.
@@ -171,7 +178,7 @@ impl Locked<'_> {
     }
 
     /// Removes all keys, by the record `lsn`: all of them must be locked. Returns what is still to be freed.
-    pub(crate) fn clear(mut self, lsn: Lsn) -> Emptied {
+    pub(crate) fn clear(&mut self, lsn: Lsn) -> Emptied {
         let Shards::Several(shards) = &mut self.shards else { unreachable!("one key is not all of them") };
         let empty = |(index, shard): &mut (usize, WriteShard<'_>)| {
             std::mem::replace(&mut **shard, Shard::new(Layout::of_shard(*index), lsn))
