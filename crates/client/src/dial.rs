@@ -119,7 +119,7 @@ async fn connect(addr: &str) -> io::Result<Stream> {
     Ok(Either::Left(stream))
 }
 
-/// Returns the path of a Unix socket, if the address is one: what is no port behind `unix:`.
+/// Returns the path of a Unix socket, if the address is one: `unix:` and anything but a port number.
 fn unix_path(addr: &str) -> Option<&str> {
     addr.strip_prefix(UNIX_PREFIX).filter(|path| path.parse::<u16>().is_err())
 }

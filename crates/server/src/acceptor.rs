@@ -29,7 +29,7 @@ use crate::transport::{Socket, Transport};
 /// sent something the system may drop that answer.
 const MAX_REFUSALS: usize = 256;
 
-/// How long a refused client gets to show by its first byte which protocol it speaks.
+/// Time for a refused client to send its first byte, which tells its protocol.
 const FIRST_BYTE_WAIT: Duration = Duration::from_millis(200);
 
 /// Connections that are accepted before their threads have time for them, over all threads. Further ones wait in the kernel's
@@ -151,7 +151,7 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
     }
 }
 
-/// What a client is told for whom there is no place.
+/// The error for a client over the limit on connections.
 struct Refusal {
     max_connections: usize,
 }

@@ -18,7 +18,7 @@ pub enum Error {
     Bind {
         /// The address, as configured.
         addr: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The Unix socket cannot be listened on.
@@ -32,9 +32,9 @@ pub enum Error {
     /// The system refuses something that a server needs.
     #[error("cannot {action}: {source}")]
     System {
-        /// What was tried, as a verb: `start a thread`.
+        /// The action that failed, as a verb: `start a thread`.
         action: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The store could not be opened, or has failed.
@@ -46,7 +46,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What a program that stops because of this error exits with: 2 for a bad configuration, 3 for a log
+    /// Returns the exit code of a program that stops because of this error: 2 for a bad configuration, 3 for a log
     /// that is corrupt, foreign or from a newer version, otherwise 1.
     pub const fn exit_code(&self) -> u8 {
         match self {
@@ -61,7 +61,7 @@ impl Error {
     }
 }
 
-/// Why a Unix socket cannot be listened on. What has its path is left as it is.
+/// The reason why a Unix socket cannot be listened on. An existing file is not touched.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnixSocketError {
@@ -91,9 +91,9 @@ pub enum UnixSocketError {
         "cannot {action}: {source}; see that the server's user may read and write the folder, or choose another path"
     )]
     System {
-        /// What was tried, as a verb: `open its folder`.
+        /// The action that failed, as a verb: `open its folder`.
         action: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }

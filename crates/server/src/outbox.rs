@@ -25,7 +25,7 @@ pub(crate) trait Outlet: AsyncWrite + Unpin {
     /// Bytes that the system has taken so far.
     fn written_bytes(&self) -> u64;
 
-    /// Has the next write tried, although no room was reported.
+    /// Makes the next write try at once, without waiting for the report of room.
     fn write_at_once(&mut self);
 }
 
@@ -149,7 +149,7 @@ mod tests {
     struct Pipe {
         stream: DuplexStream,
         written_bytes: u64,
-        /// How often there is room for a byte that is not reported.
+        /// Number of bytes for which there is room that is not reported.
         unreported: usize,
         writes_at_once: bool,
         /// Bytes that it has taken and not passed on.

@@ -154,8 +154,7 @@ impl Server {
 /// caller's until `shutdown` ends; then lets every connection finish what was received, for five seconds
 /// at most. The store stays open.
 ///
-/// Of `config`, the addresses and the CPU affinity are not used, and the path of the log and the sync policy are only shown
-/// by `INFO`.
+/// Ignores the addresses and the CPU affinity of `config`; the path of the log and the sync policy are only shown by `INFO`.
 ///
 /// # Errors
 /// A field of `config` out of range, or a system that refuses the threads.

@@ -69,7 +69,7 @@ pub(crate) fn listen(path: &Path, backlog: u32) -> Result<(OwnedFd, SocketFile),
         error => system("make it", error),
     })?;
     file.identity = Some(identity(&folder.stat().map_err(|error| system("look at it", error))?));
-    // Nobody can connect before it listens, so nobody with more rights than it is meant to give.
+    // Nobody can connect before it listens, so the mode is set before anybody can.
     chmodat(&folder.handle, folder.name(), SOCKET_MODE, AtFlags::empty())
         .map_err(|error| system("set its mode", error))?;
     net::listen(&socket, backlog.cast_signed()).map_err(|error| system("listen on it", error))?;

@@ -13,11 +13,11 @@ use crate::{Error, Key, Lsn, ScanPage, Stats, Value};
 pub struct Completion {
     /// The answer must not be shown to anybody before [`BatchStore::wait`] for this LSN has succeeded.
     pub depends_on: Lsn,
-    /// What the operation came to.
+    /// The result of the operation.
     pub outcome: Result<Outcome, Error>,
 }
 
-/// What an operation came to.
+/// The result of an operation.
 #[derive(Debug, Clone)]
 pub enum Outcome {
     /// [`Op::Get`]: the value, if the key is there.
@@ -83,7 +83,7 @@ impl Outcome {
     }
 }
 
-/// What [`Op::GetManyWithin`] saw of a key.
+/// A key as [`Op::GetManyWithin`] saw it.
 #[derive(Debug, Clone)]
 pub enum Sight {
     /// There is no such key.
@@ -104,7 +104,7 @@ pub struct Submission<'a> {
 
 /// The part of a store that commits records.
 pub trait Commit: Sync {
-    /// Has what was submitted committed soon, elsewhere.
+    /// Asks another thread to commit what was submitted, soon.
     fn commit_soon(&self);
 
     /// Commits what was submitted on this thread, which blocks as long as that takes.
@@ -122,7 +122,7 @@ impl<'a> Submission<'a> {
         Self { log: Some(log) }
     }
 
-    /// Whether anything is left to be committed.
+    /// Returns whether anything is left to be committed.
     pub const fn is_pending(&self) -> bool {
         self.log.is_some()
     }
@@ -166,8 +166,9 @@ pub trait BatchStore: Clone + Send + Sync + 'static {
     /// Carries out a prefix of `ops`, in order, and appends one [`Completion`] for each to `replies`.
     ///
     /// At least one operation is carried out if there is any; it stops early once the replies hold more
-    /// than `max_reply_bytes`, before a write with which the records would be more than 1 GiB, or after operations
-    /// that take long: one on the whole keyspace, or several with 2,000 keys in all. The caller submits the rest again. Nothing of a reply may be shown before [`wait`](Self::wait) for its
+    /// than `max_reply_bytes`, before a write with which the records would be more than 1 GiB, or those that depend on stored
+    /// values more than 1 MiB, or after operations that take long: one on the whole keyspace, or several with 2,000 keys in
+    /// all. The caller submits the rest again. Nothing of a reply may be shown before [`wait`](Self::wait) for its
     /// [`depends_on`](Completion::depends_on) has succeeded.
     ///
     /// Dropping the future before it ends: either none of `ops` was carried out, or all that would have been.

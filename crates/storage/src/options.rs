@@ -1,3 +1,5 @@
+//! Settings of a store: limits, sync policy, format of the log, compaction.
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -93,7 +95,7 @@ impl fmt::Display for LogFormat {
     }
 }
 
-/// How a store behaves; every setting has a method that returns the options with it.
+/// Settings of a store; every setting has a method that returns the options with it.
 ///
 /// ```
 /// use rustvault_storage::{Options, SyncPolicy};

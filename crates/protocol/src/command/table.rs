@@ -92,7 +92,7 @@ commands! {
     }
     Set "SET" String {
         arity: Arity::at_least(2), syntax: "key value [NX | XX] [GET]", flags: ENLARGE, keys: ONE_SET, rest: Some(1),
-        summary: "Stores a value under a key, if asked to only if the key is not there (NX) or there (XX); GET returns what was there before.",
+        summary: "Stores a value under a key; with NX only if the key is missing, with XX only if it is there. GET returns the old value.",
     }
     MGet "MGET" String {
         arity: Arity::at_least(1), syntax: "key [key ...]", flags: READ, keys: ALL_READ, complexity: "O(keys)",
@@ -136,7 +136,7 @@ commands! {
     }
     IncrByFloat "INCRBYFLOAT" String {
         arity: Arity::exactly(2), syntax: "key increment", flags: ENLARGE_FAST, keys: ONE_CHANGED,
-        summary: "Adds to the decimal number in a key, to 17 digits behind the point; a missing key counts as 0.",
+        summary: "Adds to the decimal number in a key, to 17 decimal places; a missing key counts as 0.",
     }
     Append "APPEND" String {
         arity: Arity::exactly(2), syntax: "key value", flags: ENLARGE_FAST, keys: ONE_CHANGED, rest: Some(1), complexity: "O(bytes)",
@@ -185,11 +185,11 @@ commands! {
     }
     Rename "RENAME" Generic {
         arity: Arity::exactly(2), syntax: "key newkey", flags: Flags::WRITE, keys: TWO_CHANGED, complexity: "O(bytes)",
-        summary: "Gives a value another key, whatever that had before.",
+        summary: "Renames a key; newkey is replaced if it is there.",
     }
     RenameNx "RENAMENX" Generic {
         arity: Arity::exactly(2), syntax: "key newkey", flags: Flags::WRITE.union(Flags::FAST), keys: TWO_CHANGED, complexity: "O(bytes)",
-        summary: "Gives a value another key if that is not there, and tells whether it did.",
+        summary: "Renames a key if newkey is missing, and tells whether it did.",
     }
     Copy "COPY" Generic {
         arity: Arity::at_least(2), syntax: "source destination [DB destination-db] [REPLACE]", flags: ENLARGE,

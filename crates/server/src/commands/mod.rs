@@ -71,7 +71,7 @@ pub(crate) enum Many<'b> {
     Values(&'b [&'b [u8]]),
     /// The number of them that an operation finds.
     Count(CountOf, &'b [&'b [u8]]),
-    /// Those of all keys that match this glob.
+    /// The keys that match this glob, of all that there are.
     Matching(&'b [u8]),
 }
 

@@ -118,7 +118,7 @@ fn seen(outcome: Outcome) -> Result<Vec<Sight>, Refusal> {
     if let Outcome::Seen(sights) = outcome { Ok(sights) } else { Err(unexpected()) }
 }
 
-/// Returns how many sights stand before the first value that is not held.
+/// Returns the number of results before the first value that is not held.
 fn held_front(sights: &[Sight]) -> usize {
     sights.iter().position(|sight| matches!(sight, Sight::NotHeld(_))).unwrap_or(sights.len())
 }

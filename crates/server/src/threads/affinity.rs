@@ -46,7 +46,7 @@ thread_local! {
     static AFFINITY: RefCell<Option<Affinity>> = const { RefCell::new(None) };
 }
 
-/// Has this thread, the first worker, pinned beside the log writer from now on while that is better.
+/// Starts keeping this thread, the first worker, on the log writer's core while that is better.
 pub(super) fn begin(writer: &LogWriter) {
     AFFINITY.set(Affinity::new(writer));
 }
@@ -131,7 +131,7 @@ impl Affinity {
         self.apply()
     }
 
-    /// Has both threads run where the policy says.
+    /// Applies the policy's decision to both threads.
     fn apply(&self) -> io::Result<()> {
         let applied = self.run_on(if self.policy.is_pinned { &self.home_core } else { &self.all_cores });
         if applied.is_err() {

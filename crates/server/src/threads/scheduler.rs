@@ -25,7 +25,7 @@ const WINDOW: Duration = Duration::from_millis(60);
 /// A worker that uses more of a core than this, in thousandths, does not keep up.
 const SATURATED: u32 = 920;
 
-/// What workers may use of a core on average, in thousandths, after one of them has been given up.
+/// Highest average load of the workers, in thousandths of a core, that is left once one of them has been given up.
 const RELAXED: u32 = 600;
 
 /// Loads that differ by less, in thousandths of a core, are alike.
@@ -147,7 +147,7 @@ impl Scheduler {
 
 #[cfg(test)]
 impl Scheduler {
-    /// Has each worker hand its connections over to the next one, until the load is measured again.
+    /// Makes each worker hand its connections over to the next one, until the load is measured again.
     pub(crate) fn migrate_all(&self) {
         for (index, stats) in self.workers.iter().enumerate() {
             stats.migrate_to.store((index + 1) % self.workers.len(), Ordering::Relaxed);

@@ -125,7 +125,7 @@ impl Workers {
 
 #[cfg(test)]
 impl Workers {
-    /// Has each worker hand its connections over to the next one, until the load is measured again.
+    /// Makes each worker hand its connections over to the next one, until the load is measured again.
     pub(crate) fn migrate_all(&self) {
         self.scheduler.migrate_all();
     }

@@ -27,7 +27,7 @@ pub(crate) struct Socket {
 /// The runtime that reports when the socket can be read or written.
 #[derive(Debug)]
 enum Registration {
-    /// That of the thread that serves the connection.
+    /// The runtime of the thread that serves the connection.
     Here(Either<TcpStream, UnixStream>),
     /// None: the connection has not begun, or moves to another thread.
     Moving(Either<net::TcpStream, unix::net::UnixStream>),
@@ -99,7 +99,7 @@ impl Socket {
         self.written_bytes
     }
 
-    /// Has the next write tried, although no room was reported.
+    /// Makes the next write try at once, without waiting for the report of room.
     pub(crate) const fn write_at_once(&mut self) {
         self.writes_at_once = true;
     }

@@ -76,7 +76,7 @@ pub(crate) struct StandIn {
     socket: Socket,
     opener: Opener,
     sealer: Sealer,
-    /// Of frames that are not complete.
+    /// Bytes of incomplete frames.
     received: BytesMut,
     /// Opened, and not asked for yet.
     opened: BytesMut,

@@ -47,7 +47,7 @@ impl WatchedStore {
         Self { memory, threads: Arc::default(), held: Arc::default(), is_held: Arc::default() }
     }
 
-    /// How often a client was served by another thread than before.
+    /// Number of times that a client was served by another thread than before.
     fn moves_of(&self, client: u8) -> usize {
         let threads = self.threads.lock().unwrap();
         threads.get(&client).map_or(0, |threads| threads.len().saturating_sub(1))
@@ -168,7 +168,7 @@ fn bulk(bytes: &[u8]) -> Vec<u8> {
     [format!("${}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
 }
 
-/// Sends commands in frames that care for nothing: they end within commands, and are written in pieces. Ends with the
+/// Sends commands in frames that ignore where commands end: they end within them, and are written in pieces. Ends with the
 /// connection, or after so many commands.
 fn send_commands(mut stream: TcpStream, client: u8, commands: usize) {
     let (mut rng, mut sealer) = (Rng::with_seed(client.into()), Sealer::default());
@@ -289,7 +289,7 @@ fn a_stop_under_load_ends_layers_between_two_answers_and_loses_none() {
     }
 }
 
-/// Has a server stop whose thread is held up meanwhile, and which has received these frames by then; returns the answers.
+/// Stops a server whose thread is held up meanwhile, and which has received these frames by then; returns the answers.
 fn stop_with_received(parts: &[&[u8]], cut_off_bytes: usize) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("vault.sock");

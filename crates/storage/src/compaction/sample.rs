@@ -1,3 +1,5 @@
+//! Estimates the size of live data as lines of JSON, from a sample of its keys.
+
 use crate::Lsn;
 use crate::keyspace::{Keyspace, Walk};
 use crate::wal::{Change, line_bytes, now_ms};

@@ -46,7 +46,7 @@ pub enum Op<'a> {
     Update {
         /// The key to read and write.
         key: &'a [u8],
-        /// What becomes of its value.
+        /// The change of its value.
         update: StringUpdate<'a>,
     },
     /// Put the value of a key under another one, in one step.
@@ -55,7 +55,7 @@ pub enum Op<'a> {
         from: &'a [u8],
         /// The key to write.
         to: &'a [u8],
-        /// What becomes of them.
+        /// The change of them.
         update: KeyUpdate,
     },
     /// Read several values, all as they were at one moment.

@@ -41,7 +41,7 @@ pub enum StringUpdate<'a> {
     Append(&'a [u8]),
     /// A part is overwritten, behind zeros if the value is too short; the length then, as [`Outcome::Count`].
     SetRange {
-        /// Where the part begins.
+        /// Position of the first byte that is overwritten.
         offset: usize,
         /// The new bytes; if there are none, nothing is changed.
         bytes: &'a [u8],

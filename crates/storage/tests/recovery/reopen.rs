@@ -1,3 +1,5 @@
+//! Logs that are opened again: what a crash left, several times in a row, with other options.
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 

@@ -1,3 +1,5 @@
+//! Tests of the tools for a log that no store has open, and the logs that they share.
+
 mod convert;
 mod load;
 mod order;
