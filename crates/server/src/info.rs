@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::process;
 
-use rustvault_storage::Stats;
+use rustvault_storage::{CommitLatency, Latency, Stats};
 
 use crate::commands::REDIS_VERSION;
 use crate::engine::Engine;
@@ -96,7 +96,24 @@ fn ours<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
         ("total_errors", &counters.total_errors.get()),
     ];
     let closed = counters.closings.counters().map(|(name, closed)| (OURS, name, closed.to_string()));
-    figures.iter().map(|(name, value)| (OURS, *name, one_line(&value.to_string()))).chain(closed).collect()
+    let latencies = latencies(&stats.commit_latency).map(|(name, times)| (OURS, name, times));
+    let figures = figures.iter().map(|(name, value)| (OURS, *name, one_line(&value.to_string())));
+    figures.chain(closed).chain(latencies).collect()
+}
+
+/// Returns how long the steps of a commit took, in the form in which Redis tells percentiles.
+fn latencies(commit: &CommitLatency) -> [(&'static str, String); 6] {
+    let steps = [
+        ("commit_gather_us", commit.gather),
+        ("commit_queue_us", commit.queue),
+        ("commit_write_us", commit.write),
+        ("commit_sync_us", commit.sync),
+        ("commit_wake_us", commit.wake),
+        ("commit_reserve_us", commit.reserve),
+    ];
+    steps.map(|(name, Latency { p50_us, p99_us, p999_us, max_us, .. })| {
+        (name, format!("p50={p50_us},p99={p99_us},p99.9={p999_us},max={max_us}"))
+    })
 }
 
 /// Returns what Redis's clients, and the tools around them, read in its terms.

@@ -40,4 +40,4 @@ pub use options::{
     LogFormat, Options, ParseSyncPolicyError, SyncPolicy,
 };
 pub use recovery::RecoveryReport;
-pub use store::{Lsn, ScanPage, Stats, Store};
+pub use store::{CommitLatency, Latency, Lsn, ScanPage, Stats, Store};

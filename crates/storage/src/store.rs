@@ -73,6 +73,8 @@ pub struct Stats {
     pub is_disk_full: bool,
     /// The log's file was removed, replaced or truncated: writes are refused until a compaction has written a new one.
     pub is_log_removed: bool,
+    /// How long the steps of a commit took since the start.
+    pub commit_latency: CommitLatency,
     /// Milliseconds that the running sync of the log has taken; 0 if none runs. Thousands mean that the disk hangs.
     pub sync_running_ms: u64,
     /// Compactions that succeeded since the start.
@@ -85,6 +87,41 @@ pub struct Stats {
     pub last_compaction_unix_ms: u64,
     /// Why the last compaction failed; `None` once one has succeeded after it.
     pub last_compaction_error: Option<Arc<str>>,
+}
+
+/// Times of the steps that a durable write waits for, one after the other. A step that is slow names the cause: `gather` is
+/// the server's own choice, `queue` a commit before, `write` and `sync` the disk, `wake` the processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct CommitLatency {
+    /// From the first record of a batch until its commit is asked for.
+    pub gather: Latency,
+    /// From there until the commit begins, behind the one before.
+    pub queue: Latency,
+    /// Writing the batch to the file.
+    pub write: Latency,
+    /// Syncing the file.
+    pub sync: Latency,
+    /// From the end of the sync until the first of those who wait for it runs.
+    pub wake: Latency,
+    /// Reserving room for the file, which the next commit waits for.
+    pub reserve: Latency,
+}
+
+/// Times that one step took, in microseconds, exact to two digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Latency {
+    /// How often it was measured.
+    pub count: u64,
+    /// The median.
+    pub p50_us: u64,
+    /// 99% took no longer.
+    pub p99_us: u64,
+    /// 99.9% took no longer.
+    pub p999_us: u64,
+    /// The longest.
+    pub max_us: u64,
 }
 
 /// A key-value store, for code that is generic over stores; every [`BatchStore`] is one.

@@ -234,6 +234,34 @@ async fn writers_that_wait_together_share_a_sync() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sync_that_is_slow_is_told_from_what_waits_behind_it() {
+    const HELD: Duration = Duration::from_millis(50);
+
+    let folder = tempfile::tempdir().unwrap();
+    let (store, faults) = open(&folder.path().join("log"), SyncPolicy::Always);
+    let (gate, begun) = (faults.hold_syncs(), faults.syncs_begun());
+    submit(&store, &[Op::Set { key: b"first", value: b"" }]).await;
+    soon(faults.sync_begun_after(begun)).await;
+    let second = submit(&store, &[Op::Set { key: b"second", value: b"" }]).await[0].depends_on;
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.wait(second).await }
+    });
+    tokio::time::sleep(HELD).await;
+    drop(gate);
+    soon(waiting).await.unwrap().unwrap();
+    let stats = store.stats().await.unwrap();
+    let latency = stats.commit_latency;
+    for (step, slowest) in [("sync", latency.sync), ("queue", latency.queue)] {
+        assert!(slowest.max_us >= HELD.as_micros() as u64, "{step}: {latency:?}");
+    }
+    let steps = [latency.gather, latency.queue, latency.write].map(|step| step.count);
+    assert_eq!(steps, [stats.batches; 3]);
+    assert_eq!(latency.sync.count, stats.syncs);
+    assert!(latency.wake.count > 0 && latency.reserve.count > 0, "{latency:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_sync_poisons_the_store_and_is_not_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");

@@ -76,6 +76,12 @@ fn info_has_every_figure_that_is_promised() {
     ] {
         assert_eq!(number(name), expected, "{name}");
     }
+    for step in ["gather", "queue", "write", "sync", "wake", "reserve"] {
+        let times = figure(&format!("commit_{step}_us"));
+        let names: Vec<_> =
+            times.split(',').filter_map(|time| time.split_once('=')).map(|(name, _)| name).collect();
+        assert_eq!(names, ["p50", "p99", "p99.9", "max"], "{step}: {times}");
+    }
     for name in ["used_bytes", "log_bytes", "live_bytes", "syncs"] {
         assert!(number(name) > 0, "{name}");
     }

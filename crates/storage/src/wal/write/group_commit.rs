@@ -12,6 +12,7 @@ use rustix::thread::Pid;
 
 use super::admission::MAX_WAITING_BYTES;
 use super::appender::{AppendError, Appender};
+use super::commit_times::CommitTimes;
 use super::file_watch::FileWatch;
 use super::in_flight::InFlight;
 use super::size_limit::SizeLimit;
@@ -26,7 +27,7 @@ use crate::error::is_no_space;
 use crate::fs::LogFile;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::thread::{self, JoinHandle};
-use crate::sync::{Condvar, Mutex, OnceLock, OrderedMutex, Rank, Semaphore, SetOnce};
+use crate::sync::{Condvar, Instant, Mutex, OnceLock, OrderedMutex, Rank, Semaphore, SetOnce};
 use crate::wal::format::batch::BATCH_HEADER_BYTES;
 use crate::{Error, LogFormat, Lsn, Stats, SyncPolicy};
 
@@ -87,6 +88,7 @@ pub(in crate::wal) struct Shared {
     /// How long every batch waits before the next may be written: a compaction has to catch up.
     pub(super) pause_us: AtomicU64,
     pub(super) counters: Counters,
+    times: CommitTimes,
 }
 
 #[derive(Default)]
@@ -133,6 +135,7 @@ impl Log {
             size_limit: SizeLimit::new(on_size),
             pause_us: AtomicU64::new(0),
             counters: Counters::default(),
+            times: CommitTimes::new(),
         });
         shared.make_room()?;
         let syncer = match start.policy {
@@ -197,6 +200,7 @@ impl Log {
         stats.syncs = counters.syncs.load(Ordering::Relaxed);
         stats.batches = counters.batches.load(Ordering::Relaxed);
         stats.peak_batch_records = counters.peak_batch_records.load(Ordering::Relaxed);
+        stats.commit_latency = self.shared.times.latency();
         stats.durable_lsn = self.shared.synced.load(Ordering::Acquire);
     }
 
@@ -332,8 +336,12 @@ impl Shared {
         if self.file_watch.note_write() || appender.grows_with(&batch) {
             self.check_file(appender);
         }
+        let began = Instant::now();
         let written = appender.write(&mut batch, self.synced());
         self.check_append(written)?;
+        self.times.gather.record(batch.gather);
+        self.times.queue.record(batch.queue);
+        self.times.write.record(began.elapsed());
         self.space.used(appender.offset(), batch.claim);
         self.counters.count(&batch);
         // A sync on the interval's thread may have failed meanwhile.
@@ -383,8 +391,10 @@ impl Shared {
         }
         // Where nothing can be reserved, zeros make the file longer.
         self.check_file(appender);
+        let began = Instant::now();
         let reserved = appender.reserve(least, self.size_limit.max_bytes());
         let end = reserved.map_err(|error| self.io_error("reserve room for", error))?;
+        self.times.reserve.record(began.elapsed());
         self.space.set_reserved(end, end < least);
         Ok(())
     }
@@ -473,16 +483,25 @@ impl Shared {
         let _guard = FailOnPanic::new(self);
         self.check()?;
         let written = self.written.load(Ordering::Acquire);
+        let began = Instant::now();
         let _running = self.watchdog.sync_begins();
         if let Err(error) = file.sync() {
             let error = self.io_error("sync", error);
             self.fail(error.clone());
             return Err(error);
         }
+        self.times.sync.record(began.elapsed());
         self.counters.syncs.fetch_add(1, Ordering::Relaxed);
         let before = self.synced.fetch_max(written, Ordering::AcqRel);
         debug_assert!(before <= written, "synced before written");
         Ok(())
+    }
+
+    /// Wakes the others of the group whose leader was called, or might have been.
+    fn pass_on(&self, called: Ticket) {
+        if let Some(called_at) = self.waiters.wake_group(called, self.watermark().get()) {
+            self.times.wake.record(called_at.elapsed());
+        }
     }
 
     /// The failure, if the log has failed.
@@ -565,7 +584,7 @@ impl Future for WaitFor<'_> {
         let shared = self.shared;
         if let Some(called) = self.ticket.take() {
             // Called for a sync that is not the one: others of the group may have waited for just that.
-            shared.waiters.wake_group(called, shared.watermark().get());
+            shared.pass_on(called);
         }
         self.ticket = shared.waiters.register(self.lsn, context.waker(), || self.result().is_some());
         match self.result() {
@@ -580,7 +599,7 @@ impl Drop for WaitFor<'_> {
         let Some(ticket) = self.ticket else { return };
         // Whoever was called, even one that was dropped before it could run, passes the call on.
         if !self.shared.waiters.remove(ticket) {
-            self.shared.waiters.wake_group(ticket, self.shared.watermark().get());
+            self.shared.pass_on(ticket);
         }
     }
 }

@@ -31,8 +31,10 @@ pub(super) struct Tail {
     wanted_room: u64,
     next_lsn: u64,
     last_timestamp_ms: u64,
-    /// Somebody waits for what is here.
-    is_announced: bool,
+    /// When the first of these records came.
+    began: Option<Instant>,
+    /// When somebody asked for them to be committed.
+    announced: Option<Instant>,
     /// When the last batch was taken; `None` once the log is sealed behind it.
     unsealed_since: Option<Instant>,
     /// Nothing more will be admitted.
@@ -48,6 +50,10 @@ pub(super) struct Batch {
     pub(super) first_lsn: Lsn,
     pub(super) last_lsn: Lsn,
     pub(super) last_timestamp_ms: u64,
+    /// How long its first record waited for others, until its commit was asked for.
+    pub(super) gather: Duration,
+    /// How long it was asked for before it began.
+    pub(super) queue: Duration,
 }
 
 impl Tail {
@@ -60,7 +66,8 @@ impl Tail {
             wanted_room: 0,
             next_lsn: next_lsn.get(),
             last_timestamp_ms,
-            is_announced: false,
+            began: None,
+            announced: None,
             unsealed_since: None,
             is_closing: false,
         }
@@ -77,6 +84,9 @@ impl Tail {
         charge: u32,
         claim: u64,
     ) -> Lsn {
+        if self.is_empty() {
+            self.began = Some(Instant::now());
+        }
         self.last_timestamp_ms = self.last_timestamp_ms.max(now_ms);
         for &start in starts {
             set_timestamp(records.split_at_mut(start).1, self.last_timestamp_ms);
@@ -124,13 +134,15 @@ impl Tail {
 
     /// Says that what is here is to be committed. `false`: there is nothing, or it was said already.
     pub(super) fn announce(&mut self) -> bool {
-        let is_news = !self.is_announced && !self.is_empty();
-        self.is_announced |= is_news;
+        let is_news = !self.is_announced() && !self.is_empty();
+        if is_news {
+            self.announced = Some(Instant::now());
+        }
         is_news
     }
 
     pub(super) const fn is_announced(&self) -> bool {
-        self.is_announced
+        self.announced.is_some()
     }
 
     /// Somebody waits for room for so many bytes.
@@ -158,8 +170,9 @@ impl Tail {
 
     /// Takes the batch out; `spare` becomes the buffer of the next one.
     pub(super) fn take(&mut self, spare: Vec<u8>) -> Batch {
-        self.is_announced = false;
-        self.unsealed_since = Some(Instant::now());
+        let now = Instant::now();
+        let (began, announced) = (self.began.take().unwrap_or(now), self.announced.take().unwrap_or(now));
+        self.unsealed_since = Some(now);
         let first_lsn = self.first_lsn();
         Batch {
             chunks: std::mem::replace(&mut self.chunks, vec![empty_buffer(spare)]),
@@ -169,6 +182,8 @@ impl Tail {
             first_lsn,
             last_lsn: Lsn::new(self.next_lsn - 1),
             last_timestamp_ms: self.last_timestamp_ms,
+            gather: announced - began,
+            queue: now - announced,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::task::Waker;
 
-use crate::sync::{OrderedMutex, Rank, thread};
+use crate::sync::{Instant, OrderedMutex, Rank, thread};
 
 /// Groups of waiters; a thread's waiters share one. More than threads that usually serve.
 ///
@@ -22,6 +22,8 @@ pub(in crate::wal) struct Waiters {
 #[derive(Default)]
 struct Group {
     by_lsn: BTreeMap<(u64, u64), Waker>,
+    /// When the leader was called that has not run yet.
+    called: Option<Instant>,
     next_id: u64,
 }
 
@@ -75,7 +77,11 @@ impl Waiters {
             let leader = {
                 let mut group = group.lock();
                 match group.by_lsn.first_entry() {
-                    Some(first) if first.key().0 <= lsn => Some(first.remove()),
+                    Some(first) if first.key().0 <= lsn => {
+                        let leader = first.remove();
+                        group.called = Some(Instant::now());
+                        Some(leader)
+                    }
                     _ => None,
                 }
             };
@@ -85,9 +91,13 @@ impl Waiters {
         }
     }
 
-    /// Wakes everybody in the ticket's group who waits for `lsn` or less: the duty of the one that was called.
-    pub(super) fn wake_group(&self, ticket: Ticket, lsn: u64) {
-        self.groups[ticket.group].wake_up_to(lsn);
+    /// Wakes everybody in the ticket's group who waits for `lsn` or less: the duty of the one that was called. Returns when
+    /// the group's leader was called, to the first that asks.
+    pub(super) fn wake_group(&self, ticket: Ticket, lsn: u64) -> Option<Instant> {
+        let group = &self.groups[ticket.group];
+        let called = group.lock().called.take();
+        group.wake_up_to(lsn);
+        called
     }
 
     /// Wakes everybody who waits for `lsn` or less.
