@@ -99,10 +99,11 @@ impl Output {
         Ok(())
     }
 
-    /// Puts zeros behind what there is, and syncs all: what is added to it next is overwriting, and syncs fast.
+    /// Puts zeros behind what there is, and syncs all: what is added to it next is overwriting, and syncs fast. As few as for the
+    /// smallest batch, because nobody knows how large the next ones are.
     pub(super) fn zero_ahead(&mut self) -> Result<(), Error> {
         self.flush()?;
-        self.put_zeros(zeros_ahead(self.offset))?;
+        self.put_zeros(zeros_ahead(0))?;
         self.sync_file()
     }
 

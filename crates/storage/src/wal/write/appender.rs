@@ -11,7 +11,7 @@ use crate::fs::{LogFile, write_all_at, write_chunks_at};
 use crate::wal::format::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
 use crate::wal::format::bytes::crc;
 use crate::wal::format::json;
-use crate::{Error, LogFormat, Lsn};
+use crate::{Error, LogFormat, Lsn, SyncPolicy};
 
 /// How far the file is filled with zeros ahead of the log at one go, at most and at least. A sync of bytes
 /// that overwrite such zeros is cheaper than one of a file that grows, whose size and blocks have to be
@@ -26,8 +26,12 @@ const MIN_RESERVE_STEP_BYTES: u64 = 256 * 1024;
 /// Less room than this is not worth asking for.
 const LEAST_ROOM_BYTES: u64 = 4096;
 
-/// A batch of more than this part of a step rather grows the file: writing its bytes twice costs more.
-const ZERO_STEPS_PER_LARGE: usize = 4;
+/// Batches of the present size that such a step makes room for: so one commit of eight waits for zeros, and for not many more
+/// bytes than all eight have.
+const BATCHES_PER_ZERO_STEP: usize = 8;
+
+/// A batch of more bytes than this rather grows the file: writing them twice costs more.
+const MAX_ZEROED_BATCH_BYTES: usize = MAX_ZERO_STEP_BYTES / 4;
 
 static ZEROS: [u8; MAX_ZERO_STEP_BYTES] = [0; MAX_ZERO_STEP_BYTES];
 
@@ -35,6 +39,8 @@ static ZEROS: [u8; MAX_ZERO_STEP_BYTES] = [0; MAX_ZERO_STEP_BYTES];
 pub(in crate::wal) struct Appender {
     file: Arc<dyn LogFile>,
     format: LogFormat,
+    /// Whether every batch is synced, so that what makes a sync cheaper is worth something.
+    syncs_each: bool,
     offset: u64,
     /// See [`LogStart::opening_seal`].
     opening_seal: Option<[u8; BATCH_HEADER_BYTES]>,
@@ -57,6 +63,7 @@ impl Appender {
         Self {
             file: Arc::clone(&start.file),
             format: start.format,
+            syncs_each: matches!(start.policy, SyncPolicy::Always),
             offset: start.offset,
             opening_seal: start.opening_seal,
             zeroed_end: start.file_bytes.max(start.offset),
@@ -244,10 +251,12 @@ impl Appender {
         Ok(header_crc)
     }
 
-    /// Makes room of zeros for `bytes`, unless they are so many that growing the file is the smaller cost.
+    /// Makes room of zeros for `bytes`, unless they are so many that growing the file is the smaller cost, or are not synced by
+    /// themselves.
     fn zero_ahead(&mut self, bytes: usize) -> io::Result<()> {
-        let zeros = zeros_ahead(self.offset);
-        if self.offset + bytes as u64 > self.zeroed_end && bytes < zeros.len() / ZERO_STEPS_PER_LARGE {
+        let is_worth_it = self.syncs_each && bytes < MAX_ZEROED_BATCH_BYTES;
+        if is_worth_it && self.offset + bytes as u64 > self.zeroed_end {
+            let zeros = zeros_ahead(bytes);
             let room = self.reserved_end.saturating_sub(self.zeroed_end).min(zeros.len() as u64) as usize;
             write_all_at(&*self.file, zeros.split_at(room).0, self.zeroed_end)?;
             self.zeroed_end += room as u64;
@@ -285,9 +294,9 @@ impl Appender {
     }
 }
 
-/// The zeros that a log of this size is filled with ahead, at one go. A small log keeps a small file.
-pub(in crate::wal) fn zeros_ahead(log_bytes: u64) -> &'static [u8] {
-    let step = (log_bytes as usize / 8).clamp(MIN_ZERO_STEP_BYTES, MAX_ZERO_STEP_BYTES);
+/// Returns the zeros that the file is filled with ahead when a batch of this size is written.
+pub(in crate::wal) fn zeros_ahead(batch_bytes: usize) -> &'static [u8] {
+    let step = (batch_bytes * BATCHES_PER_ZERO_STEP).clamp(MIN_ZERO_STEP_BYTES, MAX_ZERO_STEP_BYTES);
     ZEROS.split_at(step).0
 }
 
