@@ -216,7 +216,7 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         }
         match self.worker.try_block() {
             Some(_blocked) => submission.commit_here(),
-            None => commit_group::commit(submission, self.worker.commit_group_size()).await,
+            None => commit_group::commit(submission, self.worker.count_commit()).await,
         }
     }
 }

@@ -104,9 +104,7 @@ impl Scheduler {
         self.in_use.store(in_use, Ordering::Relaxed);
         self.plan_migration(worker, share, in_use);
         stats.one_is_enough.store(wanted == 1, Ordering::Relaxed);
-        stats.window.fetch_add(1, Ordering::Relaxed);
-        stats.active_before.store(stats.active.swap(0, Ordering::Relaxed), Ordering::Relaxed);
-        stats.batches.store(0, Ordering::Relaxed);
+        stats.begin_window();
     }
 
     /// Returns the number of workers that the load asks for, which may be more than there are.

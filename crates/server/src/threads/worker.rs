@@ -80,7 +80,9 @@ impl Workers {
         log_writer: Option<LogWriter>,
         alive: mpsc::Sender<()>,
     ) -> std::io::Result<JoinHandle<()>> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        // Whom the log writer wakes is looked for at every turn of a task: by default every 31st, which is as many answers
+        // that a durable write would wait for.
+        let runtime = Builder::new_current_thread().global_queue_interval(1).enable_all().build()?;
         let worker_loop = WorkerLoop {
             inbox,
             engine: Arc::clone(engine),

@@ -12,11 +12,11 @@ use super::worker_stats::WorkerStats;
 /// Batches between two reads of the clock.
 const BATCHES_PER_SAMPLE: u32 = 64;
 
-/// Active connections from which on a commit waits for [a part](COMMIT_GROUPS_IN_A_ROUND) of them. Fewer do without: their
+/// Writers at a time from which on a commit waits for [a part](COMMIT_GROUPS_IN_A_ROUND) of them. Fewer do without: their
 /// clients would only wait longer.
-const MANY_CONNECTIONS: u32 = 32;
+const MANY_WRITERS: u32 = 32;
 
-/// Commit groups in which many connections take part one after the other: while one is synced, the next one forms, and
+/// Commit groups in which many writers take part one after the other: while one is synced, the next one forms, and
 /// the requests of others are on their way from their clients.
 const COMMIT_GROUPS_IN_A_ROUND: u32 = 4;
 
@@ -40,10 +40,12 @@ impl WorkerHandle {
         self.stats().occupancy.try_block(&self.scheduler.blocking)
     }
 
-    /// Returns the number of connections with which a commit group is complete.
-    pub(crate) fn commit_group_size(&self) -> u32 {
-        let active = self.stats().active_before.load(Ordering::Relaxed);
-        if active < MANY_CONNECTIONS { 1 } else { active / COMMIT_GROUPS_IN_A_ROUND }
+    /// Counts a commit; returns the number of connections with which its group is complete.
+    pub(crate) fn count_commit(&self) -> u32 {
+        let stats = self.stats();
+        stats.commits.fetch_add(1, Ordering::Relaxed);
+        let writers = stats.writers.load(Ordering::Relaxed);
+        if writers < MANY_WRITERS { 1 } else { writers / COMMIT_GROUPS_IN_A_ROUND }
     }
 
     /// Counts a batch; returns `true` if the connection is to [move](Self::migrate).

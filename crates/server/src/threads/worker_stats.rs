@@ -29,8 +29,11 @@ pub(super) struct WorkerStats {
     pub(super) batches: AtomicU32,
     /// Connections that had a batch in this window.
     pub(super) active: AtomicU32,
-    /// Connections that had a batch in the window before.
-    pub(super) active_before: AtomicU32,
+    /// Batches of this window whose records were to be committed.
+    pub(super) commits: AtomicU32,
+    /// Connections that wrote at a time in the window before, on average: of those that were active, the part of their batches
+    /// that wrote.
+    pub(super) writers: AtomicU32,
     /// Idle time of the machine's cores when this worker was last saturated.
     idle_us: AtomicU64,
     /// The moment at which this worker was last saturated.
@@ -54,7 +57,8 @@ impl WorkerStats {
             cpu_us: AtomicU64::new(0),
             batches: AtomicU32::new(0),
             active: AtomicU32::new(0),
-            active_before: AtomicU32::new(0),
+            commits: AtomicU32::new(0),
+            writers: AtomicU32::new(0),
             idle_us: AtomicU64::new(0),
             idle_at_us: AtomicU64::new(0),
             share: AtomicU32::new(0),
@@ -78,6 +82,16 @@ impl WorkerStats {
         if age_us > micros(STALE) { 0 } else { self.share.load(Ordering::Relaxed) }
     }
 
+    /// Begins another window; what the last one counted becomes the number of writers.
+    pub(super) fn begin_window(&self) {
+        self.window.fetch_add(1, Ordering::Relaxed);
+        let [active, commits, batches] = [&self.active, &self.commits, &self.batches]
+            .map(|count| u64::from(count.swap(0, Ordering::Relaxed)));
+        // A batch may commit several times.
+        let writers = active * commits.min(batches) / batches.max(1);
+        self.writers.store(u32::try_from(writers).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
     /// Returns whether some core has been idle since this worker was last saturated. A further worker that had to share
     /// its core with the clients would only slow them down.
     pub(super) fn finds_idle_core(&self, now_us: u64) -> bool {
@@ -90,4 +104,24 @@ impl WorkerStats {
 
 pub(super) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the writers of a window in which 50 connections had a hundred batches and so many commits.
+    fn writers(commits: u32) -> u32 {
+        let stats = WorkerStats::new(tokio::sync::mpsc::unbounded_channel().0);
+        stats.active.store(50, Ordering::Relaxed);
+        stats.batches.store(100, Ordering::Relaxed);
+        stats.commits.store(commits, Ordering::Relaxed);
+        stats.begin_window();
+        stats.writers.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn connections_count_as_writers_by_the_part_of_their_batches_that_wrote() {
+        assert_eq!([0, 10, 100, 300].map(writers), [0, 5, 50, 50]);
+    }
 }
