@@ -22,6 +22,7 @@ use crate::commands::{Many, Refusal, store_error, unexpected};
 use crate::engine::Engine;
 use crate::session::Session;
 use crate::threads::commit_group;
+use crate::threads::turns::AwaitedCommit;
 use crate::threads::worker_handle::WorkerHandle;
 use crate::transport::Transport;
 
@@ -203,7 +204,9 @@ impl<'c, S: BatchStore> Responder<'c, S> {
     /// Waits until all replies at hand may be shown, or never may. What stands before them leaves meanwhile.
     async fn open(&mut self, gate: &mut Gate) -> io::Result<()> {
         self.flush().await?;
+        let awaited = AwaitedCommit::new(gate.highest);
         gate.failure = self.engine.store.wait_for_commit(gate.highest).await.err();
+        drop(awaited);
         let has_failed = gate.failure.is_some();
         gate.visible = if has_failed { self.engine.store.reply_watermark() } else { gate.highest };
         Ok(())

@@ -2,12 +2,12 @@
 //! the worker's connections taking turns on one thread. (Group commit is what the log makes of the commits of all workers.)
 
 use std::cell::Cell;
-use std::future::poll_fn;
-use std::task::Poll;
 use std::thread;
 
 use rustvault_storage::batch::Submission;
 use tokio::task::yield_now;
+
+use super::turns::serve_ready;
 
 thread_local! {
     /// Connections in the group that is forming on this thread; 0: none is.
@@ -37,20 +37,6 @@ pub(crate) async fn commit(submission: Submission<'_>, complete: u32) {
     // The log writer may have been woken on this core, and would wait for it until the kernel ends this thread's slice: up to
     // 4 ms, where it needs microseconds to begin a sync.
     thread::yield_now();
-}
-
-/// Lets the connections have their turn that are ready by now. (`yield_now` of the runtime looks for new requests first, and
-/// lets those go before as well.)
-async fn serve_ready() {
-    let mut is_over = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut is_over, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// The group that this thread's first connection forms. It ends also when that connection is dropped, because dropping

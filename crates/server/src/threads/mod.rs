@@ -8,6 +8,7 @@ mod occupancy;
 mod pinning_policy;
 mod procfs;
 mod scheduler;
+pub(crate) mod turns;
 pub(crate) mod worker;
 pub(crate) mod worker_handle;
 mod worker_stats;
