@@ -73,7 +73,7 @@ pub struct Stats {
     pub is_disk_full: bool,
     /// The log's file was removed, replaced or truncated: writes are refused until a compaction has written a new one.
     pub is_log_removed: bool,
-    /// How long the steps of a commit took since the start.
+    /// Durations of the stages of the log's commits since the start.
     pub commit_latency: CommitLatency,
     /// Milliseconds that the running sync of the log has taken; 0 if none runs. Thousands mean that the disk hangs.
     pub sync_running_ms: u64,
@@ -89,38 +89,43 @@ pub struct Stats {
     pub last_compaction_error: Option<Arc<str>>,
 }
 
-/// Times of the steps that a durable write waits for, one after the other. A step that is slow names the cause: `gather` is
-/// the server's own choice, `queue` a commit before, `write` and `sync` the disk, `wake` the processor.
+/// Durations of the stages that a durable write waits for, since the start.
+///
+/// The stage that is slow points to the cause: `gather` to whoever holds commits back to share a sync, `queue` to the commit before
+/// or the processor, `write` to memory or the file system, `sync` to the disk, `wake` to the processor. Percentiles of stages do not
+/// add up to one of whole writes. Under [`SyncPolicy::Interval`](crate::SyncPolicy::Interval) and
+/// [`SyncPolicy::Never`](crate::SyncPolicy::Never) no write waits for `sync`, and `wake` begins when the batch is written. Nothing
+/// here covers what a write waits for before its record has an LSN, such as room in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct CommitLatency {
-    /// From the first record of a batch until its commit is asked for.
+    /// From the first record of a batch until somebody asks for its commit. One value a batch.
     pub gather: Latency,
-    /// From there until the commit begins, behind the one before.
+    /// From there until the commit begins: the commit before has to end, and the log writer to get a core. One value a batch.
     pub queue: Latency,
-    /// Writing the batch to the file.
+    /// Writing the batch to the file: to the system's cache, not to the disk. One value a batch.
     pub write: Latency,
-    /// Syncing the file.
+    /// Syncing the file. One value a sync: those of the interval and of seals count, too.
     pub sync: Latency,
-    /// From the end of the sync until the first of those who wait for it runs.
+    /// From the wake-up of those who wait until the first of them runs. One value for each thread that has some.
     pub wake: Latency,
-    /// Reserving room for the file, which the next commit waits for.
+    /// Reserving room for the file. A commit that is asked for meanwhile waits for it, in `queue`. One value a reservation.
     pub reserve: Latency,
 }
 
-/// Times that one step took, in microseconds, exact to two digits.
+/// Summary of the durations of one stage, in microseconds, rounded to two significant digits. All is 0 before the first one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Latency {
-    /// How often it was measured.
+    /// Number of durations.
     pub count: u64,
     /// The median.
     pub p50_us: u64,
-    /// 99% took no longer.
+    /// The 99th percentile: 99% took no longer.
     pub p99_us: u64,
-    /// 99.9% took no longer.
+    /// The 99.9th percentile: 99.9% took no longer.
     pub p999_us: u64,
-    /// The longest.
+    /// The longest. More than a minute counts as a minute.
     pub max_us: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Measures how long each step of a commit takes: what a slow write has waited for.
+//! Histograms of the durations of a commit's stages, since the start: they say what a slow write has waited for.
 
 use std::time::Duration;
 
@@ -7,27 +7,29 @@ use hdrhistogram::Histogram;
 use crate::sync::Mutex;
 use crate::{CommitLatency, Latency};
 
-/// Longest time that a histogram tells apart, in microseconds.
+/// Longest duration that a histogram distinguishes, in microseconds: a minute. A disk that takes longer is reported as one that hangs.
 const MAX_US: u64 = 60_000_000;
 
-/// Decimal digits to which a histogram is exact.
+/// Significant decimal digits of a histogram. Three would take seven times the memory (20 KiB now), and say no more about a cause.
 const DIGITS: u8 = 2;
 
-/// The times of all commits since the start.
+/// Durations of all commits' stages, as [`CommitLatency`] defines them.
+///
+/// Each stage has a lock of its own, because the committing thread, the syncer and woken threads record at the same time.
 #[derive(Debug)]
 pub(super) struct CommitTimes {
-    /// Changed under the appender's lock alone.
+    /// This one and the next three are recorded under the appender's lock alone.
     pub(super) gather: Times,
     pub(super) queue: Times,
     pub(super) write: Times,
     pub(super) reserve: Times,
-    /// Changed by whoever syncs.
+    /// Recorded by whoever syncs.
     pub(super) sync: Times,
-    /// Changed by those who are woken.
+    /// Recorded by those who are woken, on their own threads.
     pub(super) wake: Times,
 }
 
-/// The times that one step took.
+/// Durations of one stage.
 #[derive(Debug)]
 pub(super) struct Times(Mutex<Histogram<u64>>);
 
@@ -43,6 +45,7 @@ impl CommitTimes {
         }
     }
 
+    /// Returns summaries of what was recorded so far.
     pub(super) fn latency(&self) -> CommitLatency {
         CommitLatency {
             gather: self.gather.latency(),
@@ -61,6 +64,7 @@ impl Times {
         Self(Mutex::new(histogram.unwrap_or_else(|_| unreachable!("these bounds are accepted"))))
     }
 
+    /// Adds one duration.
     pub(super) fn record(&self, time: Duration) {
         self.0.lock().saturating_record(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
     }
