@@ -339,8 +339,8 @@ impl Shared {
         let began = Instant::now();
         let written = appender.write(&mut batch, self.synced());
         self.check_append(written)?;
-        self.times.gather.record(batch.gather);
-        self.times.queue.record(batch.queue);
+        self.times.gather.record(batch.gather_time);
+        self.times.queue.record(batch.queue_time);
         self.times.write.record(began.elapsed());
         self.space.used(appender.offset(), batch.claim);
         self.counters.count(&batch);
@@ -497,10 +497,11 @@ impl Shared {
         Ok(())
     }
 
-    /// Wakes the others of the group whose leader was called, or might have been.
+    /// Wakes the others of the group whose leader was called, or might have been. The first to do so records how long the
+    /// leader took to run.
     fn pass_on(&self, called: Ticket) {
-        if let Some(called_at) = self.waiters.wake_group(called, self.watermark().get()) {
-            self.times.wake.record(called_at.elapsed());
+        if let Some(leader_called_at) = self.waiters.wake_group(called, self.watermark().get()) {
+            self.times.wake.record(leader_called_at.elapsed());
         }
     }
 

@@ -31,10 +31,10 @@ pub(super) struct Tail {
     wanted_room: u64,
     next_lsn: u64,
     last_timestamp_ms: u64,
-    /// When the first of these records came.
-    began: Option<Instant>,
-    /// When somebody asked for them to be committed.
-    announced: Option<Instant>,
+    /// The moment at which the first of these records came; `None` if there are none.
+    first_appended_at: Option<Instant>,
+    /// The moment at which somebody asked for them to be committed; `None` if nobody has.
+    announced_at: Option<Instant>,
     /// When the last batch was taken; `None` once the log is sealed behind it.
     unsealed_since: Option<Instant>,
     /// Nothing more will be admitted.
@@ -50,10 +50,10 @@ pub(super) struct Batch {
     pub(super) first_lsn: Lsn,
     pub(super) last_lsn: Lsn,
     pub(super) last_timestamp_ms: u64,
-    /// How long its first record waited for others, until its commit was asked for.
-    pub(super) gather: Duration,
-    /// How long it was asked for before it began.
-    pub(super) queue: Duration,
+    /// Time from its first record until its commit was asked for.
+    pub(super) gather_time: Duration,
+    /// Time from there until it was taken out of the tail.
+    pub(super) queue_time: Duration,
 }
 
 impl Tail {
@@ -66,8 +66,8 @@ impl Tail {
             wanted_room: 0,
             next_lsn: next_lsn.get(),
             last_timestamp_ms,
-            began: None,
-            announced: None,
+            first_appended_at: None,
+            announced_at: None,
             unsealed_since: None,
             is_closing: false,
         }
@@ -85,7 +85,7 @@ impl Tail {
         claim: u64,
     ) -> Lsn {
         if self.is_empty() {
-            self.began = Some(Instant::now());
+            self.first_appended_at = Some(Instant::now());
         }
         self.last_timestamp_ms = self.last_timestamp_ms.max(now_ms);
         for &start in starts {
@@ -132,17 +132,17 @@ impl Tail {
         self.claim >= LARGE_BATCH_BYTES
     }
 
-    /// Says that what is here is to be committed. `false`: there is nothing, or it was said already.
+    /// Asks for what is here to be committed; returns `false` if there is nothing, or somebody has asked already.
     pub(super) fn announce(&mut self) -> bool {
         let is_news = !self.is_announced() && !self.is_empty();
         if is_news {
-            self.announced = Some(Instant::now());
+            self.announced_at = Some(Instant::now());
         }
         is_news
     }
 
     pub(super) const fn is_announced(&self) -> bool {
-        self.announced.is_some()
+        self.announced_at.is_some()
     }
 
     /// Somebody waits for room for so many bytes.
@@ -171,7 +171,9 @@ impl Tail {
     /// Takes the batch out; `spare` becomes the buffer of the next one.
     pub(super) fn take(&mut self, spare: Vec<u8>) -> Batch {
         let now = Instant::now();
-        let (began, announced) = (self.began.take().unwrap_or(now), self.announced.take().unwrap_or(now));
+        // Until its commit began, a batch that nobody announced was gathering.
+        let announced_at = self.announced_at.take().unwrap_or(now);
+        let first_appended_at = self.first_appended_at.take().unwrap_or(now);
         self.unsealed_since = Some(now);
         let first_lsn = self.first_lsn();
         Batch {
@@ -182,8 +184,8 @@ impl Tail {
             first_lsn,
             last_lsn: Lsn::new(self.next_lsn - 1),
             last_timestamp_ms: self.last_timestamp_ms,
-            gather: announced - began,
-            queue: now - announced,
+            gather_time: announced_at - first_appended_at,
+            queue_time: now - announced_at,
         }
     }
 }

@@ -22,8 +22,8 @@ pub(in crate::wal) struct Waiters {
 #[derive(Default)]
 struct Group {
     by_lsn: BTreeMap<(u64, u64), Waker>,
-    /// When the leader was called that has not run yet.
-    called: Option<Instant>,
+    /// The moment at which the leader was called; `None` once it, or another of the group, has run.
+    leader_called_at: Option<Instant>,
     next_id: u64,
 }
 
@@ -79,7 +79,7 @@ impl Waiters {
                 match group.by_lsn.first_entry() {
                     Some(first) if first.key().0 <= lsn => {
                         let leader = first.remove();
-                        group.called = Some(Instant::now());
+                        group.leader_called_at = Some(Instant::now());
                         Some(leader)
                     }
                     _ => None,
@@ -91,13 +91,13 @@ impl Waiters {
         }
     }
 
-    /// Wakes everybody in the ticket's group who waits for `lsn` or less: the duty of the one that was called. Returns when
-    /// the group's leader was called, to the first that asks.
+    /// Wakes everybody in the ticket's group who waits for `lsn` or less: the duty of the one that was called. Returns the
+    /// moment at which the group's leader was called, to the first caller alone.
     pub(super) fn wake_group(&self, ticket: Ticket, lsn: u64) -> Option<Instant> {
         let group = &self.groups[ticket.group];
-        let called = group.lock().called.take();
+        let leader_called_at = group.lock().leader_called_at.take();
         group.wake_up_to(lsn);
-        called
+        leader_called_at
     }
 
     /// Wakes everybody who waits for `lsn` or less.
