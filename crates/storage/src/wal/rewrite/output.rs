@@ -99,8 +99,8 @@ impl Output {
         Ok(())
     }
 
-    /// Puts zeros behind what there is, and syncs all: what is added to it next is overwriting, and syncs fast. As few as for the
-    /// smallest batch, because nobody knows how large the next ones are.
+    /// Puts zeros behind what there is, and syncs all: what is added to it next is overwriting, and syncs fast. It is the
+    /// shortest step of zeros, because the size of the next batches is not known.
     pub(super) fn zero_ahead(&mut self) -> Result<(), Error> {
         self.flush()?;
         self.put_zeros(zeros_ahead(0))?;

@@ -26,11 +26,11 @@ const MIN_RESERVE_STEP_BYTES: u64 = 256 * 1024;
 /// Less room than this is not worth asking for.
 const LEAST_ROOM_BYTES: u64 = 4096;
 
-/// Batches of the present size that such a step makes room for: so one commit of eight waits for zeros, and for not many more
-/// bytes than all eight have.
+/// Batches, as large as the one at hand, that one step of zeros has room for. So at most one commit in eight writes zeros, unless
+/// batches grow, and it writes eight times its own bytes or the shortest step.
 const BATCHES_PER_ZERO_STEP: usize = 8;
 
-/// A batch of more bytes than this rather grows the file: writing them twice costs more.
+/// A batch of this size or more grows the file instead: writing all of its bytes twice would cost more than a cheaper sync saves.
 const MAX_ZEROED_BATCH_BYTES: usize = MAX_ZERO_STEP_BYTES / 4;
 
 static ZEROS: [u8; MAX_ZERO_STEP_BYTES] = [0; MAX_ZERO_STEP_BYTES];
@@ -39,8 +39,8 @@ static ZEROS: [u8; MAX_ZERO_STEP_BYTES] = [0; MAX_ZERO_STEP_BYTES];
 pub(in crate::wal) struct Appender {
     file: Arc<dyn LogFile>,
     format: LogFormat,
-    /// Whether every batch is synced, so that what makes a sync cheaper is worth something.
-    syncs_each: bool,
+    /// Set if the policy has every batch synced. Otherwise zeros ahead cost more than they save.
+    syncs_every_batch: bool,
     offset: u64,
     /// See [`LogStart::opening_seal`].
     opening_seal: Option<[u8; BATCH_HEADER_BYTES]>,
@@ -63,7 +63,7 @@ impl Appender {
         Self {
             file: Arc::clone(&start.file),
             format: start.format,
-            syncs_each: matches!(start.policy, SyncPolicy::Always),
+            syncs_every_batch: matches!(start.policy, SyncPolicy::Always),
             offset: start.offset,
             opening_seal: start.opening_seal,
             zeroed_end: start.file_bytes.max(start.offset),
@@ -251,10 +251,10 @@ impl Appender {
         Ok(header_crc)
     }
 
-    /// Makes room of zeros for `bytes`, unless they are so many that growing the file is the smaller cost, or are not synced by
-    /// themselves.
+    /// Fills the file with zeros for a batch of so many bytes and some after it, if there are too few. Does nothing where growing
+    /// the file costs less: for a large batch, or if not every batch is synced.
     fn zero_ahead(&mut self, bytes: usize) -> io::Result<()> {
-        let is_worth_it = self.syncs_each && bytes < MAX_ZEROED_BATCH_BYTES;
+        let is_worth_it = self.syncs_every_batch && bytes < MAX_ZEROED_BATCH_BYTES;
         if is_worth_it && self.offset + bytes as u64 > self.zeroed_end {
             let zeros = zeros_ahead(bytes);
             let room = self.reserved_end.saturating_sub(self.zeroed_end).min(zeros.len() as u64) as usize;
@@ -294,7 +294,8 @@ impl Appender {
     }
 }
 
-/// Returns the zeros that the file is filled with ahead when a batch of this size is written.
+/// Returns the zeros of one step: as many as [`BATCHES_PER_ZERO_STEP`] batches of this size have bytes, within the bounds of a
+/// step.
 pub(in crate::wal) fn zeros_ahead(batch_bytes: usize) -> &'static [u8] {
     let step = (batch_bytes * BATCHES_PER_ZERO_STEP).clamp(MIN_ZERO_STEP_BYTES, MAX_ZERO_STEP_BYTES);
     ZEROS.split_at(step).0
