@@ -12,11 +12,11 @@ use super::worker_stats::WorkerStats;
 /// Batches between two reads of the clock.
 const BATCHES_PER_SAMPLE: u32 = 64;
 
-/// Writers at a time from which on a commit waits for [a part](COMMIT_GROUPS_IN_A_ROUND) of them. Fewer do without: their
-/// clients would only wait longer.
-const MANY_WRITERS: u32 = 32;
+/// Number of [writing connections](WorkerStats::writing) from which on a commit waits for [a part](COMMIT_GROUPS_IN_A_ROUND) of
+/// them. With fewer, their clients would only wait longer.
+const MANY_WRITING: u32 = 32;
 
-/// Commit groups in which many writers take part one after the other: while one is synced, the next one forms, and
+/// Commit groups in which many writing connections take part one after the other: while one is synced, the next one forms, and
 /// the requests of others are on their way from their clients.
 const COMMIT_GROUPS_IN_A_ROUND: u32 = 4;
 
@@ -40,12 +40,12 @@ impl WorkerHandle {
         self.stats().occupancy.try_block(&self.scheduler.blocking)
     }
 
-    /// Counts a commit; returns the number of connections with which its group is complete.
+    /// Counts a commit that the connection asks for; returns the size at which its commit group is complete.
     pub(crate) fn count_commit(&self) -> u32 {
         let stats = self.stats();
         stats.commits.fetch_add(1, Ordering::Relaxed);
-        let writers = stats.writers.load(Ordering::Relaxed);
-        if writers < MANY_WRITERS { 1 } else { writers / COMMIT_GROUPS_IN_A_ROUND }
+        let writing = stats.writing.load(Ordering::Relaxed);
+        if writing < MANY_WRITING { 1 } else { writing / COMMIT_GROUPS_IN_A_ROUND }
     }
 
     /// Counts a batch; returns `true` if the connection is to [move](Self::migrate).

@@ -29,11 +29,11 @@ pub(super) struct WorkerStats {
     pub(super) batches: AtomicU32,
     /// Connections that had a batch in this window.
     pub(super) active: AtomicU32,
-    /// Batches of this window whose records were to be committed.
+    /// Commits that connections asked for in this window; several for a batch that is carried out in parts.
     pub(super) commits: AtomicU32,
-    /// Connections that wrote at a time in the window before, on average: of those that were active, the part of their batches
-    /// that wrote.
-    pub(super) writers: AtomicU32,
+    /// Connections that write at a time, estimated from the window before: those that were active, times the share of batches
+    /// that asked for a commit.
+    pub(super) writing: AtomicU32,
     /// Idle time of the machine's cores when this worker was last saturated.
     idle_us: AtomicU64,
     /// The moment at which this worker was last saturated.
@@ -58,7 +58,7 @@ impl WorkerStats {
             batches: AtomicU32::new(0),
             active: AtomicU32::new(0),
             commits: AtomicU32::new(0),
-            writers: AtomicU32::new(0),
+            writing: AtomicU32::new(0),
             idle_us: AtomicU64::new(0),
             idle_at_us: AtomicU64::new(0),
             share: AtomicU32::new(0),
@@ -82,14 +82,14 @@ impl WorkerStats {
         if age_us > micros(STALE) { 0 } else { self.share.load(Ordering::Relaxed) }
     }
 
-    /// Begins another window; what the last one counted becomes the number of writers.
+    /// Begins another window, and estimates from the counts of the last one how many connections write.
     pub(super) fn begin_window(&self) {
         self.window.fetch_add(1, Ordering::Relaxed);
         let [active, commits, batches] = [&self.active, &self.commits, &self.batches]
             .map(|count| u64::from(count.swap(0, Ordering::Relaxed)));
-        // A batch may commit several times.
-        let writers = active * commits.min(batches) / batches.max(1);
-        self.writers.store(u32::try_from(writers).unwrap_or(u32::MAX), Ordering::Relaxed);
+        // A batch may ask for several commits.
+        let writing = active * commits.min(batches) / batches.max(1);
+        self.writing.store(u32::try_from(writing).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
     /// Returns whether some core has been idle since this worker was last saturated. A further worker that had to share
@@ -110,18 +110,18 @@ pub(super) fn micros(duration: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    /// Returns the writers of a window in which 50 connections had a hundred batches and so many commits.
-    fn writers(commits: u32) -> u32 {
+    /// Returns how many connections write after a window in which 50 had a hundred batches and so many commits.
+    fn writing(commits: u32) -> u32 {
         let stats = WorkerStats::new(tokio::sync::mpsc::unbounded_channel().0);
         stats.active.store(50, Ordering::Relaxed);
         stats.batches.store(100, Ordering::Relaxed);
         stats.commits.store(commits, Ordering::Relaxed);
         stats.begin_window();
-        stats.writers.load(Ordering::Relaxed)
+        stats.writing.load(Ordering::Relaxed)
     }
 
     #[test]
-    fn connections_count_as_writers_by_the_part_of_their_batches_that_wrote() {
-        assert_eq!([0, 10, 100, 300].map(writers), [0, 5, 50, 50]);
+    fn connections_count_as_writing_by_the_share_of_batches_that_asked_for_a_commit() {
+        assert_eq!([0, 10, 100, 300].map(writing), [0, 5, 50, 50]);
     }
 }
