@@ -22,7 +22,7 @@ use crate::linger;
 use crate::respond::Responder;
 use crate::session::Session;
 use crate::threads::accepted::AcceptedConnection;
-use crate::threads::turns::let_answers_leave;
+use crate::threads::turns::yield_to_due_answers;
 use crate::threads::worker_handle::WorkerHandle;
 use crate::transport::Transport;
 
@@ -123,7 +123,7 @@ impl<S: BatchStore> Connection<S> {
                 () = client.killed() => return Ok(Leave::ByServer(CloseReason::Killed.into())),
                 () = idle.expired() => return Ok(Leave::ByServer(CloseReason::Idle.into())),
             };
-            let_answers_leave(self.engine.store.reply_watermark()).await;
+            yield_to_due_answers(self.engine.store.reply_watermark()).await;
             if let Some(leave) = self.answer_input(read_bytes, stopping).await? {
                 return Ok(leave);
             }

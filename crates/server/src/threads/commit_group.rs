@@ -7,7 +7,7 @@ use std::thread;
 use rustvault_storage::batch::Submission;
 use tokio::task::yield_now;
 
-use super::turns::serve_ready;
+use super::turns::yield_to_ready;
 
 thread_local! {
     /// Connections in the group that is forming on this thread; 0: none is.
@@ -16,11 +16,13 @@ thread_local! {
 
 /// Commits the records of a submission together with those of the worker's other connections.
 ///
-/// A sync costs as much as several requests, so it is worth sharing. The first connection of a group waits, and the others
-/// leave their records to it. If one is `complete` already, it waits for those whose requests are at hand: nobody's write is
-/// held up for a request that is still to come, most likely a read. If more take part, it waits for a turn of the worker, and for
-/// further ones as long as each brings others, until it is complete.
-pub(crate) async fn commit(submission: Submission<'_>, complete: u32) {
+/// A sync costs as much as several requests, so it is worth sharing. The first connection of a group waits for others, which leave
+/// their records to it:
+/// - If a group of one is complete (`complete_size`), the first waits for the connections that are ready now, and for nothing that
+///   is still in a socket: most of that are reads, for which no write is to wait.
+/// - Otherwise it also waits until the runtime has polled the sockets and served what came, and again for as long as that adds
+///   connections to the group, until the group has `complete_size` of them.
+pub(crate) async fn commit(submission: Submission<'_>, complete_size: u32) {
     let before = GROUP.get();
     GROUP.set(before + 1);
     if before > 0 {
@@ -28,14 +30,14 @@ pub(crate) async fn commit(submission: Submission<'_>, complete: u32) {
     }
     let forming = FormingGroup;
     let mut size = 0;
-    while size == 0 || (size < complete && size < GROUP.get()) {
+    while size == 0 || (size < complete_size && size < GROUP.get()) {
         size = GROUP.get();
-        if complete > 1 { yield_now().await } else { serve_ready().await }
+        if complete_size > 1 { yield_now().await } else { yield_to_ready().await }
     }
     drop(forming);
     drop(submission);
-    // The log writer may have been woken on this core, and would wait for it until the kernel ends this thread's slice: up to
-    // 4 ms, where it needs microseconds to begin a sync.
+    // Offers the core to the log writer. It may have been woken on this one, where it would wait until the kernel ends this
+    // thread's time slice: up to 4 ms, while it needs microseconds to begin a sync.
     thread::yield_now();
 }
 
@@ -94,9 +96,9 @@ mod tests {
     }
 
     /// Returns the commits of two connections and of a third that comes some turns later.
-    fn commits_with_one_late(complete: u32, turns: u32) -> usize {
+    fn commits_with_one_late(complete_size: u32, turns: u32) -> usize {
         let engine = Engine::default();
-        let join_group = || commit(Submission::pending(&engine), complete);
+        let join_group = || commit(Submission::pending(&engine), complete_size);
         let late = async {
             for _ in 0..turns {
                 yield_now().await;

@@ -1,5 +1,5 @@
-//! Orders the turns of one worker's connections: answers that may leave go before new requests. Relies on the connections
-//! taking turns on one thread.
+//! Yields a connection's turn to others of its worker: to answers that may leave, before a new request is looked at. Relies on the
+//! connections taking turns on one thread, in the order in which they became ready.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -10,14 +10,15 @@ use std::task::Poll;
 use rustvault_storage::Lsn;
 
 thread_local! {
-    /// The LSNs that this worker's connections wait for, each with their number.
+    /// The LSNs that connections of this thread wait for, each with the number of those connections.
     static AWAITED: RefCell<BTreeMap<Lsn, u32>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// A connection that waits for the commit of an LSN, as long as this lives.
+/// An entry for a connection that waits for the commit of an LSN. Dropping it, also because the connection ends, removes it.
 pub(crate) struct AwaitedCommit(Lsn);
 
 impl AwaitedCommit {
+    /// Enters a connection of this thread.
     pub(crate) fn new(lsn: Lsn) -> Self {
         AWAITED.with_borrow_mut(|awaited| *awaited.entry(lsn).or_default() += 1);
         Self(lsn)
@@ -33,21 +34,22 @@ impl Drop for AwaitedCommit {
     }
 }
 
-/// Lets those answers leave first that may leave now that all up to `watermark` is committed.
+/// Yields to the connections of this thread that are ready, if one of them waits for an LSN up to `watermark`: its answer may leave.
 ///
-/// Turns go in the order in which they are asked for, so a durable write would wait behind every request that came during its
-/// sync: once for its turn, as a read does, and once more for its answer.
-pub(crate) async fn let_answers_leave(watermark: Lsn) {
+/// Connections have their turns in the order in which they became ready. Without this a durable write would wait twice behind the
+/// requests of others: for its turn, as a read does, and for its answer, behind every request that came during its sync.
+pub(crate) async fn yield_to_due_answers(watermark: Lsn) {
     let is_due =
         |awaited: &BTreeMap<Lsn, u32>| awaited.keys().next().is_some_and(|first| *first <= watermark);
     if AWAITED.with_borrow(is_due) {
-        serve_ready().await;
+        yield_to_ready().await;
     }
 }
 
-/// Lets the connections have their turn that are ready by now. (`yield_now` of the runtime looks for new requests first, and
-/// lets those go before as well.)
-pub(crate) async fn serve_ready() {
+/// Yields to the connections of this thread that are ready, but to no request that is still in a socket.
+///
+/// Tokio's `yield_now` comes back only after the runtime has polled the sockets, and serves what has come there first.
+pub(crate) async fn yield_to_ready() {
     let mut is_over = false;
     poll_fn(|context| {
         if mem::replace(&mut is_over, true) {
@@ -68,7 +70,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the order of a request, and of an answer that waits for LSN 5 and whose turn is the next one.
+    /// Returns the order in which a request has its turn, and an answer that depends on LSN 5 and became ready just after it.
     fn order(watermark: Lsn) -> Vec<&'static str> {
         let order = Rc::new(RefCell::new(Vec::new()));
         let tasks = LocalSet::new();
@@ -76,7 +78,7 @@ mod tests {
         tasks.spawn_local(async move {
             let awaited = AwaitedCommit::new(Lsn::new(5));
             spawn_local(async move {
-                let_answers_leave(watermark).await;
+                yield_to_due_answers(watermark).await;
                 requests.borrow_mut().push("request");
             });
             spawn_local(async move {
@@ -89,14 +91,14 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_may_leave_goes_before_a_request_that_came_before_it() {
+    fn an_answer_that_may_leave_goes_before_a_request_that_was_ready_earlier() {
         assert_eq!(order(Lsn::new(5)), ["answer", "request"]);
         assert_eq!(order(Lsn::new(4)), ["request", "answer"]);
         assert!(AWAITED.take().is_empty());
     }
 
     #[test]
-    fn a_commit_is_awaited_until_the_last_that_waits_for_it_is_gone() {
+    fn a_commit_is_awaited_until_the_last_connection_that_waits_for_it_is_gone() {
         let [first, second] = [Lsn::new(7), Lsn::new(7)].map(AwaitedCommit::new);
         drop(first);
         assert_eq!(AWAITED.with_borrow(|awaited| awaited.get(&Lsn::new(7)).copied()), Some(1));
@@ -105,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_ready_is_served_and_who_comes_later_is_not_waited_for() {
+    fn yielding_waits_for_those_that_are_ready_and_not_for_those_that_come_later() {
         let order = Rc::new(RefCell::new(Vec::new()));
         let tasks = LocalSet::new();
         for (name, turns) in [("waits", 0), ("is ready", 0), ("comes later", 2)] {
@@ -115,7 +117,7 @@ mod tests {
                     yield_now().await;
                 }
                 if name == "waits" {
-                    serve_ready().await;
+                    yield_to_ready().await;
                 }
                 order.borrow_mut().push(name);
             });

@@ -80,8 +80,8 @@ impl Workers {
         log_writer: Option<LogWriter>,
         alive: mpsc::Sender<()>,
     ) -> std::io::Result<JoinHandle<()>> {
-        // Whom the log writer wakes is looked for at every turn of a task: by default every 31st, which is as many answers
-        // that a durable write would wait for.
+        // Connections that the log writer wakes, from its thread, are in the runtime's global queue. By default the runtime looks
+        // there after every 31st task only: a durable write would wait behind the requests of as many others.
         let runtime = Builder::new_current_thread().global_queue_interval(1).enable_all().build()?;
         let worker_loop = WorkerLoop {
             inbox,
