@@ -96,14 +96,14 @@ fn ours<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
         ("total_errors", &counters.total_errors.get()),
     ];
     let closed = counters.closings.counters().map(|(name, closed)| (OURS, name, closed.to_string()));
-    let latencies = latencies(&stats.commit_latency).map(|(name, times)| (OURS, name, times));
+    let stages = commit_stages(&stats.commit_latency).map(|(name, summary)| (OURS, name, summary));
     let figures = figures.iter().map(|(name, value)| (OURS, *name, one_line(&value.to_string())));
-    figures.chain(closed).chain(latencies).collect()
+    figures.chain(closed).chain(stages).collect()
 }
 
-/// Returns how long the steps of a commit took, in the form in which Redis tells percentiles.
-fn latencies(commit: &CommitLatency) -> [(&'static str, String); 6] {
-    let steps = [
+/// Returns the durations of a commit's stages, in the format of Redis's `latency_percentiles_usec_…`, with the longest added.
+fn commit_stages(commit: &CommitLatency) -> [(&'static str, String); 6] {
+    let stages = [
         ("commit_gather_us", commit.gather),
         ("commit_queue_us", commit.queue),
         ("commit_write_us", commit.write),
@@ -111,7 +111,7 @@ fn latencies(commit: &CommitLatency) -> [(&'static str, String); 6] {
         ("commit_wake_us", commit.wake),
         ("commit_reserve_us", commit.reserve),
     ];
-    steps.map(|(name, Latency { p50_us, p99_us, p999_us, max_us, .. })| {
+    stages.map(|(name, Latency { p50_us, p99_us, p999_us, max_us, .. })| {
         (name, format!("p50={p50_us},p99={p99_us},p99.9={p999_us},max={max_us}"))
     })
 }

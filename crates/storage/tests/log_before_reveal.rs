@@ -234,7 +234,7 @@ async fn writers_that_wait_together_share_a_sync() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sync_that_is_slow_is_told_from_what_waits_behind_it() {
+async fn a_slow_sync_counts_as_sync_and_what_waits_behind_it_as_queue() {
     const HELD: Duration = Duration::from_millis(50);
 
     let folder = tempfile::tempdir().unwrap();
@@ -252,11 +252,11 @@ async fn a_sync_that_is_slow_is_told_from_what_waits_behind_it() {
     soon(waiting).await.unwrap().unwrap();
     let stats = store.stats().await.unwrap();
     let latency = stats.commit_latency;
-    for (step, slowest) in [("sync", latency.sync), ("queue", latency.queue)] {
-        assert!(slowest.max_us >= HELD.as_micros() as u64, "{step}: {latency:?}");
+    for (stage, summary) in [("sync", latency.sync), ("queue", latency.queue)] {
+        assert!(summary.max_us >= HELD.as_micros() as u64, "{stage}: {latency:?}");
     }
-    let steps = [latency.gather, latency.queue, latency.write].map(|step| step.count);
-    assert_eq!(steps, [stats.batches; 3]);
+    let counts = [latency.gather, latency.queue, latency.write].map(|stage| stage.count);
+    assert_eq!(counts, [stats.batches; 3]);
     assert_eq!(latency.sync.count, stats.syncs);
     assert!(latency.wake.count > 0 && latency.reserve.count > 0, "{latency:?}");
 }

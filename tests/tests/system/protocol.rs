@@ -76,11 +76,11 @@ fn info_has_every_figure_that_is_promised() {
     ] {
         assert_eq!(number(name), expected, "{name}");
     }
-    for step in ["gather", "queue", "write", "sync", "wake", "reserve"] {
-        let times = figure(&format!("commit_{step}_us"));
+    for stage in ["gather", "queue", "write", "sync", "wake", "reserve"] {
+        let summary = figure(&format!("commit_{stage}_us"));
         let names: Vec<_> =
-            times.split(',').filter_map(|time| time.split_once('=')).map(|(name, _)| name).collect();
-        assert_eq!(names, ["p50", "p99", "p99.9", "max"], "{step}: {times}");
+            summary.split(',').filter_map(|part| part.split_once('=')).map(|(name, _)| name).collect();
+        assert_eq!(names, ["p50", "p99", "p99.9", "max"], "{stage}: {summary}");
     }
     for name in ["used_bytes", "log_bytes", "live_bytes", "syncs"] {
         assert!(number(name) > 0, "{name}");
