@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::process;
 
-use rustvault_storage::{CommitLatency, Latency, Stats};
+use rustvault_storage::{CommitLatency, LatencySummary, Stats};
 
 use crate::commands::REDIS_VERSION;
 use crate::engine::Engine;
@@ -111,7 +111,7 @@ fn commit_stages(commit: &CommitLatency) -> [(&'static str, String); 6] {
         ("commit_wake_us", commit.wake),
         ("commit_reserve_us", commit.reserve),
     ];
-    stages.map(|(name, Latency { p50_us, p99_us, p999_us, max_us, .. })| {
+    stages.map(|(name, LatencySummary { p50_us, p99_us, p999_us, max_us, .. })| {
         (name, format!("p50={p50_us},p99={p99_us},p99.9={p999_us},max={max_us}"))
     })
 }

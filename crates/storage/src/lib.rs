@@ -21,6 +21,7 @@ mod op;
 mod options;
 mod random;
 mod recovery;
+mod stats;
 mod store;
 mod sync;
 mod wal;
@@ -40,4 +41,5 @@ pub use options::{
     LogFormat, Options, ParseSyncPolicyError, SyncPolicy,
 };
 pub use recovery::RecoveryReport;
-pub use store::{CommitLatency, Latency, Lsn, ScanPage, Stats, Store};
+pub use stats::{CommitLatency, LatencySummary, Stats};
+pub use store::{Lsn, ScanPage, Store};

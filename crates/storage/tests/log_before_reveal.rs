@@ -262,6 +262,31 @@ async fn a_slow_sync_counts_as_sync_and_what_waits_behind_it_as_queue() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_commits_by_itself_behind_another_queues_and_does_not_gather() {
+    const HELD: Duration = Duration::from_millis(50);
+
+    let folder = tempfile::tempdir().unwrap();
+    let (store, faults) = open(&folder.path().join("log"), SyncPolicy::Always);
+    let (gate, begun) = (faults.hold_syncs(), faults.syncs_begun());
+    submit(&store, &[Op::Set { key: b"first", value: b"" }]).await;
+    soon(faults.sync_begun_after(begun)).await;
+    let runtime = tokio::runtime::Handle::current();
+    let second = tokio::task::spawn_blocking({
+        let store = store.clone();
+        move || {
+            let mut replies = Vec::new();
+            let ops = [Op::Set { key: b"second", value: b"" }];
+            runtime.block_on(store.submit(&ops, usize::MAX, &mut replies)).commit_here();
+        }
+    });
+    tokio::time::sleep(2 * HELD).await;
+    drop(gate);
+    soon(second).await.unwrap();
+    let latency = store.stats().await.unwrap().commit_latency;
+    assert!(latency.queue.max_us >= HELD.as_micros() as u64, "{latency:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_sync_poisons_the_store_and_is_not_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");

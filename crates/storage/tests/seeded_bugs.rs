@@ -35,8 +35,8 @@ const BUGS: &[Bug] = &[
     Bug {
         name: "try a failed sync again",
         file: "wal/write/group_commit.rs",
-        code: "if let Err(error) = file.sync() {",
-        instead: "if let Err(error) = file.sync().or_else(|_| file.sync()) {",
+        code: "self.histograms.sync.time(|| file.sync())",
+        instead: "self.histograms.sync.time(|| file.sync()).or_else(|_| file.sync())",
         suite: "recovery",
         filter: "every_fault",
     },

@@ -11,7 +11,7 @@ use crate::fs::{LogFile, write_all_at, write_chunks_at};
 use crate::wal::format::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
 use crate::wal::format::bytes::crc;
 use crate::wal::format::json;
-use crate::{Error, LogFormat, Lsn, SyncPolicy};
+use crate::{Error, LogFormat, Lsn};
 
 /// How far the file is filled with zeros ahead of the log at one go, at most and at least. A sync of bytes
 /// that overwrite such zeros is cheaper than one of a file that grows, whose size and blocks have to be
@@ -39,8 +39,6 @@ static ZEROS: [u8; MAX_ZERO_STEP_BYTES] = [0; MAX_ZERO_STEP_BYTES];
 pub(in crate::wal) struct Appender {
     file: Arc<dyn LogFile>,
     format: LogFormat,
-    /// Set if the policy has every batch synced. Otherwise zeros ahead cost more than they save.
-    syncs_every_batch: bool,
     offset: u64,
     /// See [`LogStart::opening_seal`].
     opening_seal: Option<[u8; BATCH_HEADER_BYTES]>,
@@ -63,7 +61,6 @@ impl Appender {
         Self {
             file: Arc::clone(&start.file),
             format: start.format,
-            syncs_every_batch: matches!(start.policy, SyncPolicy::Always),
             offset: start.offset,
             opening_seal: start.opening_seal,
             zeroed_end: start.file_bytes.max(start.offset),
@@ -84,8 +81,8 @@ impl Appender {
 
     /// Returns whether this batch makes the file longer.
     pub(super) fn grows_with(&self, batch: &Batch) -> bool {
-        // Lines are longer than the records that they are made of.
-        self.offset + batch.payload().map(|records| records.len() as u64).sum::<u64>() > self.zeroed_end
+        // Lines are longer than the records that they are made of, with the room for a header.
+        self.offset + batch.chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>() > self.zeroed_end
     }
 
     /// Where the log ends, in bytes from the start of the file.
@@ -252,10 +249,9 @@ impl Appender {
     }
 
     /// Fills the file with zeros for a batch of so many bytes and some after it, if there are too few. Does nothing where growing
-    /// the file costs less: for a large batch, or if not every batch is synced.
+    /// the file costs less: for a large batch.
     fn zero_ahead(&mut self, bytes: usize) -> io::Result<()> {
-        let is_worth_it = self.syncs_every_batch && bytes < MAX_ZEROED_BATCH_BYTES;
-        if is_worth_it && self.offset + bytes as u64 > self.zeroed_end {
+        if bytes < MAX_ZEROED_BATCH_BYTES && self.offset + bytes as u64 > self.zeroed_end {
             let zeros = zeros_ahead(bytes);
             let room = self.reserved_end.saturating_sub(self.zeroed_end).min(zeros.len() as u64) as usize;
             write_all_at(&*self.file, zeros.split_at(room).0, self.zeroed_end)?;

@@ -12,7 +12,7 @@ use rustix::thread::Pid;
 
 use super::admission::MAX_WAITING_BYTES;
 use super::appender::{AppendError, Appender};
-use super::commit_times::CommitTimes;
+use super::commit_histograms::CommitHistograms;
 use super::file_watch::FileWatch;
 use super::in_flight::InFlight;
 use super::size_limit::SizeLimit;
@@ -88,7 +88,7 @@ pub(in crate::wal) struct Shared {
     /// How long every batch waits before the next may be written: a compaction has to catch up.
     pub(super) pause_us: AtomicU64,
     pub(super) counters: Counters,
-    times: CommitTimes,
+    histograms: CommitHistograms,
 }
 
 #[derive(Default)]
@@ -135,7 +135,7 @@ impl Log {
             size_limit: SizeLimit::new(on_size),
             pause_us: AtomicU64::new(0),
             counters: Counters::default(),
-            times: CommitTimes::new(),
+            histograms: CommitHistograms::default(),
         });
         shared.make_room()?;
         let syncer = match start.policy {
@@ -200,7 +200,7 @@ impl Log {
         stats.syncs = counters.syncs.load(Ordering::Relaxed);
         stats.batches = counters.batches.load(Ordering::Relaxed);
         stats.peak_batch_records = counters.peak_batch_records.load(Ordering::Relaxed);
-        stats.commit_latency = self.shared.times.latency();
+        stats.commit_latency = self.shared.histograms.latency();
         stats.durable_lsn = self.shared.synced.load(Ordering::Acquire);
     }
 
@@ -235,6 +235,8 @@ impl Commit for Log {
         if matches!(self.shared.policy, SyncPolicy::Interval(_)) {
             return self.commit_soon();
         }
+        // The commit is asked for now: waiting for the one before is no gathering.
+        self.shared.tail.lock().announce();
         // Who waits for these records learns of a failure from the log.
         let _ = self.shared.commit();
         if !self.shared.waiters.is_empty() {
@@ -332,16 +334,14 @@ impl Shared {
             "written before appended"
         );
         self.watchdog.start();
+        let began = Instant::now();
         // One that makes the file longer would hide that it was cut.
         if self.file_watch.note_write() || appender.grows_with(&batch) {
             self.check_file(appender);
         }
-        let began = Instant::now();
         let written = appender.write(&mut batch, self.synced());
+        let write_time = began.elapsed();
         self.check_append(written)?;
-        self.times.gather.record(batch.gather_time);
-        self.times.queue.record(batch.queue_time);
-        self.times.write.record(began.elapsed());
         self.space.used(appender.offset(), batch.claim);
         self.counters.count(&batch);
         // A sync on the interval's thread may have failed meanwhile.
@@ -350,9 +350,18 @@ impl Shared {
         if matches!(self.policy, SyncPolicy::Always) {
             self.sync()?;
         }
+        // Not before: a figure is to tell of no batch that is not durable.
+        self.histograms.gather.record(batch.gather_time);
+        self.histograms.queue.record(batch.queue_time);
+        self.histograms.write.record(write_time);
         self.waiters.wake_leaders(self.watermark().get());
         self.release(batch.charge);
         appender.spare = batch.into_spare();
+        self.prepare_next(appender, wanted_bytes)
+    }
+
+    /// Reserves room, and looks at the size of the log, before the next batch begins.
+    fn prepare_next(&self, appender: &mut Appender, wanted_bytes: u64) -> Result<(), Error> {
         // Whoever waits for room gets it here, too: the writer thread may never be idle.
         let is_short = !self.space.is_full() && appender.is_short_of(self.space.end_wanted(0));
         if is_short || wanted_bytes > 0 {
@@ -391,10 +400,8 @@ impl Shared {
         }
         // Where nothing can be reserved, zeros make the file longer.
         self.check_file(appender);
-        let began = Instant::now();
-        let reserved = appender.reserve(least, self.size_limit.max_bytes());
+        let reserved = self.histograms.reserve.time(|| appender.reserve(least, self.size_limit.max_bytes()));
         let end = reserved.map_err(|error| self.io_error("reserve room for", error))?;
-        self.times.reserve.record(began.elapsed());
         self.space.set_reserved(end, end < least);
         Ok(())
     }
@@ -483,14 +490,12 @@ impl Shared {
         let _guard = FailOnPanic::new(self);
         self.check()?;
         let written = self.written.load(Ordering::Acquire);
-        let began = Instant::now();
         let _running = self.watchdog.sync_begins();
-        if let Err(error) = file.sync() {
+        if let Err(error) = self.histograms.sync.time(|| file.sync()) {
             let error = self.io_error("sync", error);
             self.fail(error.clone());
             return Err(error);
         }
-        self.times.sync.record(began.elapsed());
         self.counters.syncs.fetch_add(1, Ordering::Relaxed);
         let before = self.synced.fetch_max(written, Ordering::AcqRel);
         debug_assert!(before <= written, "synced before written");
@@ -501,7 +506,7 @@ impl Shared {
     /// leader took to run.
     fn pass_on(&self, called: Ticket) {
         if let Some(leader_called_at) = self.waiters.wake_group(called, self.watermark().get()) {
-            self.times.wake.record(leader_called_at.elapsed());
+            self.histograms.wake.record(leader_called_at.elapsed());
         }
     }
 

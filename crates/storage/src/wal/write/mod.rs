@@ -3,7 +3,7 @@
 
 pub(super) mod admission;
 pub(super) mod appender;
-mod commit_times;
+mod commit_histograms;
 pub(super) mod file_watch;
 pub(super) mod group_commit;
 pub(super) mod handle;

@@ -184,8 +184,8 @@ impl Tail {
             first_lsn,
             last_lsn: Lsn::new(self.next_lsn - 1),
             last_timestamp_ms: self.last_timestamp_ms,
-            gather_time: announced_at - first_appended_at,
-            queue_time: now - announced_at,
+            gather_time: announced_at.saturating_duration_since(first_appended_at),
+            queue_time: now.saturating_duration_since(announced_at),
         }
     }
 }

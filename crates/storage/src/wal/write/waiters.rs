@@ -79,7 +79,8 @@ impl Waiters {
                 match group.by_lsn.first_entry() {
                     Some(first) if first.key().0 <= lsn => {
                         let leader = first.remove();
-                        group.leader_called_at = Some(Instant::now());
+                        // An earlier leader may not have run yet.
+                        group.leader_called_at.get_or_insert_with(Instant::now);
                         Some(leader)
                     }
                     _ => None,
@@ -94,10 +95,7 @@ impl Waiters {
     /// Wakes everybody in the ticket's group who waits for `lsn` or less: the duty of the one that was called. Returns the
     /// moment at which the group's leader was called, to the first caller alone.
     pub(super) fn wake_group(&self, ticket: Ticket, lsn: u64) -> Option<Instant> {
-        let group = &self.groups[ticket.group];
-        let leader_called_at = group.lock().leader_called_at.take();
-        group.wake_up_to(lsn);
-        leader_called_at
+        self.groups[ticket.group].wake_up_to(lsn)
     }
 
     /// Wakes everybody who waits for `lsn` or less.
@@ -113,24 +111,45 @@ impl Waiters {
 }
 
 trait WakeUpTo {
-    fn wake_up_to(&self, lsn: u64);
+    /// Wakes everybody who waits for `lsn` or less, and takes the moment at which the leader was called.
+    fn wake_up_to(&self, lsn: u64) -> Option<Instant>;
 }
 
 impl WakeUpTo for OrderedMutex<Group> {
-    fn wake_up_to(&self, lsn: u64) {
-        let due = {
+    fn wake_up_to(&self, lsn: u64) -> Option<Instant> {
+        let (due, leader_called_at) = {
             let mut group = self.lock();
+            let leader_called_at = group.leader_called_at.take();
             if group.by_lsn.is_empty() {
-                return;
+                return leader_called_at;
             }
             let later =
                 lsn.checked_add(1).map(|after| group.by_lsn.split_off(&(after, 0))).unwrap_or_default();
-            std::mem::replace(&mut group.by_lsn, later)
+            (std::mem::replace(&mut group.by_lsn, later), leader_called_at)
         };
         due.into_values().for_each(Waker::wake);
+        leader_called_at
     }
 }
 
 fn group_of_this_thread() -> usize {
     thread::number() % GROUPS
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leader_that_does_not_run_has_waited_since_its_own_call() {
+        let (waiters, waker) = (Waiters::new(), Waker::noop());
+        let leader = waiters.register(1, waker, || false).unwrap();
+        waiters.register(2, waker, || false).unwrap();
+        waiters.wake_leaders(1);
+        let after = Instant::now();
+        while Instant::now() == after {}
+        // The next commit, before the leader has run.
+        waiters.wake_leaders(2);
+        assert!(waiters.wake_group(leader, 2).unwrap() <= after);
+    }
 }

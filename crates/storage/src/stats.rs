@@ -1,0 +1,91 @@
+//! Figures of a store, for who watches it.
+
+use std::sync::Arc;
+
+use crate::LogFormat;
+
+/// Figures of a store; those that a store does not have are 0.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Live keys.
+    pub keys: u64,
+    /// Memory that entries and tables take, counted, in bytes.
+    pub used_bytes: u64,
+    /// How the log is encoded at present.
+    pub log_format: LogFormat,
+    /// The log's size in bytes.
+    pub log_bytes: u64,
+    /// What the live entries alone would take in a compacted binary log, in bytes.
+    pub live_bytes: u64,
+    /// The highest LSN that survives a power loss.
+    pub durable_lsn: u64,
+    /// Syncs of the log since the start.
+    pub syncs: u64,
+    /// Batches written to the log since the start.
+    pub batches: u64,
+    /// Most records that one batch held since the start.
+    pub peak_batch_records: u64,
+    /// Records that recovery replayed at the start.
+    pub records_recovered: u64,
+    /// Bytes of a torn tail that recovery dropped at the start.
+    pub torn_bytes_dropped: u64,
+    /// The disk is full: writes that need room are refused until there is some.
+    pub is_disk_full: bool,
+    /// The log's file was removed, replaced or truncated: writes are refused until a compaction has written a new one.
+    pub is_log_removed: bool,
+    /// Durations of the stages of the log's commits since the start.
+    pub commit_latency: CommitLatency,
+    /// Milliseconds that the running sync of the log has taken; 0 if none runs. Thousands mean that the disk hangs.
+    pub sync_running_ms: u64,
+    /// Compactions that succeeded since the start.
+    pub compactions: u64,
+    /// Whether a compaction is running.
+    pub compaction_running: bool,
+    /// How long the last compaction that succeeded took, in milliseconds.
+    pub last_compaction_ms: u64,
+    /// When the last compaction that succeeded ended, in milliseconds since the Unix epoch; 0 if none has.
+    pub last_compaction_unix_ms: u64,
+    /// Why the last compaction failed; `None` once one has succeeded after it.
+    pub last_compaction_error: Option<Arc<str>>,
+}
+
+/// Durations of the stages that a durable write waits for, since the start.
+///
+/// The stage that is slow points to the cause: `gather` to whoever holds commits back to share a sync, `queue` to the commit before
+/// or the processor, `write` to memory or the file system, `sync` to the disk, `wake` to the processor. Percentiles of stages do not
+/// add up to one of whole writes. Under [`SyncPolicy::Interval`](crate::SyncPolicy::Interval) and
+/// [`SyncPolicy::Never`](crate::SyncPolicy::Never) no write waits for `sync`, and `wake` begins when the batch is written. Nothing
+/// here covers what a write waits for before its record has an LSN, such as room in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct CommitLatency {
+    /// From the first record of a batch until somebody asks for its commit. One value a batch.
+    pub gather: LatencySummary,
+    /// From there until the commit begins: the commit before has to end, and the log writer to get a core. One value a batch.
+    pub queue: LatencySummary,
+    /// Writing the batch to the file: to the system's cache, not to the disk. One value a batch.
+    pub write: LatencySummary,
+    /// Syncing the file. One value a sync: those of the interval and of seals count, too.
+    pub sync: LatencySummary,
+    /// From the wake-up of those who wait until the first of them runs. One value for each thread that has some.
+    pub wake: LatencySummary,
+    /// Reserving room for the file. A commit that is asked for meanwhile waits for it, in `queue`. One value a reservation.
+    pub reserve: LatencySummary,
+}
+
+/// Summary of the durations of one stage, in microseconds, rounded to two significant digits. All is 0 before the first one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct LatencySummary {
+    /// Number of durations.
+    pub count: u64,
+    /// The median.
+    pub p50_us: u64,
+    /// The 99th percentile: 99% took no longer.
+    pub p99_us: u64,
+    /// The 99.9th percentile: 99.9% took no longer.
+    pub p999_us: u64,
+    /// The longest. More than a minute counts as a minute.
+    pub max_us: u64,
+}
