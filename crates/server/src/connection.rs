@@ -22,7 +22,7 @@ use crate::linger;
 use crate::respond::Responder;
 use crate::session::Session;
 use crate::threads::accepted::AcceptedConnection;
-use crate::threads::turns::yield_to_due_answers;
+use crate::threads::turns::is_answer_due;
 use crate::threads::worker_handle::WorkerHandle;
 use crate::transport::Transport;
 
@@ -94,6 +94,8 @@ struct Connection<S> {
     buffers: Option<Box<Buffers>>,
     /// The beginning of a line, while there are no buffers.
     resting: Vec<u8>,
+    /// Set while it lets answers leave before it reads.
+    has_yielded: bool,
 }
 
 impl<S: BatchStore> Connection<S> {
@@ -103,7 +105,7 @@ impl<S: BatchStore> Connection<S> {
         engine: Arc<Engine<S>>,
         worker: WorkerHandle,
     ) -> Self {
-        Self { transport, session, engine, worker, buffers: None, resting: Vec::new() }
+        Self { transport, session, engine, worker, buffers: None, resting: Vec::new(), has_yielded: false }
     }
 
     /// Gives up all but the transport.
@@ -123,7 +125,6 @@ impl<S: BatchStore> Connection<S> {
                 () = client.killed() => return Ok(Leave::ByServer(CloseReason::Killed.into())),
                 () = idle.expired() => return Ok(Leave::ByServer(CloseReason::Idle.into())),
             };
-            yield_to_due_answers(self.engine.store.reply_watermark()).await;
             if let Some(leave) = self.answer_input(read_bytes, stopping).await? {
                 return Ok(leave);
             }
@@ -161,7 +162,18 @@ impl<S: BatchStore> Connection<S> {
     }
 
     /// Reads what the socket has; while it has nothing, the buffers are somebody else's.
+    ///
+    /// Answers that may leave have their turn first, once for each wake-up. Connections have their turns in the order in which they
+    /// became ready, so a durable write would otherwise wait twice behind the requests of others: for its turn, as a read does, and
+    /// for its answer, behind all that came during its sync.
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if !self.has_yielded && is_answer_due(self.engine.store.reply_watermark()) {
+            self.has_yielded = true;
+            self.rest();
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.has_yielded = false;
         let max_input_bytes = self.engine.limits.max_line_bytes().saturating_add(INPUT_BYTES);
         let buffers = self.buffers.get_or_insert_with(|| {
             let mut buffers = Buffers::take();

@@ -214,12 +214,15 @@ impl<'c, S: BatchStore> Responder<'c, S> {
 
     /// Has the records of a submit committed; `nothing_precedes` the replies that have to wait for that.
     async fn commit(&self, submission: Submission<'_>, nothing_precedes: bool) {
+        if submission.is_pending() {
+            self.worker.count_commit();
+        }
         if !submission.is_pending() || !nothing_precedes {
             return;
         }
         match self.worker.try_block() {
             Some(_blocked) => submission.commit_here(),
-            None => commit_group::commit(submission, self.worker.count_commit()).await,
+            None => commit_group::commit(submission, self.worker.commit_group_size()).await,
         }
     }
 }

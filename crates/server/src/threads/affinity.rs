@@ -64,6 +64,11 @@ pub(super) fn sample(window_us: u64, one_is_enough: bool) -> u32 {
     })
 }
 
+/// Returns whether this worker and the log writer are pinned to one core, which nobody else wants by what the last windows tell.
+pub(super) fn shares_core_with_writer() -> bool {
+    AFFINITY.with_borrow(|affinity| affinity.as_ref().is_some_and(|affinity| affinity.policy.is_pinned))
+}
+
 /// Unpins the log writer and this worker until the next sample. A thread inherits the cores of the one that starts it.
 pub(crate) fn unpin() {
     AFFINITY.with_borrow_mut(|affinity| {

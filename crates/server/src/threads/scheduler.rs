@@ -104,7 +104,7 @@ impl Scheduler {
         self.in_use.store(in_use, Ordering::Relaxed);
         self.plan_migration(worker, share, in_use);
         stats.one_is_enough.store(wanted == 1, Ordering::Relaxed);
-        stats.begin_window();
+        stats.end_window();
     }
 
     /// Returns the number of workers that the load asks for, which may be more than there are.

@@ -1,11 +1,8 @@
-//! Yields a connection's turn to others of its worker: to answers that may leave, before a new request is looked at. Relies on the
+//! Knows whether connections of a worker wait with answers that may leave, which then go before new requests. Relies on the
 //! connections taking turns on one thread, in the order in which they became ready.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::future::poll_fn;
-use std::mem;
-use std::task::Poll;
 
 use rustvault_storage::Lsn;
 
@@ -34,95 +31,84 @@ impl Drop for AwaitedCommit {
     }
 }
 
-/// Yields to the connections of this thread that are ready, if one of them waits for an LSN up to `watermark`: its answer may leave.
-///
-/// Connections have their turns in the order in which they became ready. Without this a durable write would wait twice behind the
-/// requests of others: for its turn, as a read does, and for its answer, behind every request that came during its sync.
-pub(crate) async fn yield_to_due_answers(watermark: Lsn) {
-    let is_due =
-        |awaited: &BTreeMap<Lsn, u32>| awaited.keys().next().is_some_and(|first| *first <= watermark);
-    if AWAITED.with_borrow(is_due) {
-        yield_to_ready().await;
-    }
-}
-
-/// Yields to the connections of this thread that are ready, but to no request that is still in a socket.
-///
-/// Tokio's `yield_now` comes back only after the runtime has polled the sockets, and serves what has come there first.
-pub(crate) async fn yield_to_ready() {
-    let mut is_over = false;
-    poll_fn(|context| {
-        if mem::replace(&mut is_over, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
+/// Returns whether a connection of this thread waits for an LSN up to `watermark`: its answer may leave.
+pub(crate) fn is_answer_due(watermark: Lsn) -> bool {
+    AWAITED.with_borrow(|awaited| awaited.keys().next().is_some_and(|first| *first <= watermark))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
+    use std::future::poll_fn;
+    use std::mem;
+    use std::sync::{Arc, Mutex};
+    use std::task::Poll;
 
     use tokio::runtime::Builder;
-    use tokio::task::{LocalSet, spawn_local, yield_now};
+    use tokio::spawn;
+    use tokio::task::yield_now;
 
     use super::*;
 
+    /// Lets those have their turn that are ready, as a connection does when it is woken.
+    async fn yield_to_ready() {
+        let mut is_over = false;
+        poll_fn(|context| {
+            if mem::replace(&mut is_over, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// The names of those who had a turn, in order.
+    type Order = Arc<Mutex<Vec<&'static str>>>;
+
+    /// Runs the task that `begin` spawns, and all that it spawns, on a runtime like a worker's; returns the order of their turns.
+    fn order_of(begin: impl FnOnce(&Order)) -> Vec<&'static str> {
+        let order = Order::default();
+        let runtime = Builder::new_current_thread().global_queue_interval(2).build().unwrap();
+        runtime.block_on(async {
+            begin(&order);
+            for _ in 0..10 {
+                yield_now().await;
+            }
+        });
+        Arc::into_inner(order).unwrap().into_inner().unwrap()
+    }
+
     /// Returns the order in which a request has its turn, and an answer that depends on LSN 5 and became ready just after it.
-    fn order(watermark: Lsn) -> Vec<&'static str> {
-        let order = Rc::new(RefCell::new(Vec::new()));
-        let tasks = LocalSet::new();
-        let (requests, answers) = (Rc::clone(&order), Rc::clone(&order));
-        tasks.spawn_local(async move {
+    fn order_with(watermark: Lsn) -> Vec<&'static str> {
+        order_of(|order| {
             let awaited = AwaitedCommit::new(Lsn::new(5));
-            spawn_local(async move {
-                yield_to_due_answers(watermark).await;
-                requests.borrow_mut().push("request");
+            let [requests, answers] = [Arc::clone(order), Arc::clone(order)];
+            spawn(async move {
+                if is_answer_due(watermark) {
+                    yield_to_ready().await;
+                }
+                requests.lock().unwrap().push("request");
             });
-            spawn_local(async move {
-                answers.borrow_mut().push("answer");
+            spawn(async move {
+                answers.lock().unwrap().push("answer");
                 drop(awaited);
             });
-        });
-        Builder::new_current_thread().build().unwrap().block_on(tasks);
-        order.take()
+        })
     }
 
     #[test]
-    fn an_answer_that_may_leave_goes_before_a_request_that_was_ready_earlier() {
-        assert_eq!(order(Lsn::new(5)), ["answer", "request"]);
-        assert_eq!(order(Lsn::new(4)), ["request", "answer"]);
+    fn a_request_yields_to_an_answer_that_may_leave_and_to_no_other() {
+        assert_eq!(order_with(Lsn::new(5)), ["answer", "request"]);
+        assert_eq!(order_with(Lsn::new(4)), ["request", "answer"]);
         assert!(AWAITED.take().is_empty());
     }
 
     #[test]
-    fn a_commit_is_awaited_until_the_last_connection_that_waits_for_it_is_gone() {
+    fn a_commit_is_awaited_until_the_last_that_waits_for_it_is_gone() {
         let [first, second] = [Lsn::new(7), Lsn::new(7)].map(AwaitedCommit::new);
         drop(first);
         assert_eq!(AWAITED.with_borrow(|awaited| awaited.get(&Lsn::new(7)).copied()), Some(1));
         drop(second);
         assert!(AWAITED.take().is_empty());
-    }
-
-    #[test]
-    fn yielding_waits_for_those_that_are_ready_and_not_for_those_that_come_later() {
-        let order = Rc::new(RefCell::new(Vec::new()));
-        let tasks = LocalSet::new();
-        for (name, turns) in [("waits", 0), ("is ready", 0), ("comes later", 2)] {
-            let order = Rc::clone(&order);
-            tasks.spawn_local(async move {
-                for _ in 0..turns {
-                    yield_now().await;
-                }
-                if name == "waits" {
-                    yield_to_ready().await;
-                }
-                order.borrow_mut().push(name);
-            });
-        }
-        Builder::new_current_thread().build().unwrap().block_on(tasks);
-        assert_eq!(*order.borrow(), ["is ready", "waits", "comes later"]);
     }
 }

@@ -81,8 +81,9 @@ impl Workers {
         alive: mpsc::Sender<()>,
     ) -> std::io::Result<JoinHandle<()>> {
         // Connections that the log writer wakes, from its thread, are in the runtime's global queue. By default the runtime looks
-        // there after every 31st task only: a durable write would wait behind the requests of as many others.
-        let runtime = Builder::new_current_thread().global_queue_interval(1).enable_all().build()?;
+        // there after every 31st task only: a durable write would wait behind the requests of as many others. Every second turn is
+        // for the thread's own tasks, so that no stream of such wake-ups keeps them from theirs.
+        let runtime = Builder::new_current_thread().global_queue_interval(2).enable_all().build()?;
         let worker_loop = WorkerLoop {
             inbox,
             engine: Arc::clone(engine),

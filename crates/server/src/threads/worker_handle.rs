@@ -40,11 +40,14 @@ impl WorkerHandle {
         self.stats().occupancy.try_block(&self.scheduler.blocking)
     }
 
-    /// Counts a commit that the connection asks for; returns the size at which its commit group is complete.
-    pub(crate) fn count_commit(&self) -> u32 {
-        let stats = self.stats();
-        stats.commits.fetch_add(1, Ordering::Relaxed);
-        let writing = stats.writing.load(Ordering::Relaxed);
+    /// Counts a commit that the connection asks for.
+    pub(crate) fn count_commit(&self) {
+        self.stats().commits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns the number of connections with which a commit group is complete.
+    pub(crate) fn commit_group_size(&self) -> u32 {
+        let writing = self.stats().writing.load(Ordering::Relaxed);
         if writing < MANY_WRITING { 1 } else { writing / COMMIT_GROUPS_IN_A_ROUND }
     }
 

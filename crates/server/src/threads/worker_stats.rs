@@ -83,7 +83,7 @@ impl WorkerStats {
     }
 
     /// Begins another window, and estimates from the counts of the last one how many connections write.
-    pub(super) fn begin_window(&self) {
+    pub(super) fn end_window(&self) {
         self.window.fetch_add(1, Ordering::Relaxed);
         let [active, commits, batches] = [&self.active, &self.commits, &self.batches]
             .map(|count| u64::from(count.swap(0, Ordering::Relaxed)));
@@ -116,7 +116,7 @@ mod tests {
         stats.active.store(50, Ordering::Relaxed);
         stats.batches.store(100, Ordering::Relaxed);
         stats.commits.store(commits, Ordering::Relaxed);
-        stats.begin_window();
+        stats.end_window();
         stats.writing.load(Ordering::Relaxed)
     }
 
