@@ -1,12 +1,12 @@
 //! Carries operations out on the keyspace, the same for every store.
 
-use std::collections::BTreeMap;
+mod many;
+
 use std::iter::once;
 
 use crate::batch::{Completion, Outcome, Sight};
-use crate::demand::check_fits;
-use crate::keyspace::{Effect, Entry, Key, KeyHash, Keyspace, Locked, Seen, Value};
-use crate::op::{Decision, KeyUpdate, Op, Pair, Records, StringUpdate, change, total_bytes};
+use crate::keyspace::{Effect, Entry, Key, Keyspace, Locked, Seen, Value};
+use crate::op::{Decision, KeyUpdate, Op, Records, StringUpdate, change, total_bytes};
 use crate::wal::{Change, Growth};
 use crate::{Error, Lsn, Options, ScanPage, Stats};
 
@@ -174,59 +174,6 @@ impl<S: RecordSink> Executor<'_, S> {
         }
     }
 
-    // Operations on several keys are kept out of line, so that those on one key remain short.
-
-    #[inline(never)]
-    fn get_many(&self, keys: &[&[u8]]) -> (Outcome, Lsn) {
-        let seen = self.keyspace.get_many(keys.iter().copied());
-        let depends_on = highest_lsn(&seen);
-        let values = seen.into_iter().map(|seen| seen.entry.map(Value::of)).collect();
-        (Outcome::Values(values), depends_on)
-    }
-
-    #[inline(never)]
-    fn count_of(&self, keys: &[&[u8]]) -> (Outcome, Lsn) {
-        let (mut keys_there, mut depends_on) = (0, Lsn::ZERO);
-        self.keyspace.see_many(keys, |entry, lsn| {
-            keys_there += u64::from(entry.is_some());
-            depends_on = depends_on.max(lsn);
-        });
-        (Outcome::Count(keys_there), depends_on)
-    }
-
-    #[inline(never)]
-    fn clear(&mut self) -> Done {
-        self.sink.check_admitted(Growth::Shrinks)?;
-        self.sink.prepare(once(Change::Clear));
-        let mut locked = self.keyspace.lock_all();
-        let lsn = self.sink.append_prepared();
-        let emptied = locked.clear(lsn);
-        drop(locked);
-        emptied.free_soon();
-        Ok((Outcome::Cleared, lsn))
-    }
-
-    #[inline(never)]
-    fn get_many_within(&self, keys: &[&[u8]], max_bytes: usize) -> (Outcome, Lsn) {
-        let (mut sights, mut depends_on) = (Vec::with_capacity(keys.len()), Lsn::ZERO);
-        // `None` once there was too little: what is held is to be the front.
-        let (mut room_bytes, mut holds_none) = (Some(max_bytes), true);
-        self.keyspace.see_many(keys, |entry, lsn| {
-            depends_on = depends_on.max(lsn);
-            let Some(entry) = entry else { return sights.push(Sight::Missing) };
-            let bytes = entry.memory_bytes();
-            room_bytes = room_bytes.and_then(|room| {
-                if holds_none { Some(room.saturating_sub(bytes)) } else { room.checked_sub(bytes) }
-            });
-            holds_none = false;
-            sights.push(match room_bytes {
-                Some(_) => Sight::Value(Value::of(entry.clone())),
-                None => Sight::NotHeld(lsn),
-            });
-        });
-        (Outcome::Seen(sights), depends_on)
-    }
-
     fn set(&mut self, key: &[u8], value: &[u8]) -> Done {
         self.check_pair(key, value)?;
         self.sink.check_admitted(Growth::Grows)?;
@@ -239,46 +186,6 @@ impl<S: RecordSink> Executor<'_, S> {
         let lsn = self.sink.append_prepared();
         locked.put(hash, key, content, lsn, self.watermark);
         Ok((Outcome::Stored, lsn))
-    }
-
-    #[inline(never)]
-    fn set_many(&mut self, pairs: &[Pair<'_>], only_if_new: bool) -> Done {
-        pairs.iter().try_for_each(|[key, value]| self.check_pair(key, value))?;
-        let done = || if only_if_new { Outcome::Changed(true) } else { Outcome::Stored };
-        if pairs.is_empty() {
-            return Ok((done(), Lsn::ZERO));
-        }
-        let changes = || pairs.iter().map(|[key, value]| Change::Set { key, value });
-        check_fits(changes())?;
-        self.sink.check_admitted(Growth::Grows)?;
-        self.sink.prepare(changes());
-        // Records and entries are made before the locks are taken, which so many keys hold for long.
-        let entries: Vec<_> =
-            pairs.iter().map(|[key, value]| (self.keyspace.hash(key), Entry::live(key, value))).collect();
-        let mut locked = self.keyspace.lock_keys(entries.iter().map(|&(hash, _)| hash));
-        if only_if_new && entries.iter().any(|(hash, entry)| locked.look(*hash, entry.key()).is_some()) {
-            return Ok((Outcome::Changed(false), locked.seen()));
-        }
-        self.check_room_for(&locked, &entries)?;
-        let mut lsn = Lsn::ZERO;
-        for (number, (hash, entry)) in (self.sink.append_prepared().get()..).zip(entries) {
-            lsn = Lsn::new(number);
-            locked.put_entry(hash, entry, lsn, self.watermark);
-        }
-        Ok((done(), lsn))
-    }
-
-    /// Checks that these entries, of which later ones replace earlier ones of their key, leave the memory within its limit.
-    fn check_room_for(&self, locked: &Locked<'_>, entries: &[(KeyHash, Entry)]) -> Result<(), Error> {
-        let added_bytes: usize = entries.iter().map(|(_, entry)| entry.memory_bytes()).sum();
-        locked.check_room(self.options.max_memory_bytes, added_bytes as u64, || {
-            let mut newest = BTreeMap::new();
-            let replaced = entries.iter().map(|(hash, entry)| match newest.insert(entry.key(), entry) {
-                Some(earlier) => earlier.memory_bytes() as u64,
-                None => locked.entry_bytes(*hash, entry.key()),
-            });
-            replaced.sum()
-        })
     }
 
     fn delete(&mut self, key: &[u8]) -> Done {
@@ -295,34 +202,6 @@ impl<S: RecordSink> Executor<'_, S> {
         let lsn = self.sink.append_prepared();
         locked.delete(hash, key, lsn, self.watermark);
         Ok((Outcome::Deleted(true), lsn))
-    }
-
-    #[inline(never)]
-    fn delete_many(&mut self, keys: &[&[u8]]) -> Done {
-        keys.iter().try_for_each(|key| self.check_key(key))?;
-        if keys.is_empty() {
-            return Ok((Outcome::Count(0), Lsn::ZERO));
-        }
-        check_fits(keys.iter().map(|key| Change::Delete { key }))?;
-        self.sink.check_admitted(Growth::Shrinks)?;
-        let mut keys: Vec<(KeyHash, &[u8])> =
-            keys.iter().map(|&key| (self.keyspace.hash(key), key)).collect();
-        // A key that comes twice is deleted once.
-        keys.sort_unstable_by_key(|&(hash, key)| (hash.position(), key));
-        keys.dedup();
-        let mut locked = self.keyspace.lock_keys(keys.iter().map(|&(hash, _)| hash));
-        keys.retain(|&(hash, key)| locked.look(hash, key).is_some());
-        if keys.is_empty() {
-            return Ok((Outcome::Count(0), locked.seen()));
-        }
-        self.sink.prepare(keys.iter().map(|&(_, key)| Change::Delete { key }));
-        let mut lsn = Lsn::ZERO;
-        for (number, &(hash, key)) in (self.sink.append_prepared().get()..).zip(&keys) {
-            lsn = Lsn::new(number);
-            locked.delete(hash, key, lsn, self.watermark);
-            locked.clear_some_tombstones(hash, self.watermark);
-        }
-        Ok((Outcome::Count(keys.len() as u64), lsn))
     }
 
     #[inline(never)]
@@ -420,10 +299,6 @@ impl<S: RecordSink> Executor<'_, S> {
     }
 }
 
-fn highest_lsn(seen: &[Seen]) -> Lsn {
-    seen.iter().map(|seen| seen.lsn).max().unwrap_or_default()
-}
-
 /// Returns the length of the leading run of operations for which `key_of` returns a key, as far as they are looked up
 /// together.
 fn leading<'a>(ops: &[Op<'a>], key_of: impl Fn(&Op<'a>) -> Option<&'a [u8]>) -> usize {
@@ -461,6 +336,7 @@ fn payload_bytes(reply: &Completion) -> usize {
 mod tests {
     use super::*;
     use crate::keyspace::HashSeed;
+    use crate::op::Pair;
 
     /// Counts the records of each append.
     #[derive(Default)]

@@ -21,6 +21,6 @@ pub(crate) use rewrite::copy::LogCopy;
 pub(crate) use rewrite::successor::compacted_overhead_bytes;
 pub(crate) use rewrite::swap::{Location, Rewrite};
 pub(crate) use write::admission::{Admission, Demand, now_ms};
-pub(crate) use write::group_commit::{Log, LogStart};
 pub(crate) use write::handle::LogHandle;
+pub(crate) use write::log::{Log, LogStart};
 pub(crate) use write::space::Growth;

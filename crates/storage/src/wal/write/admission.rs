@@ -1,7 +1,8 @@
 //! Admits writers: bounds what waits to be written, and claims room for it before anything changes.
 
-use super::group_commit::{Log, Shared};
+use super::group_commit::Shared;
 use super::in_flight::Flight;
+use super::log::Log;
 use super::space::{Growth, Space};
 use crate::sync::{SemaphorePermit, SystemTime, TryAcquireError};
 use crate::{Error, Lsn};

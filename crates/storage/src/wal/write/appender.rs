@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::group_commit::LogStart;
+use super::log::LogStart;
 use super::log_end::{LogEnd, Mark};
 use super::tail::Batch;
 use crate::error::is_no_space;

@@ -1,11 +1,8 @@
 //! Group commit: one write and one sync for the records of all who wait. What runs at the log's end runs here, under the
 //! appender's lock.
 
-use std::fmt;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustix::thread::Pid;
@@ -15,55 +12,22 @@ use super::appender::{AppendError, Appender};
 use super::commit_histograms::CommitHistograms;
 use super::file_watch::FileWatch;
 use super::in_flight::InFlight;
+use super::log::LogStart;
 use super::size_limit::SizeLimit;
 use super::space::Space;
-use super::syncer::Syncer;
 use super::tail::{Batch, Tail};
-use super::waiters::{Ticket, Waiters};
+use super::waiters::Waiters;
 use super::watchdog::Watchdog;
-use super::writer::Writer;
-use crate::batch::Commit;
-use crate::error::is_no_space;
 use crate::fs::LogFile;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::thread::{self, JoinHandle};
-use crate::sync::{Condvar, Instant, Mutex, OnceLock, OrderedMutex, Rank, Semaphore, SetOnce};
-use crate::wal::format::batch::BATCH_HEADER_BYTES;
-use crate::{Error, LogFormat, Lsn, Stats, SyncPolicy};
-
-/// A log that takes records: shared by all writers, served by one thread.
-pub(crate) struct Log {
-    pub(super) shared: Arc<Shared>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
-}
-
-/// Where a log goes on after recovery.
-pub(crate) struct LogStart {
-    /// Path of the log as it was given, for messages.
-    pub(crate) path: PathBuf,
-    /// The file's own, whatever links lead to it.
-    pub(crate) target: PathBuf,
-    pub(crate) file: Arc<dyn LogFile>,
-    pub(crate) policy: SyncPolicy,
-    pub(crate) format: LogFormat,
-    /// Where the next batch goes, in bytes from the start of the file.
-    pub(crate) offset: u64,
-    /// The seal that begins the epoch: it is written there and synced before a record is admitted, as soon as
-    /// the disk has room for it.
-    pub(crate) opening_seal: Option<[u8; BATCH_HEADER_BYTES]>,
-    /// The file's size; from `offset` on it holds zeros.
-    pub(crate) file_bytes: u64,
-    pub(crate) epoch: u32,
-    pub(crate) crc_seed: u32,
-    pub(crate) previous_crc: u32,
-    pub(crate) next_lsn: Lsn,
-    pub(crate) last_timestamp_ms: u64,
-}
+use crate::sync::{Condvar, Instant, OnceLock, OrderedMutex, Rank, Semaphore, SetOnce};
+use crate::{Error, Lsn, SyncPolicy};
 
 /// What the writers, the waiters and the log's threads share.
 pub(in crate::wal) struct Shared {
     pub(super) path: PathBuf,
-    policy: SyncPolicy,
+    pub(super) policy: SyncPolicy,
     pub(super) tail: OrderedMutex<Tail>,
     /// Taken before the tail, and held until what was taken out of it is written and synced.
     pub(in crate::wal) appender: OrderedMutex<Appender>,
@@ -75,11 +39,11 @@ pub(in crate::wal) struct Shared {
     pub(in crate::wal) space: Space,
     /// Admissions that may still append.
     pub(super) in_flight: InFlight,
-    appended: AtomicU64,
+    pub(super) appended: AtomicU64,
     written: AtomicU64,
     pub(in crate::wal) synced: AtomicU64,
     pub(in crate::wal) waiters: Waiters,
-    failure: SetOnce<Error>,
+    pub(super) failure: SetOnce<Error>,
     /// The file to sync; held while a sync runs: after a failed one there is no other.
     pub(in crate::wal) syncing: OrderedMutex<Arc<dyn LogFile>>,
     pub(in crate::wal) watchdog: Watchdog,
@@ -88,7 +52,7 @@ pub(in crate::wal) struct Shared {
     /// How long every batch waits before the next may be written: a compaction has to catch up.
     pub(super) pause_us: AtomicU64,
     pub(super) counters: Counters,
-    histograms: CommitHistograms,
+    pub(super) histograms: CommitHistograms,
 }
 
 #[derive(Default)]
@@ -105,20 +69,15 @@ impl Counters {
     }
 }
 
-impl Log {
-    /// Starts the log's threads. `on_idle` is called with the reply watermark when writes have paused,
-    /// `on_size` when the log has the size that [`LogHandle::set_alarm`] says.
-    pub(crate) fn start(
-        start: LogStart,
-        on_idle: impl Fn(Lsn) + Send + 'static,
-        on_size: impl Fn() + Send + Sync + 'static,
-    ) -> Result<Self, Error> {
+impl Shared {
+    /// Makes what the threads of a log share; nothing runs yet. `on_size`: as for [`Log::start`](super::log::Log::start).
+    pub(super) fn new(start: &LogStart, on_size: impl Fn() + Send + Sync + 'static) -> Self {
         let last_lsn = start.next_lsn.get() - 1;
-        let shared = Arc::new(Shared {
+        Self {
             path: start.path.clone(),
             policy: start.policy,
             tail: OrderedMutex::new(Rank::Tail, Tail::new(start.next_lsn, start.last_timestamp_ms)),
-            appender: OrderedMutex::new(Rank::Appender, Appender::new(&start)),
+            appender: OrderedMutex::new(Rank::Appender, Appender::new(start)),
             work: Condvar::new(),
             writer_thread: OnceLock::new(),
             admission: Semaphore::new(MAX_WAITING_BYTES as usize),
@@ -136,131 +95,9 @@ impl Log {
             pause_us: AtomicU64::new(0),
             counters: Counters::default(),
             histograms: CommitHistograms::default(),
-        });
-        shared.make_room()?;
-        let syncer = match start.policy {
-            SyncPolicy::Interval(interval) => Some(Syncer::start(Arc::clone(&shared), interval)?),
-            SyncPolicy::Always | SyncPolicy::Never => None,
-        };
-        let writer = Writer::new(Arc::clone(&shared), syncer, Box::new(on_idle));
-        let thread = spawn("wal-writer", &shared, move || writer.run())?;
-        Ok(Self { shared, threads: Mutex::new(vec![thread]) })
-    }
-
-    /// Commits everything up to `lsn`, and waits until replies that depend on it may leave.
-    ///
-    /// # Errors
-    /// [`Error::Poisoned`] if that will never be.
-    pub(crate) async fn wait(&self, lsn: Lsn) -> Result<(), Error> {
-        if lsn > self.watermark() {
-            self.shared.announce_up_to(lsn);
-        }
-        self.wait_for_commit(lsn).await
-    }
-
-    /// Waits until replies that depend on `lsn` may leave; somebody else commits.
-    ///
-    /// # Errors
-    /// [`Error::Poisoned`] if that will never be.
-    pub(crate) async fn wait_for_commit(&self, lsn: Lsn) -> Result<(), Error> {
-        if lsn <= self.watermark() {
-            return Ok(());
-        }
-        WaitFor { shared: &self.shared, lsn: lsn.get(), ticket: None }.await
-    }
-
-    /// How far replies may leave under the sync policy.
-    pub(crate) fn watermark(&self) -> Lsn {
-        self.shared.watermark()
-    }
-
-    /// The number that the system knows the writer thread by; waits until that has begun.
-    pub(crate) fn writer_thread(&self) -> i32 {
-        self.shared.writer_thread.wait().as_raw_nonzero().get()
-    }
-
-    /// The LSN of the newest record.
-    pub(crate) fn appended(&self) -> Lsn {
-        Lsn::new(self.shared.appended.load(Ordering::Acquire))
-    }
-
-    /// Ends when the log has failed.
-    pub(crate) async fn failed(&self) -> Error {
-        self.shared.failure.wait().await.clone()
-    }
-
-    pub(crate) fn fill_stats(&self, stats: &mut Stats) {
-        let counters = &self.shared.counters;
-        stats.log_format = self.shared.space.format();
-        stats.log_bytes = self.shared.space.log_end();
-        stats.is_disk_full = self.shared.space.is_full();
-        stats.is_log_removed = self.shared.file_watch.is_removed();
-        stats.sync_running_ms =
-            u64::try_from(self.shared.watchdog.sync_running().as_millis()).unwrap_or(u64::MAX);
-        stats.syncs = counters.syncs.load(Ordering::Relaxed);
-        stats.batches = counters.batches.load(Ordering::Relaxed);
-        stats.peak_batch_records = counters.peak_batch_records.load(Ordering::Relaxed);
-        stats.commit_latency = self.shared.histograms.latency();
-        stats.durable_lsn = self.shared.synced.load(Ordering::Acquire);
-    }
-
-    /// Takes no more records, writes and syncs what there is, seals the log. Blocks. Idempotent.
-    ///
-    /// # Errors
-    /// [`Error::Poisoned`] if the log failed, now or before; [`Error::LogRemoved`].
-    pub(crate) fn close(&self) -> Result<(), Error> {
-        self.shared.admission.close();
-        self.shared.in_flight.admission_has_ended();
-        self.shared.space.wake_all();
-        self.shared.tail.lock().is_closing = true;
-        self.shared.work.notify_one();
-        for thread in self.threads.lock().drain(..) {
-            if thread.join().is_err() {
-                self.shared.fail(Error::Internal("the log writer panicked"));
-            }
-        }
-        self.shared.watchdog.stop();
-        self.shared.check()?;
-        self.shared.file_watch.error().map_or(Ok(()), Err)
-    }
-}
-
-impl Commit for Log {
-    fn commit_soon(&self) {
-        self.shared.announce();
-    }
-
-    fn commit_here(&self) {
-        // A sync may take longer than the interval: that is for the log's own threads.
-        if matches!(self.shared.policy, SyncPolicy::Interval(_)) {
-            return self.commit_soon();
-        }
-        // The commit is asked for now: waiting for the one before is no gathering.
-        self.shared.tail.lock().announce();
-        // Who waits for these records learns of a failure from the log.
-        let _ = self.shared.commit();
-        if !self.shared.waiters.is_empty() {
-            // The writer thread looks after waiters whose leader does not.
-            self.shared.work.notify_one();
         }
     }
-}
 
-impl Drop for Log {
-    fn drop(&mut self) {
-        if let Err(error) = self.close() {
-            tracing::error!(%error, "the log was not closed cleanly");
-        }
-    }
-}
-
-impl fmt::Debug for Log {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Log").field("path", &self.shared.path).finish_non_exhaustive()
-    }
-}
-
-impl Shared {
     pub(in crate::wal) fn watermark(&self) -> Lsn {
         let watermark = match self.policy {
             SyncPolicy::Always => &self.synced,
@@ -289,7 +126,7 @@ impl Shared {
     }
 
     /// Wakes the writer thread if the tail holds records up to `lsn`.
-    fn announce_up_to(&self, lsn: Lsn) {
+    pub(super) fn announce_up_to(&self, lsn: Lsn) {
         let mut tail = self.tail.lock();
         if tail.first_lsn() <= lsn && tail.announce() {
             drop(tail);
@@ -301,7 +138,7 @@ impl Shared {
     ///
     /// If `work` fails or panics, the log has failed before anybody else can write there: what another
     /// committer put in the place of a lost batch would be acknowledged, and leave a gap that no recovery accepts.
-    fn at_end<T>(&self, work: impl FnOnce(&mut Appender) -> Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn at_end<T>(&self, work: impl FnOnce(&mut Appender) -> Result<T, Error>) -> Result<T, Error> {
         let mut appender = self.appender.lock();
         let _guard = FailOnPanic::new(self);
         self.check()?;
@@ -406,20 +243,6 @@ impl Shared {
         Ok(())
     }
 
-    /// Writes and syncs the seal that begins the epoch, unless that is done; `false`: there is no room for it.
-    fn open_epoch(&self, appender: &mut Appender) -> Result<bool, Error> {
-        if !appender.lacks_opening() {
-            return Ok(true);
-        }
-        match appender.write_opening() {
-            Err(error) if is_no_space(&error) => return Ok(false),
-            written => written.map_err(|error| self.io_error("write to", error))?,
-        }
-        self.sync()?;
-        self.space.used(appender.offset(), 0);
-        Ok(true)
-    }
-
     /// Looks whether the log's file is still there.
     pub(super) fn look_for_file(&self) -> Result<(), Error> {
         self.at_end(|appender| {
@@ -433,51 +256,7 @@ impl Shared {
         self.file_watch.check(file, appender.offset(), min_bytes);
     }
 
-    /// Marks everything so far as complete and synced, which it makes it first, unless something new came.
-    pub(super) fn seal(&self) -> Result<(), Error> {
-        self.at_end(|appender| {
-            if !self.tail.lock().is_empty() {
-                return Ok(());
-            }
-            // A seal makes the file longer, too.
-            self.check_file(appender);
-            if self.file_watch.is_removed() {
-                self.tail.lock().set_sealed();
-                return Ok(());
-            }
-            self.write_seal(appender, false)
-        })
-    }
-
-    /// Seals the log behind its last batch.
-    pub(super) fn seal_for_good(&self) -> Result<(), Error> {
-        self.at_end(|appender| {
-            self.check_file(appender);
-            if self.file_watch.is_removed() {
-                // What is left of it stays as it is; it may have been renamed, and be all that there is.
-                return self.sync();
-            }
-            // Without its first seal the epoch has nothing, and the log is as it was opened.
-            if self.open_epoch(appender)? {
-                self.write_seal(appender, true)?;
-            }
-            self.check_append(appender.trim())
-        })
-    }
-
-    fn write_seal(&self, appender: &mut Appender, closed: bool) -> Result<(), Error> {
-        let written = self.written();
-        if self.synced() < written {
-            self.sync()?;
-        }
-        self.check_append(appender.write_seal(closed, written))?;
-        self.space.used(appender.offset(), 0);
-        self.sync()?;
-        self.tail.lock().set_sealed();
-        Ok(())
-    }
-
-    fn check_append(&self, result: Result<(), AppendError>) -> Result<(), Error> {
+    pub(super) fn check_append(&self, result: Result<(), AppendError>) -> Result<(), Error> {
         result.map_err(|error| error.into_error(|error| self.io_error("write to", error)))
     }
 
@@ -500,14 +279,6 @@ impl Shared {
         let before = self.synced.fetch_max(written, Ordering::AcqRel);
         debug_assert!(before <= written, "synced before written");
         Ok(())
-    }
-
-    /// Wakes the others of the group whose leader was called, or might have been. The first to do so records how long the
-    /// leader took to run.
-    fn pass_on(&self, called: Ticket) {
-        if let Some(leader_called_at) = self.waiters.wake_group(called, self.watermark().get()) {
-            self.histograms.wake.record(leader_called_at.elapsed());
-        }
     }
 
     /// The failure, if the log has failed.
@@ -557,55 +328,6 @@ impl Drop for FailOnPanic<'_> {
     fn drop(&mut self) {
         if thread::panicking() && !self.was_panicking {
             self.shared.fail(Error::Internal("a thread panicked while it wrote to the log"));
-        }
-    }
-}
-
-/// Waits until the watermark has reached an LSN.
-struct WaitFor<'a> {
-    shared: &'a Shared,
-    lsn: u64,
-    ticket: Option<Ticket>,
-}
-
-impl WaitFor<'_> {
-    fn result(&self) -> Option<Result<(), Error>> {
-        if self.shared.watermark().get() >= self.lsn {
-            return Some(Ok(()));
-        }
-        self.shared.failure.get().map(|failure| Err(failure.clone()))
-    }
-}
-
-impl Future for WaitFor<'_> {
-    type Output = Result<(), Error>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(result) = self.result() {
-            return Poll::Ready(result);
-        }
-        if self.ticket.is_some_and(|ticket| self.shared.waiters.update(ticket, context.waker())) {
-            return Poll::Pending;
-        }
-        let shared = self.shared;
-        if let Some(called) = self.ticket.take() {
-            // Called for a sync that is not the one: others of the group may have waited for just that.
-            shared.pass_on(called);
-        }
-        self.ticket = shared.waiters.register(self.lsn, context.waker(), || self.result().is_some());
-        match self.result() {
-            Some(result) => Poll::Ready(result),
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl Drop for WaitFor<'_> {
-    fn drop(&mut self) {
-        let Some(ticket) = self.ticket else { return };
-        // Whoever was called, even one that was dropped before it could run, passes the call on.
-        if !self.shared.waiters.remove(ticket) {
-            self.shared.pass_on(ticket);
         }
     }
 }

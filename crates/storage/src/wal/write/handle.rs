@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::group_commit::{Log, Shared};
+use super::group_commit::Shared;
+use super::log::Log;
 use crate::sync::atomic::Ordering;
 use crate::{Error, LogFormat};
 
