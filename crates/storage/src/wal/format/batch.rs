@@ -12,14 +12,14 @@ pub(crate) const BATCH_HEADER_BYTES: usize = 48;
 /// Most bytes of records that a batch may have: their number has 32 bits in its header.
 pub(crate) const MAX_BATCH_PAYLOAD_BYTES: usize = u32::MAX as usize;
 
-/// How far the LSNs jump after a crash, so that one which was lost is never given again: more records
-/// than can ever have been waiting for a sync.
+/// Number of LSNs that are skipped after a crash, so that an LSN which was lost is never given again: more
+/// than the records that can ever have been waiting for a sync.
 pub(crate) const LSN_STRIDE: u64 = 1 << 32;
 
 const FLAG_LSN_JUMP: u8 = 1;
 const FLAG_CLOSED: u8 = 1 << 1;
 
-/// What follows a batch header.
+/// Kind of a batch: the content that follows its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BatchKind {
     /// Records.
@@ -33,7 +33,7 @@ pub(crate) enum BatchKind {
     Entries,
 }
 
-/// What stands before the records that one write put into the log. docs/wal-format.md has the byte table.
+/// Header in front of the records that one write put into the log. docs/wal-format.md has the byte table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BatchHeader {
     pub(crate) kind: BatchKind,
@@ -45,7 +45,7 @@ pub(crate) struct BatchHeader {
     pub(crate) records: u32,
     /// The LSN of the first record; of a seal, the next LSN; of entries, one above all of theirs.
     pub(crate) first_lsn: Lsn,
-    /// What was synced when this was written.
+    /// Highest LSN that was synced when this header was written.
     pub(crate) synced_lsn: Lsn,
     /// The `header_crc` of the batch before, or [`FileHeader::chain_start`](super::header::FileHeader).
     pub(crate) previous_crc: u32,

@@ -13,7 +13,7 @@ pub(crate) const FILE_HEADER_BYTES: usize = 64;
 
 const FLAG_COMPACTED: u32 = 1;
 
-/// What a log says of itself at its start. docs/wal-format.md has the byte table.
+/// Header at the start of a log, which describes the log. docs/wal-format.md has the byte table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileHeader {
     /// Random; seeds every checksum of the log.
@@ -88,7 +88,7 @@ impl FileHeader {
         crc32fast::hash(&self.log_id)
     }
 
-    /// What the first batch names as the checksum before it.
+    /// Returns the checksum that the first batch names as the one before it.
     pub(crate) fn chain_start(&self) -> u32 {
         crc(self.crc_seed(), &self.encode())
     }

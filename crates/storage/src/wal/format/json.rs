@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::record::{Change, Command, Record, RecordError};
 
-/// How each of our lines begins.
+/// First bytes of each line that we write.
 pub(in crate::wal) const OPENING: &[u8] = br#"{"timestamp":"#;
 
 /// The most bytes of a line that one byte of a key or value can take: `\u0000`.
@@ -44,7 +44,7 @@ pub(crate) fn encode(change: Change<'_>, timestamp_ms: u64, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// What the change takes as a line.
+/// Returns the length of the change as a line, its newline included, in bytes.
 pub(crate) fn encoded_bytes(change: Change<'_>, timestamp_ms: u64) -> u64 {
     let mut counter = Counter(1);
     write(change, timestamp_ms, &mut counter);
@@ -114,7 +114,7 @@ impl Line<'_> {
 }
 
 impl LineError {
-    /// Whether the line is sound as far as it goes: more of it could make it a record.
+    /// Returns whether the line is sound as far as it goes: more of it could make it a record.
     pub(in crate::wal) fn is_cut_short(&self) -> bool {
         self.0.is_eof()
     }

@@ -29,7 +29,7 @@ const KIND_SET: u8 = 1;
 const KIND_DELETE: u8 = 2;
 const KIND_CLEAR: u8 = 3;
 
-/// One change of the keyspace, with all that its key needs to be restored.
+/// A change of the keyspace, with all that its key needs to be restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change<'a> {
     Set {
@@ -43,8 +43,8 @@ pub(crate) enum Change<'a> {
     Clear,
 }
 
-/// What the log keeps of a change, in every encoding. They differ in how they put the fields of a command:
-/// `S` those of `Set`, `D` those of `Delete`.
+/// Content that the log keeps of a change, in every encoding. The encodings differ in how they put the fields
+/// of a command: `S` are those of `Set`, `D` those of `Delete`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Record<S, D> {
@@ -83,7 +83,7 @@ pub(crate) enum RecordError {
 }
 
 impl<'a> Change<'a> {
-    /// What the change's record takes in the log.
+    /// Returns the length of the change's record in the log, in bytes.
     pub(crate) const fn encoded_bytes(&self) -> usize {
         match self {
             Self::Set { key, value } => SET_OVERHEAD_BYTES + key.len() + value.len(),
@@ -92,7 +92,8 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// What the entries of this many keys take in a compacted log.
+    /// Returns the length of the entries of this many keys in a compacted log, in bytes; their keys and
+    /// values have `payload_bytes`.
     pub(crate) const fn live_bytes(keys: u64, payload_bytes: u64) -> u64 {
         keys * (ENTRY_LSN_BYTES + SET_OVERHEAD_BYTES) as u64 + payload_bytes
     }
@@ -144,7 +145,8 @@ impl<'a> Change<'a> {
     }
 }
 
-/// What the record takes that begins with these bytes, header and all; `None` if too few of them are there.
+/// Returns the length of the record that begins with these bytes, its header included, in bytes; `None` if
+/// too few of them are there.
 pub(in crate::wal) fn record_bytes(start: &[u8]) -> Option<usize> {
     let [_, _, body_len @ ..] = start.first_chunk::<RECORD_HEADER_BYTES>()?;
     Some(RECORD_HEADER_BYTES + u32::from_le_bytes(*body_len) as usize)
@@ -159,7 +161,7 @@ pub(crate) struct LoggedEntry<'a> {
 }
 
 impl<'a> LoggedEntry<'a> {
-    /// What the entry takes in the log.
+    /// Returns the length of the entry in the log, in bytes.
     pub(crate) const fn encoded_bytes(&self) -> usize {
         ENTRY_LSN_BYTES + SET_OVERHEAD_BYTES + self.key.len() + self.value.len()
     }
