@@ -7,7 +7,7 @@ use crate::fs::{LogFile, read_up_to};
 use crate::wal::format::json::{self, LineError, OPENING};
 use crate::{Error, Lsn};
 
-/// How much is read at one go.
+/// Bytes that are read at a time.
 const WINDOW_BYTES: usize = 1024 * 1024;
 
 /// Reads a log of JSON lines from front to back and judges what it finds. It changes nothing.
@@ -16,10 +16,11 @@ const WINDOW_BYTES: usize = 1024 * 1024;
 /// lines alone.
 pub(crate) struct JsonReader<'a> {
     lines: BufReader<Take<FileReader<'a>>>,
-    /// Where the zeros at the end of the file begin, or the end of the file.
+    /// Offset at which the zeros at the end of the file begin, or the end of the file, in bytes from its
+    /// start.
     end: u64,
     max_line_bytes: usize,
-    /// Where the next line starts.
+    /// Offset at which the next line starts, in bytes from the start of the file.
     offset: u64,
     /// The number of the current line, from 1.
     line_number: u64,
@@ -27,10 +28,10 @@ pub(crate) struct JsonReader<'a> {
     last_timestamp_ms: u64,
 }
 
-/// How a log ends, when it is sound.
+/// End of a log of JSON lines that is sound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct JsonEnding {
-    /// Where the sound part ends.
+    /// Offset at which the sound part ends, in bytes from the start of the file.
     pub(crate) offset: u64,
     /// Bytes of a torn tail after that, zeros at the end of the file not counted.
     pub(crate) torn_bytes: u64,
@@ -174,7 +175,7 @@ impl<'a> JsonReader<'a> {
     }
 }
 
-/// Whether a bad first line shows that a crash cut one of ours: any file may begin with a brace.
+/// Returns whether a bad first line shows that a crash cut one of our lines: any file may begin with a brace.
 fn is_torn_first_line(line: &[u8], error: &LineError) -> bool {
     if line.contains(&0) {
         line.starts_with(OPENING)
@@ -185,7 +186,8 @@ fn is_torn_first_line(line: &[u8], error: &LineError) -> bool {
     }
 }
 
-/// Where the zeros at the end of the file begin: they are room, or what a crash left of a write.
+/// Returns the offset at which the zeros at the end of the file begin, in bytes from its start: they are
+/// room, or what a crash left of a write.
 fn end_of_data(file: &dyn LogFile, len: u64) -> io::Result<u64> {
     let mut window = vec![0; WINDOW_BYTES];
     let mut end = len;

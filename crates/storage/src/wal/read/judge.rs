@@ -10,22 +10,23 @@ use crate::Lsn;
 use crate::fs::{LogFile, SECTOR_BYTES, read_up_to};
 use crate::wal::format::batch::{BATCH_HEADER_BYTES, BATCH_MAGIC, BatchHeader};
 
-/// How much is read at one go.
+/// Bytes that are read at a time.
 const WINDOW_BYTES: usize = 1024 * 1024;
 
-/// How much is looked at at one go for a byte that is not zero: without a branch for each.
+/// Bytes that are checked at a time for one that is not zero: without a branch for each.
 const ZERO_CHECK_BYTES: usize = 4096;
 
 /// A batch that is not what it should be.
 #[derive(Debug)]
 pub(super) struct Damage {
     pub(super) offset: u64,
-    /// How far the damaged batch goes, as far as its header can be trusted.
+    /// Offset at which the damaged batch ends, in bytes from the start of the file, as far as its header can
+    /// be trusted.
     pub(super) end: u64,
     pub(super) reason: String,
 }
 
-/// What some sound batch headers tell.
+/// Highest values that some sound batch headers state.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Headers {
     /// The highest LSN that one claims to be synced.
@@ -92,7 +93,7 @@ impl<'a> Window<'a> {
         Ok(true)
     }
 
-    /// What the sound headers from `offset` on tell, whatever is between them.
+    /// Returns the highest values that the sound headers from `offset` on state, whatever is between them.
     pub(super) fn headers_from(&mut self, offset: u64, crc_seed: u32) -> Result<Headers, ReadError> {
         let mut headers = Headers::default();
         let mut at = offset;
@@ -113,7 +114,7 @@ impl<'a> Window<'a> {
         Ok(headers)
     }
 
-    /// Whether a sector, or the part of it between `start` and `end`, is all zeros.
+    /// Returns whether a sector between `start` and `end`, or the part of one that lies there, is all zeros.
     fn has_hole(&mut self, start: u64, end: u64) -> Result<bool, ReadError> {
         let mut at = start;
         while at < end {

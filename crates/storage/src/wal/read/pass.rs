@@ -22,9 +22,9 @@ pub(crate) trait Visitor {
     fn record(&mut self, logged: Logged<'_>, timestamp_ms: u64) -> Result<(), Error>;
 }
 
-/// What a pass came to.
+/// Result of a pass.
 pub(crate) struct Passed {
-    /// How the sound part ends.
+    /// End of the sound part.
     pub(crate) sound: Ending,
     /// The bytes of a torn tail after that, or why the log is not sound.
     pub(crate) verdict: Result<u64, ReadError>,
@@ -51,7 +51,7 @@ pub(crate) fn pass(
     Err(Error::Internal("the log was not read to its end"))
 }
 
-/// What sound batch headers from `offset` on tell, whatever is between them.
+/// Returns the highest values that sound batch headers from `offset` on state, whatever is between them.
 pub(crate) fn headers_from(
     file: &dyn LogFile,
     len: u64,

@@ -6,17 +6,18 @@ use crate::Lsn;
 use crate::wal::format::batch::{BatchHeader, BatchKind};
 use crate::wal::format::header::{FILE_HEADER_BYTES, FileHeader};
 
-/// How far apart the places are that [`Unproven`] remembers.
+/// Least distance between the places that [`Unproven`] remembers, in bytes.
 const UNPROVEN_STEP_BYTES: u64 = 1024 * 1024;
 
 /// A place between two batches of a log, and what the batches before it say.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
-    /// Where the next batch should start.
+    /// Offset at which the next batch should start, in bytes from the start of the file.
     pub(super) offset: u64,
     pub(super) chain: Chain,
     pub(super) unproven: Unproven,
-    /// Where the last batch began.
+    /// Offset at which the last batch began, in bytes from the start of the file; `None` before the first
+    /// batch.
     pub(super) last_start: Option<u64>,
 }
 
@@ -33,7 +34,7 @@ pub(super) enum Part {
     Appended,
 }
 
-/// What the next batch must agree with.
+/// State that the next batch must agree with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Chain {
     pub(super) part: Part,
@@ -45,7 +46,7 @@ pub(super) struct Chain {
     pub(super) is_closed: bool,
 }
 
-/// Where the part of a log begins that no later header claims to be synced.
+/// Start of the part of a log that no later header claims to be synced.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Unproven {
     /// First LSN and offset of batches, a step apart.
@@ -100,12 +101,13 @@ impl Part {
 }
 
 impl Chain {
-    /// Whether a batch was written behind the one before. If not, what was may be lost.
+    /// Returns whether a batch was written behind the one before it. If not, the batch that was may be lost.
     pub(super) const fn is_continued_by(&self, header: &BatchHeader) -> bool {
         header.previous_crc == self.previous_crc
     }
 
-    /// Whether a batch that was written behind the one before may be there. No crash makes one that may not.
+    /// Checks that a batch which was written behind the one before it may be there; returns the reason if
+    /// not. No crash makes one that may not.
     pub(super) fn check(&self, header: &BatchHeader) -> Result<(), &'static str> {
         if header.epoch < self.epoch {
             return Err("a batch is of an earlier epoch than the one before it");

@@ -27,7 +27,7 @@ pub(crate) struct Reader<'a> {
     cores: Cores,
 }
 
-/// How reading is spread.
+/// Threads that share the reading of a log, and the bytes that each takes at a time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cores {
     /// Most threads, that of the caller included.
@@ -42,10 +42,10 @@ impl Default for Cores {
     }
 }
 
-/// How a log ends, when it is sound.
+/// End of a log that is sound.
 #[derive(Debug, Clone)]
 pub(crate) struct Ending {
-    /// Where the sound part ends: the next batch goes here.
+    /// Offset at which the sound part ends, in bytes from the start of the file: the next batch goes here.
     pub(crate) offset: u64,
     /// Bytes of a torn tail after that, zeros at the end of the file not counted.
     pub(crate) torn_bytes: u64,
@@ -56,7 +56,7 @@ pub(crate) struct Ending {
     pub(crate) records: u64,
     /// Nothing can have been lost: the log was closed and sealed.
     pub(crate) is_closed: bool,
-    /// From here to `offset` nothing proves that the bytes are on the disk.
+    /// Offset from which, up to `offset`, nothing proves that the bytes are on the disk.
     pub(crate) unproven_from: u64,
 }
 
@@ -161,7 +161,7 @@ fn in_compacted_part(offset: u64, what: &str) -> ReadError {
     ReadError::Corrupted { offset, reason }
 }
 
-/// What the threads that read share.
+/// State that the reading threads share.
 struct Reading<'a, F> {
     walk: Mutex<Walk<'a>>,
     /// Held by the one unit in memory that is much larger than the others.

@@ -25,7 +25,7 @@ pub(super) struct Unit {
     /// The place that it begins at.
     pub(super) before: Place,
     pub(super) batches: Vec<(BatchHeader, u32)>,
-    /// What comes after it, if that is not another unit.
+    /// Reason why no other unit comes after it, if none does.
     pub(super) stop: Option<Stop>,
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Walk<'a> {
     is_over: bool,
 }
 
-/// What the walk ends at.
+/// Reason why the walk ends.
 #[derive(Debug)]
 pub(super) enum Stop {
     End,

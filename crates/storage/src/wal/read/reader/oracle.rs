@@ -16,7 +16,7 @@ pub(super) struct Oracle<'a> {
     starts: Vec<(Lsn, u64)>,
 }
 
-/// What an oracle says of a log: how it ends, and the records that count.
+/// Verdict of an oracle on a log: how it ends, and the records that count.
 pub(super) type Verdict<'a> = (Result<Ending, ReadError>, Vec<(Lsn, Change<'a>)>);
 
 pub(super) fn judge<'a>(bytes: &'a [u8], header: &FileHeader) -> Verdict<'a> {

@@ -102,7 +102,7 @@ impl LogMaker {
         self.bytes.extend_from_slice(&payload);
     }
 
-    /// What an open writes after a crash.
+    /// Writes the seal that an open writes after a crash.
     fn leap(&mut self) {
         self.epoch += 1;
         self.next_lsn += 1 << 32;
@@ -143,7 +143,7 @@ fn many_small_batches() -> Vec<u8> {
     log_of(&shape, false)
 }
 
-/// What a reader says of a log, in words that can be compared, and the records that it applied.
+/// Reads a log; returns the reader's verdict, in words that can be compared, and the records that it applied.
 fn read(bytes: &[u8], cores: Cores) -> (String, BTreeMap<Lsn, String>) {
     let file = ReadOnly { bytes: bytes.to_vec(), fails_from: u64::MAX };
     let applied = Mutex::new(BTreeMap::new());
