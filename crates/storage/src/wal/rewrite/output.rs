@@ -24,9 +24,9 @@ const MAX_KEPT_BUFFER_BYTES: usize = 4 * PIECE_BYTES;
 pub(super) struct Output {
     file: Arc<dyn LogFile>,
     path: PathBuf,
-    /// What comes next.
+    /// Bytes that are written next.
     pub(super) buffer: Vec<u8>,
-    /// Where `buffer` goes.
+    /// Offset in the file at which `buffer` goes, in bytes.
     offset: u64,
     synced_end: u64,
     sync_step_bytes: u64,
@@ -86,7 +86,7 @@ impl Output {
         self.sync_step_bytes = HURRIED_SYNC_STEP_BYTES;
     }
 
-    /// Has the file system keep room behind what there is.
+    /// Makes the file system keep room of so many bytes behind what there is.
     pub(super) fn reserve(&mut self, bytes: u64) -> Result<(), Error> {
         self.flush()?;
         match self.file.reserve(self.offset, bytes) {
@@ -128,7 +128,8 @@ impl Output {
         &self.file
     }
 
-    /// Where the next byte goes once the buffer is written out.
+    /// Returns the offset of the next byte once the buffer is written out, in bytes from the start of the
+    /// file.
     pub(super) const fn offset(&self) -> u64 {
         self.offset
     }

@@ -15,17 +15,17 @@ use crate::wal::format::record::{Change, record_bytes};
 use crate::wal::write::log_end::LogEnd;
 use crate::{Error, LogFormat};
 
-/// How much is read at one go, and copied at one go.
+/// Bytes that are read at a time, and copied at a time.
 const WINDOW_BYTES: usize = 512 * 1024;
 
-/// What the log in use holds from some place on, for its successor.
+/// Content of the log in use from some place on, for its successor.
 pub(super) struct LogSource {
     file: Arc<dyn LogFile>,
     path: PathBuf,
     format: LogFormat,
-    /// Of the binary format.
+    /// Seed of the checksums, in the binary format alone.
     crc_seed: u32,
-    /// Where the next batch, or line, begins.
+    /// Offset at which the next batch, or line, begins, in bytes from the start of the file.
     offset: u64,
     window: Vec<u8>,
     window_start: u64,
@@ -49,7 +49,7 @@ impl LogSource {
         }
     }
 
-    /// What is not copied yet of a log that ends at `end`, in bytes.
+    /// Returns the number of bytes that are not copied yet of a log that ends at `end`.
     pub(super) const fn bytes_to(&self, end: u64) -> u64 {
         end - self.offset
     }

@@ -31,13 +31,13 @@ enum Encoding {
     Json,
 }
 
-/// How batches of the binary format hang together.
+/// Links between the batches of the binary format.
 struct Chain {
     crc_seed: u32,
     previous_crc: u32,
     /// The batch at the end of the output's buffer, which has room for its header, and what it holds so far.
     open: Option<(BatchKind, u32)>,
-    /// Of the next record that comes by itself.
+    /// LSN of the next record that comes by itself.
     next_lsn: u64,
 }
 
@@ -143,7 +143,7 @@ impl Successor {
         self.out.push(bytes)
     }
 
-    /// Has the file system keep room behind the seal that comes next.
+    /// Makes the file system keep room of so many bytes behind the seal that comes next.
     pub(super) fn reserve(&mut self, bytes: u64) -> Result<(), Error> {
         self.complete()?;
         self.out.reserve(bytes + BATCH_HEADER_BYTES as u64)
@@ -196,7 +196,7 @@ impl Successor {
         self.out.file()
     }
 
-    /// Where the log goes on behind the seal.
+    /// Returns the place where the log goes on behind the seal.
     pub(super) fn end(&self) -> LogEnd {
         let (crc_seed, previous_crc) = match &self.encoding {
             Encoding::Binary(chain) => (chain.crc_seed, chain.previous_crc),
@@ -264,7 +264,8 @@ impl Chain {
     }
 }
 
-/// What the file of a compacted log has around its entries and batches.
+/// Returns the number of bytes that the file of a compacted log has around its entries and batches; the
+/// entries have `entry_bytes`.
 pub(crate) const fn compacted_overhead_bytes(entry_bytes: u64) -> u64 {
     let blocks = entry_bytes / BLOCK_BYTES as u64 + 1;
     FILE_HEADER_BYTES as u64 + (blocks + 1) * BATCH_HEADER_BYTES as u64

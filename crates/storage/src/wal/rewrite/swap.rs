@@ -20,7 +20,7 @@ use crate::{Error, LogFormat, Lsn};
 /// Most files beside a log that have had its place one after the other.
 const MAX_KEPT_FILES: u32 = 1000;
 
-/// Where a log is.
+/// Location of a log, and of its successor.
 #[derive(Clone)]
 pub(crate) struct Location {
     fs: Arc<dyn FileSystem>,
@@ -205,7 +205,7 @@ impl Rewrite {
         self.successor.end_entries()
     }
 
-    /// What the log in use has that was not copied yet, in bytes.
+    /// Returns the number of bytes in the log in use that were not copied yet.
     pub(crate) fn bytes_behind(&self) -> u64 {
         self.source.bytes_to(self.shared.appender.lock().offset())
     }
