@@ -12,7 +12,7 @@ use crate::{Error, Lsn};
 /// than one submit.
 pub(super) const MAX_WAITING_BYTES: u32 = 8 * 1024 * 1024;
 
-/// What somebody wants to append, at most.
+/// Upper bound on what somebody wants to append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Demand {
     pub(crate) record_bytes: usize,
@@ -72,7 +72,7 @@ impl Log {
         }
     }
 
-    /// As [`admit`](Self::admit), but `None` if that would have to wait.
+    /// Admits as [`admit`](Self::admit) does, but returns `None` if that would have to wait.
     pub(crate) fn try_admit(&self, demand: Demand, growth: Growth) -> Option<Result<Admission<'_>, Error>> {
         let shared = &*self.shared;
         match shared.admission.try_acquire_many(demand.charge()) {

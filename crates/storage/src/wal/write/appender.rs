@@ -13,13 +13,13 @@ use crate::wal::format::bytes::crc;
 use crate::wal::format::json;
 use crate::{Error, LogFormat, Lsn};
 
-/// How far the file is filled with zeros ahead of the log at one go, at most and at least. A sync of bytes
+/// Most and fewest zeros with which the file is filled ahead of the log at a time, in bytes. A sync of bytes
 /// that overwrite such zeros is cheaper than one of a file that grows, whose size and blocks have to be
 /// written as well.
 const MAX_ZERO_STEP_BYTES: usize = 1024 * 1024;
 const MIN_ZERO_STEP_BYTES: usize = 64 * 1024;
 
-/// How much room is reserved beyond what is needed, at most and at least.
+/// Most and least room that is reserved beyond what is needed, in bytes.
 const MAX_RESERVE_STEP_BYTES: u64 = 16 * 1024 * 1024;
 const MIN_RESERVE_STEP_BYTES: u64 = 256 * 1024;
 
@@ -42,7 +42,7 @@ pub(in crate::wal) struct Appender {
     offset: u64,
     /// See [`LogStart::opening_seal`].
     opening_seal: Option<[u8; BATCH_HEADER_BYTES]>,
-    /// From `offset` to here the file holds zeros; nothing lies behind.
+    /// End of the zeros that the file holds from `offset` on, in bytes from its start; nothing lies behind.
     zeroed_end: u64,
     /// Up to here the file system keeps room for the file.
     reserved_end: u64,
@@ -85,12 +85,12 @@ impl Appender {
         self.offset + batch.chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>() > self.zeroed_end
     }
 
-    /// Where the log ends, in bytes from the start of the file.
+    /// Returns the offset at which the log ends, in bytes from the start of the file.
     pub(in crate::wal) const fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Whether the epoch's first seal is still to be written: nothing else may be before it.
+    /// Returns whether the epoch's first seal is still to be written: nothing else may be before it.
     pub(super) const fn lacks_opening(&self) -> bool {
         self.opening_seal.is_some()
     }
@@ -150,7 +150,7 @@ impl Appender {
         Ok(())
     }
 
-    /// Whether so little is reserved beyond `least` that more should be.
+    /// Returns whether so little is reserved beyond the offset `least` that more should be.
     pub(super) fn is_short_of(&self, least: u64) -> bool {
         least + self.reserve_step_bytes() / 2 > self.reserved_end
     }
@@ -177,7 +177,7 @@ impl Appender {
         Ok(self.reserved_end)
     }
 
-    /// Where the reserved room ends, in bytes from the start of the file.
+    /// Returns the offset at which the reserved room ends, in bytes from the start of the file.
     pub(in crate::wal) const fn reserved_end(&self) -> u64 {
         self.reserved_end
     }
@@ -187,7 +187,7 @@ impl Appender {
         self.reserved_end.saturating_sub(self.offset)
     }
 
-    /// Where the log is, at the record `last_lsn`.
+    /// Returns the state of the log at the record `last_lsn`.
     pub(in crate::wal) const fn mark(&self, last_lsn: Lsn) -> Mark {
         Mark { last_lsn, last_timestamp_ms: self.last_timestamp_ms, epoch: self.epoch }
     }
@@ -264,7 +264,8 @@ impl Appender {
         (self.offset / 8).clamp(MIN_RESERVE_STEP_BYTES, MAX_RESERVE_STEP_BYTES)
     }
 
-    /// Where the file system cannot reserve, zeros take the room.
+    /// Takes the room up to `end` with zeros, where the file system cannot reserve; less of it if the disk is
+    /// full.
     fn reserve_by_zeros(&mut self, end: u64) -> io::Result<()> {
         while self.zeroed_end < end {
             let room = (end - self.zeroed_end).min(MAX_ZERO_STEP_BYTES as u64) as usize;
@@ -305,7 +306,7 @@ fn is_unsupported(error: &io::Error) -> bool {
 pub(super) enum AppendError {
     Io(io::Error),
     BatchTooLarge,
-    /// What the tail holds is no record.
+    /// The tail holds something that is no record.
     BadRecord,
 }
 

@@ -24,7 +24,7 @@ use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Instant, OnceLock, OrderedMutex, Rank, Semaphore, SetOnce};
 use crate::{Error, Lsn, SyncPolicy};
 
-/// What the writers, the waiters and the log's threads share.
+/// State that the writers, the waiters and the log's threads share.
 pub(in crate::wal) struct Shared {
     pub(super) path: PathBuf,
     pub(super) policy: SyncPolicy,
@@ -49,7 +49,7 @@ pub(in crate::wal) struct Shared {
     pub(in crate::wal) watchdog: Watchdog,
     pub(in crate::wal) file_watch: FileWatch,
     pub(super) size_limit: SizeLimit,
-    /// How long every batch waits before the next may be written: a compaction has to catch up.
+    /// Pause of every batch before the next may be written, in microseconds: a compaction has to catch up.
     pub(super) pause_us: AtomicU64,
     pub(super) counters: Counters,
     pub(super) histograms: CommitHistograms,
@@ -118,7 +118,7 @@ impl Shared {
         self.appended.store(lsn.get(), Ordering::Release);
     }
 
-    /// Has the writer thread commit what the tail holds.
+    /// Asks the writer thread to commit what the tail holds.
     pub(super) fn announce(&self) {
         if self.tail.lock().announce() {
             self.work.notify_one();
@@ -212,7 +212,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Has the writer thread look for room for a claim of so many bytes.
+    /// Asks the writer thread to look for room for a claim of so many bytes.
     pub(super) fn want_room(&self, bytes: u64) {
         self.tail.lock().want_room(bytes);
         self.work.notify_one();

@@ -22,7 +22,7 @@ impl Log {
 }
 
 impl LogHandle {
-    /// How the log is encoded.
+    /// Returns the format in which the log is encoded.
     pub(crate) fn format(&self) -> LogFormat {
         self.shared.space.format()
     }
@@ -32,12 +32,13 @@ impl LogHandle {
         self.shared.space.log_end()
     }
 
-    /// Has the log's `on_size` called once, when the log has this size after a write.
+    /// Sets the size, in bytes, at which the log's `on_size` is called: once, when the log has it after a
+    /// write.
     pub(crate) fn set_alarm(&self, at_bytes: u64) {
         self.shared.size_limit.set_alarm(at_bytes);
     }
 
-    /// Has writers that need the log to be larger than this wait until another limit is set, in bytes.
+    /// Makes writers that need the log to be larger than this, in bytes, wait until another limit is set.
     pub(crate) fn set_size_limit(&self, max_bytes: u64) {
         if self.shared.size_limit.set_max(max_bytes) {
             self.shared.space.wake_all();
@@ -49,7 +50,7 @@ impl LogHandle {
         self.shared.size_limit.held_bytes()
     }
 
-    /// Has every batch wait before the next may be written.
+    /// Makes every batch wait for this time before the next may be written.
     pub(crate) fn set_pause(&self, pause: Duration) {
         let pause_us = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
         self.shared.pause_us.store(pause_us, Ordering::Relaxed);

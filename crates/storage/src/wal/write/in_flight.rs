@@ -6,7 +6,7 @@ use crate::sync::atomic::{AtomicUsize, Ordering, fence};
 /// Admissions that may still append.
 pub(super) struct InFlight(AtomicUsize);
 
-/// One of them.
+/// An admission that may still append: counted until this is dropped.
 pub(super) struct Flight<'f>(&'f InFlight);
 
 impl InFlight {

@@ -22,7 +22,7 @@ pub(crate) struct Log {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// Where a log goes on after recovery.
+/// Place and state in which a log goes on after recovery.
 pub(crate) struct LogStart {
     /// Path of the log as it was given, for messages.
     pub(crate) path: PathBuf,
@@ -31,7 +31,7 @@ pub(crate) struct LogStart {
     pub(crate) file: Arc<dyn LogFile>,
     pub(crate) policy: SyncPolicy,
     pub(crate) format: LogFormat,
-    /// Where the next batch goes, in bytes from the start of the file.
+    /// Offset at which the next batch goes, in bytes from the start of the file.
     pub(crate) offset: u64,
     /// The seal that begins the epoch: it is written there and synced before a record is admitted, as soon as
     /// the disk has room for it.
@@ -86,7 +86,7 @@ impl Log {
         WaitFor::new(&self.shared, lsn).await
     }
 
-    /// How far replies may leave under the sync policy.
+    /// Returns the LSN up to which replies may leave under the sync policy.
     pub(crate) fn watermark(&self) -> Lsn {
         self.shared.watermark()
     }

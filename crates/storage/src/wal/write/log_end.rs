@@ -19,7 +19,7 @@ pub(in crate::wal) struct LogEnd {
     pub(in crate::wal) file: Arc<dyn LogFile>,
     pub(in crate::wal) format: LogFormat,
     pub(in crate::wal) offset: u64,
-    /// From `offset` to here the file holds zeros.
+    /// End of the zeros that the file holds from `offset` on, in bytes from its start.
     pub(in crate::wal) zeroed_end: u64,
     /// Up to here the file system keeps room for the file.
     pub(in crate::wal) reserved_end: u64,

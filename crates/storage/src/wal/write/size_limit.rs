@@ -3,7 +3,7 @@
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
 
-/// How large the log may become until the compactor has looked again.
+/// Limit on the size of the log until the compactor has looked again.
 ///
 /// The compactor is a thread like any other: when it is late, writers must not have filled the disk with what
 /// it would have given back.

@@ -12,8 +12,8 @@ const DELETE_ROOM_BYTES: u64 = 64 * 1024;
 /// Room that is left for seals when the disk is full.
 const SEAL_ROOM_BYTES: u64 = 4 * 1024;
 
-/// What a byte of a record may become in JSON: `\u0000`. The line around it takes less than six times what
-/// surrounds a key and a value in a record.
+/// Most bytes that a byte of a record may become in JSON: `\u0000`. The line around it takes less than six
+/// times what surrounds a key and a value in a record.
 const JSON_EXPANSION: u64 = 6;
 
 /// The room that the log has on the disk, and who has a claim on it.
@@ -38,11 +38,11 @@ pub(in crate::wal) struct Space {
 #[derive(Debug)]
 struct Room {
     format: LogFormat,
-    /// Where the log ends, in bytes from the start of the file.
+    /// Offset at which the log ends, in bytes from the start of the file.
     log_end: u64,
-    /// Where the reserved room ends.
+    /// Offset at which the reserved room ends, in bytes from the start of the file.
     reserved_end: u64,
-    /// What admitted writes will take at most behind the log's end, in bytes of the binary format.
+    /// Upper bound on what admitted writes will take behind the log's end, in bytes of the binary format.
     claimed: u64,
     is_full: bool,
     /// The log moves to another file.
@@ -79,7 +79,7 @@ impl Drop for Queued<'_> {
 /// While it is there, no claims are given: the log moves to another file, or stays after all.
 pub(in crate::wal) struct Move<'s>(&'s Space);
 
-/// What a write does to the room that the live data needs.
+/// Effect of a write on the room that the live data needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Growth {
     /// It may take more.
@@ -100,7 +100,7 @@ impl Space {
         }
     }
 
-    /// How the log is encoded.
+    /// Returns the format in which the log is encoded.
     pub(super) fn format(&self) -> LogFormat {
         self.room.lock().format
     }
@@ -163,7 +163,8 @@ impl Space {
         self.room.lock().log_end
     }
 
-    /// Where the room has to end for a further claim of `bytes`.
+    /// Returns the offset at which the room has to end for a further claim of `bytes`, in bytes from the
+    /// start of the file. Room for deletes and seals is included.
     pub(super) fn end_wanted(&self, bytes: u64) -> u64 {
         self.room.lock().end_with(bytes).saturating_add(DELETE_ROOM_BYTES + SEAL_ROOM_BYTES)
     }
@@ -193,7 +194,7 @@ impl Space {
         self.room.lock().is_full
     }
 
-    /// Whether a claim that was not given is refused. Else it is worth waiting for.
+    /// Returns whether a claim that was not given is refused. Else it is worth waiting for.
     pub(super) fn is_refusing(&self) -> bool {
         let room = self.room.lock();
         room.is_full && !room.is_moving

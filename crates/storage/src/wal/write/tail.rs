@@ -127,7 +127,7 @@ impl Tail {
         self.records == 0
     }
 
-    /// Whether so much is here that more would not make its sync any cheaper.
+    /// Returns whether so much is here that more would not make its sync any cheaper.
     pub(super) const fn is_large(&self) -> bool {
         self.claim >= LARGE_BATCH_BYTES
     }
@@ -158,7 +158,7 @@ impl Tail {
         std::mem::take(&mut self.wanted_room)
     }
 
-    /// How long ago the last batch was taken; `None` if the log is sealed behind it.
+    /// Returns the time since the last batch was taken; `None` if the log is sealed behind it.
     pub(super) fn idle(&self) -> Option<Duration> {
         self.unsealed_since.map(|since| since.elapsed())
     }

@@ -1,4 +1,4 @@
-//! Those who wait for an LSN to become durable, in groups of one thread each.
+//! Keeps the waiters for an LSN to become durable, in groups of one thread each.
 
 use std::collections::BTreeMap;
 use std::task::Waker;
@@ -10,7 +10,7 @@ use crate::sync::{Instant, OrderedMutex, Rank, thread};
 /// A model checker gets few: every commit takes the locks of all, and each is a step.
 const GROUPS: usize = if cfg!(feature = "shuttle") { 2 } else { 32 };
 
-/// Who waits for which LSN.
+/// Waiters, and the LSNs that they wait for.
 ///
 /// Waking a task of another thread costs a system call, waking one of the own thread next to nothing.
 /// So a thread's waiters form a group in LSN order: the log writer wakes only the first, the group's

@@ -14,10 +14,11 @@ use crate::{Error, Lsn};
 /// A pause in the writes after which the log is sealed, so that its last batch becomes provable.
 const IDLE_BEFORE_SEAL: Duration = Duration::from_secs(1);
 
-/// How long a group's leader may take to wake its group before the writer does it.
+/// Time that a group's leader may take to wake its group before the writer does it.
 const LEADER_GRACE: Duration = Duration::from_millis(10);
 
-/// How often a closing log looks whether the last admitted writers are done: they never wait, so soon.
+/// Interval at which a closing log looks whether the last admitted writers are done: short, because they
+/// never wait.
 const CLOSING_POLL: Duration = Duration::from_micros(100);
 
 /// The log's own thread. It commits what is announced, seals and closes.
@@ -28,7 +29,7 @@ pub(super) struct Writer {
     room_tried: Instant,
 }
 
-/// How often a full disk is looked at for new room.
+/// Interval at which a full disk is looked at for new room.
 const FULL_DISK_POLL: Duration = Duration::from_millis(250);
 
 enum Work {
@@ -111,7 +112,8 @@ impl Writer {
         }
     }
 
-    /// How long to wait for work before looking after something else; `None`: there is nothing else.
+    /// Returns the time to wait for work before looking after something else; `None` if there is nothing
+    /// else.
     fn patience(&self, is_closing: bool, until_seal: Option<Duration>) -> Option<Duration> {
         if is_closing {
             return Some(CLOSING_POLL);
@@ -123,7 +125,7 @@ impl Writer {
         [until_seal, self.full_disk_rest(), until_look].into_iter().flatten().min()
     }
 
-    /// How long until a full disk is looked at again; `None` if it is not full.
+    /// Returns the time until a full disk is looked at again; `None` if it is not full.
     fn full_disk_rest(&self) -> Option<Duration> {
         let is_full = self.shared.space.is_full();
         is_full.then(|| FULL_DISK_POLL.saturating_sub(self.room_tried.elapsed()))
