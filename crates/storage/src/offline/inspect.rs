@@ -5,11 +5,11 @@ use crate::wal::{
 };
 use crate::{Error, Lsn};
 
-/// What a log is made of, as far as it is sound.
+/// Contents of a log, as far as it is sound.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Inspection {
-    /// What only a log of the binary format has.
+    /// Facts that only a log of the binary format has; `None` for any other.
     pub binary: Option<Binary>,
     /// `Set` records, entries not counted.
     pub sets: u64,
@@ -25,7 +25,7 @@ pub struct Inspection {
     pub first_timestamp_ms: Option<u64>,
     /// The latest time of a record or entry, in milliseconds since the Unix epoch.
     pub last_timestamp_ms: Option<u64>,
-    /// Where the sound part ends, in bytes from the start of the file.
+    /// Offset at which the sound part ends, in bytes from the start of the file.
     pub end_offset: u64,
     /// Bytes of a torn tail after that, zeros behind it not counted: a store drops them when it opens the log.
     pub torn_bytes: u64,
@@ -33,7 +33,7 @@ pub struct Inspection {
     pub damage: Option<Error>,
 }
 
-/// What only a log of the binary format has.
+/// Facts that only a log of the binary format has.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Binary {
@@ -43,9 +43,9 @@ pub struct Binary {
     pub log_id: [u8; 16],
     /// When the file was made, in milliseconds since the Unix epoch.
     pub created_ms: u64,
-    /// Whether a compaction, or a conversion, made it.
+    /// Flag of a rewritten log: set if a compaction, or a conversion, made it.
     pub is_compacted: bool,
-    /// Whether it ends with the seal of a clean stop.
+    /// Flag of a clean stop: set if the log ends with the seal of one.
     pub is_closed: bool,
     /// Blocks of entries.
     pub blocks: u64,
@@ -57,19 +57,19 @@ pub struct Binary {
     pub seals: u64,
     /// The highest LSN that a batch claims to be synced.
     pub synced_lsn: Lsn,
-    /// One for each time that the log was opened, in order.
+    /// Epochs: one for each time that the log was opened, in order.
     pub epochs: Vec<Epoch>,
 }
 
-/// From one opening of a log to the next.
+/// Part of a log from one opening to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Epoch {
     /// Its number.
     pub number: u32,
-    /// Where its first batch begins, in bytes from the start of the file.
+    /// Offset at which its first batch begins, in bytes from the start of the file.
     pub offset: u64,
-    /// Whether the LSNs jump ahead at its beginning, because a crash may have lost some.
+    /// Flag of a gap: set if the LSNs jump ahead at its beginning, because a crash may have lost some.
     pub jumps: bool,
     /// The LSN that its first record has, or would have.
     pub first_lsn: Lsn,
@@ -83,11 +83,11 @@ pub struct Epoch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Batch {
-    /// Where it begins, in bytes from the start of the file.
+    /// Offset at which the batch begins, in bytes from the start of the file.
     pub offset: u64,
     /// Its header and content, in bytes.
     pub bytes: u64,
-    /// What it is.
+    /// Kind of the batch.
     pub kind: BatchKind,
     /// Its epoch.
     pub epoch: u32,
@@ -99,7 +99,7 @@ pub struct Batch {
     pub synced_lsn: Lsn,
 }
 
-/// What a [`Batch`] is.
+/// Kind of a [`Batch`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BatchKind {

@@ -25,7 +25,7 @@ pub enum LoadError {
     BadLine {
         /// Its number, from 1.
         line: u64,
-        /// What is wrong with it.
+        /// Description of what is wrong with it.
         reason: String,
     },
     /// The lines cannot be read.

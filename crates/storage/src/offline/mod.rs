@@ -62,13 +62,13 @@ enum Content {
     Json,
 }
 
-/// What a sound log holds.
+/// Contents of a sound log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Checked {
     /// Records, the entries of a compacted log among them.
     pub records: u64,
-    /// Where the sound part ends, in bytes from the start of the file.
+    /// Offset at which the sound part ends, in bytes from the start of the file.
     pub end_offset: u64,
     /// Bytes of a torn tail after that, as a crash may leave one: a store drops them when it opens the log.
     pub torn_bytes: u64,
@@ -84,7 +84,7 @@ impl OfflineLog {
         Self::open_on(Arc::new(OsFileSystem), path, access)
     }
 
-    /// As [`open`](Self::open), on a file system of your own, which has to have
+    /// Opens and locks a log as [`open`](Self::open) does, on a file system of your own, which has to have
     /// [`open_existing`](FileSystem::open_existing).
     ///
     /// # Errors
@@ -101,7 +101,7 @@ impl OfflineLog {
         self.len
     }
 
-    /// How the log is encoded; `None` while it is without any content.
+    /// Returns the format in which the log is encoded; `None` while it is without any content.
     pub const fn format(&self) -> Option<LogFormat> {
         match self.content {
             Content::Blank => None,
@@ -110,8 +110,8 @@ impl OfflineLog {
         }
     }
 
-    /// Has `on_read` called with the number of bytes each time that some are read, maybe from several threads
-    /// at once. Whatever reads the log reads most bytes once, and a few more than once.
+    /// Registers `on_read`, which is called with the number of bytes each time that some are read, maybe from
+    /// several threads at once. Whatever reads the log reads most bytes once, and a few more than once.
     #[must_use]
     pub fn on_read(mut self, on_read: impl Fn(u64) + Send + Sync + 'static) -> Self {
         self.log.file = Arc::new(Meter::new(self.log.file, on_read));

@@ -11,21 +11,22 @@ use crate::wal::{
 };
 use crate::{Error, Lsn, SyncPolicy};
 
-/// How much is copied at one go.
+/// Bytes that are copied at a time.
 const COPY_BYTES: usize = 1024 * 1024;
 
 /// Most files of what was cut at the same place that may lie beside a log.
 const MAX_CUT_FILES: u32 = 1000;
 
-/// What a repair would cut off a damaged log: everything from the first batch, or line, that is not sound.
+/// Part that a repair would cut off a damaged log: everything from the first batch, or line, that is not
+/// sound.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Cut {
     /// The damage: [`Error::Corrupted`].
     pub damage: Error,
-    /// Where the sound part ends, in bytes from the start of the file.
+    /// Offset at which the sound part ends, in bytes from the start of the file.
     pub offset: u64,
-    /// How much is behind that, in bytes, zeros at the end of the file among them.
+    /// Length of the part behind that, in bytes, zeros at the end of the file included.
     pub bytes: u64,
     /// Records that stay.
     pub kept_records: u64,
@@ -36,7 +37,7 @@ pub struct Cut {
     end: End,
 }
 
-/// How the log goes on behind the cut.
+/// State in which the log goes on behind the cut.
 #[derive(Debug, Clone)]
 enum End {
     Batches { header: FileHeader, sound: Ending },
@@ -44,7 +45,8 @@ enum End {
 }
 
 impl OfflineLog {
-    /// What has to be cut off for the log to open; `None` if it does: a torn tail is none of a repair's.
+    /// Returns the part that has to be cut off for the log to open; `None` if it opens as it is: a torn tail
+    /// needs no repair.
     ///
     /// # Errors
     /// [`Error::NotALog`], [`Error::Io`].

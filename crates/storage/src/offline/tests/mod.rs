@@ -114,7 +114,7 @@ fn dumped(fixture: &Fixture) -> Vec<u8> {
     lines
 }
 
-/// Where the batches begin that have records.
+/// Returns the offsets of the batches that have records, in bytes from the start of the file.
 fn batch_offsets(fixture: &Fixture) -> Vec<u64> {
     let mut offsets = Vec::new();
     let log = fixture.log(Access::Read);

@@ -1,4 +1,4 @@
-//! What is on the disk before what else is done.
+//! Checks what is on the disk before what else is done.
 
 use parking_lot::Mutex;
 
@@ -13,7 +13,7 @@ struct Recorder {
 
 struct RecordedDirectory {
     directory: Box<dyn Directory>,
-    /// That of a file in it.
+    /// Name of a file in it.
     name: String,
     recorder: Recorder,
 }
