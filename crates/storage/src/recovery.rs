@@ -1,4 +1,4 @@
-//! From a file to a keyspace and a log that goes on: open, read, mend, mark the new epoch.
+//! Recovers a keyspace, and a log that goes on, from a file: opens, reads, mends, marks the new epoch.
 
 pub(crate) mod json;
 mod progress;
@@ -18,10 +18,10 @@ use crate::wal::{
 use crate::{Error, LogFormat, Lsn, Options, SyncPolicy};
 use replay::Replay;
 
-/// How much of an unproven tail is rewritten at one go.
+/// Bytes of an unproven tail that are rewritten at a time.
 const REWRITE_BYTES: usize = 1024 * 1024;
 
-/// What recovery found when a store was opened.
+/// Report of what recovery found when a store was opened.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct RecoveryReport {
@@ -31,7 +31,7 @@ pub struct RecoveryReport {
     pub records: u64,
     /// Bytes of a torn tail that were dropped: a write that a crash cut, never acknowledged as durable.
     pub torn_bytes_dropped: u64,
-    /// How long it took.
+    /// Time that recovery took.
     pub elapsed: Duration,
 }
 
@@ -91,9 +91,9 @@ fn effect(change: Change<'_>) -> Effect<'_> {
 
 /// A log's file, locked.
 pub(crate) struct OpenLog {
-    /// As it was given.
+    /// Path of the log as it was given.
     pub(crate) path: PathBuf,
-    /// Where that leads.
+    /// Path of the file that this leads to.
     pub(crate) target: PathBuf,
     pub(crate) file: Arc<dyn LogFile>,
 }
@@ -103,7 +103,7 @@ impl OpenLog {
         Self::open_with(fs, path, |target| fs.open(target))
     }
 
-    /// As [`open`](Self::open), but no file is made.
+    /// Opens as [`open`](Self::open) does, but makes no file.
     pub(crate) fn open_existing(fs: &dyn FileSystem, path: &Path, access: Access) -> Result<Self, Error> {
         Self::open_with(fs, path, |target| fs.open_existing(target, access))
     }
@@ -144,7 +144,8 @@ impl OpenLog {
         FileHeader::decode(bytes.split_at(read).0).map_err(|error| self.header_error(error))
     }
 
-    /// Whether the file is empty or all zeros: what a crash can leave of a log that was just being made.
+    /// Returns whether the file is empty or all zeros: a crash can leave that of a log that was just being
+    /// made.
     pub(crate) fn is_blank(&self) -> Result<bool, Error> {
         let mut buffer = vec![0; REWRITE_BYTES];
         let mut offset = 0;
@@ -194,7 +195,7 @@ impl OpenLog {
         self.check("sync", self.file.sync())
     }
 
-    /// How the log goes on: behind a seal of what was recovered, under a new epoch.
+    /// Returns the start of the log that goes on: behind a seal of what was recovered, under a new epoch.
     ///
     /// Unless the log was closed, writes may be lost without a trace: their LSNs are not given again. Nothing
     /// is written yet: the disk may be full, and what is in the log can be read all the same.

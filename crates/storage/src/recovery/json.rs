@@ -9,14 +9,14 @@ use crate::options::{DEFAULT_MAX_KEY_BYTES, DEFAULT_MAX_VALUE_BYTES};
 use crate::wal::{JsonEnding, JsonReadError, JsonReader, LogStart, max_line_bytes};
 use crate::{Error, LogFormat, Options};
 
-/// How much of the start of a file is looked at to tell what it is.
+/// Bytes at the start of a file that are looked at to tell what it is.
 const LOOK_BYTES: usize = 4096;
 
-/// How much of the end of a log is written again: more than the log's writer writes between two syncs,
+/// Bytes at the end of a log that are written again: more than the log's writer writes between two syncs,
 /// unless a single record is larger.
 const UNPROVEN_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Whether the log is one of JSON lines, or becomes one because nothing is there yet.
+/// Returns whether the log is one of JSON lines, or becomes one because nothing is there yet.
 pub(crate) fn is_json(log: &OpenLog, format_of_new: LogFormat) -> Result<bool, Error> {
     let mut start = [0; LOOK_BYTES];
     let read = log.check("read", read_up_to(&*log.file, &mut start, 0))?;

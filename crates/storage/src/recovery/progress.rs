@@ -7,10 +7,10 @@ use tracing::info;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Instant, Mutex};
 
-/// How often a recovery that takes longer tells how far it is.
+/// Interval at which a recovery that takes longer reports its progress.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How far a recovery is.
+/// Progress of a recovery.
 pub(super) struct Progress {
     began: Instant,
     len_bytes: u64,
@@ -20,7 +20,7 @@ pub(super) struct Progress {
     told: Mutex<Instant>,
 }
 
-/// What is told of a recovery.
+/// Report on the progress of a recovery.
 #[derive(Debug, PartialEq, Eq)]
 struct Report {
     records: u64,
@@ -30,7 +30,7 @@ struct Report {
 }
 
 impl Progress {
-    /// Of a log of `len_bytes`, begun `now`.
+    /// Begins the progress of the recovery of a log of `len_bytes`, at `now`.
     pub(super) fn new(len_bytes: u64, now: Instant) -> Self {
         Self { began: now, len_bytes, bytes: 0.into(), records: 0.into(), told: Mutex::new(now) }
     }
