@@ -15,10 +15,10 @@ pub fn glob_matches(glob: &[u8], text: &[u8]) -> bool {
 pub struct GlobMatch<'a> {
     glob: &'a [u8],
     text: &'a [u8],
-    /// What remained after the last star, and of the text where that star has not reached yet. Only the last
+    /// The glob after the last star, and the part of the text that this star has not reached yet. Only the last
     /// star is ever tried again: whatever an earlier one could take, the last one can take as well.
     last_star: Option<(&'a [u8], &'a [u8])>,
-    /// Whether all of the text is empty; the rest of it, above, gets shorter.
+    /// Set if the whole text is empty; `text`, above, is only the rest of it and gets shorter.
     is_text_empty: bool,
 }
 
@@ -67,7 +67,7 @@ pub fn glob_literal_prefix(glob: &[u8]) -> &[u8] {
     glob.split_at(special.unwrap_or(glob.len())).0
 }
 
-/// Whether the first element of `glob`, no star, matches `byte`, and what remains of the glob after it.
+/// Returns whether the first element of `glob`, which is no star, matches `byte`, and the glob after that element.
 fn match_byte(glob: &[u8], byte: u8) -> (bool, &[u8]) {
     match glob {
         [b'?', rest @ ..] => (true, rest),

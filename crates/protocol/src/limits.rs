@@ -1,4 +1,4 @@
-//! How long keys, values and lines may be.
+//! Limits on the length of keys, values, lines and globs, in bytes, and on the number of keys and arguments.
 
 /// Longest key, in bytes, unless [`Limits`] says otherwise.
 pub const DEFAULT_MAX_KEY_BYTES: usize = 64 * 1024;

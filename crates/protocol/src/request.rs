@@ -6,12 +6,12 @@ use bytes::Bytes;
 
 use crate::{Command, Flags};
 
-/// What a client asks for; it borrows from the read buffer.
+/// A client's request; it borrows from the read buffer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Request<'a> {
     /// The command, or subcommand.
     pub command: Command,
-    /// What follows its name.
+    /// The arguments behind its name.
     pub arguments: &'a [&'a [u8]],
 }
 
@@ -43,7 +43,7 @@ impl<'a> Request<'a> {
 pub struct OwnedRequest {
     /// The command, or subcommand.
     pub command: Command,
-    /// What follows its name.
+    /// The arguments behind its name.
     pub arguments: Vec<Bytes>,
 }
 

@@ -3,7 +3,7 @@
 use super::Command;
 use crate::Protocol;
 
-/// One row of the table of commands: what parsers, `COMMAND`, `HELP` and the documents say of it.
+/// A row of the table of commands, from which parsers, `COMMAND`, `HELP` and the documents take their facts.
 #[derive(Debug)]
 pub struct CommandSpec {
     /// The command.

@@ -30,7 +30,7 @@ pub enum ArgumentKind {
     String,
     /// Its token alone.
     Token,
-    /// One of these.
+    /// Alternatives, of which one is given.
     OneOf(Vec<Argument>),
     /// All of these, in order.
     Block(Vec<Argument>),

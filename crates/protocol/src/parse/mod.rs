@@ -14,7 +14,7 @@ use resp::FrameReader;
 use text::Guard;
 pub(crate) use text::{Line, LineReader, parse_line};
 
-/// One step of a [`RequestParser`] through a read buffer.
+/// A step of a [`RequestParser`] through a read buffer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
     /// A whole request, good or bad; it gets one answer. Its arguments were appended.
@@ -71,7 +71,7 @@ impl Fatal {
     }
 }
 
-/// What stands at the front of a read buffer, before anybody looks into it.
+/// The frame at the front of a read buffer, before its content is parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
     /// A frame from its first byte to its line end.

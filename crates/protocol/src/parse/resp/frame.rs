@@ -1,4 +1,4 @@
-//! Where commands end: arrays of bulk strings.
+//! Framing of RESP: finds the ends of commands, which are arrays of bulk strings.
 
 use nom::{
     Err, Parser,
@@ -15,7 +15,7 @@ const CRLF: &[u8] = b"\r\n";
 /// The shortest argument on the wire, `$0` and two line ends.
 const MIN_ARGUMENT_BYTES: usize = 6;
 
-/// What stands at the front of a read buffer.
+/// The frame at the front of a read buffer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Frame<'a> {
     /// A command; it has at least one argument, its name being the first.
@@ -34,10 +34,10 @@ pub(super) enum Frame<'a> {
 pub(in crate::parse) struct FrameReader {
     max_bulk_bytes: usize,
     max_command_bytes: usize,
-    /// How much of the buffer's front was passed: the array's header and whole arguments.
+    /// Length of the buffer's front that was passed, in bytes: the array's header and whole arguments.
     passed_bytes: usize,
     missing: usize,
-    /// Of the command that is arriving: how long its header is, and how many arguments it has.
+    /// Length of the array header of the command that is arriving, in bytes; `arguments` counts its arguments.
     header_bytes: usize,
     arguments: usize,
 }

@@ -1,4 +1,4 @@
-//! What stands before an array and before each bulk string in it.
+//! Parsers of the headers that stand before an array and before each bulk string in it.
 
 use nom::{
     Err, IResult, Needed,
@@ -28,7 +28,7 @@ impl ParseError<&[u8]> for Fault {
     }
 }
 
-/// How many arguments follow; 0 for what is ignored.
+/// Returns the number of arguments that follow; 0 for an empty line, or an array without items: both are ignored.
 #[inline]
 pub(super) fn array_header(input: &[u8]) -> Parsed<'_, usize> {
     short_header(b'*', input).map_or_else(|| any_array_header(input), Ok)
@@ -44,7 +44,7 @@ fn any_array_header(input: &[u8]) -> Parsed<'_, usize> {
     }
 }
 
-/// How many bytes the bulk string has.
+/// Returns the length of the bulk string that follows, in bytes.
 #[inline]
 pub(super) fn bulk_header(input: &[u8]) -> Parsed<'_, usize> {
     short_header(b'$', input).map_or_else(|| any_bulk_header(input), Ok)

@@ -30,7 +30,7 @@ pub(super) fn refuse(message: &'static str) -> Err<Fault> {
     Err::Failure(Fault(message))
 }
 
-/// What `parser` takes; where it takes nothing, the line is refused with `message`.
+/// Returns a parser that accepts what `parser` accepts, and refuses the line with `message` where that fails.
 pub(super) fn expect<'a, P>(
     mut parser: P,
     message: &'static str,
@@ -48,7 +48,7 @@ pub(super) fn word(input: &[u8]) -> (&[u8], &[u8]) {
     (rest, word)
 }
 
-/// One field: a quoted string, or the bytes up to the next space. A space or the line's end follows it.
+/// Parses a field: a quoted string, or the bytes up to the next space. A space or the line's end follows it.
 #[inline]
 pub(super) fn field(input: &[u8]) -> Parsed<'_, Cow<'_, [u8]>> {
     if starts_quoted(input) { quoted(input) } else { bare(input) }

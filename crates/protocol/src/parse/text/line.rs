@@ -1,4 +1,4 @@
-//! Where lines end.
+//! Framing of the text protocol: finds the ends of lines, and lines that are too long.
 
 use memchr::{memchr, memchr_iter};
 
@@ -9,12 +9,12 @@ use crate::{Limits, parse::Frame};
 pub(crate) struct LineReader {
     max_line_bytes: usize,
     max_plain_line_bytes: usize,
-    /// How much of the buffer's front is known to hold no LF.
+    /// Length of the buffer's front that is known to hold no LF, in bytes.
     scanned_bytes: usize,
     /// End of the part in which backslashes were counted, of a line that is too long without them.
     counted_bytes: usize,
     backslashes: usize,
-    /// Whether the buffer's front belongs to a line that was reported as too long.
+    /// Set if the buffer's front belongs to a line that was reported as too long.
     skipping: bool,
 }
 

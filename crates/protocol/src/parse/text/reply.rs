@@ -1,4 +1,4 @@
-//! What a server answers, line by line.
+//! Parser of a server's answers, line by line.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use super::field::{Fault, Parsed, bare_rest, expect, field, refuse, word};
 use super::line;
 use crate::{ErrorCode, Reply};
 
-/// One line of an answer. It borrows from the read buffer; only a value with escapes is owned.
+/// A line of an answer. It borrows from the read buffer; only a value with escapes is owned.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Line<'a> {
     Value(Cow<'a, [u8]>),

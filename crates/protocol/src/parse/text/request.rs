@@ -1,4 +1,4 @@
-//! What a client sends: a name and fields.
+//! Parser of a client's requests: a name and fields.
 
 use std::borrow::Cow;
 
