@@ -6,10 +6,10 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Instant, Mutex, oneshot};
 use crate::{Error, Stats};
 
-/// Who waits for a compaction.
+/// Callers that wait for a compaction: each is sent its result.
 pub(super) type Waiting = Vec<oneshot::Sender<Result<(), Error>>>;
 
-/// What the compacting thread and the others tell each other.
+/// State that the compacting thread shares with the others: requests to it, and figures that it reports.
 #[derive(Default)]
 pub(super) struct Control {
     requests: Mutex<Requests>,
@@ -20,14 +20,14 @@ pub(super) struct Control {
 
 #[derive(Default)]
 struct Requests {
-    /// Those who wait for a compaction that has not begun.
+    /// Callers that wait for a compaction that has not begun.
     waiting: Waiting,
     /// The log has grown.
     is_alarmed: bool,
     is_stopping: bool,
 }
 
-/// What the store's figures tell of compactions.
+/// Figures of compactions that [`Stats`] reports.
 #[derive(Default)]
 pub(super) struct Figures {
     pub(super) compactions: u64,
@@ -67,7 +67,7 @@ impl Control {
         self.changed.notify_one();
     }
 
-    /// Has the running compaction abandoned, and the thread end.
+    /// Requests that the running compaction is abandoned and the thread ends; does not wait for either.
     pub(super) fn stop(&self) {
         self.is_stopping.store(true, Ordering::Release);
         let mut requests = self.requests.lock();

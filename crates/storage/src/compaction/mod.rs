@@ -21,10 +21,10 @@ use crate::sync::{Instant, Mutex};
 use crate::wal::{Change, Location, LogHandle, now_ms};
 use crate::{Error, LogFormat, Stats};
 
-/// How often it is looked whether a compaction is due, while something is written.
+/// Interval between checks whether a compaction is due, while something is written.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How long after a failed compaction the next is tried; twice as long after each further one.
+/// Delay before the first retry of a failed compaction; twice as long after each further failure.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
 /// Longest time between two tries.
@@ -41,7 +41,7 @@ impl Compactor {
         Self { control: Arc::default(), thread: Mutex::new(None) }
     }
 
-    /// What the log calls when it has reached a size.
+    /// Returns the callback that the log calls when it has reached the size set for its alarm.
     pub(crate) fn alarm(&self) -> impl Fn() + Send + Sync + 'static {
         let control = Arc::clone(&self.control);
         move || control.alarm()
@@ -111,7 +111,7 @@ struct Worker {
     log: LogHandle,
     location: Location,
     rule: Rule,
-    /// What a compaction writes.
+    /// Format of the log that a compaction writes.
     format: LogFormat,
     /// The log's size after the last compaction.
     after_last: u64,
@@ -195,7 +195,7 @@ impl Worker {
         })
     }
 
-    /// What the live entries would take in a compacted log; as lines, about.
+    /// Returns the bytes that the live entries would take in a compacted log; an estimate if it has lines of JSON.
     fn live_bytes(&self) -> u64 {
         let figures = self.keyspace.figures();
         let entry_bytes = Change::live_bytes(figures.live_keys, figures.live_payload_bytes);
@@ -224,7 +224,7 @@ impl Worker {
         result.map(|_| ())
     }
 
-    /// What is told to those who wait for a compaction that ended with `error`.
+    /// Returns the error for callers that waited for a compaction that ended with `error`.
     fn told(&self, error: Error) -> Error {
         match self.log.check() {
             Ok(()) if error.is_no_space() => Error::DiskFull,

@@ -97,7 +97,7 @@ impl<'c> Pace<'c> {
         }
     }
 
-    /// What is free on the disk; an error if the compaction is to be abandoned.
+    /// Returns the bytes that are free on the disk; an error if the compaction is to be abandoned.
     fn free_bytes(&self) -> Result<u64, Error> {
         if self.control.is_stopping() {
             return Err(Error::Closed);

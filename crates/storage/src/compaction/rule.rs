@@ -19,11 +19,11 @@ pub(crate) struct Rule {
     min_bytes: u64,
 }
 
-/// What the rule goes by, in bytes.
+/// Sizes by which the rule decides, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sizes {
     pub(super) log: u64,
-    /// What the live entries would take in a compacted log.
+    /// Size of a compacted log that holds the live entries alone.
     pub(super) live: u64,
     /// The log's size after the last compaction; 0 before the first.
     pub(super) after_last: u64,
@@ -73,7 +73,7 @@ impl Rule {
         sizes.log.saturating_add((spare / 2).max(until_worth_it))
     }
 
-    /// Whether the disk would soon have no room for a compaction that would give some back.
+    /// Returns whether the disk would soon have no room for a compaction that would give enough back to be worth it.
     fn is_due_for_space(sizes: &Sizes) -> bool {
         let garbage = sizes.log.saturating_sub(sizes.live.max(sizes.after_last));
         let is_tight = sizes.free < room_bytes(sizes.live).saturating_mul(2);
@@ -99,7 +99,7 @@ pub(super) fn size_limit_beside(live: u64, done: u64, log_at_start: u64, log: u6
     log.saturating_add(free.saturating_sub(to_write) / 2)
 }
 
-/// Whether so little room is free that a running compaction makes way for the log.
+/// Returns whether so little room is free that a running compaction has to make way for the log.
 pub(super) const fn is_too_tight(free_bytes: u64) -> bool {
     free_bytes < SPARE_DISK_BYTES / 2
 }

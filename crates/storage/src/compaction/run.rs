@@ -1,4 +1,4 @@
-//! One compaction: entries, then what was written meanwhile, then the take-over.
+//! The run of a compaction: entries, then what was written meanwhile, then the take-over.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ const MAX_HELD_BYTES: usize = 1024 * 1024;
 /// Bytes of the log that are copied between two rests.
 const COPY_STEP_BYTES: u64 = 1024 * 1024;
 
-/// What may be left for the moment in which nothing is written: more than the batches that come while so
-/// much is copied, of large values too, or the copy would never be near the end.
+/// Most bytes of the log that may be left for the moment in which nothing is written. That is more than the
+/// batches that come while so much is copied, of large values too, or the copy would never be near the end.
 const LITTLE_BYTES: u64 = 2 * 1024 * 1024;
 
-/// How often the copy may catch up with a log that goes on growing, before writers are slowed down.
+/// Rounds in which the copy may catch up with a log that goes on growing, before writers are slowed down.
 const PATIENT_ROUNDS: u32 = 2;
 
-/// How often it may in all, before the rest is copied while nothing is written.
+/// Rounds in all, before the rest is copied while nothing is written.
 const MAX_ROUNDS: u32 = 10;
 
 /// By how much writers are slowed down at first, before each batch; twice as much in each further round.
@@ -31,7 +31,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(1);
 /// By how much they are slowed down at most.
 const MAX_PAUSE: Duration = Duration::from_millis(8);
 
-/// What a compaction came to.
+/// Figures of a compaction that succeeded.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Summary {
     pub(super) entries: u64,
@@ -39,13 +39,13 @@ pub(super) struct Summary {
     pub(super) peak_memory_bytes: usize,
 }
 
-/// One compaction.
+/// A compaction, with all that it works on.
 pub(super) struct Run<'c> {
     pub(super) keyspace: &'c Keyspace,
     pub(super) log: &'c LogHandle,
     pub(super) location: &'c Location,
     pub(super) control: &'c Control,
-    /// How the successor is encoded.
+    /// Format in which the successor is encoded.
     pub(super) format: LogFormat,
     /// Allows taking the place of a log that was removed or replaced.
     pub(super) may_restore: bool,

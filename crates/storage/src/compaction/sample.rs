@@ -7,7 +7,7 @@ use crate::wal::{Change, line_bytes, now_ms};
 /// Bytes of entries that are looked at, or one larger entry.
 const SAMPLE_BYTES: usize = 64 * 1024;
 
-/// What live entries that take `entry_bytes` in a binary log would take as lines of JSON.
+/// Estimates the bytes that live entries would take as lines of JSON, if they take `entry_bytes` in a binary log.
 ///
 /// That depends on what is in them: a byte becomes one to six. The entries that a walk comes to first are a fair
 /// sample, because where a key lies is as good as random.
