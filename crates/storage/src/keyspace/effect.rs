@@ -2,7 +2,7 @@
 
 use super::Entry;
 
-/// One change of the keyspace.
+/// A change of the keyspace.
 #[derive(Debug)]
 pub(crate) enum Effect<'a> {
     /// The key has this value from now on.

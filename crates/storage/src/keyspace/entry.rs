@@ -7,7 +7,7 @@ use triomphe::{Arc, ThinArc};
 use crate::Lsn;
 use crate::sync::counter::{AtomicU64, Ordering};
 
-/// What stands before an entry's bytes.
+/// The header before an entry's bytes.
 struct Header {
     /// The record that made this entry; set under the shard's lock, before anybody else sees it.
     lsn: AtomicU64,
@@ -26,7 +26,7 @@ enum Kind {
 pub(crate) struct Entry(ThinArc<Header, u8>);
 
 impl Entry {
-    /// What an entry takes in memory beside its key and value: the reference count, the header, the length.
+    /// Bytes of memory that an entry takes beside its key and value: the reference count, the header, the length.
     const OVERHEAD_BYTES: usize = 32;
 
     pub(crate) fn live(key: &[u8], value: &[u8]) -> Self {

@@ -24,7 +24,7 @@ behave_as_bytes!(Key);
 #[derive(Debug, Default)]
 pub(super) struct KeyList {
     bytes: Vec<u8>,
-    /// Where each key ends.
+    /// Offset in `bytes` of the end of each key.
     ends: Vec<usize>,
 }
 

@@ -1,7 +1,7 @@
 use super::SHARD_BITS;
 use super::hash::Position;
 
-/// How the positions of a shard are dealt out among its tables.
+/// Division of the positions of a shard among its tables.
 ///
 /// A table splits in two again and again. Shards differ in how wide the first table is: that takes from a
 /// half of the positions to all, and a second one takes the rest. If all were as wide, all tables would be
@@ -25,12 +25,12 @@ impl Layout {
         Self { width: FIRST_WIDTH + index as u64 % FIRST_WIDTH }
     }
 
-    /// How many slots there are after `depth` splits; the last one may be narrower than the others.
+    /// Returns the number of slots after `depth` splits; the last one may be narrower than the others.
     pub(super) const fn slots(self, depth: u32) -> usize {
         (self.width << depth).div_ceil(FIRST_WIDTH) as usize
     }
 
-    /// How many of a shard's entries a slot has after `depth` splits, on average.
+    /// Returns the average number of entries in a slot after `depth` splits, if the shard has `entries`.
     pub(super) const fn entries_per_slot(self, entries: usize, depth: u32) -> usize {
         (entries as u64 * FIRST_WIDTH / (self.width << depth)) as usize
     }
@@ -40,7 +40,7 @@ impl Layout {
         ((within_shard(position) * self.width) >> slot_bits(depth)) as usize
     }
 
-    /// Whether no position before this one has its slot.
+    /// Returns whether this position is the first that has its slot.
     pub(super) const fn starts_slot(self, position: Position, depth: u32) -> bool {
         self.slot_start(self.slot(position, depth), depth) == within_shard(position)
     }
@@ -51,7 +51,7 @@ impl Layout {
         Position::from_cursor(position.cursor() - within_shard(position) + next_start)
     }
 
-    /// Where a slot begins in the shard; the end of the shard if it has no such slot.
+    /// Returns the position in the shard where a slot begins; the end of the shard if it has no such slot.
     const fn slot_start(self, slot: usize, depth: u32) -> u64 {
         let start = ((slot as u64) << slot_bits(depth)).div_ceil(self.width);
         if start < 1 << BITS_IN_SHARD { start } else { 1 << BITS_IN_SHARD }

@@ -46,7 +46,7 @@ impl<'k> ReadShards<'k> {
 }
 
 impl Keyspace {
-    /// What a look-up of each key sees, all at one moment.
+    /// Looks up each key, all at one moment, and returns what the look-ups see.
     pub(crate) fn get_many<'k>(&self, keys: impl Iterator<Item = &'k [u8]> + Clone) -> Vec<Seen> {
         let hashes: Vec<_> = keys.clone().map(|key| self.seed.hash(key)).collect();
         let shards = self.read_shards(&hashes);

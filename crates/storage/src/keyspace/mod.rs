@@ -42,7 +42,7 @@ pub(crate) struct Keyspace {
     used: UsedBytes,
 }
 
-/// What a look-up saw, and the LSN that it depends on.
+/// Result of a look-up, and the LSN that it depends on.
 pub(crate) struct Seen {
     /// The live entry, if there is one.
     pub(crate) entry: Option<Entry>,
@@ -82,7 +82,7 @@ impl Keyspace {
         Seen { entry: entry.cloned(), lsn }
     }
 
-    /// One page of keys with `prefix`, at most `limit`, from `cursor` on.
+    /// Returns a page of keys with `prefix`, at most `limit`, from `cursor` on.
     pub(crate) fn scan(&self, cursor: u64, prefix: &[u8], limit: usize) -> ScanPage {
         let mut page = PageBuilder::new(prefix, limit);
         let mut next = Position::from_cursor(cursor);

@@ -15,7 +15,7 @@ use crate::{Error, Lsn, cores};
 /// Entries below which one thread makes the keyspace: it takes about a millisecond.
 const ENTRIES_PER_THREAD: usize = 16 * 1024;
 
-/// What a record says of a key.
+/// State of a key according to one record.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Past<'a> {
     pub(crate) lsn: Lsn,

@@ -10,7 +10,7 @@ use crate::ScanPage;
 /// Without such a bound a prefix that matches nothing would make one call walk the whole keyspace.
 const SPARE_WORK_KEYS: usize = 10_000;
 
-/// What looking into a table costs beside its keys, in keys.
+/// Cost of looking into a table beside its keys, counted in keys.
 const WORK_PER_TABLE_KEYS: usize = 16;
 
 /// Most bytes of keys in a page, unless its first key alone is longer: quoted fourfold, with 10 bytes
@@ -33,7 +33,7 @@ impl<'a> PageBuilder<'a> {
         Self { prefix, limit, keys: KeyList::default(), work_left_keys, is_full: false }
     }
 
-    /// What the keys of the page start with.
+    /// Returns the bytes that the keys of the page start with.
     pub(super) const fn prefix(&self) -> &'a [u8] {
         self.prefix
     }

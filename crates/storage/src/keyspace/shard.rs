@@ -44,7 +44,7 @@ struct Table {
     entries: HashTable<Entry>,
 }
 
-/// What a shard holds.
+/// Figures of what a shard holds.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ShardFigures {
     pub(super) live_keys: u64,
@@ -104,7 +104,7 @@ impl Shard {
         self.look_up_guessed(None, hash, key)
     }
 
-    /// As [`look_up`](Self::look_up), with what [`guess`](Self::guess) returned for the hash.
+    /// Looks up like [`look_up`](Self::look_up), with what [`guess`](Self::guess) returned for the hash.
     pub(super) fn look_up_guessed<'s>(
         &'s self,
         guess: Option<&'s Entry>,
@@ -291,7 +291,7 @@ impl Shard {
         self.point_upper_half_at_last_table(index, depth);
     }
 
-    /// Of the directory slots that name the table `index`, those of the upper half now name the newest one.
+    /// Points the upper half of the directory slots that name the table `index` at the newest table.
     fn point_upper_half_at_last_table(&mut self, index: usize, depth: u32) {
         let newest = self.tables.len() - 1;
         let shift = self.depth - depth;

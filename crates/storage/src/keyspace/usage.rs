@@ -1,4 +1,4 @@
-//! What the keyspace takes in memory: counted at every change, limited for what adds to it.
+//! Memory that the keyspace takes, in bytes: counted at every change, limited for what adds to it.
 
 use std::ops::{Deref, DerefMut};
 
@@ -16,7 +16,7 @@ impl UsedBytes {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Whether a write that adds entries of `added_bytes`, or fewer if it replaces some, may be carried out.
+    /// Checks that a write that adds entries of `added_bytes`, or fewer if it replaces some, may be carried out.
     ///
     /// `replaced_bytes` are those that it frees; finding them takes a while, and only matters near the limit.
     ///
