@@ -53,7 +53,7 @@ impl DurableStore {
         Self::open_on(Arc::new(OsFileSystem), path, options)
     }
 
-    /// As [`open`](Self::open), on a file system of your own: tests put faults into one.
+    /// Opens a log like [`open`](Self::open), on a file system of your own: tests put faults into one.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -77,7 +77,7 @@ impl DurableStore {
         Ok(Self { inner: Arc::new(Inner { compactor, log, keyspace, options, recovery }) })
     }
 
-    /// What recovery found.
+    /// Returns the report of what recovery found.
     pub fn recovery(&self) -> &RecoveryReport {
         &self.inner.recovery
     }

@@ -37,11 +37,11 @@ pub enum Error {
     /// A file operation failed.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried, as a verb: `open`, `sync`.
+        /// The operation that was tried, as a verb: `open`, `sync`.
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: Arc<io::Error>,
     },
     /// There are more keys than the operation may list.
@@ -108,7 +108,7 @@ pub enum Error {
     NotALog {
         /// The file.
         path: PathBuf,
-        /// What was found instead.
+        /// The content that was found instead.
         reason: &'static str,
     },
     /// A newer version of RustVault wrote the log; it was left as it is.
@@ -126,9 +126,9 @@ pub enum Error {
     Corrupted {
         /// The log.
         path: PathBuf,
-        /// Where the damage starts, in bytes from the start of the file.
+        /// Offset at which the damage starts, in bytes from the start of the file.
         offset: u64,
-        /// What is wrong there.
+        /// Description of the damage.
         reason: String,
     },
     /// The log failed earlier; the store takes no more writes and the outcome of unconfirmed ones is unknown.
@@ -146,18 +146,18 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the log's content, not the system, is the reason.
+    /// Returns whether the log's content, not the system, is the reason.
     pub const fn is_bad_log(&self) -> bool {
         matches!(self, Self::NotALog { .. } | Self::NewerFormat { .. } | Self::Corrupted { .. })
     }
 
-    /// Whether a file operation failed because there is no room on the disk.
+    /// Returns whether a file operation failed because there is no room on the disk.
     pub(crate) fn is_no_space(&self) -> bool {
         matches!(self, Self::Io { source, .. } if is_no_space(source))
     }
 }
 
-/// Whether the system says that there is no room: on the disk, for this user, or in a file.
+/// Returns whether the system reports that there is no room: on the disk, for this user, or in a file.
 pub(crate) fn is_no_space(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
@@ -166,7 +166,7 @@ pub(crate) fn is_no_space(error: &io::Error) -> bool {
 fn holder_name(pid: Option<u32>) -> String {
     pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
 }
-/// What to do about a log that is damaged at this offset.
+/// Returns advice on what to do about a log that is damaged at this offset, in bytes.
 const fn way_out(offset: u64) -> &'static str {
     match offset {
         0 => "restore it from a copy, because nothing behind a damaged beginning can be checked",

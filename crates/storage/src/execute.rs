@@ -10,9 +10,9 @@ use crate::op::{Decision, KeyUpdate, Op, Records, StringUpdate, change, total_by
 use crate::wal::{Change, Growth};
 use crate::{Error, Lsn, Options, ScanPage, Stats};
 
-/// Where an [`Executor`] puts the records of its writes.
+/// The destination of the records that an [`Executor`] makes of its writes.
 pub(crate) trait RecordSink {
-    /// Whether records of such a change may be appended.
+    /// Checks that records of a change with this growth may be appended.
     fn check_admitted(&self, growth: Growth) -> Result<(), Error>;
 
     /// Returns the bytes of records that were admitted for the next operation whose records depend on stored values.
@@ -44,7 +44,7 @@ const MAX_KEYS_IN_A_RUN: usize = 2000;
 pub(crate) struct Executor<'a, S> {
     pub(crate) keyspace: &'a Keyspace,
     pub(crate) options: &'a Options,
-    /// Where replies have got to: deletions up to here need no tombstone.
+    /// The highest LSN up to which replies may be sent: deletions up to it need no tombstone.
     pub(crate) watermark: Lsn,
     pub(crate) sink: S,
 }

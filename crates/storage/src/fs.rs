@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rustix::fs::{FallocateFlags, OFlags, major, minor};
 use rustix::process::{Resource, getrlimit};
 
-/// What disks write at one go, in bytes: a crash leaves such a piece whole, old or new.
+/// Size of a sector, which disks write in one piece, in bytes: a crash leaves each one whole, old or new.
 pub(crate) const SECTOR_BYTES: u64 = 512;
 
 /// Modes of files, and parts of them.
@@ -146,7 +146,7 @@ pub trait LogFile: Send + Sync {
         Ok(None)
     }
 
-    /// Whether `path` names this file, and not another one that has taken its place.
+    /// Returns whether `path` names this file, and not another one that has taken its place.
     ///
     /// # Errors
     /// What the system says.
@@ -173,7 +173,7 @@ pub trait Directory: Send + Sync {
     fn sync(&self) -> io::Result<()>;
 }
 
-/// What a file is opened for.
+/// Access that a file is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Reading alone: the right to write it is not needed.
@@ -182,14 +182,14 @@ pub enum Access {
     Write,
 }
 
-/// Whether a file could be locked.
+/// Result of an attempt to lock a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lock {
     /// It is this process's until the file is closed.
     Taken,
     /// Somebody else has it.
     HeldBy {
-        /// Who, where the system tells.
+        /// The process that has it, where the system reports one.
         pid: Option<u32>,
     },
 }
@@ -258,7 +258,7 @@ impl FileSystem for OsFileSystem {
     }
 }
 
-/// Where a link leads that leads to nothing yet, or where a file that does not exist would be.
+/// Returns the target of a link that leads to nothing yet, or the path where a file that does not exist would be.
 fn follow_dangling(path: &Path) -> io::Result<PathBuf> {
     if let Ok(target) = std::fs::read_link(path) {
         return OsFileSystem.resolve(&parent_of(path).join(target));
@@ -435,7 +435,7 @@ pub(crate) fn write_chunks_at(file: &dyn LogFile, chunks: &[Vec<u8>], mut offset
     write_all_at(file, &carried, offset)
 }
 
-/// How far `offset` is from the end of its sector.
+/// Returns the distance from `offset` to the end of its sector, in bytes.
 const fn bytes_to_sector_end(offset: u64) -> usize {
     (SECTOR_BYTES - offset % SECTOR_BYTES) as usize
 }

@@ -71,7 +71,7 @@ impl fmt::Debug for MemoryStore {
 /// The sink of a store without a log: LSNs tell versions of a value apart, and nothing waits for them.
 struct NoLog<'a> {
     last_lsn: &'a AtomicU64,
-    /// How many changes the next records are of.
+    /// Number of changes that the next records describe.
     prepared: u64,
 }
 

@@ -10,7 +10,7 @@ pub const DEFAULT_MAX_KEY_BYTES: usize = 64 * 1024;
 /// Longest value, in bytes, unless [`Options`] says otherwise.
 pub const DEFAULT_MAX_VALUE_BYTES: usize = 16 * 1024 * 1024;
 
-/// How many times as large as its live data a log grows before it is compacted, unless [`Options`] says otherwise.
+/// Ratio of a log's size to its live data's at which it is compacted, unless [`Options`] says otherwise.
 pub const DEFAULT_COMPACT_RATIO: f64 = 2.0;
 
 /// Size below which a log is not compacted, in bytes, unless [`Options`] says otherwise.
@@ -75,7 +75,7 @@ impl fmt::Display for SyncPolicy {
     }
 }
 
-/// How a log is encoded.
+/// Encoding of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum LogFormat {
@@ -112,7 +112,7 @@ pub struct Options {
     pub max_key_bytes: usize,
     /// Longest value, in bytes; 16 MiB by default, at most 1 GiB.
     pub max_value_bytes: usize,
-    /// How the log is encoded. A log that has another format gets this one when it is compacted, not before.
+    /// Encoding of the log. A log that has another format gets this one when it is compacted, not before.
     /// `None`, the default: a new log is binary, and one that is there keeps its format.
     pub log_format: Option<LogFormat>,
     /// The log is compacted once it is this many times as large as the live data in it; 2 by default.

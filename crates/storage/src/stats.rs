@@ -12,11 +12,11 @@ pub struct Stats {
     pub keys: u64,
     /// Memory that entries and tables take, counted, in bytes.
     pub used_bytes: u64,
-    /// How the log is encoded at present.
+    /// Present encoding of the log.
     pub log_format: LogFormat,
     /// The log's size in bytes.
     pub log_bytes: u64,
-    /// What the live entries alone would take in a compacted binary log, in bytes.
+    /// Size of a compacted binary log that holds the live entries alone, in bytes.
     pub live_bytes: u64,
     /// The highest LSN that survives a power loss.
     pub durable_lsn: u64,
@@ -40,9 +40,9 @@ pub struct Stats {
     pub sync_running_ms: u64,
     /// Compactions that succeeded since the start.
     pub compactions: u64,
-    /// Whether a compaction is running.
+    /// Set while a compaction is running.
     pub compaction_running: bool,
-    /// How long the last compaction that succeeded took, in milliseconds.
+    /// Duration of the last compaction that succeeded, in milliseconds.
     pub last_compaction_ms: u64,
     /// When the last compaction that succeeded ended, in milliseconds since the Unix epoch; 0 if none has.
     pub last_compaction_unix_ms: u64,
@@ -60,15 +60,16 @@ pub struct Stats {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct CommitLatency {
-    /// From the first record of a batch until somebody asks for its commit. One value a batch.
+    /// Time from the first record of a batch until somebody asks for its commit. One value a batch.
     pub gather: LatencySummary,
-    /// From there until the commit begins: the commit before has to end, and the log writer to get a core. One value a batch.
+    /// Time from there until the commit begins: the commit before has to end, and the log writer to get a core. One
+    /// value a batch.
     pub queue: LatencySummary,
     /// Writing the batch to the file: to the system's cache, not to the disk. One value a batch.
     pub write: LatencySummary,
     /// Syncing the file. One value a sync: those of the interval and of seals count, too.
     pub sync: LatencySummary,
-    /// From the wake-up of those who wait until the first of them runs. One value for each thread that has some.
+    /// Time from the wake-up of the waiters until the first of them runs. One value for each thread that has some.
     pub wake: LatencySummary,
     /// Reserving room for the file. A commit that is asked for meanwhile waits for it, in `queue`. One value a reservation.
     pub reserve: LatencySummary,

@@ -33,10 +33,10 @@ impl fmt::Display for Lsn {
     }
 }
 
-/// One page of keys.
+/// A page of keys.
 #[derive(Debug, Clone, Default)]
 pub struct ScanPage {
-    /// Where the next page starts, below 2^53; 0 when this page was the last.
+    /// Cursor at which the next page starts, below 2^53; 0 when this page was the last.
     pub next_cursor: u64,
     /// The keys of this page, in no useful order. It may be empty before the last page.
     pub keys: Vec<Key>,

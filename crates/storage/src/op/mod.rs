@@ -17,7 +17,8 @@ use crate::wal;
 /// A key and its new value, in this order: an array, so that the flat arguments of a request are a slice of pairs.
 pub type Pair<'a> = [&'a [u8]; 2];
 
-/// One operation of a batch; keys and values are borrowed until [`BatchStore::submit`](crate::batch::BatchStore::submit) ends.
+/// An operation of a batch; keys and values are borrowed until
+/// [`BatchStore::submit`](crate::batch::BatchStore::submit) ends.
 #[derive(Debug, Clone, Copy)]
 pub enum Op<'a> {
     /// Read a value.

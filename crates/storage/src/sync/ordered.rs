@@ -13,7 +13,7 @@ pub(crate) enum Rank {
     Syncing,
     /// The records that are not written yet.
     Tail,
-    /// One group of waiters.
+    /// A group of waiters.
     Waiters,
 }
 

@@ -1,4 +1,4 @@
-//! What tasks wait for, with the faces of tokio's.
+//! Primitives that tasks wait for, with the interfaces of tokio's.
 
 use std::pin::Pin;
 use std::sync::{Mutex, OnceLock, PoisonError};
