@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// One end of a connection.
+/// Address of one end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Addr {
     Tcp(SocketAddr),

@@ -46,7 +46,7 @@ pub const MAX_TCP_KEEPALIVE: Duration = Duration::from_secs(32_767);
 /// The longest `idle_timeout` that is accepted: a year.
 pub const MAX_IDLE_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// What a server is told before it starts.
+/// Settings of a server, given before it starts.
 ///
 /// ```
 /// let mut config = rustvault_server::ServerConfig::default();
@@ -71,8 +71,8 @@ pub struct ServerConfig {
     pub sync_policy: SyncPolicy,
     /// Longest value in bytes, 1 to [`MAX_VALUE_BYTES_LIMIT`]; 16 MiB by default.
     pub max_value_bytes: usize,
-    /// How the log is encoded; another format than it has takes effect when it is compacted. `None`, the default: a new
-    /// log is binary, and one that is there keeps its format.
+    /// Format of the log; an existing log takes on another format when it is compacted. `None`, the default: a new log
+    /// is binary, and an existing one keeps its format.
     pub wal_format: Option<LogFormat>,
     /// The log is compacted once it is this many times as large as the live data in it: more than 1; 2 by default.
     pub compact_ratio: f64,

@@ -76,7 +76,7 @@ async fn serve_here<S: BatchStore>(
     }
 }
 
-/// How a connection leaves its thread.
+/// Reason for which a connection leaves its thread.
 #[derive(Debug)]
 enum Leave {
     ByClient,

@@ -58,7 +58,7 @@ impl<S> Engine<S> {
     }
 }
 
-/// What a server counts beside the store's own figures.
+/// Counters that a server keeps in addition to the store's own figures.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) connections: Counter,

@@ -8,10 +8,10 @@ use std::task::{Context, Poll, ready};
 use memmap2::{MmapMut, MmapOptions};
 use tokio::io::{AsyncRead, ReadBuf};
 
-/// What a fresh input holds.
+/// Capacity of a fresh input, in bytes.
 const MIN_INPUT_BYTES: usize = 8 * 1024;
 
-/// What an input holds once its client sends more than a little, and shrinks back to after a long line.
+/// Capacity of an input once its client sends more than a little, and again after a long line, in bytes.
 pub(crate) const INPUT_BYTES: usize = 64 * 1024;
 
 /// A read gets at least this much room.

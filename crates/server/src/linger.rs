@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::transport::{Socket, Transport};
 
-/// How long a client gets to read its last answers.
+/// Longest time that a client gets to read its last answers.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Bytes that are dropped at a time, after which other connections have a turn.

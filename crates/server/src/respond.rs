@@ -1,4 +1,4 @@
-//! From a batch to its answers on the socket: nothing leaves before what it depends on is durable.
+//! Carries a batch out and writes its answers to the socket: nothing leaves before what it depends on is durable.
 
 mod count;
 mod keys;
@@ -97,7 +97,7 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         Ok(())
     }
 
-    /// Has the store carry out as many operations as it wants to; returns those that remain.
+    /// Submits `ops` to the store, which carries out as many of them as it chooses; returns those that remain.
     async fn submit<'o>(
         &self,
         ops: &'o [Op<'o>],
@@ -212,7 +212,7 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         Ok(())
     }
 
-    /// Has the records of a submit committed; `nothing_precedes` the replies that have to wait for that.
+    /// Commits the records of a submission if they are pending and `nothing_precedes` the replies that wait for them.
     async fn commit(&self, submission: Submission<'_>, nothing_precedes: bool) {
         if submission.is_pending() {
             self.worker.count_commit();

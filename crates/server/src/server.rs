@@ -19,10 +19,10 @@ use crate::threads::affinity::LogWriter;
 use crate::threads::worker::Workers;
 use crate::{CpuAffinity, Error, ServerConfig};
 
-/// How long connections get to finish at a stop; with the last sync it stays below ten seconds.
+/// Longest time that connections get to finish at a stop; with the last sync, a stop stays below ten seconds.
 pub(crate) const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long error answers get to leave once the log has failed.
+/// Longest time that error answers get to leave once the log has failed.
 const FAILURE_DRAIN_LIMIT: Duration = Duration::from_secs(1);
 
 /// A durable server that has its addresses and has recovered its log, but serves nobody yet.

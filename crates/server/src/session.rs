@@ -1,10 +1,10 @@
-//! One client, as the server knows it: its protocol, what it told about itself, and what it is in the middle of.
+//! State of a client in the server: its protocol, what it reported about itself, and what it is in the middle of.
 
 use rustvault_protocol::{Limits, Protocol, RequestParser};
 
 use crate::clients::Registration;
 
-/// One client, as the server knows it. It moves with its connection from thread to thread.
+/// State of a client in the server. It moves with its connection from thread to thread.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) client: Registration,

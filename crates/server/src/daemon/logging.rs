@@ -1,4 +1,4 @@
-//! What becomes a message, and in which format: events, panics, and the error that ends the daemon.
+//! Messages of the daemon, and their format: events, panics, and the error that ends the daemon.
 
 use std::io::{self, IsTerminal, Write};
 use std::panic;

@@ -1,10 +1,12 @@
+//! The limit of open files: raised at the start to what connections and threads need.
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
 /// Files beside the connections: the log, the listener, connections that are being refused.
 const RESERVED_FILES: usize = 512;
 
-/// What the runtime of a thread needs.
+/// Open files that the runtime of one thread needs.
 const FILES_PER_THREAD: usize = 4;
 
 /// Raises the soft limit of open files to what is needed, as far as the hard limit lets it.
