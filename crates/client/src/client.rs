@@ -104,7 +104,7 @@ impl Client {
         self.existed(Command::Delete, key.as_ref()).await
     }
 
-    /// Whether `key` is there.
+    /// Returns whether `key` exists.
     ///
     /// # Errors
     ///
@@ -125,7 +125,7 @@ impl Client {
         }
     }
 
-    /// One page of the keys that start with `prefix`, at most `limit` of them (1 to 10,000).
+    /// Returns a page of the keys that start with `prefix`, at most `limit` of them (1 to 10,000).
     ///
     /// Begin with cursor 0 and go on with [`ScanPage::next_cursor`] until that is 0; a page may be short,
     /// or empty, before the last one. A key that is there all the while is returned at least once.
@@ -170,11 +170,11 @@ impl Client {
         self.one(Command::Ping, &[]).await.map(drop)
     }
 
-    /// Has the server rewrite its log as the live data, and returns once that has ended.
+    /// Makes the server rewrite its log as the live data, and returns once that has ended.
     ///
     /// That may take minutes, so the request timeout does not apply: put a timeout around it if you want one.
-    /// Without one, a server whose machine vanishes meanwhile is waited for for ever. It has a connection of its own, and the client's other requests go on meanwhile. Dropping the future
-    /// ends the wait, not the compaction.
+    /// Without a timeout this never returns if the server's machine disappears meanwhile. The call has a connection of
+    /// its own, and the client's other requests go on meanwhile. Dropping the future ends the wait, not the compaction.
     ///
     /// # Errors
     ///

@@ -40,7 +40,7 @@ const UNIX_PREFIX: &str = "unix:";
 /// A socket of either family.
 pub(crate) type Stream = Either<TcpStream, UnixStream>;
 
-/// Where to connect, and how.
+/// Address to connect to, and the options of the connection.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) addr: String,

@@ -17,7 +17,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// Whether time ran out: the connect timeout or the request timeout.
+    /// Returns whether time ran out: the connect timeout or the request timeout.
     pub fn is_timeout(&self) -> bool {
         match &*self.kind {
             ErrorKind::TimedOut { .. } | ErrorKind::NotSent { .. } => true,
@@ -26,7 +26,7 @@ impl Error {
         }
     }
 
-    /// Whether the same request may be sent again: that is safe, and it may help.
+    /// Returns whether the same request may be sent again: that is safe, and it may help.
     ///
     /// True for
     /// - a request that was never sent: there was no connection, or the queue did not move in time;
@@ -48,7 +48,7 @@ impl Error {
         }
     }
 
-    /// Whether the connection is what failed: it could not be had, or it broke before the answer came.
+    /// Returns whether the connection failed: it could not be opened, or it broke before the answer came.
     ///
     /// Only [`is_retryable`](Self::is_retryable) tells whether the request may have taken effect.
     pub fn is_not_connected(&self) -> bool {
@@ -97,7 +97,7 @@ impl std::error::Error for Error {
     }
 }
 
-/// Whether the server may answer otherwise next time, and nothing was changed this time.
+/// Returns whether the server may answer otherwise next time, and nothing was changed this time.
 fn may_pass(code: ErrorCode, is_write: bool) -> bool {
     match code {
         ErrorCode::TooManyConnections
@@ -110,7 +110,7 @@ fn may_pass(code: ErrorCode, is_write: bool) -> bool {
     }
 }
 
-/// What stands behind an [`Error`].
+/// Cause of an [`Error`].
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ErrorKind {
     #[error("cannot connect to {addr}: {source}; is rustvault-server running there?")]

@@ -1,3 +1,5 @@
+//! Iteration over the keys with a prefix: one scan request for each page.
+
 use std::vec;
 
 use bytes::Bytes;
@@ -11,7 +13,7 @@ pub struct Keys {
     client: Client,
     prefix: Bytes,
     page: vec::IntoIter<Bytes>,
-    /// Where the next page starts; `None` after the last one.
+    /// Cursor of the next page; `None` after the last one.
     cursor: Option<u64>,
 }
 

@@ -5,16 +5,16 @@ use std::time::Duration;
 use rustvault_protocol::Limits;
 use rustvault_protocol::limits::{DEFAULT_MAX_KEY_BYTES, DEFAULT_MAX_VALUE_BYTES};
 
-/// How long [`Client::connect`](crate::Client::connect) may take, unless the options say otherwise.
+/// Longest time that [`Client::connect`](crate::Client::connect) may take, unless the options say otherwise.
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a request may take, unless the options say otherwise.
+/// Longest time that a request may take, unless the options say otherwise.
 const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Longest timeout; longer ones count as this, so that a deadline is always a point in time.
 const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// How a [`Client`](crate::Client) connects and how long it waits.
+/// Options of a [`Client`](crate::Client): how it connects and how long it waits.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,7 +42,7 @@ impl Options {
         }
     }
 
-    /// How long connecting may take, name lookup and greeting included; also how long
+    /// Sets the longest time that connecting may take, name lookup and greeting included; also the longest time that
     /// requests wait for a new connection after one broke. Default: 5 s; at most a year.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout.min(MAX_TIMEOUT);
@@ -65,7 +65,7 @@ impl Options {
         self
     }
 
-    /// Whether a connection that broke is opened again when there is something to send. Default: true.
+    /// Sets whether a connection that broke is opened again when there is something to send. Default: true.
     pub fn reconnect(mut self, reconnect: bool) -> Self {
         self.reconnect = reconnect;
         self

@@ -91,12 +91,12 @@ impl Pipeline {
         self.push(Command::TextInfo, &[])
     }
 
-    /// How many commands were added.
+    /// Returns the number of commands that were added.
     pub fn len(&self) -> usize {
         self.commands.len()
     }
 
-    /// Whether nothing was added; sending an empty pipeline gives no replies and sends nothing.
+    /// Returns whether nothing was added; sending an empty pipeline gives no replies and sends nothing.
     pub fn is_empty(&self) -> bool {
         self.commands.is_empty()
     }

@@ -1,3 +1,5 @@
+//! A pool: several clients of one server, given out in turn.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

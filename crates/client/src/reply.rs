@@ -30,10 +30,10 @@ pub enum Reply {
     Info(Vec<(String, String)>),
 }
 
-/// One page of keys, as [`Client::scan`](crate::Client::scan) returns it.
+/// A page of keys, as [`Client::scan`](crate::Client::scan) returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanPage {
-    /// Where the next page starts; 0 after the last one.
+    /// Cursor of the next page; 0 after the last one.
     pub next_cursor: u64,
     /// The keys, in no order that means anything.
     pub keys: Vec<Bytes>,

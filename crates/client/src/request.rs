@@ -12,10 +12,10 @@ use tokio::time::Instant;
 use crate::error::{Error, ErrorKind};
 use crate::reply::{Reply, read};
 
-/// One answer per command, in order; the outer error is that of the request as a whole.
+/// Answers to a request, one per command, in order; the outer error is that of the request as a whole.
 pub(crate) type Answer = Result<Vec<Result<Reply, Error>>, Error>;
 
-/// One or more commands that are sent in one piece, and who waits for their answers.
+/// A request of one or more commands that are sent in one piece, and the caller that waits for their answers.
 #[derive(Debug)]
 pub(crate) struct Request {
     /// The commands as they go on the wire; let go of once sent unless it may be sent again.
@@ -57,7 +57,7 @@ impl Request {
         self.is_write
     }
 
-    /// Whether somebody still waits for the answer.
+    /// Returns whether the caller still waits for the answer.
     pub(crate) fn is_wanted(&self) -> bool {
         self.caller.as_ref().is_some_and(|caller| !caller.is_closed())
     }

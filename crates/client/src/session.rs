@@ -1,4 +1,4 @@
-//! One socket of a connection: requests are written and their answers read at the same time.
+//! A socket of a connection: requests are written and their answers read at the same time.
 
 use std::collections::VecDeque;
 use std::io;
@@ -37,7 +37,7 @@ const MAX_KEPT_BUFFER_BYTES: usize = 64 * 1024;
 enum Broken {
     /// It failed.
     Lost(io::Error),
-    /// What came on it is not the answer that is due.
+    /// Input on it is not the answer that is due.
     Malformed(io::Error),
 }
 
@@ -79,12 +79,12 @@ impl Session {
     }
 }
 
-/// What is between the queue and the socket.
+/// Codec, buffers and requests in flight between the queue and the socket.
 #[derive(Debug)]
 struct Link {
     codec: ClientCodec,
     received: BytesMut,
-    /// What is left of the batch that is being written.
+    /// Rest of the batch that is being written.
     unsent: BytesMut,
     /// The last write had no room for all of that.
     was_cut: bool,
