@@ -11,7 +11,7 @@ use crate::args::Args;
 use crate::error::CliError;
 use crate::output::Printer;
 
-/// What this program holds keys, values and lines to: a bound on its memory, wide enough that
+/// Limits of this program on keys, values and lines: a bound on its memory, wide enough that
 /// the server's own limit (`--max-value-bytes`) is the one that people meet.
 pub(crate) const LIMITS: Limits =
     Limits { max_key_bytes: DEFAULT_MAX_KEY_BYTES, max_value_bytes: MAX_VALUE_BYTES };
@@ -21,7 +21,7 @@ const MAX_VALUE_BYTES: usize = 1024 * 1024 * 1024;
 /// Keys asked for with one request of a scan.
 const SCAN_PAGE_KEYS: u32 = 1_000;
 
-/// One command on the keyspace, as a one-shot and a line of a session give it.
+/// A command on the keyspace, as a one-shot and a line of a session give it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
     Set { key: Bytes, value: Bytes },
@@ -35,7 +35,7 @@ pub(crate) enum Action {
     Compact,
 }
 
-/// What a command that was carried out found.
+/// Result of a command that was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Done,

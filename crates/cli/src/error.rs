@@ -106,7 +106,7 @@ impl CliError {
         }
     }
 
-    /// Whether the reader of our output has gone, as in `scan | head -1`: the wanted end of a program.
+    /// Returns whether the reader of our output has gone, as in `scan | head -1`: the wanted end of a program.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         match self {
             Self::Output(error) => error.kind() == io::ErrorKind::BrokenPipe,

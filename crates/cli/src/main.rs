@@ -1,3 +1,6 @@
+//! Entry point of `rustvault-cli`: runs the command of the command line, and turns its result into an exit code.
+//!
+
 #![doc = include_str!("../README.md")]
 
 mod args;

@@ -25,7 +25,7 @@ const KEY_PREFIX: &[u8] = b"bench:";
 /// The prefix and ten digits.
 const KEY_BYTES: usize = 16;
 
-/// How much of a wrong answer is shown.
+/// Limit on the part of a wrong answer that is shown, in characters.
 const MAX_SHOWN_CHARS: usize = 200;
 
 /// Room made in the read buffer before each read.
@@ -66,13 +66,13 @@ pub(super) async fn run_all<D: Dialect>(
     tally.ok_or_else(|| CliError::Runtime(io::Error::other("a connection of the bench did not end")))
 }
 
-/// Where a connection counts what it was answered; shared within its thread.
+/// Counts to which a connection adds the answers that it gets; shared within its thread.
 struct Results {
     tally: Rc<RefCell<Tally>>,
     answered: Arc<AtomicU64>,
 }
 
-/// One connection: writes a pipeline, reads its answers, and again.
+/// Runs one connection: writes a pipeline, reads its answers, and again, until it has no requests left or fails.
 async fn run_client<D: Dialect>(
     dialect: D,
     (mut reader, mut writer): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
@@ -139,14 +139,14 @@ impl<C: Decoder<Item = Reply, Error = io::Error>> Answers<C> {
     }
 }
 
-/// One request of a pipeline.
+/// A request of a pipeline.
 #[derive(Debug, Clone, Copy)]
 struct Sent {
     kind: Kind,
     key: [u8; KEY_BYTES],
 }
 
-/// Whether a good answer found its key; else what is wrong with it.
+/// Returns whether a good answer found its key; for any other answer, returns what is wrong with it.
 fn judge(sent: Sent, answer: &Reply) -> Result<bool, String> {
     match (sent.kind, answer) {
         (Kind::Set, Reply::Simple("OK")) => Ok(true),

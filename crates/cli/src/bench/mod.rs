@@ -34,7 +34,7 @@ const OTHER_OPEN_FILES: u64 = 64;
 /// Most bytes of unanswered requests that all connections together may hold.
 const MAX_IN_FLIGHT_BYTES: u128 = 2 * 1024 * 1024 * 1024;
 
-/// How often the progress bar moves and a stalled server is looked for.
+/// Interval at which the progress bar moves and a stalled server is looked for.
 const TICK: Duration = Duration::from_millis(100);
 
 /// A connection of either family.

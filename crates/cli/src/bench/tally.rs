@@ -20,7 +20,7 @@ pub(super) enum Kind {
     Set,
 }
 
-/// What the clients of one thread, or of all, have counted.
+/// Results that the clients of one thread, or of all threads, have counted.
 #[derive(Debug)]
 pub(super) struct Tally {
     /// Latencies of good answers to GET, in nanoseconds.

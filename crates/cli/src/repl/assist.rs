@@ -1,4 +1,4 @@
-//! What the line editor shows beside what is typed: completions of command names, and hints.
+//! Text that the line editor shows beside what is typed: completions of command names, and hints.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! One line of a session: a command in the words of the text protocol, or one of the session's own.
+//! A line of a session: a command in the words of the text protocol, or one of the session's own.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use rustvault_protocol::{Command, OwnedRequest, ServerCodec};
@@ -13,7 +13,7 @@ pub(super) const VERBS: [&str; 12] =
 
 const SCAN_USAGE: &str = "usage: scan [--prefix P] [--limit N]";
 
-/// One line of a session, parsed.
+/// A line of a session, parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
     Action(Action),

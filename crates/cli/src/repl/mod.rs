@@ -74,7 +74,7 @@ fn run_script<W: Write>(
     Ok(())
 }
 
-/// What a session does after a line.
+/// Next step of a session after a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
     Continue,

@@ -87,7 +87,7 @@ fn run_at_terminal<W: Write>(
 
 struct Terminal {
     editor: Editor<Assistant, FileHistory>,
-    /// Where the history is kept, if it is.
+    /// Path of the history file, if the history is kept.
     history: Option<PathBuf>,
 }
 
@@ -136,7 +136,7 @@ fn editor(history: FileHistory) -> Result<Editor<Assistant, FileHistory>, CliErr
     Ok(editor)
 }
 
-/// Where the history is kept: `RUSTVAULT_HISTORY` (empty: nowhere), else the user's state directory.
+/// Returns the path of the history file: `RUSTVAULT_HISTORY` (empty: none), else one in the user's state directory.
 fn history_path() -> Option<PathBuf> {
     if let Some(path) = env::var_os("RUSTVAULT_HISTORY") {
         return Some(PathBuf::from(path)).filter(|path| !path.as_os_str().is_empty());

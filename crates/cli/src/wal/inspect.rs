@@ -1,3 +1,5 @@
+//! `wal inspect`: prints what a log is made of, and on request a line for each batch, as text or JSON.
+
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use super::{Tools, bar};
 use crate::commands::LIMITS;
 use crate::error::CliError;
 
-/// How much of the lines is read at one go.
+/// Bytes of the lines that one read takes at most.
 const READ_BYTES: usize = 1024 * 1024;
 
 impl Tools {

@@ -117,7 +117,7 @@ const fn format_name(format: LogFormat) -> &'static str {
     }
 }
 
-/// What is wrong with a log, without what to do about it.
+/// Returns what is wrong with a log, without what to do about it.
 fn damage_text(damage: &Error) -> String {
     match damage {
         Error::Corrupted { offset, reason, .. } => format!("at byte {offset}: {reason}"),

@@ -1,3 +1,5 @@
+//! `wal repair`: cuts a damaged end off a log, after it has shown what is lost and the user has agreed.
+
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
