@@ -1,3 +1,6 @@
+//! Keyed hash of a key, and the scan position that is a part of it.
+//! The seed is kept in the log, so that positions, and with them scan cursors, survive a restart.
+
 use std::hash::Hasher;
 
 use siphasher::sip::SipHasher13;

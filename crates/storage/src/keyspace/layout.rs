@@ -1,3 +1,6 @@
+//! Layout of a shard: the slot, and so the table, that a scan position belongs to after a number of splits.
+//! Shards begin with tables of different widths, so that their tables do not all split at one time.
+
 use super::SHARD_BITS;
 use super::hash::Position;
 

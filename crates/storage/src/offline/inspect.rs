@@ -1,3 +1,5 @@
+//! Inspection of a log that no store has open: its header, batches, epochs, LSNs, times, sizes and damage.
+
 use super::{Content, OfflineLog};
 use crate::recovery::json;
 use crate::wal::{

@@ -1,3 +1,5 @@
+//! A log file that reports each read, for progress bars; all other calls pass through to the file beneath.
+
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
