@@ -1,3 +1,5 @@
+//! Arguments of the tools for log files.
+
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
@@ -76,7 +78,7 @@ pub(crate) enum WalCommand {
     },
 }
 
-/// How a log is encoded.
+/// Encoding of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// Checksummed batches of binary records

@@ -59,7 +59,7 @@ pub(crate) type Answering<'r> = Pin<Box<dyn Future<Output = Answer<'static>> + S
 
 /// A call of the store, and the kind of its answer.
 pub(crate) enum Ask<'b> {
-    /// One operation, of whose outcome the answer is made.
+    /// An operation, of whose outcome the answer is made.
     One(Op<'b>, ReplyTo),
     /// Operations on many keys, which may take several steps.
     Many(Many<'b>),

@@ -104,7 +104,7 @@ pub(super) struct Args {
     pub(super) log_level: LevelFilter,
 }
 
-/// How log lines are written.
+/// Form of the log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogFormat {
     /// For people.

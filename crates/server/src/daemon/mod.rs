@@ -1,4 +1,4 @@
-//! What surrounds the server when it runs as a process of its own.
+//! The server as a process of its own: arguments, messages, signals, the limit of open files.
 
 mod args;
 mod logging;

@@ -87,7 +87,7 @@ struct Affinity {
     policy: PinningPolicy,
 }
 
-/// One of the two threads, and its time at the last sample.
+/// A thread of the two, and its time at the last sample.
 #[derive(Debug)]
 struct PinnedThread {
     thread: Pid,

@@ -1,3 +1,5 @@
+//! Tests of loading what was dumped.
+
 use super::*;
 
 #[test]
