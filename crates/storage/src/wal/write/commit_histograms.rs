@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::sync::{Instant, Mutex};
+use crate::sync::{FiguresMutex, Instant};
 use crate::{CommitLatency, LatencySummary};
 
 /// Longest duration that a histogram distinguishes, in microseconds: a minute. A disk that takes longer is reported as one that hangs.
@@ -31,7 +31,7 @@ pub(super) struct CommitHistograms {
 
 /// Histogram of the durations of one stage.
 #[derive(Debug)]
-pub(super) struct Durations(Mutex<Histogram<u64>>);
+pub(super) struct Durations(FiguresMutex<Histogram<u64>>);
 
 impl CommitHistograms {
     /// Returns summaries of what was recorded so far.
@@ -76,6 +76,6 @@ impl Durations {
 impl Default for Durations {
     fn default() -> Self {
         let histogram = Histogram::new_with_max(MAX_US, DIGITS);
-        Self(Mutex::new(histogram.unwrap_or_else(|_| unreachable!("these bounds are accepted"))))
+        Self(FiguresMutex::new(histogram.unwrap_or_else(|_| unreachable!("these bounds are accepted"))))
     }
 }

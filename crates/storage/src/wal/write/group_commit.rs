@@ -147,6 +147,7 @@ impl Shared {
 
     /// Writes what the tail holds, as one batch, and syncs it if the policy says so. Blocks.
     pub(super) fn commit(&self) -> Result<(), Error> {
+        let asked_at = Instant::now();
         self.at_end(|appender| {
             let (batch, wanted_bytes, was_sealed) = {
                 let mut tail = self.tail.lock();
@@ -155,7 +156,7 @@ impl Shared {
                 }
                 let was_sealed = tail.idle().is_none();
                 let wanted_bytes = tail.take_wanted_room();
-                (tail.take(std::mem::take(&mut appender.spare)), wanted_bytes, was_sealed)
+                (tail.take(std::mem::take(&mut appender.spare), asked_at), wanted_bytes, was_sealed)
             };
             if was_sealed {
                 // The writer thread sleeps for good while the log is sealed: it has to look after the next seal.

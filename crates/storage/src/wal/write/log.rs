@@ -152,8 +152,6 @@ impl Commit for Log {
         if matches!(self.shared.policy, SyncPolicy::Interval(_)) {
             return self.commit_soon();
         }
-        // The commit is asked for now: waiting for the one before is no gathering.
-        self.shared.tail.lock().announce();
         // Who waits for these records learns of a failure from the log.
         let _ = self.shared.commit();
         if !self.shared.waiters.is_empty() {

@@ -168,11 +168,11 @@ impl Tail {
         self.unsealed_since = None;
     }
 
-    /// Takes the batch out; `spare` becomes the buffer of the next one.
-    pub(super) fn take(&mut self, spare: Vec<u8>) -> Batch {
+    /// Takes the batch out; `spare` becomes the buffer of the next one. Unless it was announced, its commit was asked for at
+    /// `asked_at`.
+    pub(super) fn take(&mut self, spare: Vec<u8>, asked_at: Instant) -> Batch {
         let now = Instant::now();
-        // Until its commit began, a batch that nobody announced was gathering.
-        let announced_at = self.announced_at.take().unwrap_or(now);
+        let announced_at = self.announced_at.take().unwrap_or(asked_at);
         let first_appended_at = self.first_appended_at.take().unwrap_or(now);
         self.unsealed_since = Some(now);
         let first_lsn = self.first_lsn();
