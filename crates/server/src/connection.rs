@@ -22,7 +22,7 @@ use crate::linger;
 use crate::respond::Responder;
 use crate::session::Session;
 use crate::threads::accepted::AcceptedConnection;
-use crate::threads::turns::is_answer_due;
+use crate::threads::turns::AnswersFirst;
 use crate::threads::worker_handle::WorkerHandle;
 use crate::transport::Transport;
 
@@ -94,8 +94,7 @@ struct Connection<S> {
     buffers: Option<Box<Buffers>>,
     /// The beginning of a line, while there are no buffers.
     resting: Vec<u8>,
-    /// Set while it lets answers leave before it reads.
-    has_yielded: bool,
+    answers_first: AnswersFirst,
 }
 
 impl<S: BatchStore> Connection<S> {
@@ -105,7 +104,8 @@ impl<S: BatchStore> Connection<S> {
         engine: Arc<Engine<S>>,
         worker: WorkerHandle,
     ) -> Self {
-        Self { transport, session, engine, worker, buffers: None, resting: Vec::new(), has_yielded: false }
+        let answers_first = AnswersFirst::default();
+        Self { transport, session, engine, worker, buffers: None, resting: Vec::new(), answers_first }
     }
 
     /// Gives up all but the transport.
@@ -167,13 +167,10 @@ impl<S: BatchStore> Connection<S> {
     /// became ready, so a durable write would otherwise wait twice behind the requests of others: for its turn, as a read does, and
     /// for its answer, behind all that came during its sync.
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if !self.has_yielded && is_answer_due(self.engine.store.reply_watermark()) {
-            self.has_yielded = true;
+        if self.answers_first.poll(self.engine.store.reply_watermark(), context).is_pending() {
             self.rest();
-            context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        self.has_yielded = false;
         let max_input_bytes = self.engine.limits.max_line_bytes().saturating_add(INPUT_BYTES);
         let buffers = self.buffers.get_or_insert_with(|| {
             let mut buffers = Buffers::take();

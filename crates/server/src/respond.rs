@@ -214,10 +214,11 @@ impl<'c, S: BatchStore> Responder<'c, S> {
 
     /// Commits the records of a submission if they are pending and `nothing_precedes` the replies that wait for them.
     async fn commit(&self, submission: Submission<'_>, nothing_precedes: bool) {
-        if submission.is_pending() {
-            self.worker.count_commit();
+        if !submission.is_pending() {
+            return;
         }
-        if !submission.is_pending() || !nothing_precedes {
+        self.worker.count_commit();
+        if !nothing_precedes {
             return;
         }
         match self.worker.try_block() {

@@ -3,6 +3,8 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::mem;
+use std::task::{Context, Poll};
 
 use rustvault_storage::Lsn;
 
@@ -31,36 +33,39 @@ impl Drop for AwaitedCommit {
     }
 }
 
+/// A connection's yielding to answers that may leave, once for each time that it is woken.
+#[derive(Debug, Default)]
+pub(crate) struct AnswersFirst {
+    has_yielded: bool,
+}
+
+impl AnswersFirst {
+    /// Returns `Pending`, and has the task woken again, if an answer may leave with this `watermark`; not twice in a row.
+    pub(crate) fn poll(&mut self, watermark: Lsn, context: &mut Context<'_>) -> Poll<()> {
+        if mem::replace(&mut self.has_yielded, false) || !is_answer_due(watermark) {
+            return Poll::Ready(());
+        }
+        self.has_yielded = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
 /// Returns whether a connection of this thread waits for an LSN up to `watermark`: its answer may leave.
-pub(crate) fn is_answer_due(watermark: Lsn) -> bool {
+fn is_answer_due(watermark: Lsn) -> bool {
     AWAITED.with_borrow(|awaited| awaited.keys().next().is_some_and(|first| *first <= watermark))
 }
 
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
-    use std::mem;
     use std::sync::{Arc, Mutex};
-    use std::task::Poll;
 
     use tokio::runtime::Builder;
     use tokio::spawn;
     use tokio::task::yield_now;
 
     use super::*;
-
-    /// Lets those have their turn that are ready, as a connection does when it is woken.
-    async fn yield_to_ready() {
-        let mut is_over = false;
-        poll_fn(|context| {
-            if mem::replace(&mut is_over, true) {
-                return Poll::Ready(());
-            }
-            context.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
-    }
 
     /// The names of those who had a turn, in order.
     type Order = Arc<Mutex<Vec<&'static str>>>;
@@ -84,9 +89,8 @@ mod tests {
             let awaited = AwaitedCommit::new(Lsn::new(5));
             let [requests, answers] = [Arc::clone(order), Arc::clone(order)];
             spawn(async move {
-                if is_answer_due(watermark) {
-                    yield_to_ready().await;
-                }
+                let mut answers_first = AnswersFirst::default();
+                poll_fn(|context| answers_first.poll(watermark, context)).await;
                 requests.lock().unwrap().push("request");
             });
             spawn(async move {
