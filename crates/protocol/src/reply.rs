@@ -61,22 +61,31 @@ pub struct ErrorReply {
     pub code: ErrorCode,
     /// The line of Redis's form, for example `ERR syntax error`: its kind, a space, and what happened.
     line: Cow<'static, [u8]>,
+    /// What the text protocol says instead, if that is not what the line says.
+    text: Option<Box<str>>,
 }
 
 impl ErrorReply {
     /// An error of the kind in RESP that its code stands for.
     pub fn new(code: ErrorCode, message: impl fmt::Display) -> Self {
-        Self { code, line: format!("{} {message}", code.resp_kind()).into_bytes().into() }
+        Self::with_bytes(code, format!("{} {message}", code.resp_kind()).into_bytes())
     }
 
     /// An error as Redis writes it, its kind in front.
     pub const fn fixed(code: ErrorCode, line: &'static str) -> Self {
-        Self { code, line: Cow::Borrowed(line.as_bytes()) }
+        Self { code, line: Cow::Borrowed(line.as_bytes()), text: None }
     }
 
     /// An error as Redis writes it, with bytes that a client sent.
     pub const fn with_bytes(code: ErrorCode, line: Vec<u8>) -> Self {
-        Self { code, line: Cow::Owned(line) }
+        Self { code, line: Cow::Owned(line), text: None }
+    }
+
+    /// Says it in other words in the text protocol, which need not be Redis's.
+    #[must_use]
+    pub fn with_text(mut self, message: impl fmt::Display) -> Self {
+        self.text = Some(message.to_string().into());
+        self
     }
 
     /// An error that says of `what` that its length is over its limit.
@@ -92,13 +101,16 @@ impl ErrorReply {
         Self::with_bytes(code, line.concat())
     }
 
-    /// Returns the whole line, its kind in front.
+    /// Returns the whole line of Redis's form, its kind in front.
     pub fn line(&self) -> &[u8] {
         &self.line
     }
 
     /// Returns what happened and what to do, for a person.
     pub fn message(&self) -> &[u8] {
+        if let Some(text) = &self.text {
+            return text.as_bytes();
+        }
         match self.line.iter().position(|byte| *byte == b' ') {
             Some(space) => self.line.get(space + 1..).unwrap_or_default(),
             None => &self.line,
@@ -133,6 +145,8 @@ mod tests {
         assert_eq!((error.line(), error.message()), (&b"OOM no room"[..], &b"no room"[..]));
         let error = ErrorReply::fixed(ErrorCode::Denied, "WRONGPASS no");
         assert_eq!((error.line(), error.to_string().as_str()), (&b"WRONGPASS no"[..], "no"));
+        let error = error.with_text("not you");
+        assert_eq!((error.line(), error.message()), (&b"WRONGPASS no"[..], &b"not you"[..]));
     }
 
     #[test]

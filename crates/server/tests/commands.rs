@@ -243,3 +243,42 @@ fn an_mget_in_several_turns_returns_each_value_in_order() {
     );
     client.expect("+PONG\r\n");
 }
+
+#[test]
+fn an_argument_that_is_no_number_is_named_and_no_fault_of_the_value() {
+    let server = TestServer::start();
+    let mut client = server.client();
+    let whole = "must be a whole number of 64 bits, without + or leading zeros";
+    let decimal = "must be a decimal number of at most 1100 characters, such as 0.5 or -2e3";
+    for (line, error) in [
+        ("INCRBY n x", format!("SYNTAX increment {whole}")),
+        ("DECRBY n +1", format!("SYNTAX decrement {whole}")),
+        ("DECRBY n -9223372036854775808", "OUT_OF_RANGE decrement would overflow".to_owned()),
+        ("SETRANGE n x v", format!("SYNTAX offset {whole}")),
+        ("SETRANGE n -1 v", "SYNTAX offset is out of range".to_owned()),
+        ("GETRANGE n x 1", format!("SYNTAX start {whole}")),
+        ("GETRANGE n 0 01", format!("SYNTAX end {whole}")),
+        ("COPY n m DB x", format!("SYNTAX destination-db {whole}")),
+        ("INCRBYFLOAT n x", format!("SYNTAX increment {decimal}")),
+        ("INCRBYFLOAT n nan", format!("SYNTAX increment {decimal}")),
+        ("INCRBYFLOAT n 1e309", "OUT_OF_RANGE increment would produce NaN or Infinity".to_owned()),
+    ] {
+        client.ask(format!("{line}\r\n"), format!("ERROR {error}\r\n"));
+    }
+    let longest = format!("{}1", "0".repeat(1099));
+    client.ask(format!("INCRBYFLOAT n 0{longest}\r\n"), format!("ERROR SYNTAX increment {decimal}\r\n"));
+    client.ask(format!("INCRBYFLOAT n {longest}\r\n"), "VALUE 1\r\n");
+    client.ask("SET n text\r\n", "OK\r\n");
+    client.ask("INCRBYFLOAT n 1\r\n", "ERROR WRONG_TYPE value is not a valid float\r\n");
+    client.ask("INCRBY n 1\r\n", "ERROR WRONG_TYPE value is not an integer or out of range\r\n");
+
+    let mut client = server.client();
+    for (command, error) in [
+        ("INCRBYFLOAT m x", "value is not a valid float"),
+        ("INCRBY m x", "value is not an integer or out of range"),
+        ("DECRBY m -9223372036854775808", "decrement would overflow"),
+    ] {
+        let words: Vec<_> = command.split(' ').map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
+        client.ask(format!("*{}\r\n{}", words.len(), words.concat()), format!("-ERR {error}\r\n"));
+    }
+}

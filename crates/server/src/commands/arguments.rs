@@ -1,4 +1,5 @@
-//! Reads the arguments of commands; what is wrong with them is said in Redis's words where it has some.
+//! Reads the arguments of commands; what is wrong with them is said in Redis's words where it has some. In text a bad number
+//! is named.
 
 use std::fmt::Display;
 
@@ -34,8 +35,37 @@ pub(super) fn refuse_word(before: &str, word: &[u8]) -> Refusal {
     Box::new(ErrorReply::about_word(ErrorCode::Syntax, before, word, ""))
 }
 
-pub(super) fn integer(text: &[u8]) -> Result<i64, Refusal> {
-    parse_integer(text).ok_or_else(|| refuse("ERR value is not an integer or out of range"))
+/// Longest text of a decimal number that the store reads, in bytes.
+const MAX_DECIMAL_BYTES: usize = 1100;
+
+/// Returns the whole number that the argument of this name is.
+pub(super) fn integer(name: &str, text: &[u8]) -> Result<i64, Refusal> {
+    parse_integer(text).ok_or_else(|| {
+        let expected = format_args!("{name} must be a whole number of 64 bits, without + or leading zeros");
+        refuse_number("ERR value is not an integer or out of range", expected)
+    })
+}
+
+/// Returns the argument of this name if it is a decimal number. The store, which adds it up, could not tell it from a stored
+/// value that is none.
+pub(super) fn float<'b>(name: &str, text: &'b [u8]) -> Result<&'b [u8], Refusal> {
+    let number = str::from_utf8(text).ok().filter(|text| text.len() <= MAX_DECIMAL_BYTES);
+    let number = number.and_then(|text| text.parse::<f64>().ok());
+    match number.filter(|number| !number.is_nan()) {
+        Some(_) => Ok(text),
+        None => Err(refuse_number(
+            "ERR value is not a valid float",
+            format_args!(
+                "{name} must be a decimal number of at most {MAX_DECIMAL_BYTES} characters, such as 0.5 or -2e3"
+            ),
+        )),
+    }
+}
+
+/// Refuses an argument in Redis's words, which do not name it; in text `expected` does.
+#[cold]
+fn refuse_number(line: &'static str, expected: impl Display) -> Refusal {
+    Box::new(ErrorReply::fixed(ErrorCode::Syntax, line).with_text(expected))
 }
 
 pub(super) fn glob(text: &[u8]) -> Result<&[u8], Refusal> {

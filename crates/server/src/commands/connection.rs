@@ -25,7 +25,7 @@ pub(super) fn echo<'b, S>(request: Request<'b>, _: &mut Session, _: &Engine<S>) 
 
 /// There is one database, so choosing it changes nothing.
 pub(super) fn select<'b, S>(request: Request<'b>, _: &mut Session, _: &Engine<S>) -> Answer<'b> {
-    match integer(request.argument(0))? {
+    match integer("index", request.argument(0))? {
         0 => Ok(Reply::OK),
         number if i32::try_from(number).is_ok() => Err(refuse("ERR DB index is out of range")),
         _ => Err(refuse("ERR value is out of range, value must between -2147483648 and 2147483647")),

@@ -69,7 +69,7 @@ pub(super) fn copy<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
         match option.to_ascii_uppercase().as_slice() {
             b"REPLACE" => replaces = true,
             b"DB" => {
-                if integer(options.next().ok_or_else(syntax_error)?)? != 0 {
+                if integer("destination-db", options.next().ok_or_else(syntax_error)?)? != 0 {
                     return Err(refuse("ERR DB index is out of range"));
                 }
             }
@@ -167,7 +167,7 @@ fn resp_page(request: Request<'_>) -> Result<PageOf<'_>, Refusal> {
 
 /// `COUNT` is a wish, so more than a page may have is no error.
 fn page_limit(text: &[u8]) -> Result<usize, Refusal> {
-    match integer(text)? {
+    match integer("count", text)? {
         ..1 => Err(syntax_error()),
         limit => Ok(usize::try_from(limit).unwrap_or(usize::MAX).min(MAX_SCAN_LIMIT as usize)),
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use rustvault_protocol::{ErrorCode, Limits, Reply, Request, parse_integer};
 use rustvault_storage::batch::{Condition, Op, Outcome, Pair, StringUpdate};
 
-use super::arguments::{integer as integer_argument, refusal, refuse, syntax_error};
+use super::arguments::{float, integer as integer_argument, refusal, refuse, syntax_error};
 use super::reply::{self, Payload, borrowed, bulk, integer, number, ok, unexpected};
 use super::{Ask, Many, Planned, Refusal, ReplyTo, check_len, too_long};
 
@@ -72,18 +72,18 @@ pub(super) fn decr<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
 }
 
 pub(super) fn incr_by<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
-    let by = integer_argument(request.argument(1))?;
+    let by = integer_argument("increment", request.argument(1))?;
     Ok(update(request.argument(0), StringUpdate::Add(by), number))
 }
 
 pub(super) fn decr_by<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
-    let by = integer_argument(request.argument(1))?.checked_neg();
-    let by = by.ok_or_else(|| refuse("ERR decrement would overflow"))?;
+    let by = integer_argument("decrement", request.argument(1))?.checked_neg();
+    let by = by.ok_or_else(|| refusal(ErrorCode::OutOfRange, "decrement would overflow"))?;
     Ok(update(request.argument(0), StringUpdate::Add(by), number))
 }
 
 pub(super) fn incr_by_float<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
-    let add = StringUpdate::AddDecimal(request.argument(1));
+    let add = StringUpdate::AddDecimal(float("increment", request.argument(1))?);
     Ok(update(request.argument(0), add, |outcome, _| match outcome {
         Outcome::Text(sum) => bulk(sum),
         _ => unexpected().into(),
@@ -96,7 +96,7 @@ pub(super) fn append<'b>(request: Request<'b>, limits: &Limits) -> Planned<'b> {
 }
 
 pub(super) fn set_range<'b>(request: Request<'b>, limits: &Limits) -> Planned<'b> {
-    let (offset, bytes) = (integer_argument(request.argument(1))?, request.argument(2));
+    let (offset, bytes) = (integer_argument("offset", request.argument(1))?, request.argument(2));
     let offset = usize::try_from(offset).map_err(|_| refuse("ERR offset is out of range"))?;
     check_value(bytes, limits)?;
     let end = offset.saturating_add(bytes.len());
@@ -136,13 +136,13 @@ pub(super) fn strlen<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
 }
 
 pub(super) fn get_range<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
-    integer_argument(request.argument(1))?;
-    integer_argument(request.argument(2))?;
+    integer_argument("start", request.argument(1))?;
+    integer_argument("end", request.argument(2))?;
     Ok(Ask::One(Op::Get { key: request.argument(0) }, part))
 }
 
 fn part<'a>(outcome: Outcome, request: Request<'a>) -> Reply<Payload<'a>> {
-    let position = |argument| integer_argument(request.argument(argument)).unwrap_or_default();
+    let position = |argument| parse_integer(request.argument(argument)).unwrap_or_default();
     match outcome {
         Outcome::Value(None) => borrowed(b""),
         Outcome::Value(Some(value)) => {
@@ -193,7 +193,7 @@ pub(super) fn memory_usage<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> 
     match *request.arguments {
         [_] => {}
         [_, option, samples] if option.eq_ignore_ascii_case(b"SAMPLES") => {
-            if integer_argument(samples)? < 0 {
+            if integer_argument("count", samples)? < 0 {
                 return Err(syntax_error());
             }
         }
