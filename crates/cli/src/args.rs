@@ -214,13 +214,21 @@ fn bytes_parser() -> impl TypedValueParser<Value = Bytes> {
     OsStringValueParser::new().map(|arg| Bytes::from(arg.into_encoded_bytes()))
 }
 
-fn parse_addr(text: &str) -> Result<String, &'static str> {
+/// Longest path of a Unix socket that the system takes: `sun_path` of unix(7), less its final 0.
+const MAX_UNIX_PATH_BYTES: usize = 107;
+
+fn parse_addr(text: &str) -> Result<String, String> {
     let is_host_and_port =
         text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-    if is_host_and_port || unix_path(text).is_some() {
-        Ok(text.to_owned())
-    } else {
-        Err("expected HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080, or unix:PATH")
+    match unix_path(text).map(str::len) {
+        Some(len_bytes) if len_bytes > MAX_UNIX_PATH_BYTES => Err(format!(
+            "the path has {len_bytes} bytes, and the system takes {MAX_UNIX_PATH_BYTES}; give a shorter one, such as one \
+            from the current directory"
+        )),
+        None if !is_host_and_port => {
+            Err("expected HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080, or unix:PATH".to_owned())
+        }
+        _ => Ok(text.to_owned()),
     }
 }
 
@@ -285,6 +293,14 @@ mod tests {
         for bad in ["", "localhost", ":8080", "localhost:", "localhost:x", "localhost:65536", "unix:"] {
             assert!(parse_addr(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_path_has_107_bytes_at_most() {
+        let addr = |path_bytes: usize| format!("unix:/{}", "x".repeat(path_bytes - 1));
+        assert!(parse_addr(&addr(107)).is_ok());
+        let error = parse_addr(&addr(108)).unwrap_err();
+        assert!(error.contains("108 bytes") && error.contains("107") && error.contains("shorter"), "{error}");
     }
 
     #[test]

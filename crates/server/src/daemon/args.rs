@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 use rustvault_server::{
     CpuAffinity, DEFAULT_BIND_ADDR, DEFAULT_MAX_CONNECTIONS, DEFAULT_TCP_KEEPALIVE, DEFAULT_WAL_PATH,
@@ -29,7 +29,7 @@ pub(super) struct Args {
     bind: Vec<String>,
 
     /// Path of a Unix socket to listen on as well, which owner and group may use (mode 0660) [default: none]
-    #[arg(long, env = "RUSTVAULT_UNIX_SOCKET", value_name = "PATH")]
+    #[arg(long, env = "RUSTVAULT_UNIX_SOCKET", value_name = "PATH", value_parser = socket_path())]
     unix_socket: Option<PathBuf>,
 
     /// Log file that holds the data; it is made if it is not there
@@ -140,6 +140,16 @@ fn bind_addr(text: &str) -> Result<String, String> {
     config.bind_addrs = vec![text.trim().to_owned()];
     config.validate().map_err(|error| error.to_string())?;
     Ok(text.trim().to_owned())
+}
+
+/// Refuses `unix:PATH`, by which clients name a socket: it would be made in a folder `unix:`, or be named so.
+fn socket_path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| {
+        match path.to_str().and_then(|text| text.strip_prefix("unix:")) {
+            Some(rest) => Err(format!("write {rest}, without unix:, which addresses of clients begin with")),
+            None => Ok(path),
+        }
+    })
 }
 
 fn count<const MAX: usize>(text: &str) -> Result<usize, String> {
@@ -308,6 +318,14 @@ mod tests {
             );
             assert_eq!(error.exit_code(), 2);
         }
+    }
+
+    #[test]
+    fn a_socket_is_a_path_and_no_address_of_clients() {
+        let line = one_line(&parse(&["--unix-socket", "unix:/x.sock"]).unwrap_err().to_string());
+        assert!(line.contains("--unix-socket") && line.contains("write /x.sock, without unix:"), "{line}");
+        let config = parse(&["--unix-socket", "./unix:/x.sock"]).unwrap().into_config();
+        assert_eq!(config.unix_socket, Some(PathBuf::from("./unix:/x.sock")));
     }
 
     #[test]
