@@ -1,13 +1,14 @@
 //! The command line.
 
+use std::env;
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use bytesize::ByteSize;
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, Resettable, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{ArgAction, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use crate::wal::WalCommand;
@@ -195,12 +196,18 @@ impl fmt::Display for Protocol {
 }
 
 impl Args {
-    /// Parses the process's arguments, checking what clap's declarations cannot express.
+    /// Parses the process's arguments, checking what clap's declarations cannot express. A variable that is set to nothing
+    /// counts as not set.
     ///
     /// # Errors
     /// A usage error, or a request for help or the version.
     pub(crate) fn from_process() -> Result<Self, clap::Error> {
-        let args = Self::try_parse()?;
+        let command = Self::command().mut_args(|arg| {
+            let is_empty = arg.get_env().and_then(env::var_os).is_some_and(|value| value.is_empty());
+            if is_empty { arg.env(Resettable::Reset) } else { arg }
+        });
+        let matches = command.try_get_matches()?;
+        let args = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut Self::command()))?;
         // A global option given before the command escapes `conflicts_with` of the command's own.
         if args.json && matches!(args.command, Some(CliCommand::Get { raw: true, .. })) {
             let text = "the argument '--raw' cannot be used with '--json'";

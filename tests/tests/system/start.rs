@@ -135,6 +135,27 @@ fn every_option_may_come_from_the_environment() {
 }
 
 #[test]
+fn an_empty_environment_variable_counts_as_not_set() {
+    let launch = Launch::new();
+    let server = launch.command();
+    let help = Command::new(server.get_program()).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let names: Vec<_> =
+        help.split("[env: ").skip(1).filter_map(|rest| rest.split(['=', ']']).next()).collect();
+    assert!(names.len() > 15, "{help}");
+    // The one mistake that is left is on the command line, so none of them is refused.
+    let mut command = Command::new(server.get_program());
+    command.args(["--bind=127.0.0.1:0", "--wal"]).arg(launch.folder());
+    for name in names {
+        command.env(name, "");
+    }
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let folder = launch.folder().to_str().unwrap();
+    assert!(output.status.code() == Some(1) && stderr.contains(folder), "{output:?}");
+}
+
+#[test]
 fn a_bad_environment_variable_is_named() {
     let launch = Launch::new();
     for (name, value) in [
@@ -142,10 +163,10 @@ fn a_bad_environment_variable_is_named() {
         ("RUSTVAULT_FSYNC", "none"),
         ("RUSTVAULT_MAX_VALUE_BYTES", "none"),
         ("RUSTVAULT_WAL_FORMAT", "none"),
-        ("RUSTVAULT_MAX_MEMORY", ""),
-        ("RUSTVAULT_THREADS", ""),
+        ("RUSTVAULT_MAX_MEMORY", "0"),
+        ("RUSTVAULT_THREADS", "0"),
         ("RUSTVAULT_CPU_AFFINITY", "on"),
-        ("RUSTVAULT_UNIX_SOCKET", ""),
+        ("RUSTVAULT_UNIX_SOCKET", "unix:/x"),
         ("RUSTVAULT_LOG_FORMAT", "none"),
         ("RUSTVAULT_LOG_LEVEL", "none"),
     ] {

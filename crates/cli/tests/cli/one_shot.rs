@@ -189,6 +189,16 @@ fn a_bad_address_in_the_environment_is_named_as_such() {
 }
 
 #[test]
+fn an_empty_address_in_the_environment_counts_as_none() {
+    // A command that needs no server: the default address may be anybody's.
+    let output = cli().args(["wal", "verify", "nowhere.log"]).env("RUSTVAULT_ADDR", "").output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && message.contains("nowhere.log"), "{message}");
+    let output = cli().args(["ping", "--addr", ""]).env("RUSTVAULT_ADDR", "").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
 fn help_documents_exit_codes_and_defaults() {
     let output = cli().arg("--help").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();

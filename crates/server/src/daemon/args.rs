@@ -1,11 +1,12 @@
 //! The daemon's options, and the configuration that they make.
 
+use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
-use clap::{Parser, ValueEnum};
+use clap::builder::{PathBufValueParser, PossibleValuesParser, Resettable, TypedValueParser};
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use rustvault_server::{
     CpuAffinity, DEFAULT_BIND_ADDR, DEFAULT_MAX_CONNECTIONS, DEFAULT_TCP_KEEPALIVE, DEFAULT_WAL_PATH,
     MAX_CONNECTIONS_LIMIT, MAX_IDLE_TIMEOUT, MAX_TCP_KEEPALIVE, MAX_THREADS, MAX_VALUE_BYTES_LIMIT,
@@ -114,6 +115,20 @@ pub(super) enum LogFormat {
 }
 
 impl Args {
+    /// Parses the process's arguments. A variable that is set to nothing counts as not set: that is how a unit file or a
+    /// container's definition leaves one out.
+    ///
+    /// # Errors
+    /// A usage error, or a request for help or the version.
+    pub(super) fn from_process() -> Result<Self, clap::Error> {
+        let command = Self::command().mut_args(|arg| {
+            let is_empty = arg.get_env().and_then(env::var_os).is_some_and(|value| value.is_empty());
+            if is_empty { arg.env(Resettable::Reset) } else { arg }
+        });
+        let matches = command.try_get_matches()?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut Self::command()))
+    }
+
     pub(super) fn into_config(self) -> ServerConfig {
         let mut config = ServerConfig::default();
         config.bind_addrs = self.bind;
@@ -219,8 +234,6 @@ fn log_level() -> impl TypedValueParser<Value = LevelFilter> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::super::usage::one_line;
     use super::*;
 

@@ -11,7 +11,6 @@ use std::env;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
 use rustvault_server::{Error, Server, ServerConfig};
 use tokio::runtime::Builder;
 
@@ -22,7 +21,7 @@ use signals::Signals;
 pub(crate) fn main() -> ExitCode {
     let last_words = LastWords(Messages::to_stderr());
     let messages = &last_words.0;
-    let args = match Args::try_parse() {
+    let args = match Args::from_process() {
         Ok(args) => args,
         Err(answer) => return usage_answer(&answer, messages),
     };
