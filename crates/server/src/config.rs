@@ -1,5 +1,6 @@
 //! Configuration of a server, and its limits.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -125,6 +126,7 @@ impl ServerConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         check_range("bind_addrs", self.bind_addrs.len(), MAX_BIND_ADDRS)?;
         self.bind_addrs.iter().try_for_each(|addr| check_bind_addr(addr))?;
+        check_repeated_addrs(&self.bind_addrs)?;
         check_range("max_connections", self.max_connections, MAX_CONNECTIONS_LIMIT)?;
         check_range("max_value_bytes", self.max_value_bytes, MAX_VALUE_BYTES_LIMIT)?;
         check_range("max_output_bytes", self.max_output_bytes, usize::MAX)?;
@@ -162,6 +164,12 @@ pub enum ConfigError {
         /// The value that was given.
         addr: String,
     },
+    /// An address is given twice, with a port that only one of them can have.
+    #[error("the address '{addr}' is given twice: give it once")]
+    RepeatedBindAddr {
+        /// The address.
+        addr: String,
+    },
     /// A number is out of its range.
     #[error("{field} is {value}, it must be 1 to {max}")]
     OutOfRange {
@@ -197,6 +205,16 @@ fn check_bind_addr(addr: &str) -> Result<(), ConfigError> {
     let is_host_and_port =
         addr.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
     if is_host_and_port { Ok(()) } else { Err(ConfigError::BindAddr { addr: addr.to_owned() }) }
+}
+
+/// The second one would find the port in use, and send its user looking for another program.
+fn check_repeated_addrs(addrs: &[String]) -> Result<(), ConfigError> {
+    let mut earlier = HashSet::new();
+    let has_port = |addr: &&String| !addr.ends_with(":0");
+    match addrs.iter().filter(has_port).find(|addr| !earlier.insert(addr.as_str())) {
+        Some(addr) => Err(ConfigError::RepeatedBindAddr { addr: addr.clone() }),
+        None => Ok(()),
+    }
 }
 
 fn check_range(field: &'static str, value: usize, max: usize) -> Result<(), ConfigError> {
@@ -239,6 +257,18 @@ mod tests {
         for addr in ["localhost:8080", "0.0.0.0:0", "[::1]:8080"] {
             assert_eq!(check_bind_addr(addr), Ok(()), "{addr}");
         }
+    }
+
+    #[test]
+    fn an_address_is_given_once_unless_the_system_chooses_its_port() {
+        let validate = |addrs: &[&str]| {
+            let bind_addrs = addrs.iter().map(|addr| (*addr).to_owned()).collect();
+            ServerConfig { bind_addrs, ..ServerConfig::default() }.validate()
+        };
+        let refusal = validate(&["[::1]:1", "localhost:1", "localhost:1"]).map_err(|error| error.to_string());
+        assert_eq!(refusal, Err("the address 'localhost:1' is given twice: give it once".to_owned()));
+        assert_eq!(validate(&["localhost:1", "localhost:2"]), Ok(()));
+        assert_eq!(validate(&["localhost:0", "localhost:0"]), Ok(()));
     }
 
     #[test]

@@ -126,6 +126,15 @@ fn one_address_of_several_that_cannot_be_had_ends_the_start_and_leaves_nothing()
 }
 
 #[test]
+fn an_address_that_is_given_twice_is_told_before_anything_is_touched() {
+    let (launch, path) = launch();
+    let refusal = launch.clone().with_args("--bind 127.0.0.1:9 --bind 127.0.0.1:9").refused();
+    assert_eq!((refusal.code, refusal.lines.len()), (2, 1), "{:#?}", refusal.lines);
+    assert!(refusal.lines[0].contains("'127.0.0.1:9' is given twice"), "{:#?}", refusal.lines);
+    assert!(!path.exists() && !launch.wal().exists());
+}
+
+#[test]
 fn a_log_that_is_refused_leaves_no_socket() {
     let (launch, path) = launch();
     fs::write(launch.wal(), "no log").unwrap();
