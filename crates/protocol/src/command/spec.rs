@@ -184,6 +184,12 @@ pub enum KeyAccess {
     Overwrite,
     /// Removes them.
     Remove,
+    /// Reads the first and replaces what the second holds.
+    Copy,
+    /// Removes the first and replaces what the second holds.
+    Move,
+    /// Removes the first and makes the second.
+    MoveIfNew,
 }
 
 /// Effects of a command on data and server: a set.

@@ -73,7 +73,9 @@ const ALL_READ: Option<KeySpec> = keys(-1, 1, KeyAccess::ReadOnly);
 const ONE_SET: Option<KeySpec> = keys(1, 1, KeyAccess::Overwrite);
 const PAIRS_SET: Option<KeySpec> = keys(-1, 2, KeyAccess::Overwrite);
 const ONE_CHANGED: Option<KeySpec> = keys(1, 1, KeyAccess::ReadWrite);
-const TWO_CHANGED: Option<KeySpec> = keys(2, 1, KeyAccess::ReadWrite);
+const COPIED: Option<KeySpec> = keys(2, 1, KeyAccess::Copy);
+const MOVED: Option<KeySpec> = keys(2, 1, KeyAccess::Move);
+const MOVED_IF_NEW: Option<KeySpec> = keys(2, 1, KeyAccess::MoveIfNew);
 const ONE_REMOVED: Option<KeySpec> = keys(1, 1, KeyAccess::Remove);
 const ALL_REMOVED: Option<KeySpec> = keys(-1, 1, KeyAccess::Remove);
 
@@ -184,16 +186,16 @@ commands! {
         summary: "Returns how many of the keys are there, up to 10,000 looked up in one step; one that is named twice counts twice.",
     }
     Rename "RENAME" Generic {
-        arity: Arity::exactly(2), syntax: "key newkey", flags: Flags::WRITE, keys: TWO_CHANGED, complexity: "O(bytes)",
+        arity: Arity::exactly(2), syntax: "key newkey", flags: Flags::WRITE, keys: MOVED, complexity: "O(bytes)",
         summary: "Renames a key; newkey is replaced if it is there.",
     }
     RenameNx "RENAMENX" Generic {
-        arity: Arity::exactly(2), syntax: "key newkey", flags: Flags::WRITE.union(Flags::FAST), keys: TWO_CHANGED, complexity: "O(bytes)",
+        arity: Arity::exactly(2), syntax: "key newkey", flags: Flags::WRITE.union(Flags::FAST), keys: MOVED_IF_NEW, complexity: "O(bytes)",
         summary: "Renames a key if newkey is missing, and tells whether it did.",
     }
     Copy "COPY" Generic {
         arity: Arity::at_least(2), syntax: "source destination [DB destination-db] [REPLACE]", flags: ENLARGE,
-        keys: TWO_CHANGED, complexity: "O(bytes)",
+        keys: COPIED, complexity: "O(bytes)",
         summary: "Stores a value under another key as well, if that is not there or is to be replaced, and tells whether it did.",
     }
     Type "TYPE" Generic {

@@ -1,17 +1,17 @@
 //! Commands on commands: what the server tells about them, from their table.
 
 use rustvault_protocol::{
-    Argument, ArgumentKind, Command, CommandSpec, ErrorCode, Flags, KeyAccess, KeySpec, Reply, Request,
-    glob_matches,
+    Argument, ArgumentKind, Command, CommandSpec, ErrorCode, Flags, Reply, Request, glob_matches,
 };
 
 use super::arguments::{glob, refusal, refuse, syntax_error};
+use super::key_specs::{key_specs_of, number_of_key_specs};
 use super::reply::{Payload, borrowed, bulk, integer};
 use super::{Answer, Refusal};
 use crate::engine::Engine;
 use crate::session::Session;
 
-type StaticReply = Reply<Payload<'static>>;
+pub(super) type StaticReply = Reply<Payload<'static>>;
 
 pub(super) fn all<'b, S>(_: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     Ok(Reply::Array(Command::served(session.protocol()).map(info_of).collect()))
@@ -101,7 +101,7 @@ pub(super) fn get_keys<'b, S>(request: Request<'b>, session: &mut Session, _: &E
     Ok(Reply::Array(whole.keys().map(borrowed).collect()))
 }
 
-fn words(names: impl Iterator<Item = &'static str>) -> StaticReply {
+pub(super) fn words(names: impl Iterator<Item = &'static str>) -> StaticReply {
     Reply::Set(names.map(Reply::Simple).collect())
 }
 
@@ -122,7 +122,7 @@ fn info_of(command: Command) -> StaticReply {
         Reply::Integer(step),
         Reply::Set(categories(spec).map(|category| bulk(format!("@{category}"))).collect()),
         Reply::Array(Vec::new()),
-        Reply::Array(spec.keys.iter().map(|keys| key_spec_of(keys, names_before(spec))).collect()),
+        Reply::Array(spec.keys.iter().flat_map(|keys| key_specs_of(keys, names_before(spec))).collect()),
         Reply::Array(command.subcommands().map(info_of).collect()),
     ])
 }
@@ -170,29 +170,6 @@ fn categories(spec: &CommandSpec) -> impl Iterator<Item = &'static str> {
     names.into_iter().flatten()
 }
 
-fn key_spec_of(keys: &KeySpec, names_before: i64) -> StaticReply {
-    let flags: &[&'static str] = match keys.access {
-        KeyAccess::ReadOnly => &["RO", "access"],
-        KeyAccess::ReadWrite => &["RW", "access", "update"],
-        KeyAccess::Overwrite => &["OW", "update"],
-        KeyAccess::Remove => &["RM", "delete"],
-    };
-    // Redis counts from the first of them, and below 0 from the end.
-    let last = if keys.last < 0 { keys.last.into() } else { i64::from(keys.last) - i64::from(keys.first) };
-    let begin = vec![(bulk("index"), Reply::Integer(i64::from(keys.first) + names_before))];
-    let find = vec![
-        (bulk("lastkey"), Reply::Integer(last)),
-        (bulk("keystep"), Reply::Integer(keys.step.into())),
-        (bulk("limit"), Reply::Integer(0)),
-    ];
-    let typed = |kind, spec| Reply::Map(vec![(bulk("type"), bulk(kind)), (bulk("spec"), Reply::Map(spec))]);
-    Reply::Map(vec![
-        (bulk("flags"), words(flags.iter().copied())),
-        (bulk("begin_search"), typed("index", begin)),
-        (bulk("find_keys"), typed("range", find)),
-    ])
-}
-
 fn docs_of(command: Command) -> (StaticReply, StaticReply) {
     let spec = command.spec();
     let mut docs = vec![
@@ -203,7 +180,11 @@ fn docs_of(command: Command) -> (StaticReply, StaticReply) {
     ];
     let arguments = spec.arguments();
     if !arguments.is_empty() {
-        docs.push((bulk("arguments"), Reply::Array(arguments.into_iter().map(argument_of).collect())));
+        let last_key_spec = spec.keys.as_ref().map_or(0, |keys| number_of_key_specs(keys) - 1);
+        let key_specs = (0..).map(|position: usize| position.min(last_key_spec));
+        let arguments = arguments.into_iter().zip(key_specs);
+        let arguments = arguments.map(|(argument, key_spec)| argument_of(argument, key_spec)).collect();
+        docs.push((bulk("arguments"), Reply::Array(arguments)));
     }
     let subcommands: Vec<_> = command.subcommands().map(docs_of).collect();
     if !subcommands.is_empty() {
@@ -212,7 +193,8 @@ fn docs_of(command: Command) -> (StaticReply, StaticReply) {
     (bulk(spec.name.to_lowercase()), Reply::Map(docs))
 }
 
-fn argument_of(argument: Argument) -> StaticReply {
+/// Describes an argument; if it is a key, `key_spec` is the number of its specification.
+fn argument_of(argument: Argument, key_spec: usize) -> StaticReply {
     let (kind, parts) = match argument.kind {
         ArgumentKind::Key => ("key", Vec::new()),
         ArgumentKind::Pattern => ("pattern", Vec::new()),
@@ -224,7 +206,7 @@ fn argument_of(argument: Argument) -> StaticReply {
     };
     let mut entries = vec![(bulk("name"), bulk(argument.name)), (bulk("type"), bulk(kind))];
     if kind == "key" {
-        entries.push((bulk("key_spec_index"), Reply::Integer(0)));
+        entries.push((bulk("key_spec_index"), integer(key_spec)));
     }
     if let Some(token) = argument.token {
         entries.push((bulk("token"), bulk(token)));
@@ -235,7 +217,10 @@ fn argument_of(argument: Argument) -> StaticReply {
         entries.push((bulk("flags"), words(flags.into_iter())));
     }
     if !parts.is_empty() {
-        entries.push((bulk("arguments"), Reply::Array(parts.into_iter().map(argument_of).collect())));
+        entries.push((
+            bulk("arguments"),
+            Reply::Array(parts.into_iter().map(|part| argument_of(part, key_spec)).collect()),
+        ));
     }
     Reply::Map(entries)
 }
@@ -270,9 +255,32 @@ mod tests {
     }
 
     #[test]
+    fn the_two_keys_of_a_command_that_treats_them_apart_are_told_apart() {
+        let key_spec = |flags: &str, position: u8| {
+            format!(
+                "*6 $5 flags {flags} $12 begin_search *4 $4 type $5 index $4 spec *2 $5 index :{position} $9 find_keys *4 $4 \
+                type $5 range $4 spec *6 $7 lastkey :0 $7 keystep :1 $5 limit :0 "
+            )
+        };
+        for (command, first, second) in [
+            ("RENAME", "*3 +RW +access +delete", "*2 +OW +update"),
+            ("RENAMENX", "*3 +RW +access +delete", "*2 +OW +insert"),
+            ("COPY", "*2 +RO +access", "*2 +OW +update"),
+        ] {
+            let told = ask(info, &[command.as_bytes()]);
+            let specs = format!("*2 {}{}*0 ", key_spec(first, 1), key_spec(second, 2));
+            assert!(told.contains(":1 :2 :1 ") && told.ends_with(&specs), "{command}: {told}");
+            let docs = ask(docs, &[command.as_bytes()]);
+            assert!(docs.contains("key_spec_index :0 ") && docs.contains("key_spec_index :1 "), "{docs}");
+        }
+        assert!(!ask(docs, &[b"MSET"]).contains("key_spec_index :1 "));
+    }
+
+    #[test]
     fn keys_are_found_in_a_whole_command() {
         assert_eq!(ask(get_keys, &[b"MSET", b"a", b"1", b"b", b"2"]), "*2 $1 a $1 b ");
         assert_eq!(ask(get_keys, &[b"PING"]), "-ERR The command has no key arguments ");
+        assert_eq!(ask(get_keys, &[b"COPY", b"a", b"b", b"REPLACE"]), "*2 $1 a $1 b ");
         assert_eq!(
             ask(get_keys, &[b"GET", b"a", b"b"]),
             "-ERR Invalid number of arguments specified for command "

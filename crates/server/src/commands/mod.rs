@@ -6,6 +6,7 @@ mod config;
 mod connection;
 mod help;
 mod introspection;
+mod key_specs;
 mod keys;
 mod reply;
 mod server;

@@ -1,0 +1,52 @@
+//! What `COMMAND` tells of the keys of a command: their positions, and what is done with them.
+
+use rustvault_protocol::{KeyAccess, KeySpec, Reply};
+
+use super::introspection::{StaticReply, words};
+use super::reply::bulk;
+
+/// Returns Redis's words for what is done with all keys, or with each of two.
+const fn access_flags(access: KeyAccess) -> &'static [&'static [&'static str]] {
+    match access {
+        KeyAccess::ReadOnly => &[&["RO", "access"]],
+        KeyAccess::ReadWrite => &[&["RW", "access", "update"]],
+        KeyAccess::Overwrite => &[&["OW", "update"]],
+        KeyAccess::Remove => &[&["RM", "delete"]],
+        KeyAccess::Copy => &[&["RO", "access"], &["OW", "update"]],
+        KeyAccess::Move => &[&["RW", "access", "delete"], &["OW", "update"]],
+        KeyAccess::MoveIfNew => &[&["RW", "access", "delete"], &["OW", "insert"]],
+    }
+}
+
+/// Returns how many specifications there are.
+pub(super) const fn number_of_key_specs(keys: &KeySpec) -> usize {
+    access_flags(keys.access).len()
+}
+
+/// Returns one specification for all keys, or one for each key if they are used apart.
+pub(super) fn key_specs_of(keys: &KeySpec, names_before: i64) -> Vec<StaticReply> {
+    let first = i64::from(keys.first) + names_before;
+    match access_flags(keys.access) {
+        &[flags] => {
+            // Redis counts from the first of them, and below 0 from the end.
+            let last = i64::from(keys.last) - if keys.last < 0 { 0 } else { i64::from(keys.first) };
+            vec![key_spec_of(flags, first, last, keys.step)]
+        }
+        apart => (first..).zip(apart).map(|(position, flags)| key_spec_of(flags, position, 0, 1)).collect(),
+    }
+}
+
+fn key_spec_of(flags: &[&'static str], first: i64, last: i64, step: u8) -> StaticReply {
+    let begin = vec![(bulk("index"), Reply::Integer(first))];
+    let find = vec![
+        (bulk("lastkey"), Reply::Integer(last)),
+        (bulk("keystep"), Reply::Integer(step.into())),
+        (bulk("limit"), Reply::Integer(0)),
+    ];
+    let typed = |kind, spec| Reply::Map(vec![(bulk("type"), bulk(kind)), (bulk("spec"), Reply::Map(spec))]);
+    Reply::Map(vec![
+        (bulk("flags"), words(flags.iter().copied())),
+        (bulk("begin_search"), typed("index", begin)),
+        (bulk("find_keys"), typed("range", find)),
+    ])
+}
