@@ -119,12 +119,11 @@ impl Affinity {
         let was_pinned = self.policy.is_pinned;
         if self.policy.decide(window, one_is_enough) != was_pinned {
             self.apply()?;
-            debug!(
-                is_pinned = !was_pinned,
-                one_is_enough,
-                ?window,
-                "pinned or unpinned the log writer and the first worker"
-            );
+            if was_pinned {
+                debug!(one_is_enough, ?window, "unpinned the log writer and the first worker");
+            } else {
+                debug!(?window, "pinned the log writer and the first worker to one core");
+            }
         }
         Ok(if was_pinned { window.writer } else { 0 })
     }
@@ -171,7 +170,11 @@ impl PinnedThread {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::sync::Arc;
     use std::thread;
+
+    use tracing::Level;
 
     use super::*;
 
@@ -208,6 +211,15 @@ mod tests {
         })
     }
 
+    /// Returns what is logged meanwhile.
+    fn messages_of(work: impl FnOnce()) -> String {
+        let log = tempfile::NamedTempFile::new().expect("a temporary file");
+        let writer = Arc::new(log.reopen().expect("it is there"));
+        let subscriber = tracing_subscriber::fmt().with_max_level(Level::DEBUG).with_ansi(false);
+        tracing::subscriber::with_default(subscriber.with_writer(writer).finish(), work);
+        fs::read_to_string(&log).expect("it is there")
+    }
+
     #[test]
     fn the_threads_are_on_one_core_and_free_again() {
         beside_writer(|writer| {
@@ -216,7 +228,10 @@ mod tests {
                 return eprintln!("skipped: needs two cores");
             }
             assert_eq!((cores_of(writer).count(), cores_of(writer)), (1, cores_of(gettid())));
-            sample(WINDOW_US, false);
+            let said = messages_of(|| {
+                sample(WINDOW_US, false);
+            });
+            assert!(said.contains(" unpinned the log writer and the first worker"), "{said}");
             assert_eq!((cores_of(writer), cores_of(gettid())), (before, before));
         });
     }
