@@ -16,7 +16,7 @@ use crate::python::{Environment, environment};
 const RUNNER: &str = include_str!("clients/redis_py_suite.py");
 
 /// The recorded outcomes, a line for each test.
-const RECORD: &str = "tests/redis/redis_py_suite.txt";
+const RECORD: &str = "redis/redis_py_suite.txt";
 
 #[test]
 fn each_test_of_redis_py_has_the_recorded_outcome() {

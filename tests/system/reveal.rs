@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use hooked::{Call, Hooked, WHOLE};
 
-#[path = "../../../crates/storage/tests/support/hooked.rs"]
+#[path = "../../crates/storage/tests/support/hooked.rs"]
 mod hooked;
 
 /// Round trips of others within which an answer that need not wait would have come.
