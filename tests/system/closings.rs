@@ -56,7 +56,7 @@ fn a_thousand_protocol_errors_are_ten_lines_and_a_count() {
 
 #[test]
 fn every_connection_that_ends_is_counted_with_its_reason() {
-    let daemon = Launch::new().with_args("--log-level debug").start();
+    let daemon = Launch::new().with_args("--message-level debug").start();
     let mut watching = daemon.wire();
     daemon.wire().ask("PING\r\n", "PONG\r\n");
     daemon.wait_for_line("closed by the client");

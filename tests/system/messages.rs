@@ -97,7 +97,7 @@ fn a_start_that_fails_has_its_exit_code_although_it_cannot_print() {
         for (launch, code) in [
             (Launch::new().with_bind(taken.addr()), 1),
             (Launch::new().with_args("--no-such-option"), 2),
-            (Launch::new().with_args("--log-format json --threads 0"), 2),
+            (Launch::new().with_args("--message-format json --threads 0"), 2),
             (corrupt.clone(), 3),
         ] {
             let (mut daemon, _reader) = broken.start(launch.command());
@@ -121,7 +121,7 @@ fn messages_that_were_lost_are_counted_once_somebody_reads_again() {
     /// Their messages are more than the pipe and the queue hold.
     const CONNECTIONS: usize = 8_000;
     // All of them may be open still when the next one comes: the server finds out later that they were closed.
-    let launch = Launch::new().with_args("--log-level debug --max-connections 9000");
+    let launch = Launch::new().with_args("--message-level debug --max-connections 9000");
     let (mut daemon, reader) = Broken::ReaderStuck.start(launch.command());
     let addr = daemon.addr();
     for _ in 0..CONNECTIONS {

@@ -1,9 +1,11 @@
 //! Options, the start-up line, and starts that are refused.
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
-use rustvault_tests::{Daemon, Launch, Wire};
+use rustix::process::{Pid, Signal, kill_process};
+use rustvault_tests::{Daemon, Launch, PATIENCE, Wire, listening_port, wait_for_exit};
 use serde_json::Value;
 
 #[test]
@@ -23,8 +25,8 @@ fn one_line_tells_version_address_log_policy_keys_and_time() {
 }
 
 #[test]
-fn the_log_can_be_json() {
-    let launch = Launch::new().with_args("--log-format json");
+fn messages_can_be_json() {
+    let launch = Launch::new().with_args("--message-format json");
     let daemon = launch.start();
     let line: Value = serde_json::from_str(daemon.ready_line()).unwrap();
     assert_eq!(line["fields"]["address"], daemon.addr().to_string(), "{line}");
@@ -51,8 +53,8 @@ fn a_log_of_json_lines_is_told_at_the_start_whatever_format_is_asked_for() {
 }
 
 fn stop_and_take_lines(mut daemon: Daemon) -> Vec<String> {
-    daemon.signal(rustix::process::Signal::TERM);
-    daemon.wait(rustvault_tests::PATIENCE);
+    daemon.signal(Signal::TERM);
+    daemon.wait(PATIENCE);
     daemon.wait_for_line("stopped");
     daemon.log_lines()
 }
@@ -75,6 +77,8 @@ fn a_bad_option_is_told_in_one_line_with_exit_code_2() {
         "--compact-min-bytes much",
         "--max-memory 0",
         "--threads 0",
+        "--message-format xml",
+        "--message-level loud",
         "--log-format xml",
         "--log-level loud",
         "--bind nowhere",
@@ -167,6 +171,8 @@ fn a_bad_environment_variable_is_named() {
         ("RUSTVAULT_THREADS", "0"),
         ("RUSTVAULT_CPU_AFFINITY", "on"),
         ("RUSTVAULT_UNIX_SOCKET", "unix:/x"),
+        ("RUSTVAULT_MESSAGE_FORMAT", "none"),
+        ("RUSTVAULT_MESSAGE_LEVEL", "none"),
         ("RUSTVAULT_LOG_FORMAT", "none"),
         ("RUSTVAULT_LOG_LEVEL", "none"),
     ] {
@@ -185,19 +191,108 @@ fn a_bad_environment_variable_is_named() {
     assert!(output.status.code() == Some(2) && stderr.contains("RUSTVAULT_THREADS"), "{stderr}");
 }
 
+/// Returns the format of the message that ends a daemon with these variables and arguments, all of them but the last good.
+fn format_of_refusal(variables: &[(&str, &str)], args: &str) -> &'static str {
+    let mut command = Launch::new().command();
+    command.envs(variables.iter().copied()).args(args.split_whitespace()).arg("--nonsense");
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.code() == Some(2) && stderr.contains("--nonsense"),
+        "{variables:?} {args}: {stderr}"
+    );
+    if serde_json::from_str::<Value>(&stderr).is_ok() { "json" } else { "text" }
+}
+
+#[test]
+fn old_names_of_the_message_options_still_work_and_any_option_beats_any_variable() {
+    const NEW: &str = "RUSTVAULT_MESSAGE_FORMAT";
+    const OLD: &str = "RUSTVAULT_LOG_FORMAT";
+    for (variables, args, format) in [
+        (&[][..], "", "text"),
+        (&[], "--log-format json", "json"),
+        (&[(OLD, "json")], "", "json"),
+        (&[(NEW, "text"), (OLD, "json")], "", "text"),
+        (&[(NEW, "json"), (OLD, "none")], "", "json"),
+        (&[(NEW, ""), (OLD, "json")], "", "json"),
+        (&[(NEW, "json"), (OLD, "")], "", "json"),
+        (&[(NEW, "json")], "--log-format text", "text"),
+        (&[(OLD, "json")], "--message-format text", "text"),
+        (&[(OLD, "json")], "--log-format text", "text"),
+    ] {
+        assert_eq!(format_of_refusal(variables, args), format, "{variables:?} {args}");
+    }
+    for (name, value, has_message) in [
+        ("RUSTVAULT_MESSAGE_LEVEL", "info", true),
+        ("RUSTVAULT_LOG_LEVEL", "error", false),
+        ("RUSTVAULT_MESSAGE_LEVEL", "error", false),
+    ] {
+        let launch = Launch::new();
+        let mut daemon = launch.command().env(name, value).spawn().unwrap();
+        Wire::connect(([127, 0, 0, 1], listening_port(daemon.id())).into()).ask("PING\r\n", "PONG\r\n");
+        kill_process(Pid::from_child(&daemon), Signal::TERM).unwrap();
+        assert_eq!(wait_for_exit(&mut daemon, PATIENCE).code(), Some(0));
+        let lines: Vec<_> = BufReader::new(daemon.stderr.take().unwrap()).lines().collect();
+        assert_eq!(!lines.is_empty(), has_message, "{name}={value}: {lines:?}");
+    }
+}
+
+#[test]
+fn a_mistake_in_an_old_name_is_told_by_the_name_that_was_typed() {
+    for (args, part, absent) in [
+        ("--log-format xml", "'--log-format <FORMAT>'", "--message"),
+        ("--log-level=loud", "'--log-level <LEVEL>'", "--message"),
+        ("--message-level loud", "'--message-level <LEVEL>'", "--log"),
+        ("--log-level", "'--log-level <LEVEL>'", "--message"),
+        (
+            "--log-level info --log-level info",
+            "'--log-level <LEVEL>' cannot be used multiple times",
+            "--message",
+        ),
+        (
+            "--log-level info --message-level off",
+            "--message-level and --log-level are the same option: give it once",
+            "'",
+        ),
+        (
+            "--message-format json --log-format json",
+            "--message-format and --log-format are the same option",
+            "'",
+        ),
+    ] {
+        let refusal = Launch::new().with_args(args).refused();
+        assert_eq!((refusal.code, refusal.lines.len()), (2, 1), "{args}: {:#?}", refusal.lines);
+        assert!(
+            refusal.lines[0].contains(part) && !refusal.lines[0].contains(absent),
+            "{args}: {}",
+            refusal.lines[0]
+        );
+    }
+    let help = |name: &str| {
+        let mut command = Command::new(Launch::new().command().get_program());
+        String::from_utf8(command.env(name, "json").arg("--help").output().unwrap().stdout).unwrap()
+    };
+    let help = help("RUSTVAULT_LOG_FORMAT");
+    assert!(
+        help.contains("--message-format <FORMAT>") && help.contains("RUSTVAULT_MESSAGE_FORMAT="),
+        "{help}"
+    );
+    assert!(!help.contains("--log-") && !help.contains("RUSTVAULT_LOG"), "{help}");
+}
+
 #[test]
 fn what_ends_the_daemon_is_json_where_messages_are() {
     let taken = Launch::new().start();
-    let corrupt = Launch::new().with_args("--log-format=json");
+    let corrupt = Launch::new().with_args("--message-format=json");
     std::fs::write(corrupt.wal(), "no log").unwrap();
     for (launch, code, part) in [
-        (Launch::new().with_bind(taken.addr()).with_args("--log-format json"), 1, "cannot listen on"),
+        (Launch::new().with_bind(taken.addr()).with_args("--message-format json"), 1, "cannot listen on"),
         (
-            Launch::new().with_bind(taken.addr()).with_args("--log-format json --log-level off"),
+            Launch::new().with_bind(taken.addr()).with_args("--message-format json --message-level off"),
             1,
             "cannot listen",
         ),
-        (Launch::new().with_args("--log-format json --threads 0"), 2, "--threads"),
+        (Launch::new().with_args("--message-format json --threads 0"), 2, "--threads"),
         (Launch::new().with_args("--threads 0 --log-format=json"), 2, "--threads"),
         (corrupt, 3, "vault.log"),
     ] {
@@ -208,7 +303,7 @@ fn what_ends_the_daemon_is_json_where_messages_are() {
         assert!(line["level"] == "ERROR" && message.contains(part), "{line}");
     }
     let output =
-        Launch::new().command().env("RUSTVAULT_LOG_FORMAT", "json").arg("--nonsense").output().unwrap();
+        Launch::new().command().env("RUSTVAULT_MESSAGE_FORMAT", "json").arg("--nonsense").output().unwrap();
     let line: Value = serde_json::from_slice(&output.stderr).unwrap();
     assert!(line["fields"]["message"].as_str().unwrap().contains("--nonsense"), "{line}");
 }

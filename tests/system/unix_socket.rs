@@ -74,7 +74,7 @@ fn owner_and_group_are_served_on_it_beside_tcp_and_it_goes_with_the_server() {
 #[test]
 fn a_client_is_listed_and_counted_with_the_others() {
     let (launch, path) = launch();
-    let daemon = launch.clone().with_args("--max-connections 2 --log-level debug").start();
+    let daemon = launch.clone().with_args("--max-connections 2 --message-level debug").start();
     let mut client = Client::connect(&path);
     let info = client.ask("CLIENT INFO\r\n");
     let ends = format!(" addr={0}:0 laddr={0}:0 ", path.display());

@@ -66,7 +66,7 @@ impl fmt::Debug for OwnedRequest {
     }
 }
 
-/// Leaves arguments out that may be passwords, because what is printed ends in logs.
+/// Leaves arguments out that may be passwords, because others read messages than may see passwords.
 fn show(name: &str, command: Command, arguments: &dyn fmt::Debug, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut shown = f.debug_struct(name);
     shown.field("command", &command);

@@ -47,7 +47,7 @@ pub(crate) fn unknown_in_resp(name: &[u8], arguments: &[Cow<'_, [u8]>]) -> Error
     ErrorReply::with_bytes(ErrorCode::UnknownCommand, line)
 }
 
-/// Says that there is no such command. The name goes into logs, too: short, and printable whatever it was.
+/// Says that there is no such command. The name goes into messages, too: short, and printable whatever it was.
 pub(crate) fn unknown_in_text(name: &[u8]) -> ErrorReply {
     let what = why_not_served(name).unwrap_or("HELP lists the commands");
     ErrorReply::new(ErrorCode::UnknownCommand, format_args!("unknown command '{}'; {what}", printable(name)))

@@ -1,19 +1,21 @@
 //! The daemon's options, and the configuration that they make.
 
-use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::builder::{PathBufValueParser, PossibleValuesParser, Resettable, TypedValueParser};
-use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
+use clap::{CommandFactory, FromArgMatches, Parser};
 use rustvault_server::{
     CpuAffinity, DEFAULT_BIND_ADDR, DEFAULT_MAX_CONNECTIONS, DEFAULT_TCP_KEEPALIVE, DEFAULT_WAL_PATH,
     MAX_CONNECTIONS_LIMIT, MAX_IDLE_TIMEOUT, MAX_TCP_KEEPALIVE, MAX_THREADS, MAX_VALUE_BYTES_LIMIT,
     ServerConfig,
 };
-use rustvault_storage::{DEFAULT_COMPACT_RATIO, LogFormat as WalFormat, SyncPolicy};
+use rustvault_storage::{DEFAULT_COMPACT_RATIO, LogFormat, SyncPolicy};
 use tracing::level_filters::LevelFilter;
+
+use super::environment;
+use super::message_format::MessageFormat;
 
 const EXIT_CODES: &str = "\
 Sizes are bytes or such as 16MiB, durations such as 100ms or 1s.
@@ -54,7 +56,7 @@ pub(super) struct Args {
     /// How the log is encoded: binary, or json (lines, without checksums); another format than it has takes effect
     /// when it is compacted [default: a new log is binary, another keeps its format]
     #[arg(long, env = "RUSTVAULT_WAL_FORMAT", value_name = "FORMAT", value_parser = wal_format())]
-    wal_format: Option<WalFormat>,
+    wal_format: Option<LogFormat>,
 
     /// The log is compacted once it is this many times as large as the live data in it; more than 1
     #[arg(long, env = "RUSTVAULT_COMPACT_RATIO", value_name = "RATIO")]
@@ -96,36 +98,29 @@ pub(super) struct Args {
     #[arg(value_parser = seconds::<{ MAX_IDLE_TIMEOUT.as_secs() }>, default_value_t = 0)]
     idle_timeout: u64,
 
-    /// How the log on standard error is written
-    #[arg(long, env = "RUSTVAULT_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
-    pub(super) log_format: LogFormat,
+    /// Format of the messages on standard error
+    #[arg(long, alias = "log-format", env = "RUSTVAULT_MESSAGE_FORMAT", value_name = "FORMAT")]
+    #[arg(value_enum, default_value_t = MessageFormat::Text)]
+    pub(super) message_format: MessageFormat,
 
-    /// The least important messages that are logged
-    #[arg(long, env = "RUSTVAULT_LOG_LEVEL", value_name = "LEVEL", value_parser = log_level(), default_value = "info")]
-    pub(super) log_level: LevelFilter,
-}
-
-/// Form of the log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum LogFormat {
-    /// For people.
-    Text,
-    /// For programs: an object a line.
-    Json,
+    /// Least important messages that are printed
+    #[arg(long, alias = "log-level", env = "RUSTVAULT_MESSAGE_LEVEL", value_name = "LEVEL")]
+    #[arg(value_parser = message_level(), default_value = "info")]
+    pub(super) message_level: LevelFilter,
 }
 
 impl Args {
-    /// Parses the process's arguments. A variable that is set to nothing counts as not set: that is how a unit file or a
-    /// container's definition leaves one out.
+    /// Parses the process's arguments and environment variables.
     ///
     /// # Errors
     /// A usage error, or a request for help or the version.
     pub(super) fn from_process() -> Result<Self, clap::Error> {
-        let command = Self::command().mut_args(|arg| {
-            let is_empty = arg.get_env().and_then(env::var_os).is_some_and(|value| value.is_empty());
-            if is_empty { arg.env(Resettable::Reset) } else { arg }
-        });
-        let matches = command.try_get_matches()?;
+        let matches = environment::read(Self::command()).try_get_matches();
+        let matches = match matches {
+            // Help shows the variable of every option, not only of those whose variable is set.
+            Err(error) if !error.use_stderr() => Self::command().try_get_matches()?,
+            matches => matches?,
+        };
         Self::from_arg_matches(&matches).map_err(|error| error.format(&mut Self::command()))
     }
 
@@ -191,9 +186,9 @@ fn value_bytes(text: &str) -> Result<usize, String> {
     })
 }
 
-fn wal_format() -> impl TypedValueParser<Value = WalFormat> {
+fn wal_format() -> impl TypedValueParser<Value = LogFormat> {
     PossibleValuesParser::new(["binary", "json"])
-        .map(|name| if name == "json" { WalFormat::Json } else { WalFormat::Binary })
+        .map(|name| if name == "json" { LogFormat::Json } else { LogFormat::Binary })
 }
 
 fn cpu_affinity() -> impl TypedValueParser<Value = CpuAffinity> {
@@ -227,7 +222,7 @@ fn output_bytes(text: &str) -> Result<usize, String> {
     }
 }
 
-fn log_level() -> impl TypedValueParser<Value = LevelFilter> {
+fn message_level() -> impl TypedValueParser<Value = LevelFilter> {
     PossibleValuesParser::new(["off", "error", "warn", "info", "debug", "trace"])
         .try_map(|name| name.parse::<LevelFilter>())
 }
@@ -282,7 +277,7 @@ mod tests {
         );
         assert_eq!(config.unix_socket, Some(PathBuf::from("x.sock")));
         assert_eq!((config.wal_path, config.max_value_bytes), (PathBuf::from("x.log"), 1024 * 1024));
-        assert_eq!((config.wal_format, config.compact_ratio), (Some(WalFormat::Json), 1.5));
+        assert_eq!((config.wal_format, config.compact_ratio), (Some(LogFormat::Json), 1.5));
         assert_eq!((config.compact_min_bytes, config.max_memory_bytes), (1 << 20, Some(2 << 30)));
         assert_eq!(config.max_output_bytes, 1 << 20);
         let secs = Duration::from_secs;
@@ -320,8 +315,8 @@ mod tests {
             ["--tcp-keepalive", "32768"],
             ["--tcp-keepalive", "1s"],
             ["--idle-timeout", "soon"],
-            ["--log-format", "xml"],
-            ["--log-level", "loud"],
+            ["--message-format", "xml"],
+            ["--message-level", "loud"],
         ] {
             let error = parse(&args).unwrap_err();
             let line = one_line(&error.to_string());

@@ -1,7 +1,8 @@
 //! The server as a process of its own: arguments, messages, signals, the limit of open files.
 
 mod args;
-mod logging;
+mod environment;
+mod message_format;
 mod messages;
 mod open_files;
 mod signals;
@@ -25,14 +26,14 @@ pub(crate) fn main() -> ExitCode {
         Ok(args) => args,
         Err(answer) => return usage_answer(&answer, messages),
     };
-    let format = args.log_format;
-    logging::start(format, args.log_level, messages);
+    let format = args.message_format;
+    message_format::start(format, args.message_level, messages);
     let config = args.into_config();
     open_files::allow(config.max_connections, config.threads);
     match run(config, messages) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            logging::fatal(format, &format!("error: {error}"), messages);
+            message_format::fatal(format, &format!("error: {error}"), messages);
             ExitCode::from(error.exit_code())
         }
     }
@@ -73,6 +74,6 @@ fn usage_answer(answer: &clap::Error, messages: &Messages) -> ExitCode {
     }
     let args: Vec<OsString> = env::args_os().skip(1).collect();
     let message = format!("{} (see --help)", usage::explain(answer, &args));
-    logging::fatal(usage::message_format(&args), &message, messages);
+    message_format::fatal(usage::message_format(&args), &message, messages);
     ExitCode::from(2)
 }

@@ -1,38 +1,46 @@
-//! Usage errors as one line, which names the environment variable if the bad value came from one.
+//! Usage errors as one line, which names the option as it was typed, or the environment variable with the bad value.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, CommandFactory, ValueEnum};
+use clap::{Arg, Command, CommandFactory, ValueEnum};
 
-use super::args::{Args, LogFormat};
+use super::args::Args;
+use super::environment;
+use super::message_format::MessageFormat;
 
-const LOG_FORMAT: &str = "log-format";
-
-/// Returns what is wrong, as one line, for a command line of these arguments.
+/// Returns the reason why the command line or the environment is refused, as one line.
 pub(super) fn explain(error: &clap::Error, args: &[OsString]) -> String {
     let line = one_line(&error.to_string());
+    let command = environment::read(Args::command());
     if error.kind() == ErrorKind::InvalidUtf8 && args.iter().all(|arg| arg.to_str().is_some()) {
-        return unreadable_variable().unwrap_or(line);
+        return unreadable_variable(&command).unwrap_or(line);
     }
-    match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(option)) => match variable_behind(option, args) {
-            Some(name) => line.replacen(&format!("'{option}'"), &format!("{name} ({option})"), 1),
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return line };
+    let Some(arg) = command.get_arguments().find(|arg| arg.get_long() == long_name(option)) else {
+        return line;
+    };
+    let quoted = format!("'{option}'");
+    match (arg.get_long(), typed_names(arg, args).as_slice()) {
+        (_, []) => match environment::variable(arg) {
+            Some(name) => line.replacen(&quoted, &format!("{} ({option})", name.display()), 1),
             None => line,
         },
-        _ => line,
+        (Some(long), [name]) => line.replacen(&quoted, &quoted.replacen(long, name, 1), 1),
+        (_, [name, other, ..]) => format!("error: --{name} and --{other} are the same option: give it once"),
+        (None, _) => line,
     }
 }
 
-/// Returns the format that messages were asked for in, by a command line that has an error somewhere.
-pub(super) fn message_format(args: &[OsString]) -> LogFormat {
-    let command = Args::command();
-    let option = command.get_arguments().find(|arg| arg.get_long() == Some(LOG_FORMAT));
-    let variable = option.and_then(Arg::get_env).and_then(env::var_os);
-    let asked = last_value(LOG_FORMAT, args).or(variable);
-    let format = asked.as_deref().and_then(OsStr::to_str).map(|name| LogFormat::from_str(name, false));
-    format.and_then(Result::ok).unwrap_or(LogFormat::Text)
+/// Returns the format of messages for a command line that has an error somewhere.
+pub(super) fn message_format(args: &[OsString]) -> MessageFormat {
+    let command = environment::read(Args::command());
+    let arg = command.get_arguments().find(|arg| arg.get_id() == "message_format");
+    let value = arg
+        .and_then(|arg| last_value(arg, args).or_else(|| environment::variable(arg).and_then(env::var_os)));
+    let format = value.as_deref().and_then(OsStr::to_str).map(|name| MessageFormat::from_str(name, false));
+    format.and_then(Result::ok).unwrap_or(MessageFormat::Text)
 }
 
 /// The first paragraph of a usage error, which says what is wrong, as one line.
@@ -41,31 +49,38 @@ pub(super) fn one_line(usage_error: &str) -> String {
     lines.collect::<Vec<_>>().join(" ")
 }
 
-/// Returns the environment variable that an option, as clap shows it (`--threads <N>`), has its value from.
-fn variable_behind(option: &str, args: &[OsString]) -> Option<String> {
-    let long = option.strip_prefix("--")?.split(' ').next()?;
-    let command = Args::command();
-    let arg = command.get_arguments().find(|arg| arg.get_long() == Some(long))?;
-    let variable = arg.get_env().filter(|name| env::var_os(name).is_some())?;
-    let is_on_command_line = args.iter().any(|arg| value_after(long, arg).is_some());
-    (!is_on_command_line).then(|| variable.to_string_lossy().into_owned())
+/// Returns the name of an option that clap shows as `--threads <N>`.
+fn long_name(option: &str) -> Option<&str> {
+    option.strip_prefix("--")?.split(' ').next()
+}
+
+/// Returns all names of an option, the present one first.
+fn names(arg: &Arg) -> Vec<&str> {
+    arg.get_long().into_iter().chain(arg.get_all_aliases().unwrap_or_default()).collect()
+}
+
+/// Returns the names by which the command line gives an option.
+fn typed_names<'a>(arg: &'a Arg, args: &[OsString]) -> Vec<&'a str> {
+    let is_typed = |name: &&str| args.iter().any(|arg| value_after(name, arg).is_some());
+    names(arg).into_iter().filter(is_typed).collect()
 }
 
 /// Returns a message about a variable that is no UTF-8, of those that must be; a path need not be.
-fn unreadable_variable() -> Option<String> {
-    let command = Args::command();
+fn unreadable_variable(command: &Command) -> Option<String> {
     let is_path = |arg: &Arg| ["wal", "unix_socket"].iter().any(|id| arg.get_id() == id);
-    let variables = command.get_arguments().filter(|arg| !is_path(arg)).filter_map(Arg::get_env);
-    let name =
-        variables.into_iter().find(|name| env::var_os(name).is_some_and(|value| value.to_str().is_none()))?;
+    let mut variables = command.get_arguments().filter(|arg| !is_path(arg)).filter_map(environment::variable);
+    let name = variables.find(|name| env::var_os(name).is_some_and(|value| value.to_str().is_none()))?;
     Some(format!("error: the value of {} is not valid UTF-8", name.display()))
 }
 
-/// Returns the value that the command line gives to an option, `--long VALUE` or `--long=VALUE`, at last.
-fn last_value(long: &str, args: &[OsString]) -> Option<OsString> {
-    let mut values = args.iter().enumerate().filter_map(|(number, arg)| match value_after(long, arg)? {
-        Some(value) => Some(OsString::from(value)),
-        None => args.get(number + 1).cloned(),
+/// Returns the last value that the command line gives to an option, as `--name VALUE` or `--name=VALUE`.
+fn last_value(option: &Arg, args: &[OsString]) -> Option<OsString> {
+    let names = names(option);
+    let mut values = args.iter().enumerate().filter_map(|(number, arg)| {
+        match names.iter().find_map(|name| value_after(name, arg))? {
+            Some(value) => Some(OsString::from(value)),
+            None => args.get(number + 1).cloned(),
+        }
     });
     values.next_back()
 }
@@ -86,13 +101,15 @@ mod tests {
 
     #[test]
     fn the_format_is_found_wherever_it_stands_on_a_bad_command_line() {
-        for line in ["--log-format json --threads 0", "--threads 0 --log-format=json", "x --log-format json"]
+        for line in
+            ["--message-format json --threads 0", "--threads 0 --log-format=json", "x --message-format json"]
         {
-            assert_eq!(message_format(&args(line)), LogFormat::Json, "{line}");
+            assert_eq!(message_format(&args(line)), MessageFormat::Json, "{line}");
         }
-        for line in ["--threads 0", "--log-format", "--log-format xml", "--log-format=json --log-format=text"]
+        for line in
+            ["--threads 0", "--log-format", "--message-format xml", "--log-format=json --message-format=text"]
         {
-            assert_eq!(message_format(&args(line)), LogFormat::Text, "{line}");
+            assert_eq!(message_format(&args(line)), MessageFormat::Text, "{line}");
         }
     }
 }

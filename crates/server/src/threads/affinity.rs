@@ -211,7 +211,7 @@ mod tests {
         })
     }
 
-    /// Returns what is logged meanwhile.
+    /// Returns the messages that are reported meanwhile.
     fn messages_of(work: impl FnOnce()) -> String {
         let log = tempfile::NamedTempFile::new().expect("a temporary file");
         let writer = Arc::new(log.reopen().expect("it is there"));

@@ -1,17 +1,26 @@
-//! Messages of the daemon, and their format: events, panics, and the error that ends the daemon.
+//! Format of the daemon's messages: of events, of panics, and of the error that ends the daemon.
 
 use std::io::{self, IsTerminal, Write};
 use std::panic;
 
+use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
 use tracing::{error, subscriber};
 use tracing_subscriber::fmt;
 
-use super::args::LogFormat;
 use super::messages::Messages;
 
+/// Format of messages on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum MessageFormat {
+    /// For people.
+    Text,
+    /// For programs: an object a line.
+    Json,
+}
+
 /// Sends events and panics to standard error.
-pub(super) fn start(format: LogFormat, level: LevelFilter, messages: &Messages) {
+pub(super) fn start(format: MessageFormat, level: LevelFilter, messages: &Messages) {
     let messages = messages.clone();
     let builder = fmt()
         .with_max_level(level)
@@ -20,21 +29,21 @@ pub(super) fn start(format: LogFormat, level: LevelFilter, messages: &Messages) 
         .log_internal_errors(false)
         .with_writer(move || messages.clone());
     match format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().init(),
+        MessageFormat::Text => builder.init(),
+        MessageFormat::Json => builder.json().init(),
     }
     panic::set_hook(Box::new(|panic| error!("a defect, please report it: {panic}")));
 }
 
-/// Reports what ends the daemon, whatever level of messages was asked for.
-pub(super) fn fatal(format: LogFormat, message: &str, messages: &Messages) {
+/// Reports the error that ends the daemon, at every `--message-level`.
+pub(super) fn fatal(format: MessageFormat, message: &str, messages: &Messages) {
     let mut messages = messages.clone();
     match format {
-        LogFormat::Text => {
+        MessageFormat::Text => {
             // This writer never fails.
             let _ = messages.write_all(format!("rustvault-server: {message}\n").as_bytes());
         }
-        LogFormat::Json => {
+        MessageFormat::Json => {
             let json = fmt().json().log_internal_errors(false).with_writer(move || messages.clone());
             subscriber::with_default(json.finish(), || error!("{message}"));
         }
