@@ -12,7 +12,7 @@ use crate::wal::format::header::FileHeader;
 use crate::wal::format::record::LoggedEntry;
 use crate::wal::write::admission::now_ms;
 use crate::wal::write::file_watch::Removal;
-use crate::wal::write::group_commit::{FailOnPanic, Shared};
+use crate::wal::write::group_commit::{FailOnPanic, SharedLog};
 use crate::wal::write::handle::LogHandle;
 use crate::wal::write::log_end::Mark;
 use crate::{Error, LogFormat, Lsn};
@@ -34,7 +34,7 @@ pub(crate) struct Location {
 ///
 /// Dropped before that, it removes what it has written.
 pub(crate) struct Rewrite {
-    shared: Arc<Shared>,
+    shared: Arc<SharedLog>,
     location: Location,
     source: LogSource,
     successor: Successor,

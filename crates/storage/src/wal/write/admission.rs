@@ -1,6 +1,6 @@
 //! Admits writers: bounds what waits to be written, and claims room for it before anything changes.
 
-use super::group_commit::Shared;
+use super::group_commit::SharedLog;
 use super::in_flight::Flight;
 use super::log::Log;
 use super::space::{Growth, Space};
@@ -22,7 +22,7 @@ pub(crate) struct Demand {
 
 /// The right to append records of so many bytes.
 pub(crate) struct Admission<'a> {
-    shared: &'a Shared,
+    shared: &'a SharedLog,
     _flight: Flight<'a>,
     /// Permits not yet passed on to an appended record, in bytes.
     charge: u32,

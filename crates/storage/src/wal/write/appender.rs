@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::log::LogStart;
 use super::log_end::{LogEnd, Mark};
-use super::tail::Batch;
+use super::tail::PendingBatch;
 use crate::error::is_no_space;
 use crate::fs::{LogFile, write_all_at, write_chunks_at};
 use crate::wal::format::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
@@ -80,7 +80,7 @@ impl Appender {
     }
 
     /// Returns whether this batch makes the file longer.
-    pub(super) fn grows_with(&self, batch: &Batch) -> bool {
+    pub(super) fn grows_with(&self, batch: &PendingBatch) -> bool {
         // Lines are longer than the records that they are made of, with the room for a header.
         self.offset + batch.chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>() > self.zeroed_end
     }
@@ -105,7 +105,7 @@ impl Appender {
     }
 
     /// Writes a batch; nothing is synced yet.
-    pub(super) fn write(&mut self, batch: &mut Batch, synced_lsn: Lsn) -> Result<(), AppendError> {
+    pub(super) fn write(&mut self, batch: &mut PendingBatch, synced_lsn: Lsn) -> Result<(), AppendError> {
         debug_assert_eq!(batch.first_lsn, self.next_lsn, "a batch that does not follow the one before");
         match self.format {
             LogFormat::Binary => self.write_framed(batch, synced_lsn)?,
@@ -117,7 +117,7 @@ impl Appender {
         Ok(())
     }
 
-    fn write_framed(&mut self, batch: &mut Batch, synced_lsn: Lsn) -> Result<(), AppendError> {
+    fn write_framed(&mut self, batch: &mut PendingBatch, synced_lsn: Lsn) -> Result<(), AppendError> {
         let header_crc = self.frame(batch, synced_lsn)?;
         let bytes = batch.chunks.iter().map(Vec::len).sum();
         self.zero_ahead(bytes)?;
@@ -128,7 +128,7 @@ impl Appender {
     }
 
     /// The file of a JSON log holds lines alone: what reads it expects no zeros.
-    fn write_lines(&mut self, batch: &Batch) -> Result<(), AppendError> {
+    fn write_lines(&mut self, batch: &PendingBatch) -> Result<(), AppendError> {
         let mut lines = Vec::new();
         for records in batch.payload() {
             lines.clear();
@@ -223,7 +223,7 @@ impl Appender {
     }
 
     /// Writes the batch header into the room before the batch's records; returns its checksum.
-    fn frame(&self, batch: &mut Batch, synced_lsn: Lsn) -> Result<u32, AppendError> {
+    fn frame(&self, batch: &mut PendingBatch, synced_lsn: Lsn) -> Result<u32, AppendError> {
         let mut payload_crc = self.crc_seed;
         let mut payload_bytes = 0;
         for payload in batch.payload() {

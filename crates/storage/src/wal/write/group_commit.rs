@@ -15,7 +15,7 @@ use super::in_flight::InFlight;
 use super::log::LogStart;
 use super::size_limit::SizeLimit;
 use super::space::Space;
-use super::tail::{Batch, Tail};
+use super::tail::{PendingBatch, Tail};
 use super::waiters::Waiters;
 use super::watchdog::Watchdog;
 use crate::fs::LogFile;
@@ -24,8 +24,8 @@ use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Instant, OnceLock, OrderedMutex, Rank, Semaphore, SetOnce};
 use crate::{Error, Lsn, SyncPolicy};
 
-/// State that the writers, the waiters and the log's threads share.
-pub(in crate::wal) struct Shared {
+/// The state of a log in use that its writers, its waiters and its threads share.
+pub(in crate::wal) struct SharedLog {
     pub(super) path: PathBuf,
     pub(super) policy: SyncPolicy,
     pub(super) tail: OrderedMutex<Tail>,
@@ -51,25 +51,26 @@ pub(in crate::wal) struct Shared {
     pub(super) size_limit: SizeLimit,
     /// Pause of every batch before the next may be written, in microseconds: a compaction has to catch up.
     pub(super) pause_us: AtomicU64,
-    pub(super) counters: Counters,
+    pub(super) counters: CommitCounters,
     pub(super) histograms: CommitHistograms,
 }
 
+/// Counters of what was committed.
 #[derive(Default)]
-pub(super) struct Counters {
+pub(super) struct CommitCounters {
     pub(super) syncs: AtomicU64,
     pub(super) batches: AtomicU64,
     pub(super) peak_batch_records: AtomicU64,
 }
 
-impl Counters {
-    fn count(&self, batch: &Batch) {
+impl CommitCounters {
+    fn count(&self, batch: &PendingBatch) {
         self.batches.fetch_add(1, Ordering::Relaxed);
         self.peak_batch_records.fetch_max(u64::from(batch.records), Ordering::Relaxed);
     }
 }
 
-impl Shared {
+impl SharedLog {
     /// Makes what the threads of a log share; nothing runs yet. `on_size`: as for [`Log::start`](super::log::Log::start).
     pub(super) fn new(start: &LogStart, on_size: impl Fn() + Send + Sync + 'static) -> Self {
         let last_lsn = start.next_lsn.get() - 1;
@@ -93,7 +94,7 @@ impl Shared {
             file_watch: FileWatch::new(start.target.clone(), &*start.file, start.offset),
             size_limit: SizeLimit::new(on_size),
             pause_us: AtomicU64::new(0),
-            counters: Counters::default(),
+            counters: CommitCounters::default(),
             histograms: CommitHistograms::default(),
         }
     }
@@ -166,7 +167,12 @@ impl Shared {
         })
     }
 
-    fn write(&self, appender: &mut Appender, mut batch: Batch, wanted_bytes: u64) -> Result<(), Error> {
+    fn write(
+        &self,
+        appender: &mut Appender,
+        mut batch: PendingBatch,
+        wanted_bytes: u64,
+    ) -> Result<(), Error> {
         debug_assert!(
             batch.last_lsn.get() <= self.appended.load(Ordering::Acquire),
             "written before appended"
@@ -315,12 +321,12 @@ impl Shared {
 
 /// Fails the log when a thread panics at its end or in a sync, before the locks there are released.
 pub(in crate::wal) struct FailOnPanic<'s> {
-    shared: &'s Shared,
+    shared: &'s SharedLog,
     was_panicking: bool,
 }
 
 impl<'s> FailOnPanic<'s> {
-    pub(in crate::wal) fn new(shared: &'s Shared) -> Self {
+    pub(in crate::wal) fn new(shared: &'s SharedLog) -> Self {
         Self { shared, was_panicking: thread::panicking() }
     }
 }
@@ -335,7 +341,7 @@ impl Drop for FailOnPanic<'_> {
 
 pub(super) fn spawn(
     name: &str,
-    shared: &Shared,
+    shared: &SharedLog,
     body: impl FnOnce() + Send + 'static,
 ) -> Result<JoinHandle<()>, Error> {
     thread::Builder::new()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::group_commit::Shared;
+use super::group_commit::SharedLog;
 use super::log::Log;
 use crate::sync::atomic::Ordering;
 use crate::{Error, LogFormat};
@@ -11,7 +11,7 @@ use crate::{Error, LogFormat};
 /// A handle to the log in use, for a compaction.
 #[derive(Clone)]
 pub(crate) struct LogHandle {
-    pub(in crate::wal) shared: Arc<Shared>,
+    pub(in crate::wal) shared: Arc<SharedLog>,
 }
 
 impl Log {

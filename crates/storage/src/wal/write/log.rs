@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::group_commit::{Shared, spawn};
+use super::group_commit::{SharedLog, spawn};
 use super::syncer::Syncer;
 use super::wait_for::WaitFor;
 use super::writer::Writer;
@@ -18,7 +18,7 @@ use crate::{Error, LogFormat, Lsn, Stats, SyncPolicy};
 
 /// A log that takes records: shared by all writers, served by one thread.
 pub(crate) struct Log {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<SharedLog>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -53,7 +53,7 @@ impl Log {
         on_idle: impl Fn(Lsn) + Send + 'static,
         on_size: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, Error> {
-        let shared = Arc::new(Shared::new(&start, on_size));
+        let shared = Arc::new(SharedLog::new(&start, on_size));
         shared.make_room()?;
         let syncer = match start.policy {
             SyncPolicy::Interval(interval) => Some(Syncer::start(Arc::clone(&shared), interval)?),

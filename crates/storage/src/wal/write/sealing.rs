@@ -2,11 +2,11 @@
 //! writes, one closes the log.
 
 use super::appender::Appender;
-use super::group_commit::Shared;
+use super::group_commit::SharedLog;
 use crate::Error;
 use crate::error::is_no_space;
 
-impl Shared {
+impl SharedLog {
     /// Writes and syncs the seal that begins the epoch, unless that is done; `false`: there is no room for it.
     pub(super) fn open_epoch(&self, appender: &mut Appender) -> Result<bool, Error> {
         if !appender.lacks_opening() {

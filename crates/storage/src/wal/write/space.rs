@@ -62,7 +62,7 @@ impl Room {
 }
 
 /// A writer's turn to wait for room: until it has its claim, nobody else that needs to grow the log gets one.
-pub(super) struct Turn<'s> {
+pub(super) struct ReservationTurn<'s> {
     _queued: Queued<'s>,
     _permit: Option<SemaphorePermit<'s>>,
 }
@@ -126,11 +126,11 @@ impl Space {
     /// Waits until it is the caller's turn to wait for room, in the order in which this is called.
     ///
     /// Without an order, a large claim would wait for as long as small ones take what is reserved for it.
-    pub(super) async fn turn(&self) -> Turn<'_> {
+    pub(super) async fn turn(&self) -> ReservationTurn<'_> {
         self.queued.fetch_add(1, SeqCst);
         let queued = Queued(&self.queued);
         // It is never closed: every writer has its turn, and learns then that the log is closed.
-        Turn { _queued: queued, _permit: self.turn.acquire().await.ok() }
+        ReservationTurn { _queued: queued, _permit: self.turn.acquire().await.ok() }
     }
 
     /// Claims as [`claim`](Self::claim) does, for the one whose [turn](Self::turn) it is.

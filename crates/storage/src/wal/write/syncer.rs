@@ -3,32 +3,34 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::group_commit::{Shared, spawn};
+use super::group_commit::{SharedLog, spawn};
 use crate::Error;
 use crate::sync::thread::JoinHandle;
 use crate::sync::{Condvar, Instant, Mutex};
 
 /// Syncs at an interval, on a thread of its own, so that writes go on meanwhile.
 pub(super) struct Syncer {
-    state: Arc<State>,
+    state: Arc<SyncerState>,
     interval: Duration,
     thread: Option<JoinHandle<()>>,
 }
 
-struct State {
-    progress: Mutex<Progress>,
+/// State that the syncing thread shares with those that start, wait for and stop it.
+struct SyncerState {
+    progress: Mutex<SyncProgress>,
     changed: Condvar,
 }
 
+/// The sync that runs, if one does, and whether any other will.
 #[derive(Default)]
-struct Progress {
+struct SyncProgress {
     sync_began: Option<Instant>,
     is_stopping: bool,
 }
 
 impl Syncer {
-    pub(super) fn start(log: Arc<Shared>, interval: Duration) -> Result<Self, Error> {
-        let state = Arc::new(State { progress: Mutex::default(), changed: Condvar::new() });
+    pub(super) fn start(log: Arc<SharedLog>, interval: Duration) -> Result<Self, Error> {
+        let state = Arc::new(SyncerState { progress: Mutex::default(), changed: Condvar::new() });
         let thread = {
             let (state, log) = (Arc::clone(&state), Arc::clone(&log));
             spawn("wal-syncer", &Arc::clone(&log), move || {
@@ -62,8 +64,8 @@ impl Drop for Syncer {
     }
 }
 
-impl State {
-    fn run(&self, log: &Shared, interval: Duration) {
+impl SyncerState {
+    fn run(&self, log: &SharedLog, interval: Duration) {
         let mut next = Instant::now() + interval;
         while self.rest_until(next) {
             let began = Instant::now();

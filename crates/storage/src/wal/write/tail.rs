@@ -41,8 +41,8 @@ pub(super) struct Tail {
     pub(super) is_closing: bool,
 }
 
-/// A batch on its way into the file.
-pub(super) struct Batch {
+/// A batch that was taken out of the tail, and is on its way into the file.
+pub(super) struct PendingBatch {
     pub(super) chunks: Vec<Vec<u8>>,
     pub(super) records: u32,
     pub(super) charge: u32,
@@ -170,13 +170,13 @@ impl Tail {
 
     /// Takes the batch out; `spare` becomes the buffer of the next one. Unless it was announced, its commit was asked for at
     /// `asked_at`.
-    pub(super) fn take(&mut self, spare: Vec<u8>, asked_at: Instant) -> Batch {
+    pub(super) fn take(&mut self, spare: Vec<u8>, asked_at: Instant) -> PendingBatch {
         let now = Instant::now();
         let announced_at = self.announced_at.take().unwrap_or(asked_at);
         let first_appended_at = self.first_appended_at.take().unwrap_or(now);
         self.unsealed_since = Some(now);
         let first_lsn = self.first_lsn();
-        Batch {
+        PendingBatch {
             chunks: std::mem::replace(&mut self.chunks, vec![empty_buffer(spare)]),
             records: std::mem::take(&mut self.records),
             charge: std::mem::take(&mut self.charge),
@@ -190,7 +190,7 @@ impl Tail {
     }
 }
 
-impl Batch {
+impl PendingBatch {
     /// The records, in pieces that hold whole ones.
     pub(super) fn payload(&self) -> impl Iterator<Item = &[u8]> {
         let header_bytes = std::iter::once(BATCH_HEADER_BYTES).chain(std::iter::repeat(0));

@@ -3,19 +3,19 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::group_commit::Shared;
+use super::group_commit::SharedLog;
 use super::waiters::Ticket;
 use crate::{Error, Lsn};
 
 /// Waits until the watermark has reached an LSN.
 pub(super) struct WaitFor<'a> {
-    shared: &'a Shared,
+    shared: &'a SharedLog,
     lsn: u64,
     ticket: Option<Ticket>,
 }
 
 impl<'a> WaitFor<'a> {
-    pub(super) const fn new(shared: &'a Shared, lsn: Lsn) -> Self {
+    pub(super) const fn new(shared: &'a SharedLog, lsn: Lsn) -> Self {
         Self { shared, lsn: lsn.get(), ticket: None }
     }
 
@@ -60,7 +60,7 @@ impl Drop for WaitFor<'_> {
     }
 }
 
-impl Shared {
+impl SharedLog {
     /// Wakes the others of the group whose leader was called, or might have been. The first to do so records how long the
     /// leader took to run.
     fn pass_on(&self, called: Ticket) {

@@ -16,11 +16,12 @@ const GROUPS: usize = if cfg!(feature = "shuttle") { 2 } else { 32 };
 /// So a thread's waiters form a group in LSN order: the log writer wakes only the first, the group's
 /// leader, and the leader, on its own thread, wakes the others ([`wake_group`](Self::wake_group)).
 pub(in crate::wal) struct Waiters {
-    groups: [OrderedMutex<Group>; GROUPS],
+    groups: [OrderedMutex<WaiterGroup>; GROUPS],
 }
 
+/// The waiters of a thread, or of some.
 #[derive(Default)]
-struct Group {
+struct WaiterGroup {
     by_lsn: BTreeMap<(u64, u64), Waker>,
     /// The moment at which the leader was called; `None` once it, or another of the group, has run.
     leader_called_at: Option<Instant>,
@@ -37,7 +38,7 @@ pub(super) struct Ticket {
 
 impl Waiters {
     pub(super) fn new() -> Self {
-        Self { groups: std::array::from_fn(|_| OrderedMutex::new(Rank::Waiters, Group::default())) }
+        Self { groups: std::array::from_fn(|_| OrderedMutex::new(Rank::Waiters, WaiterGroup::default())) }
     }
 
     /// Adds a waiter for `lsn`, unless `is_reached` says, with the group locked, that it need not wait.
@@ -115,7 +116,7 @@ trait WakeUpTo {
     fn wake_up_to(&self, lsn: u64) -> Option<Instant>;
 }
 
-impl WakeUpTo for OrderedMutex<Group> {
+impl WakeUpTo for OrderedMutex<WaiterGroup> {
     fn wake_up_to(&self, lsn: u64) -> Option<Instant> {
         let (due, leader_called_at) = {
             let mut group = self.lock();

@@ -17,12 +17,13 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Reports syncs of the log that take very long, on a thread of its own: whoever syncs is stuck in the system.
 pub(in crate::wal) struct Watchdog {
-    state: Arc<State>,
+    state: Arc<WatchdogState>,
     is_started: AtomicBool,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-struct State {
+/// State that the watching thread shares with those that sync.
+struct WatchdogState {
     path: PathBuf,
     opened: Instant,
     /// Start of the running sync, in microseconds since `opened`, at least 1; 0 if none runs.
@@ -41,12 +42,12 @@ enum News {
 }
 
 /// A sync that runs; dropped when it is over.
-pub(in crate::wal) struct RunningSync<'w>(&'w State);
+pub(in crate::wal) struct RunningSync<'w>(&'w WatchdogState);
 
 impl Watchdog {
     /// A watchdog of the log at `path`, which does not look yet.
     pub(super) fn new(path: PathBuf) -> Self {
-        let state = State {
+        let state = WatchdogState {
             path,
             opened: Instant::now(),
             sync_began_us: AtomicU64::new(0),
@@ -112,7 +113,7 @@ impl Drop for RunningSync<'_> {
     }
 }
 
-impl State {
+impl WatchdogState {
     fn run(&self) {
         let mut hanging_since_us = None;
         let mut is_stopping = self.is_stopping.lock();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::thread::gettid;
 
-use super::group_commit::Shared;
+use super::group_commit::SharedLog;
 use super::syncer::Syncer;
 use super::tail::Tail;
 use crate::sync::{Instant, thread};
@@ -23,7 +23,7 @@ const CLOSING_POLL: Duration = Duration::from_micros(100);
 
 /// The log's own thread. It commits what is announced, seals and closes.
 pub(super) struct Writer {
-    shared: Arc<Shared>,
+    shared: Arc<SharedLog>,
     syncer: Option<Syncer>,
     on_idle: Box<dyn Fn(Lsn) + Send>,
     room_tried: Instant,
@@ -41,7 +41,11 @@ enum Work {
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, syncer: Option<Syncer>, on_idle: Box<dyn Fn(Lsn) + Send>) -> Self {
+    pub(super) fn new(
+        shared: Arc<SharedLog>,
+        syncer: Option<Syncer>,
+        on_idle: Box<dyn Fn(Lsn) + Send>,
+    ) -> Self {
         Self { shared, syncer, on_idle, room_tried: Instant::now() }
     }
 
