@@ -154,7 +154,7 @@ const BUGS: &[Bug] = &[
     },
     Bug {
         name: "take LSNs that are missing for a torn tail",
-        file: "wal/read/walk.rs",
+        file: "wal/read/scanner.rs",
         code: ".map_err(|reason| corrupted(reason.to_owned()))?;",
         instead: ".map_err(|reason| damaged(end, reason))?;",
         suite: "recovery",
@@ -286,8 +286,8 @@ const BUGS: &[Bug] = &[
     Bug {
         name: "take damage in a compacted log for a torn tail",
         file: "wal/read/reader.rs",
-        code: "let is_compacted_part = place.chain.part != Part::Appended;",
-        instead: "let is_compacted_part = place.chain.part == Part::Start;",
+        code: "let is_compacted_part = place.chain.section != LogSection::Appended;",
+        instead: "let is_compacted_part = place.chain.section == LogSection::Start;",
         suite: "compaction",
         filter: "damage_in_what_a_compaction_wrote",
     },

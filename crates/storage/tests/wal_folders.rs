@@ -89,9 +89,9 @@ fn a_forbidden_path_is_found_in_any_spelling() {
     for allowed in [
         "use crate::wal::format::batch::BatchHeader;",
         "use super::unit::Unit;",
-        "pub(in crate::wal) struct Walk;",
+        "pub(in crate::wal) struct Scanner;",
         "//! As crate::wal::write does.",
-        "thread(\"wal-writer\", crate::wal::read::walk::run)",
+        "thread(\"wal-writer\", crate::wal::read::scanner::run)",
     ] {
         assert_eq!(found(allowed), [""; 0], "{allowed}");
     }

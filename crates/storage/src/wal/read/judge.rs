@@ -37,8 +37,8 @@ pub(crate) struct Headers {
     pub(crate) epoch: u32,
 }
 
-/// A look at any bytes of a file.
-pub(super) struct Window<'a> {
+/// The bytes of a part of a file, read when they are asked for: a view that moves over it.
+pub(super) struct FileWindow<'a> {
     file: &'a dyn LogFile,
     len: u64,
     bytes: Vec<u8>,
@@ -51,7 +51,7 @@ pub(super) struct Window<'a> {
 /// Bytes that some header claims to be synced were on the disk: no crash tears them. Of later bytes a
 /// crash loses whole sectors, which then read as zeros, or lie beyond the end of the file.
 pub(super) fn judge(
-    window: &mut Window<'_>,
+    window: &mut FileWindow<'_>,
     crc_seed: u32,
     place: &Place,
     damage: &Damage,
@@ -75,7 +75,7 @@ impl Headers {
     }
 }
 
-impl<'a> Window<'a> {
+impl<'a> FileWindow<'a> {
     /// On a file of `len` bytes.
     pub(super) const fn new(file: &'a dyn LogFile, len: u64) -> Self {
         Self { file, len, bytes: Vec::new(), start: 0 }

@@ -6,5 +6,5 @@ mod judge;
 pub(super) mod pass;
 mod place;
 pub(super) mod reader;
+mod scanner;
 pub(super) mod unit;
-mod walk;

@@ -1,10 +1,10 @@
 //! Reads a log in order on the calling thread and shows a visitor every batch and record in it.
 
-use super::judge::{Headers, Window};
+use super::judge::{FileWindow, Headers};
 use super::place::Place;
 use super::reader::{Cores, Ending, ReadError, judge_end};
+use super::scanner::Scanner;
 use super::unit::Logged;
-use super::walk::Walk;
 use crate::Error;
 use crate::fs::LogFile;
 use crate::wal::format::batch::BatchHeader;
@@ -39,12 +39,12 @@ pub(crate) fn pass(
 ) -> Result<Passed, Error> {
     let crc_seed = header.crc_seed();
     let mut watch = LastTimestamp { visitor, timestamp_ms: header.created_ms };
-    let mut walk = Walk::new(file, len, crc_seed, Cores::default().unit_bytes, Place::first(header));
+    let mut scanner = Scanner::new(file, len, crc_seed, Cores::default().unit_bytes, Place::first(header));
     let mut buffer = Vec::new();
-    while let Some(unit) = walk.next_unit(&mut buffer, || {}) {
-        if let Some((place, stop)) = unit.visit(&buffer, crc_seed, &mut watch) {
+    while let Some(unit) = scanner.next_unit(&mut buffer, || {}) {
+        if let Some((place, end)) = unit.visit(&buffer, crc_seed, &mut watch) {
             let sound = Ending::at(&place, 0, watch.timestamp_ms);
-            let verdict = judge_end(&mut Window::new(file, len), crc_seed, &place, stop);
+            let verdict = judge_end(&mut FileWindow::new(file, len), crc_seed, &place, end);
             return Ok(Passed { sound, verdict });
         }
     }
@@ -58,7 +58,7 @@ pub(crate) fn headers_from(
     header: &FileHeader,
     offset: u64,
 ) -> Result<Headers, ReadError> {
-    Window::new(file, len).headers_from(offset, header.crc_seed())
+    FileWindow::new(file, len).headers_from(offset, header.crc_seed())
 }
 
 struct LastTimestamp<'a, V> {

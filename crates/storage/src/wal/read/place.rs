@@ -21,9 +21,9 @@ pub(super) struct Place {
     pub(super) last_start: Option<u64>,
 }
 
-/// The parts of a log, in order. One that no compaction wrote has the last alone.
+/// The sections of a log, in order. One that no compaction wrote has the last alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum LogSection {
     /// Before the first batch of a compacted log.
     Start,
     /// Behind live entries.
@@ -37,7 +37,7 @@ pub(super) enum Part {
 /// State that the next batch must agree with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Chain {
-    pub(super) part: Part,
+    pub(super) section: LogSection,
     pub(super) previous_crc: u32,
     pub(super) epoch: u32,
     pub(super) next_lsn: Lsn,
@@ -61,7 +61,7 @@ impl Place {
         Self {
             offset: FILE_HEADER_BYTES as u64,
             chain: Chain {
-                part: if header.is_compacted { Part::Start } else { Part::Appended },
+                section: if header.is_compacted { LogSection::Start } else { LogSection::Appended },
                 previous_crc: header.chain_start(),
                 epoch: 0,
                 next_lsn: Lsn::new(1),
@@ -80,7 +80,7 @@ impl Place {
         self.last_start = Some(self.offset);
         self.offset += header.total_bytes();
         self.chain = Chain {
-            part: self.chain.part.after(header.kind),
+            section: self.chain.section.after(header.kind),
             previous_crc: header_crc,
             epoch: header.epoch,
             next_lsn: header.next_lsn(),
@@ -90,7 +90,7 @@ impl Place {
     }
 }
 
-impl Part {
+impl LogSection {
     const fn after(self, kind: BatchKind) -> Self {
         match (self, kind) {
             (Self::Start | Self::Entries, BatchKind::Entries) => Self::Entries,
@@ -114,7 +114,7 @@ impl Chain {
         }
         let jumps = header.jumps && header.epoch > self.epoch && header.first_lsn > self.next_lsn;
         // What was before the first batch of a compacted log is in the entries.
-        let starts = !header.jumps && self.part == Part::Start;
+        let starts = !header.jumps && self.section == LogSection::Start;
         if !jumps && !starts && (header.jumps || header.first_lsn != self.next_lsn) {
             return Err("a batch leaves a gap in the LSNs that nothing declares");
         }
@@ -124,7 +124,9 @@ impl Chain {
         if matches!(header.kind, BatchKind::Seal { .. }) != (header.records == 0) {
             return Err("a batch has no records, or a seal has some");
         }
-        if header.kind == BatchKind::Entries && !matches!(self.part, Part::Start | Part::Entries) {
+        if header.kind == BatchKind::Entries
+            && !matches!(self.section, LogSection::Start | LogSection::Entries)
+        {
             return Err("entries stand behind records");
         }
         Ok(())

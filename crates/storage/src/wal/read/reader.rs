@@ -2,10 +2,10 @@
 
 use std::io;
 
-use super::judge::{Window, judge};
-use super::place::{Part, Place};
+use super::judge::{FileWindow, judge};
+use super::place::{LogSection, Place};
+use super::scanner::{ScanEnd, Scanner};
 use super::unit::{Logged, Unit};
-use super::walk::{Stop, Walk};
 use crate::fs::LogFile;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, thread};
@@ -97,9 +97,9 @@ impl<'a> Reader<'a> {
         let Self { file, len, crc_seed, first, .. } = self;
         let unit_bytes = self.cores.unit_bytes;
         let reading = Reading {
-            walk: Mutex::new(Walk::new(file, len, crc_seed, unit_bytes, first)),
+            scanner: Mutex::new(Scanner::new(file, len, crc_seed, unit_bytes, first)),
             large: Mutex::new(()),
-            turn: Turn::default(),
+            sequencer: UnitSequencer::default(),
             crc_seed,
             last_timestamp_ms: AtomicU64::new(self.created_ms),
             apply,
@@ -112,26 +112,28 @@ impl<'a> Reader<'a> {
             cores::run(helpers, || reading.work()).map_err(ReadError::Internal)?;
         }
         let last_timestamp_ms = reading.last_timestamp_ms.into_inner();
-        let (place, stop) = reading.turn.into_end()?;
-        let torn_bytes = judge_end(&mut Window::new(file, len), crc_seed, &place, stop)?;
+        let (place, end) = reading.sequencer.into_end()?;
+        let torn_bytes = judge_end(&mut FileWindow::new(file, len), crc_seed, &place, end)?;
         Ok(Ending::at(&place, torn_bytes, last_timestamp_ms))
     }
 }
 
 /// Decides whether a log may end like that; returns the bytes of a torn tail.
 pub(super) fn judge_end(
-    window: &mut Window<'_>,
+    window: &mut FileWindow<'_>,
     crc_seed: u32,
     place: &Place,
-    stop: Stop,
+    end: ScanEnd,
 ) -> Result<u64, ReadError> {
-    let is_compacted_part = place.chain.part != Part::Appended;
-    match stop {
-        Stop::End if is_compacted_part => Err(in_compacted_part(place.offset, "the log ends")),
-        Stop::Damaged(damage) if is_compacted_part => Err(in_compacted_part(damage.offset, &damage.reason)),
-        Stop::End => Ok(0),
-        Stop::Damaged(damage) => judge(window, crc_seed, place, &damage),
-        Stop::Failed(error) => Err(error),
+    let is_compacted_part = place.chain.section != LogSection::Appended;
+    match end {
+        ScanEnd::EndOfLog if is_compacted_part => Err(in_compacted_part(place.offset, "the log ends")),
+        ScanEnd::Damaged(damage) if is_compacted_part => {
+            Err(in_compacted_part(damage.offset, &damage.reason))
+        }
+        ScanEnd::EndOfLog => Ok(0),
+        ScanEnd::Damaged(damage) => judge(window, crc_seed, place, &damage),
+        ScanEnd::Failed(error) => Err(error),
     }
 }
 
@@ -163,10 +165,10 @@ fn in_compacted_part(offset: u64, what: &str) -> ReadError {
 
 /// State that the reading threads share.
 struct Reading<'a, F> {
-    walk: Mutex<Walk<'a>>,
+    scanner: Mutex<Scanner<'a>>,
     /// Held by the one unit in memory that is much larger than the others.
     large: Mutex<()>,
-    turn: Turn,
+    sequencer: UnitSequencer,
     crc_seed: u32,
     last_timestamp_ms: AtomicU64,
     apply: F,
@@ -174,7 +176,7 @@ struct Reading<'a, F> {
 
 impl<F: Fn(&[Logged<'_>], u64) + Sync> Reading<'_, F> {
     fn work(&self) {
-        let _watch = AbortOnPanic(&self.turn);
+        let _watch = AbortOnPanic(&self.sequencer);
         let mut buffer = Vec::new();
         while self.read_unit(&mut buffer) {}
     }
@@ -187,7 +189,7 @@ impl<F: Fn(&[Logged<'_>], u64) + Sync> Reading<'_, F> {
                 large = Some(self.large.lock());
             }
         };
-        let Some(unit) = self.walk.lock().next_unit(buffer, take_large) else { return false };
+        let Some(unit) = self.scanner.lock().next_unit(buffer, take_large) else { return false };
         let goes_on = self.check_and_apply(unit, buffer);
         if large.is_some() {
             *buffer = Vec::new();
@@ -198,8 +200,8 @@ impl<F: Fn(&[Logged<'_>], u64) + Sync> Reading<'_, F> {
     fn check_and_apply(&self, unit: Unit, bytes: &[u8]) -> bool {
         let number = unit.number;
         let decoded = unit.decode(bytes, self.crc_seed);
-        let is_last = decoded.stop.is_some();
-        if !self.turn.pass(number, decoded.stop) {
+        let is_last = decoded.end.is_some();
+        if !self.sequencer.pass(number, decoded.end) {
             return false;
         }
         self.last_timestamp_ms.fetch_max(decoded.last_timestamp_ms, Ordering::Relaxed);
@@ -210,22 +212,22 @@ impl<F: Fn(&[Logged<'_>], u64) + Sync> Reading<'_, F> {
 
 /// Lets units pass in the order of the file, up to the first that ends the log.
 #[derive(Default)]
-struct Turn {
-    state: Mutex<TurnState>,
+struct UnitSequencer {
+    state: Mutex<SequencerState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct TurnState {
+struct SequencerState {
     /// Units that passed, all sound.
     passed: u64,
-    end: Option<(Place, Stop)>,
+    end: Option<(Place, ScanEnd)>,
     is_aborted: bool,
 }
 
-impl Turn {
+impl UnitSequencer {
     /// Waits until all units before this one have passed. `false`: the log ended before it.
-    fn pass(&self, unit: u64, end: Option<(Place, Stop)>) -> bool {
+    fn pass(&self, unit: u64, end: Option<(Place, ScanEnd)>) -> bool {
         let mut state = self.state.lock();
         while state.passed < unit && !state.is_over() {
             self.changed.wait(&mut state);
@@ -239,20 +241,20 @@ impl Turn {
         true
     }
 
-    fn into_end(self) -> Result<(Place, Stop), ReadError> {
+    fn into_end(self) -> Result<(Place, ScanEnd), ReadError> {
         let no_end = ReadError::Internal(Error::Internal("the log was not read to its end"));
         self.state.into_inner().end.ok_or(no_end)
     }
 }
 
-impl TurnState {
+impl SequencerState {
     const fn is_over(&self) -> bool {
         self.end.is_some() || self.is_aborted
     }
 }
 
 /// Ends the waiting of the other threads when this one panics.
-struct AbortOnPanic<'a>(&'a Turn);
+struct AbortOnPanic<'a>(&'a UnitSequencer);
 
 impl Drop for AbortOnPanic<'_> {
     fn drop(&mut self) {

@@ -4,7 +4,7 @@ use super::judge::Damage;
 use super::pass::Visitor;
 use super::place::Place;
 use super::reader::ReadError;
-use super::walk::Stop;
+use super::scanner::ScanEnd;
 use crate::wal::format::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
 use crate::wal::format::bytes::crc;
 use crate::wal::format::record::{Change, LoggedEntry, MIN_RECORD_BYTES, RecordError};
@@ -26,7 +26,7 @@ pub(super) struct Unit {
     pub(super) before: Place,
     pub(super) batches: Vec<(BatchHeader, u32)>,
     /// Reason why no other unit comes after it, if none does.
-    pub(super) stop: Option<Stop>,
+    pub(super) end: Option<ScanEnd>,
 }
 
 /// The content of a unit, up to the first fault in it.
@@ -36,12 +36,12 @@ pub(super) struct Decoded<'a> {
     pub(super) bytes: u64,
     pub(super) last_timestamp_ms: u64,
     /// Why nothing follows, and where that is.
-    pub(super) stop: Option<(Place, Stop)>,
+    pub(super) end: Option<(Place, ScanEnd)>,
 }
 
 impl Unit {
     pub(super) const fn new(number: u64, before: Place) -> Self {
-        Self { number, before, batches: Vec::new(), stop: None }
+        Self { number, before, batches: Vec::new(), end: None }
     }
 
     /// Checks and decodes the unit, whose bytes these are.
@@ -51,20 +51,20 @@ impl Unit {
         let capacity = count.sum::<usize>().min(bytes.len() / MIN_RECORD_BYTES);
         let start = self.before.offset;
         let mut decoded =
-            Decoded { records: Vec::with_capacity(capacity), bytes: 0, last_timestamp_ms: 0, stop: None };
+            Decoded { records: Vec::with_capacity(capacity), bytes: 0, last_timestamp_ms: 0, end: None };
         let mut place = self.before;
         let mut rest = bytes;
         for (header, header_crc) in &self.batches {
             let (batch, after) = rest.split_at(header.total_bytes() as usize);
-            if let Err(stop) = decoded.take(header, batch, place.offset, crc_seed) {
-                decoded.stop = Some((place, stop));
+            if let Err(end) = decoded.take(header, batch, place.offset, crc_seed) {
+                decoded.end = Some((place, end));
                 return decoded;
             }
             rest = after;
             place.pass(header, *header_crc);
             decoded.bytes = place.offset - start;
         }
-        decoded.stop = self.stop.map(|stop| (place, stop));
+        decoded.end = self.end.map(|end| (place, end));
         decoded
     }
 
@@ -75,18 +75,18 @@ impl Unit {
         bytes: &[u8],
         crc_seed: u32,
         visitor: &mut impl Visitor,
-    ) -> Option<(Place, Stop)> {
+    ) -> Option<(Place, ScanEnd)> {
         let mut place = self.before;
         let mut rest = bytes;
         for (header, header_crc) in &self.batches {
             let (batch, after) = rest.split_at(header.total_bytes() as usize);
-            if let Err(stop) = show(header, batch, place.offset, crc_seed, visitor) {
-                return Some((place, stop));
+            if let Err(end) = show(header, batch, place.offset, crc_seed, visitor) {
+                return Some((place, end));
             }
             rest = after;
             place.pass(header, *header_crc);
         }
-        self.stop.map(|stop| (place, stop))
+        self.end.map(|end| (place, end))
     }
 }
 
@@ -97,7 +97,7 @@ impl<'a> Decoded<'a> {
         batch: &'a [u8],
         offset: u64,
         crc_seed: u32,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), ScanEnd> {
         let payload = check_payload(header, batch, offset, crc_seed)?;
         each_record(header, payload, offset, |logged, timestamp_ms| {
             self.records.push(logged);
@@ -115,7 +115,7 @@ fn show(
     offset: u64,
     crc_seed: u32,
     visitor: &mut impl Visitor,
-) -> Result<(), Stop> {
+) -> Result<(), ScanEnd> {
     let payload = check_payload(header, batch, offset, crc_seed)?;
     visitor.batch(offset, header).map_err(ReadError::Internal)?;
     each_record(header, payload, offset, |logged, timestamp_ms| visitor.record(logged, timestamp_ms))?;
@@ -128,13 +128,13 @@ fn check_payload<'a>(
     batch: &'a [u8],
     offset: u64,
     crc_seed: u32,
-) -> Result<&'a [u8], Stop> {
+) -> Result<&'a [u8], ScanEnd> {
     let payload = batch.split_at(BATCH_HEADER_BYTES).1;
     if crc(crc_seed, payload) == header.payload_crc {
         return Ok(payload);
     }
     let reason = "the checksum of a batch does not match".to_owned();
-    Err(Stop::Damaged(Damage { offset, end: offset + header.total_bytes(), reason }))
+    Err(ScanEnd::Damaged(Damage { offset, end: offset + header.total_bytes(), reason }))
 }
 
 /// Gives each record of the batch at `offset`, with its timestamp, to `take`.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::judge::{Damage, Window, is_zero};
+use super::judge::{Damage, FileWindow, is_zero};
 use super::place::Place;
 use super::reader::ReadError;
 use super::unit::Unit;
@@ -10,7 +10,7 @@ use crate::fs::{LogFile, read_up_to};
 use crate::wal::format::batch::{BATCH_HEADER_BYTES, BatchError, BatchHeader};
 
 /// Goes through a log from batch header to batch header, and cuts it into units.
-pub(super) struct Walk<'a> {
+pub(super) struct Scanner<'a> {
     file: &'a dyn LogFile,
     len: u64,
     crc_seed: u32,
@@ -20,22 +20,22 @@ pub(super) struct Walk<'a> {
     is_over: bool,
 }
 
-/// Reason why the walk ends.
+/// Reason why the scan ends.
 #[derive(Debug)]
-pub(super) enum Stop {
-    End,
+pub(super) enum ScanEnd {
+    EndOfLog,
     Damaged(Damage),
     Failed(ReadError),
 }
 
-impl From<ReadError> for Stop {
+impl From<ReadError> for ScanEnd {
     fn from(error: ReadError) -> Self {
         Self::Failed(error)
     }
 }
 
-impl<'a> Walk<'a> {
-    /// A walk from `place` to the end of a file of `len` bytes.
+impl<'a> Scanner<'a> {
+    /// A scanner that goes from `place` to the end of a file of `len` bytes.
     pub(super) const fn new(
         file: &'a dyn LogFile,
         len: u64,
@@ -48,7 +48,7 @@ impl<'a> Walk<'a> {
         Self { file, len, crc_seed, unit_bytes, place, next_unit: 0, is_over: false }
     }
 
-    /// The next unit, with its bytes in `buffer`; `None` after the last one, which knows why the walk ended.
+    /// The next unit, with its bytes in `buffer`; `None` after the last one, which knows why the scan ended.
     ///
     /// A batch that begins in a unit is in it with all its bytes. `before_large` is called before more than
     /// the usual bytes are read for one.
@@ -58,8 +58,8 @@ impl<'a> Walk<'a> {
         }
         let mut unit = Unit::new(self.next_unit, self.place.clone());
         self.next_unit += 1;
-        unit.stop = self.fill_unit(&mut unit, buffer, before_large).err();
-        self.is_over = unit.stop.is_some();
+        unit.end = self.fill_unit(&mut unit, buffer, before_large).err();
+        self.is_over = unit.end.is_some();
         Some(unit)
     }
 
@@ -68,7 +68,7 @@ impl<'a> Walk<'a> {
         unit: &mut Unit,
         buffer: &mut Vec<u8>,
         mut before_large: impl FnMut(),
-    ) -> Result<(), Stop> {
+    ) -> Result<(), ScanEnd> {
         let start = self.place.offset;
         buffer.clear();
         self.read_to(buffer, start, start.saturating_add(self.unit_bytes as u64).min(self.len))?;
@@ -90,14 +90,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The header that stands at the walk's place, at the front of `head`, if a batch may come there.
-    fn check_header(&self, head: &[u8]) -> Result<(BatchHeader, u32), Stop> {
+    /// The header that stands at the scanner's place, at the front of `head`, if a batch may come there.
+    fn check_header(&self, head: &[u8]) -> Result<(BatchHeader, u32), ScanEnd> {
         let offset = self.place.offset;
-        let damaged = |end, reason: &str| Stop::Damaged(Damage { offset, end, reason: reason.to_owned() });
-        let corrupted = |reason: String| Stop::Failed(ReadError::Corrupted { offset, reason });
+        let damaged = |end, reason: &str| ScanEnd::Damaged(Damage { offset, end, reason: reason.to_owned() });
+        let corrupted = |reason: String| ScanEnd::Failed(ReadError::Corrupted { offset, reason });
         let head = head.split_at(head.len().min(BATCH_HEADER_BYTES)).0;
-        if is_zero(head) && Window::new(self.file, self.len).is_zero_from(offset)? {
-            return Err(Stop::End);
+        if is_zero(head) && FileWindow::new(self.file, self.len).is_zero_from(offset)? {
+            return Err(ScanEnd::EndOfLog);
         }
         let (header, header_crc) = BatchHeader::decode(head, self.crc_seed).map_err(|error| match error {
             BatchError::UnknownKind { kind, flags } => corrupted(format!(
