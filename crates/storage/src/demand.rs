@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use crate::Error;
 use crate::batch::Op;
 use crate::op::{Records, total_bytes};
-use crate::wal::{Change, Demand, MAX_BATCH_PAYLOAD_BYTES};
+use crate::wal::{Demand, LoggedChange, MAX_BATCH_PAYLOAD_BYTES};
 
 /// Most bytes of records that one submit appends, unless a single operation has more. Far below what a batch may
 /// have, and that much memory is enough to hold at one time.
@@ -90,7 +90,7 @@ impl<'a> Lengths<'a> {
 ///
 /// # Errors
 /// [`Error::WriteTooLarge`].
-pub(crate) fn check_fits<'c>(changes: impl Iterator<Item = Change<'c>>) -> Result<(), Error> {
+pub(crate) fn check_fits<'c>(changes: impl Iterator<Item = LoggedChange<'c>>) -> Result<(), Error> {
     let (len_bytes, max_bytes) = (total_bytes(changes), MAX_BATCH_PAYLOAD_BYTES);
     if len_bytes > max_bytes { Err(Error::WriteTooLarge { len_bytes, max_bytes }) } else { Ok(()) }
 }
@@ -244,7 +244,7 @@ mod tests {
             let pairs = vec![[&b"k"[..], &value[..]]; count];
             let wanted = bytes(Op::SetMany { pairs: &pairs });
             assert_eq!(wanted > 0, fits);
-            let checked = check_fits(pairs.iter().map(|[key, value]| Change::Set { key, value }));
+            let checked = check_fits(pairs.iter().map(|[key, value]| LoggedChange::Set { key, value }));
             assert_eq!(checked.is_ok(), fits, "{checked:?}");
         }
     }

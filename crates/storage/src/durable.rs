@@ -11,7 +11,7 @@ use crate::execute::{Executor, RecordSink};
 use crate::fs::{FileSystem, OsFileSystem};
 use crate::keyspace::Keyspace;
 use crate::recovery::{RecoveryReport, recover};
-use crate::wal::{Admission, Change, Demand, Growth, Log};
+use crate::wal::{Admission, Demand, Growth, Log, LoggedChange};
 use crate::{Error, Lsn, Options, Stats};
 
 /// The largest limit that [`Options`] may set for keys and values: lengths in the log have 32 bits.
@@ -241,7 +241,7 @@ impl RecordSink for LogSink<'_> {
         self.bounds.next().unwrap_or_default()
     }
 
-    fn prepare<'c>(&mut self, changes: impl Iterator<Item = Change<'c>>) {
+    fn prepare<'c>(&mut self, changes: impl Iterator<Item = LoggedChange<'c>>) {
         self.records.clear();
         self.starts.clear();
         for change in changes {

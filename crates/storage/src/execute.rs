@@ -7,7 +7,7 @@ use std::iter::once;
 use crate::batch::{Completion, Outcome, Sight};
 use crate::keyspace::{Effect, Entry, Key, Keyspace, Locked, Seen, Value};
 use crate::op::{Decision, KeyUpdate, Op, Records, StringUpdate, change, total_bytes};
-use crate::wal::{Change, Growth};
+use crate::wal::{Growth, LoggedChange};
 use crate::{Error, Lsn, Options, ScanPage, Stats};
 
 /// The destination of the records that an [`Executor`] makes of its writes.
@@ -19,7 +19,7 @@ pub(crate) trait RecordSink {
     fn next_bound(&mut self) -> usize;
 
     /// Encodes the records of changes that belong together.
-    fn prepare<'c>(&mut self, changes: impl Iterator<Item = Change<'c>>);
+    fn prepare<'c>(&mut self, changes: impl Iterator<Item = LoggedChange<'c>>);
 
     /// Appends the prepared records and returns the LSN of the first; called under the locks of the keys'
     /// shards, so it neither waits nor fails.
@@ -177,7 +177,7 @@ impl<S: RecordSink> Executor<'_, S> {
     fn set(&mut self, key: &[u8], value: &[u8]) -> Done {
         self.check_pair(key, value)?;
         self.sink.check_admitted(Growth::Grows)?;
-        self.sink.prepare(once(Change::Set { key, value }));
+        self.sink.prepare(once(LoggedChange::Set { key, value }));
         let (hash, content) = (self.keyspace.hash(key), Keyspace::content(key, value));
         let added_bytes = Entry::memory_bytes_of(key.len() + value.len()) as u64;
         let mut locked = self.keyspace.lock(hash);
@@ -191,7 +191,7 @@ impl<S: RecordSink> Executor<'_, S> {
     fn delete(&mut self, key: &[u8]) -> Done {
         self.check_key(key)?;
         self.sink.check_admitted(Growth::Shrinks)?;
-        self.sink.prepare(once(Change::Delete { key }));
+        self.sink.prepare(once(LoggedChange::Delete { key }));
         let hash = self.keyspace.hash(key);
         let mut locked = self.keyspace.lock(hash);
         // Also if there is nothing to delete: else what a mass removal leaves would stay until something is stored.
@@ -291,7 +291,7 @@ impl<S: RecordSink> Executor<'_, S> {
         let mut stats = Stats {
             keys: figures.live_keys,
             used_bytes: figures.used_bytes,
-            live_bytes: Change::live_bytes(figures.live_keys, figures.live_payload_bytes),
+            live_bytes: LoggedChange::live_bytes(figures.live_keys, figures.live_payload_bytes),
             ..Stats::default()
         };
         self.sink.fill_stats(&mut stats);
@@ -355,7 +355,7 @@ mod tests {
             usize::MAX
         }
 
-        fn prepare<'c>(&mut self, changes: impl Iterator<Item = Change<'c>>) {
+        fn prepare<'c>(&mut self, changes: impl Iterator<Item = LoggedChange<'c>>) {
             self.prepared = changes.count();
         }
 

@@ -7,7 +7,7 @@ use crate::batch::{BatchStore, Completion, Op, Submission};
 use crate::execute::{Executor, RecordSink};
 use crate::keyspace::{HashSeed, Keyspace};
 use crate::sync::counter::{AtomicU64, Ordering};
-use crate::wal::{Change, Growth};
+use crate::wal::{Growth, LoggedChange};
 use crate::{Error, Lsn, Options, Stats};
 
 /// A store without a log: a cache, or a stand-in for [`DurableStore`](crate::DurableStore) in tests.
@@ -84,7 +84,7 @@ impl RecordSink for NoLog<'_> {
         usize::MAX
     }
 
-    fn prepare<'c>(&mut self, changes: impl Iterator<Item = Change<'c>>) {
+    fn prepare<'c>(&mut self, changes: impl Iterator<Item = LoggedChange<'c>>) {
         self.prepared = changes.count() as u64;
     }
 

@@ -12,8 +12,8 @@ use crate::fs::{Access, FileSystem, Lock, LogFile, read_up_to, sync_parent, writ
 use crate::keyspace::{Effect, HashSeed, Keyspace};
 use crate::sync::{Instant, SystemTime};
 use crate::wal::{
-    BatchHeader, Change, Cores, Ending, FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError,
-    LSN_STRIDE, Location, LogStart, ReadError, Reader,
+    BatchHeader, Cores, Ending, FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError, LSN_STRIDE,
+    Location, LogStart, LoggedChange, ReadError, Reader,
 };
 use crate::{Error, LogFormat, Lsn, Options, SyncPolicy};
 use replay::Replay;
@@ -76,16 +76,16 @@ fn report(keyspace: &Keyspace, records: u64, torn_bytes_dropped: u64, began: Ins
     RecoveryReport { keys: keyspace.count(), records, torn_bytes_dropped, elapsed: began.elapsed() }
 }
 
-fn apply(keyspace: &Keyspace, change: Change<'_>, lsn: Lsn) {
+fn apply(keyspace: &Keyspace, change: LoggedChange<'_>, lsn: Lsn) {
     // What this clears is freed here: nobody is served meanwhile, and a log may clear any number of times.
     keyspace.apply(effect(change), lsn, lsn);
 }
 
-fn effect(change: Change<'_>) -> Effect<'_> {
+fn effect(change: LoggedChange<'_>) -> Effect<'_> {
     match change {
-        Change::Set { key, value } => Effect::Put { key, value: Keyspace::content(key, value) },
-        Change::Delete { key } => Effect::Delete { key },
-        Change::Clear => Effect::Clear,
+        LoggedChange::Set { key, value } => Effect::Put { key, value: Keyspace::content(key, value) },
+        LoggedChange::Delete { key } => Effect::Delete { key },
+        LoggedChange::Clear => Effect::Clear,
     }
 }
 

@@ -67,8 +67,8 @@ const BUGS: &[Bug] = &[
     Bug {
         name: "lose deletes in a replay",
         file: "wal/format/record.rs",
-        code: "(KIND_DELETE, Command::Delete(DeleteFields { key })) => Self::Delete { key },",
-        instead: "(KIND_DELETE, Command::Delete(_)) => Self::Delete { key: b\"\" },",
+        code: "(KIND_DELETE, LoggedCommand::Delete(DeleteFields { key })) => Self::Delete { key },",
+        instead: "(KIND_DELETE, LoggedCommand::Delete(_)) => Self::Delete { key: b\"\" },",
         suite: "recovery",
         filter: "reopen",
     },
@@ -261,7 +261,7 @@ const BUGS: &[Bug] = &[
         name: "leave deletes that come during a compaction out of a log of lines",
         file: "wal/rewrite/successor.rs",
         code: "json::encode(change, self.last_timestamp_ms, &mut self.out.buffer);",
-        instead: "if matches!(change, Change::Set { .. }) {
+        instead: "if matches!(change, LoggedChange::Set { .. }) {
                     json::encode(change, self.last_timestamp_ms, &mut self.out.buffer);
                 }",
         suite: "compaction",

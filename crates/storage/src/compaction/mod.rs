@@ -18,7 +18,7 @@ use run::{Run, Summary};
 use crate::keyspace::Keyspace;
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Instant, Mutex};
-use crate::wal::{Change, Location, LogHandle, now_ms};
+use crate::wal::{Location, LogHandle, LoggedChange, now_ms};
 use crate::{Error, LogFormat, Stats};
 
 /// Interval between checks whether a compaction is due, while something is written.
@@ -198,7 +198,7 @@ impl Worker {
     /// Returns the bytes that the live entries would take in a compacted log; an estimate if it has lines of JSON.
     fn live_bytes(&self) -> u64 {
         let figures = self.keyspace.figures();
-        let entry_bytes = Change::live_bytes(figures.live_keys, figures.live_payload_bytes);
+        let entry_bytes = LoggedChange::live_bytes(figures.live_keys, figures.live_payload_bytes);
         match self.format {
             LogFormat::Binary => entry_bytes,
             LogFormat::Json => sample::bytes_as_lines(&self.keyspace, entry_bytes),

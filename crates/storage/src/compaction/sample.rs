@@ -2,7 +2,7 @@
 
 use crate::Lsn;
 use crate::keyspace::{Keyspace, Walk};
-use crate::wal::{Change, line_bytes, now_ms};
+use crate::wal::{LoggedChange, line_bytes, now_ms};
 
 /// Bytes of entries that are looked at, or one larger entry.
 const SAMPLE_BYTES: usize = 64 * 1024;
@@ -18,8 +18,8 @@ pub(super) fn bytes_as_lines(keyspace: &Keyspace, entry_bytes: u64) -> u64 {
     while sampled_bytes < SAMPLE_BYTES as u64 && walk.next_page(&mut entries) {
         for entry in entries.drain(..) {
             let (key, value) = (entry.key(), entry.value());
-            sampled_bytes += Change::live_bytes(1, (key.len() + value.len()) as u64);
-            as_lines_bytes += line_bytes(Change::Set { key, value }, now_ms());
+            sampled_bytes += LoggedChange::live_bytes(1, (key.len() + value.len()) as u64);
+            as_lines_bytes += line_bytes(LoggedChange::Set { key, value }, now_ms());
         }
     }
     let scaled = u128::from(entry_bytes) * u128::from(as_lines_bytes) / u128::from(sampled_bytes.max(1));
@@ -37,8 +37,8 @@ mod tests {
         let (mut entry_bytes, mut line_bytes) = (0, 0);
         for key in 0..20_000_u32 {
             let (key, value) = (format!("key:{key}").into_bytes(), value_of(key));
-            entry_bytes += Change::live_bytes(1, (key.len() + value.len()) as u64);
-            line_bytes += super::line_bytes(Change::Set { key: &key, value: &value }, now_ms());
+            entry_bytes += LoggedChange::live_bytes(1, (key.len() + value.len()) as u64);
+            line_bytes += super::line_bytes(LoggedChange::Set { key: &key, value: &value }, now_ms());
             let effect = Effect::Put { key: &key, value: Content::Borrowed(&value) };
             keyspace.apply(effect, Lsn::new(1), Lsn::ZERO);
         }

@@ -8,7 +8,7 @@ use crate::batch::{Outcome, Sight};
 use crate::demand::check_fits;
 use crate::keyspace::{Entry, KeyHash, Locked, Seen, Value};
 use crate::op::Pair;
-use crate::wal::{Change, Growth};
+use crate::wal::{Growth, LoggedChange};
 use crate::{Error, Lsn};
 
 impl<S: RecordSink> Executor<'_, S> {
@@ -33,7 +33,7 @@ impl<S: RecordSink> Executor<'_, S> {
     #[inline(never)]
     pub(super) fn clear(&mut self) -> Done {
         self.sink.check_admitted(Growth::Shrinks)?;
-        self.sink.prepare(once(Change::Clear));
+        self.sink.prepare(once(LoggedChange::Clear));
         let mut locked = self.keyspace.lock_all();
         let lsn = self.sink.append_prepared();
         let emptied = locked.clear(lsn);
@@ -70,7 +70,7 @@ impl<S: RecordSink> Executor<'_, S> {
         if pairs.is_empty() {
             return Ok((done(), Lsn::ZERO));
         }
-        let changes = || pairs.iter().map(|[key, value]| Change::Set { key, value });
+        let changes = || pairs.iter().map(|[key, value]| LoggedChange::Set { key, value });
         check_fits(changes())?;
         self.sink.check_admitted(Growth::Grows)?;
         self.sink.prepare(changes());
@@ -109,7 +109,7 @@ impl<S: RecordSink> Executor<'_, S> {
         if keys.is_empty() {
             return Ok((Outcome::Count(0), Lsn::ZERO));
         }
-        check_fits(keys.iter().map(|key| Change::Delete { key }))?;
+        check_fits(keys.iter().map(|key| LoggedChange::Delete { key }))?;
         self.sink.check_admitted(Growth::Shrinks)?;
         let mut keys: Vec<(KeyHash, &[u8])> =
             keys.iter().map(|&key| (self.keyspace.hash(key), key)).collect();
@@ -121,7 +121,7 @@ impl<S: RecordSink> Executor<'_, S> {
         if keys.is_empty() {
             return Ok((Outcome::Count(0), locked.seen()));
         }
-        self.sink.prepare(keys.iter().map(|&(_, key)| Change::Delete { key }));
+        self.sink.prepare(keys.iter().map(|&(_, key)| LoggedChange::Delete { key }));
         let mut lsn = Lsn::ZERO;
         for (number, &(hash, key)) in (self.sink.append_prepared().get()..).zip(&keys) {
             lsn = Lsn::new(number);

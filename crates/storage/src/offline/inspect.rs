@@ -1,9 +1,9 @@
 //! Inspection of a log that no store has open: its header, batches, epochs, LSNs, times, sizes and damage.
 
-use super::{Content, OfflineLog};
+use super::{DetectedFormat, OfflineLog};
 use crate::recovery::json;
 use crate::wal::{
-    self, BatchHeader, Change, FORMAT_VERSION, FileHeader, JsonReadError, Logged, Visitor, pass,
+    BatchHeader, BatchKind, FORMAT_VERSION, FileHeader, JsonReadError, Logged, LoggedChange, Visitor, pass,
 };
 use crate::{Error, Lsn};
 
@@ -101,20 +101,6 @@ pub struct Batch {
     pub synced_lsn: Lsn,
 }
 
-/// Kind of a [`Batch`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum BatchKind {
-    /// Records of writes.
-    Records,
-    /// Live entries that a compaction found.
-    Entries,
-    /// A mark that all before it was synced.
-    Seal,
-    /// The seal of a clean stop.
-    ClosingSeal,
-}
-
 impl OfflineLog {
     /// Reads all of the log in order, calls `each_batch` for every sound batch, and tells what there is up to
     /// the first damage.
@@ -123,10 +109,10 @@ impl OfflineLog {
     /// [`Error::NotALog`], [`Error::Io`], and what `each_batch` says. Damage is no error here.
     pub fn inspect(&self, each_batch: impl FnMut(&Batch) -> Result<(), Error>) -> Result<Inspection, Error> {
         let mut inspector = Inspector { found: Inspection::default(), is_in_block: false, each_batch };
-        match self.content {
-            Content::Blank => {}
-            Content::Binary(header) => self.inspect_batches(&header, &mut inspector)?,
-            Content::Json => self.inspect_lines(&mut inspector)?,
+        match self.format {
+            DetectedFormat::Blank => {}
+            DetectedFormat::Binary(header) => self.inspect_batches(&header, &mut inspector)?,
+            DetectedFormat::Json => self.inspect_lines(&mut inspector)?,
         }
         Ok(inspector.found)
     }
@@ -190,9 +176,9 @@ impl<F: FnMut(&Batch) -> Result<(), Error>> Visitor for Inspector<F> {
             return Ok(());
         }
         match logged.change {
-            Change::Set { .. } => found.sets += 1,
-            Change::Delete { .. } => found.deletes += 1,
-            Change::Clear => found.clears += 1,
+            LoggedChange::Set { .. } => found.sets += 1,
+            LoggedChange::Delete { .. } => found.deletes += 1,
+            LoggedChange::Clear => found.clears += 1,
         }
         found.first_lsn = found.first_lsn.or(Some(logged.lsn));
         found.last_lsn = Some(logged.lsn);
@@ -214,12 +200,7 @@ impl Batch {
         Self {
             offset,
             bytes: header.total_bytes(),
-            kind: match header.kind {
-                wal::BatchKind::Records => BatchKind::Records,
-                wal::BatchKind::Entries => BatchKind::Entries,
-                wal::BatchKind::Seal { closed: false } => BatchKind::Seal,
-                wal::BatchKind::Seal { closed: true } => BatchKind::ClosingSeal,
-            },
+            kind: header.kind,
             epoch: header.epoch,
             records: header.records,
             first_lsn: header.first_lsn,

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::MAX_LINE_BYTES;
 use crate::batch::Op;
-use crate::wal::{Change, decode_line};
+use crate::wal::{LoggedChange, decode_line};
 use crate::{Error, Lsn, Store};
 
 /// Lines that go into the store at one go, at most.
@@ -154,10 +154,10 @@ async fn submit<S: Store>(store: &S, numbered: &[(u64, Op<'_>)]) -> Result<(), L
     Ok(store.wait(last).await?)
 }
 
-const fn op(change: Change<'_>) -> Op<'_> {
+const fn op(change: LoggedChange<'_>) -> Op<'_> {
     match change {
-        Change::Set { key, value } => Op::Set { key, value },
-        Change::Delete { key } => Op::Delete { key },
-        Change::Clear => Op::Clear,
+        LoggedChange::Set { key, value } => Op::Set { key, value },
+        LoggedChange::Delete { key } => Op::Delete { key },
+        LoggedChange::Clear => Op::Clear,
     }
 }

@@ -24,7 +24,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use crate::fs::Access;
-pub use inspect::{Batch, BatchKind, Binary, Epoch, Inspection};
+pub use crate::wal::BatchKind;
+pub use inspect::{Batch, Binary, Epoch, Inspection};
 pub use load::{LoadError, check_first_line, load};
 pub use repair::Cut;
 
@@ -52,11 +53,12 @@ pub struct OfflineLog {
     fs: Arc<dyn FileSystem>,
     log: OpenLog,
     len: u64,
-    content: Content,
+    format: DetectedFormat,
 }
 
+/// The format that the content of a log shows.
 #[derive(Clone, Copy)]
-enum Content {
+enum DetectedFormat {
     Blank,
     Binary(FileHeader),
     Json,
@@ -91,9 +93,9 @@ impl OfflineLog {
     /// As [`open`](Self::open).
     pub fn open_on(fs: Arc<dyn FileSystem>, path: impl AsRef<Path>, access: Access) -> Result<Self, Error> {
         let log = OpenLog::open_existing(&*fs, path.as_ref(), access)?;
-        let content = Content::of(&log)?;
+        let format = DetectedFormat::of(&log)?;
         let len = log.len()?;
-        Ok(Self { fs, log, len, content })
+        Ok(Self { fs, log, len, format })
     }
 
     /// The file's size in bytes.
@@ -103,10 +105,10 @@ impl OfflineLog {
 
     /// Returns the format in which the log is encoded; `None` while it is without any content.
     pub const fn format(&self) -> Option<LogFormat> {
-        match self.content {
-            Content::Blank => None,
-            Content::Binary(_) => Some(LogFormat::Binary),
-            Content::Json => Some(LogFormat::Json),
+        match self.format {
+            DetectedFormat::Blank => None,
+            DetectedFormat::Binary(_) => Some(LogFormat::Binary),
+            DetectedFormat::Json => Some(LogFormat::Json),
         }
     }
 
@@ -123,8 +125,8 @@ impl OfflineLog {
     /// # Errors
     /// [`Error::Corrupted`] with the first place of damage; [`Error::NotALog`]; [`Error::Io`].
     pub fn verify(&self) -> Result<Checked, Error> {
-        match self.content {
-            Content::Binary(header) => {
+        match self.format {
+            DetectedFormat::Binary(header) => {
                 let reader = Reader::new(&*self.log.file, self.len, &header, Cores::default());
                 let ending = reader.read(|_, _| {}).map_err(|error| self.log.read_error(error))?;
                 let (records, end_offset) = (ending.records, ending.offset);
@@ -149,14 +151,14 @@ impl OfflineLog {
 
     /// Reads the log in order on this thread.
     fn visit(&self, visitor: &mut impl Visitor) -> Result<Checked, Error> {
-        match self.content {
-            Content::Blank => Ok(Checked { records: 0, end_offset: 0, torn_bytes: 0 }),
-            Content::Binary(header) => {
+        match self.format {
+            DetectedFormat::Blank => Ok(Checked { records: 0, end_offset: 0, torn_bytes: 0 }),
+            DetectedFormat::Binary(header) => {
                 let passed = pass(&*self.log.file, self.len, &header, visitor)?;
                 let torn_bytes = passed.verdict.map_err(|error| self.log.read_error(error))?;
                 Ok(Checked { records: passed.sound.records, end_offset: passed.sound.offset, torn_bytes })
             }
-            Content::Json => {
+            DetectedFormat::Json => {
                 let ending = self.visit_lines(visitor).map_err(|error| json::read_error(&self.log, error))?;
                 let JsonEnding { records, offset, torn_bytes, .. } = ending;
                 Ok(Checked { records, end_offset: offset, torn_bytes })
@@ -177,7 +179,7 @@ impl std::fmt::Debug for OfflineLog {
     }
 }
 
-impl Content {
+impl DetectedFormat {
     fn of(log: &OpenLog) -> Result<Self, Error> {
         if json::is_json(log, LogFormat::Binary)? {
             Ok(Self::Json)

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Content, NoVisitor, OfflineLog};
+use super::{DetectedFormat, NoVisitor, OfflineLog};
 use crate::fs::{Access, LogFile, read_up_to, sync_parent, write_all_at};
 use crate::recovery::{io_error, json};
 use crate::wal::{
@@ -51,10 +51,10 @@ impl OfflineLog {
     /// # Errors
     /// [`Error::NotALog`], [`Error::Io`].
     pub fn find_damage(&self) -> Result<Option<Cut>, Error> {
-        match self.content {
-            Content::Blank => Ok(None),
-            Content::Binary(header) => self.find_bad_batch(&header),
-            Content::Json => self.find_bad_line(),
+        match self.format {
+            DetectedFormat::Blank => Ok(None),
+            DetectedFormat::Binary(header) => self.find_bad_batch(&header),
+            DetectedFormat::Json => self.find_bad_line(),
         }
     }
 
@@ -79,7 +79,7 @@ impl OfflineLog {
     }
 
     fn find_bad_line(&self) -> Result<Option<Cut>, Error> {
-        let mut counter = Counter(0);
+        let mut counter = RecordCounter(0);
         let (offset, damage) = match self.visit_lines(&mut counter) {
             Ok(_) => return Ok(None),
             Err(error @ JsonReadError::Corrupted { offset, .. }) => {
@@ -171,9 +171,9 @@ fn copy(from: &dyn LogFile, offset: u64, bytes: u64, to: &dyn LogFile) -> io::Re
     Ok(())
 }
 
-struct Counter(u64);
+struct RecordCounter(u64);
 
-impl Visitor for Counter {
+impl Visitor for RecordCounter {
     fn record(&mut self, _: Logged<'_>, _: u64) -> Result<(), Error> {
         self.0 += 1;
         Ok(())

@@ -25,10 +25,10 @@ impl<'a> Decision<'a> {
 }
 
 /// Returns what the log keeps of an effect.
-pub(crate) fn change<'e>(effect: &'e Effect<'_>) -> wal::Change<'e> {
+pub(crate) fn change<'e>(effect: &'e Effect<'_>) -> wal::LoggedChange<'e> {
     match effect {
-        Effect::Put { key, value } => wal::Change::Set { key, value: value.bytes() },
-        Effect::Delete { key } => wal::Change::Delete { key },
-        Effect::Clear => wal::Change::Clear,
+        Effect::Put { key, value } => wal::LoggedChange::Set { key, value: value.bytes() },
+        Effect::Delete { key } => wal::LoggedChange::Delete { key },
+        Effect::Clear => wal::LoggedChange::Clear,
     }
 }

@@ -6,7 +6,7 @@ use super::{Decision, Records, total_bytes};
 use crate::Error;
 use crate::batch::Outcome;
 use crate::keyspace::{Content, Effect, Entry};
-use crate::wal::Change;
+use crate::wal::LoggedChange;
 
 /// The change of the keys of an [`Op::UpdateKeys`](super::Op::UpdateKeys).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub enum KeyUpdate {
 
 impl KeyUpdate {
     pub(super) fn records<'a>(self, from: &'a [u8], to: &'a [u8]) -> Records<'a> {
-        let set = Change::Set { key: to, value: b"" };
-        let changes = [set, Change::Delete { key: from }];
+        let set = LoggedChange::Set { key: to, value: b"" };
+        let changes = [set, LoggedChange::Delete { key: from }];
         let count = match self {
             Self::Rename { .. } => 2,
             Self::Copy { .. } => 1,

@@ -141,18 +141,18 @@ impl<'a> Op<'a> {
             | Op::Keys { .. }
             | Op::Scan { .. }
             | Op::Stats => Records::None,
-            Op::Set { key, value } => Records::AtMost(wal::Change::Set { key, value }.encoded_bytes()),
-            Op::Delete { key } => Records::AtMost(wal::Change::Delete { key }.encoded_bytes()),
+            Op::Set { key, value } => Records::AtMost(wal::LoggedChange::Set { key, value }.encoded_bytes()),
+            Op::Delete { key } => Records::AtMost(wal::LoggedChange::Delete { key }.encoded_bytes()),
             Op::Update { key, update } => update.records(key),
             Op::UpdateKeys { from, to, update } => update.records(from, to),
             Op::SetMany { pairs } | Op::SetManyIfNew { pairs } => {
-                let sets = pairs.iter().map(|[key, value]| wal::Change::Set { key, value });
+                let sets = pairs.iter().map(|[key, value]| wal::LoggedChange::Set { key, value });
                 Records::AtMost(total_bytes(sets))
             }
             Op::DeleteMany { keys } => {
-                Records::AtMost(total_bytes(keys.iter().map(|key| wal::Change::Delete { key })))
+                Records::AtMost(total_bytes(keys.iter().map(|key| wal::LoggedChange::Delete { key })))
             }
-            Op::Clear => Records::AtMost(wal::Change::Clear.encoded_bytes()),
+            Op::Clear => Records::AtMost(wal::LoggedChange::Clear.encoded_bytes()),
         }
     }
 
@@ -164,7 +164,7 @@ impl<'a> Op<'a> {
                 Records::None | Records::DependsOnValue { .. } => None,
             },
             Op::Update { key, update } if update.may_remove() => {
-                Some(wal::Change::Delete { key }.encoded_bytes())
+                Some(wal::LoggedChange::Delete { key }.encoded_bytes())
             }
             _ => None,
         }
@@ -233,6 +233,6 @@ impl<'a> Op<'a> {
 }
 
 /// Returns what the records of these changes take in the log, in bytes.
-pub(crate) fn total_bytes<'c>(changes: impl Iterator<Item = wal::Change<'c>>) -> usize {
+pub(crate) fn total_bytes<'c>(changes: impl Iterator<Item = wal::LoggedChange<'c>>) -> usize {
     changes.map(|change| change.encoded_bytes()).sum()
 }

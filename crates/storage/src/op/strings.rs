@@ -94,13 +94,13 @@ impl fmt::Debug for UpdateWith<'_> {
 
 impl<'a> StringUpdate<'a> {
     pub(super) fn records(self, key: &'a [u8]) -> Records<'a> {
-        let set_bytes = wal::Change::Set { key, value: b"" }.encoded_bytes();
+        let set_bytes = wal::LoggedChange::Set { key, value: b"" }.encoded_bytes();
         let at_most = |bytes| Records::AtMost(set_bytes + bytes);
         let longer =
             |added_bytes| Records::DependsOnValue { key, target: key, added_bytes, other_bytes: set_bytes };
         match self {
             Self::SetIf { value, .. } | Self::Swap { value, .. } => at_most(value.len()),
-            Self::Take => Records::AtMost(wal::Change::Delete { key }.encoded_bytes()),
+            Self::Take => Records::AtMost(wal::LoggedChange::Delete { key }.encoded_bytes()),
             Self::Add(_) => at_most(MAX_INTEGER_BYTES),
             Self::AddDecimal(_) => at_most(decimal::MAX_TEXT_BYTES),
             Self::Append(bytes) => longer(bytes.len()),

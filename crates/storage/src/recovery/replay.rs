@@ -4,7 +4,7 @@ use super::progress::Progress;
 use crate::Error;
 use crate::keyspace::{HashSeed, Keyspace, Past, Restore};
 use crate::sync::Instant;
-use crate::wal::{Change, Logged};
+use crate::wal::{Logged, LoggedChange};
 
 /// Makes a keyspace of the log's records, which may come in any order.
 pub(super) struct Replay {
@@ -20,7 +20,7 @@ impl Replay {
 
     /// Applies some records, which took `bytes` of the log.
     pub(super) fn apply(&self, records: &[Logged<'_>], bytes: u64) {
-        let clears = records.iter().filter(|logged| logged.change == Change::Clear);
+        let clears = records.iter().filter(|logged| logged.change == LoggedChange::Clear);
         if let Some(newest) = clears.map(|logged| logged.lsn).max() {
             self.restore.clear(newest);
         }
@@ -36,8 +36,8 @@ impl Replay {
 fn past<'a>(logged: &'a Logged<'_>) -> Option<Past<'a>> {
     let lsn = logged.lsn;
     match logged.change {
-        Change::Set { key, value } => Some(Past { lsn, key, value: Some(value) }),
-        Change::Delete { key } => Some(Past { lsn, key, value: None }),
-        Change::Clear => None,
+        LoggedChange::Set { key, value } => Some(Past { lsn, key, value: Some(value) }),
+        LoggedChange::Delete { key } => Some(Past { lsn, key, value: None }),
+        LoggedChange::Clear => None,
     }
 }

@@ -7,12 +7,13 @@ mod read;
 mod rewrite;
 mod write;
 
-pub(crate) use format::batch::{BatchHeader, BatchKind, LSN_STRIDE, MAX_BATCH_PAYLOAD_BYTES};
+pub use format::batch::BatchKind;
+pub(crate) use format::batch::{BatchHeader, LSN_STRIDE, MAX_BATCH_PAYLOAD_BYTES};
 pub(crate) use format::header::{FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, HeaderError};
 pub(crate) use format::json::{
     decode as decode_line, encode as encode_line, encoded_bytes as line_bytes, max_line_bytes,
 };
-pub(crate) use format::record::{Change, LoggedEntry};
+pub(crate) use format::record::{LoggedChange, LoggedEntry};
 pub(crate) use read::json_reader::{JsonEnding, JsonReadError, JsonReader};
 pub(crate) use read::pass::{Passed, Visitor, headers_from, pass};
 pub(crate) use read::reader::{Cores, Ending, ReadError, Reader};

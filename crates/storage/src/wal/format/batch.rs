@@ -21,16 +21,16 @@ const FLAG_CLOSED: u8 = 1 << 1;
 
 /// Kind of a batch: the content that follows its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BatchKind {
-    /// Records.
+#[non_exhaustive]
+pub enum BatchKind {
+    /// Records of writes.
     Records,
-    /// Nothing: everything before is complete and synced.
-    Seal {
-        /// The log was closed after it; nothing of this epoch follows.
-        closed: bool,
-    },
-    /// Live entries, each with its own LSN: what a compaction found.
+    /// Live entries that a compaction found, each with its own LSN.
     Entries,
+    /// Nothing: a mark that all before it is complete and synced.
+    Seal,
+    /// The seal of a clean stop: nothing of its epoch follows.
+    ClosingSeal,
 }
 
 /// Header in front of the records that one write put into the log. docs/wal-format.md has the byte table.
@@ -56,7 +56,7 @@ impl BatchHeader {
     /// The header of a seal after `last_lsn`.
     pub(crate) fn seal(closed: bool, epoch: u32, last_lsn: Lsn, previous_crc: u32, crc_seed: u32) -> Self {
         Self {
-            kind: BatchKind::Seal { closed },
+            kind: if closed { BatchKind::ClosingSeal } else { BatchKind::Seal },
             jumps: false,
             epoch,
             payload_bytes: 0,
@@ -72,7 +72,8 @@ impl BatchHeader {
     pub(crate) fn encode(&self, crc_seed: u32) -> ([u8; BATCH_HEADER_BYTES], u32) {
         let (kind, closed) = match self.kind {
             BatchKind::Records => (1, 0),
-            BatchKind::Seal { closed } => (2, if closed { FLAG_CLOSED } else { 0 }),
+            BatchKind::Seal => (2, 0),
+            BatchKind::ClosingSeal => (2, FLAG_CLOSED),
             BatchKind::Entries => (3, 0),
         };
         let mut bytes = [0; BATCH_HEADER_BYTES];
@@ -105,7 +106,8 @@ impl BatchHeader {
         let [kind, flags, reserved @ ..]: [u8; 4] = field(bytes, 4);
         let kind = match (kind, flags & !FLAG_LSN_JUMP, reserved) {
             (1, 0, [0, 0]) => BatchKind::Records,
-            (2, 0 | FLAG_CLOSED, [0, 0]) => BatchKind::Seal { closed: flags & FLAG_CLOSED != 0 },
+            (2, 0, [0, 0]) => BatchKind::Seal,
+            (2, FLAG_CLOSED, [0, 0]) => BatchKind::ClosingSeal,
             (3, 0, [0, 0]) => BatchKind::Entries,
             _ => return Err(BatchError::UnknownKind { kind, flags }),
         };
@@ -166,8 +168,7 @@ mod tests {
 
     #[test]
     fn headers_read_back_as_they_were_written() {
-        let seals = [false, true].map(|closed| BatchKind::Seal { closed });
-        for kind in [BatchKind::Records, BatchKind::Entries].into_iter().chain(seals) {
+        for kind in [BatchKind::Records, BatchKind::Entries, BatchKind::Seal, BatchKind::ClosingSeal] {
             for jumps in [false, true] {
                 let header = BatchHeader { kind, jumps, ..header() };
                 let (bytes, crc) = header.encode(5);

@@ -11,7 +11,7 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::record::{Change, Command, Record, RecordError};
+use super::record::{LoggedChange, LoggedCommand, Record, RecordError};
 
 /// First bytes of each line that we write.
 pub(in crate::wal) const OPENING: &[u8] = br#"{"timestamp":"#;
@@ -23,10 +23,10 @@ const MAX_ESCAPED_BYTES: usize = 6;
 const MAX_FRAME_BYTES: usize = 1024;
 
 /// A line that was read.
-pub(crate) struct Line<'a> {
+pub(crate) struct DecodedLine<'a> {
     /// Milliseconds since the Unix epoch.
     pub(crate) timestamp_ms: u64,
-    command: Command<Set<'a>, Delete<'a>>,
+    command: LoggedCommand<Set<'a>, Delete<'a>>,
 }
 
 /// Why a line is no record.
@@ -39,23 +39,23 @@ pub(crate) const fn max_line_bytes(key_bytes: usize, value_bytes: usize) -> usiz
 }
 
 /// Appends the change as a line.
-pub(crate) fn encode(change: Change<'_>, timestamp_ms: u64, out: &mut Vec<u8>) {
+pub(crate) fn encode(change: LoggedChange<'_>, timestamp_ms: u64, out: &mut Vec<u8>) {
     write(change, timestamp_ms, out);
     out.push(b'\n');
 }
 
 /// Returns the length of the change as a line, its newline included, in bytes.
-pub(crate) fn encoded_bytes(change: Change<'_>, timestamp_ms: u64) -> u64 {
-    let mut counter = Counter(1);
+pub(crate) fn encoded_bytes(change: LoggedChange<'_>, timestamp_ms: u64) -> u64 {
+    let mut counter = ByteCounter(1);
     write(change, timestamp_ms, &mut counter);
     counter.0
 }
 
-fn write(change: Change<'_>, timestamp_ms: u64, out: &mut impl io::Write) {
+fn write(change: LoggedChange<'_>, timestamp_ms: u64, out: &mut impl io::Write) {
     let command = match change {
-        Change::Set { key, value } => Command::Set(Set { key: key.into(), value: value.into() }),
-        Change::Delete { key } => Command::Delete(Delete { key: key.into() }),
-        Change::Clear => Command::Clear,
+        LoggedChange::Set { key, value } => LoggedCommand::Set(Set { key: key.into(), value: value.into() }),
+        LoggedChange::Delete { key } => LoggedCommand::Delete(Delete { key: key.into() }),
+        LoggedChange::Clear => LoggedCommand::Clear,
     };
     if serde_json::to_writer(out, &Record { timestamp: timestamp_ms, command }).is_err() {
         unreachable!("writing to memory does not fail and the type has no unserialisable part");
@@ -63,9 +63,9 @@ fn write(change: Change<'_>, timestamp_ms: u64, out: &mut impl io::Write) {
 }
 
 /// Counts bytes.
-struct Counter(u64);
+struct ByteCounter(u64);
 
-impl io::Write for Counter {
+impl io::Write for ByteCounter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0 += bytes.len() as u64;
         Ok(bytes.len())
@@ -82,7 +82,7 @@ impl io::Write for Counter {
 /// What is wrong with the records.
 pub(crate) fn transcode(mut records: &[u8], out: &mut Vec<u8>) -> Result<(), RecordError> {
     while !records.is_empty() {
-        let (change, timestamp_ms, rest) = Change::decode(records)?;
+        let (change, timestamp_ms, rest) = LoggedChange::decode(records)?;
         encode(change, timestamp_ms, out);
         records = rest;
     }
@@ -94,21 +94,21 @@ pub(crate) fn transcode(mut records: &[u8], out: &mut Vec<u8>) -> Result<(), Rec
 ///
 /// # Errors
 /// Why the line is no record.
-pub(crate) fn decode(line: &[u8]) -> Result<Line<'_>, LineError> {
+pub(crate) fn decode(line: &[u8]) -> Result<DecodedLine<'_>, LineError> {
     // The library would take an array of the members too.
     if line.trim_ascii_start().first().is_some_and(|&first| first != b'{') {
         return Err(LineError(de::Error::custom("a record is an object")));
     }
     let record: Record<_, _> = serde_json::from_slice(line).map_err(LineError)?;
-    Ok(Line { timestamp_ms: record.timestamp, command: record.command })
+    Ok(DecodedLine { timestamp_ms: record.timestamp, command: record.command })
 }
 
-impl Line<'_> {
-    pub(crate) fn change(&self) -> Change<'_> {
+impl DecodedLine<'_> {
+    pub(crate) fn change(&self) -> LoggedChange<'_> {
         match &self.command {
-            Command::Set(Set { key, value }) => Change::Set { key, value },
-            Command::Delete(Delete { key }) => Change::Delete { key },
-            Command::Clear => Change::Clear,
+            LoggedCommand::Set(Set { key, value }) => LoggedChange::Set { key, value },
+            LoggedCommand::Delete(Delete { key }) => LoggedChange::Delete { key },
+            LoggedCommand::Clear => LoggedChange::Clear,
         }
     }
 }
@@ -181,7 +181,7 @@ impl Serialize for Base64<'_> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Set<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Fields { key, value } = deserializer.deserialize_map(FieldsVisitor)?;
+        let KeyAndValue { key, value } = deserializer.deserialize_map(KeyAndValueVisitor)?;
         let value = value.ok_or_else(|| de::Error::missing_field("value"))?;
         Ok(Self { key, value })
     }
@@ -189,7 +189,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Set<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Delete<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Fields { key, value } = deserializer.deserialize_map(FieldsVisitor)?;
+        let KeyAndValue { key, value } = deserializer.deserialize_map(KeyAndValueVisitor)?;
         match value {
             None => Ok(Self { key }),
             Some(_) => Err(de::Error::custom("a `Delete` has no value")),
@@ -197,7 +197,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Delete<'a> {
     }
 }
 
-struct Fields<'a> {
+/// The fields of a `Set`, or of a `Delete`, which has no value.
+struct KeyAndValue<'a> {
     key: Cow<'a, [u8]>,
     value: Option<Cow<'a, [u8]>>,
 }
@@ -213,9 +214,9 @@ enum Member {
 
 /// A string that is borrowed from the line if it has no escapes.
 #[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+struct JsonString<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'a> Text<'a> {
+impl<'a> JsonString<'a> {
     fn into_bytes(self) -> Cow<'a, [u8]> {
         match self.0 {
             Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
@@ -229,10 +230,10 @@ impl<'a> Text<'a> {
     }
 }
 
-struct FieldsVisitor;
+struct KeyAndValueVisitor;
 
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields<'de>;
+impl<'de> Visitor<'de> for KeyAndValueVisitor {
+    type Value = KeyAndValue<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object with a key, and a value if it is a `Set`")
@@ -241,7 +242,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
         let (mut key, mut value) = (None, None);
         while let Some(member) = members.next_key()? {
-            let text: Text<'de> = members.next_value()?;
+            let text: JsonString<'de> = members.next_value()?;
             let earlier = match member {
                 Member::Key => key.replace(text.into_bytes()),
                 Member::KeyBase64 => key.replace(text.decode_base64()?),
@@ -253,7 +254,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
             }
         }
         let key = key.ok_or_else(|| de::Error::missing_field("key"))?;
-        Ok(Fields { key, value })
+        Ok(KeyAndValue { key, value })
     }
 }
 
@@ -267,7 +268,7 @@ mod tests {
     const SET_LINE: &str = r#"{"timestamp":1640995200000,"command":{"Set":{"key":"user:1","value":"john"}}}"#;
     const DELETE_LINE: &str = r#"{"timestamp":1640995201000,"command":{"Delete":{"key":"user:1"}}}"#;
 
-    fn line(change: Change<'_>, timestamp_ms: u64) -> String {
+    fn line(change: LoggedChange<'_>, timestamp_ms: u64) -> String {
         let mut out = Vec::new();
         encode(change, timestamp_ms, &mut out);
         String::from_utf8(out).unwrap()
@@ -282,15 +283,18 @@ mod tests {
 
     #[test]
     fn the_bytes_of_a_line_never_change() {
-        let set = Change::Set { key: b"user:1", value: b"john" };
+        let set = LoggedChange::Set { key: b"user:1", value: b"john" };
         assert_eq!(line(set, 1_640_995_200_000), format!("{SET_LINE}\n"));
-        assert_eq!(line(Change::Delete { key: b"user:1" }, 1_640_995_201_000), format!("{DELETE_LINE}\n"));
-        assert_eq!(line(Change::Clear, 7), "{\"timestamp\":7,\"command\":\"Clear\"}\n");
-        let bytes = Change::Set { key: b"\xff", value: "\0\n\"\\/ü€😀\u{7f}\u{2028}".as_bytes() };
+        assert_eq!(
+            line(LoggedChange::Delete { key: b"user:1" }, 1_640_995_201_000),
+            format!("{DELETE_LINE}\n")
+        );
+        assert_eq!(line(LoggedChange::Clear, 7), "{\"timestamp\":7,\"command\":\"Clear\"}\n");
+        let bytes = LoggedChange::Set { key: b"\xff", value: "\0\n\"\\/ü€😀\u{7f}\u{2028}".as_bytes() };
         let expected = r#"{"timestamp":0,"command":{"Set":{"key_base64":"/w==","value":"#.to_owned()
             + "\"\\u0000\\n\\\"\\\\/ü€😀\u{7f}\u{2028}\"}}}\n";
         assert_eq!(line(bytes, 0), expected);
-        let bytes = Change::Set { key: b"k", value: b"\xf0\x9f" };
+        let bytes = LoggedChange::Set { key: b"k", value: b"\xf0\x9f" };
         assert_eq!(
             line(bytes, 0),
             "{\"timestamp\":0,\"command\":{\"Set\":{\"key\":\"k\",\"value_base64\":\"8J8=\"}}}\n"
@@ -323,11 +327,11 @@ mod tests {
         ];
         for text in same {
             let line = decode(text.as_bytes()).unwrap();
-            assert_eq!(line.change(), Change::Set { key: b"user:1", value: b"john" }, "{text}");
+            assert_eq!(line.change(), LoggedChange::Set { key: b"user:1", value: b"john" }, "{text}");
             assert_eq!(line.timestamp_ms, 1);
         }
         let surrogates = decode(br#"{"timestamp":1,"command":{"Delete":{"key":"\ud83d\ude00"}}}"#).unwrap();
-        assert_eq!(surrogates.change(), Change::Delete { key: "😀".as_bytes() });
+        assert_eq!(surrogates.change(), LoggedChange::Delete { key: "😀".as_bytes() });
     }
 
     #[test]
@@ -380,7 +384,7 @@ mod tests {
     #[test]
     fn the_longest_line_is_within_the_limit() {
         let zeros = [0; 100];
-        let longest = line(Change::Set { key: &zeros, value: &zeros }, u64::MAX);
+        let longest = line(LoggedChange::Set { key: &zeros, value: &zeros }, u64::MAX);
         assert!(longest.len() < max_line_bytes(100, 100));
         assert!(longest.len() > max_line_bytes(100, 100) - MAX_FRAME_BYTES);
     }
@@ -392,7 +396,7 @@ mod tests {
     proptest! {
         #[test]
         fn lines_read_back_as_they_were_written(key in bytes(), value in bytes(), time in any::<u64>()) {
-            for change in [Change::Set { key: &key, value: &value }, Change::Delete { key: &key }] {
+            for change in [LoggedChange::Set { key: &key, value: &value }, LoggedChange::Delete { key: &key }] {
                 let line = line(change, time);
                 prop_assert_eq!(line.find('\n'), Some(line.len() - 1));
                 prop_assert_eq!(encoded_bytes(change, time), line.len() as u64);
@@ -405,7 +409,7 @@ mod tests {
         fn binary_records_become_the_same_lines(keys in prop::collection::vec(bytes(), 0..5)) {
             let (mut records, mut expected, mut lines) = (Vec::new(), Vec::new(), Vec::new());
             for (time, key) in (5..).zip(&keys) {
-                for change in [Change::Set { key, value: key }, Change::Delete { key }, Change::Clear] {
+                for change in [LoggedChange::Set { key, value: key }, LoggedChange::Delete { key }, LoggedChange::Clear] {
                     let start = records.len();
                     change.encode(&mut records);
                     set_timestamp(&mut records[start..], time);

@@ -31,7 +31,7 @@ const KIND_CLEAR: u8 = 3;
 
 /// A change of the keyspace, with all that its key needs to be restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change<'a> {
+pub(crate) enum LoggedChange<'a> {
     Set {
         key: &'a [u8],
         value: &'a [u8],
@@ -50,11 +50,12 @@ pub(crate) enum Change<'a> {
 pub(super) struct Record<S, D> {
     /// Milliseconds since the Unix epoch.
     pub(super) timestamp: u64,
-    pub(super) command: Command<S, D>,
+    pub(super) command: LoggedCommand<S, D>,
 }
 
+/// A change as the log encodes it, under the name of the command that asks for it.
 #[derive(Serialize, Deserialize)]
-pub(super) enum Command<S, D> {
+pub(super) enum LoggedCommand<S, D> {
     Set(S),
     Delete(D),
     Clear,
@@ -82,7 +83,7 @@ pub(crate) enum RecordError {
     Damaged(&'static str),
 }
 
-impl<'a> Change<'a> {
+impl<'a> LoggedChange<'a> {
     /// Returns the length of the change's record in the log, in bytes.
     pub(crate) const fn encoded_bytes(&self) -> usize {
         match self {
@@ -103,10 +104,12 @@ impl<'a> Change<'a> {
         let (kind, command) = match *self {
             Self::Set { key, value } => {
                 let fields = SetFields { key: Bytes::new(key), value: Bytes::new(value) };
-                (KIND_SET, Command::Set(fields))
+                (KIND_SET, LoggedCommand::Set(fields))
             }
-            Self::Delete { key } => (KIND_DELETE, Command::Delete(DeleteFields { key: Bytes::new(key) })),
-            Self::Clear => (KIND_CLEAR, Command::Clear),
+            Self::Delete { key } => {
+                (KIND_DELETE, LoggedCommand::Delete(DeleteFields { key: Bytes::new(key) }))
+            }
+            Self::Clear => (KIND_CLEAR, LoggedCommand::Clear),
         };
         let body_bytes = self.encoded_bytes() - RECORD_HEADER_BYTES;
         let body_len =
@@ -136,9 +139,9 @@ impl<'a> Change<'a> {
             .deserialize(body)
             .map_err(|_| RecordError::Damaged("the body of a record cannot be read"))?;
         let change = match (kind, record.command) {
-            (KIND_SET, Command::Set(SetFields { key, value })) => Self::Set { key, value },
-            (KIND_DELETE, Command::Delete(DeleteFields { key })) => Self::Delete { key },
-            (KIND_CLEAR, Command::Clear) => Self::Clear,
+            (KIND_SET, LoggedCommand::Set(SetFields { key, value })) => Self::Set { key, value },
+            (KIND_DELETE, LoggedCommand::Delete(DeleteFields { key })) => Self::Delete { key },
+            (KIND_CLEAR, LoggedCommand::Clear) => Self::Clear,
             _ => return Err(RecordError::Damaged("a record's body is not of its kind")),
         };
         Ok((change, record.timestamp, rest))
@@ -170,7 +173,7 @@ impl<'a> LoggedEntry<'a> {
     pub(crate) fn encode(&self, timestamp_ms: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.lsn.get().to_le_bytes());
         let start = out.len();
-        Change::Set { key: self.key, value: self.value }.encode(out);
+        LoggedChange::Set { key: self.key, value: self.value }.encode(out);
         set_timestamp(out.split_at_mut(start).1, timestamp_ms);
     }
 
@@ -179,8 +182,8 @@ impl<'a> LoggedEntry<'a> {
         let (lsn, record) = bytes
             .split_first_chunk::<ENTRY_LSN_BYTES>()
             .ok_or(RecordError::Damaged("an entry is cut short"))?;
-        match Change::decode(record)? {
-            (Change::Set { key, value }, timestamp_ms, rest) => {
+        match LoggedChange::decode(record)? {
+            (LoggedChange::Set { key, value }, timestamp_ms, rest) => {
                 Ok((Self { lsn: Lsn::new(u64::from_le_bytes(*lsn)), key, value }, timestamp_ms, rest))
             }
             _ => Err(RecordError::Damaged("an entry is no Set record")),
@@ -207,10 +210,10 @@ fn encoding(limit_bytes: u64) -> impl bincode::Options {
 mod tests {
     use super::*;
 
-    const SET: Change<'_> = Change::Set { key: b"user:1", value: b"john" };
-    const DELETE: Change<'_> = Change::Delete { key: b"user:1" };
+    const SET: LoggedChange<'_> = LoggedChange::Set { key: b"user:1", value: b"john" };
+    const DELETE: LoggedChange<'_> = LoggedChange::Delete { key: b"user:1" };
 
-    fn encode(change: Change<'_>) -> Vec<u8> {
+    fn encode(change: LoggedChange<'_>) -> Vec<u8> {
         let mut bytes = Vec::new();
         change.encode(&mut bytes);
         bytes
@@ -218,13 +221,13 @@ mod tests {
 
     #[test]
     fn records_read_back_as_they_were_written() {
-        for change in [SET, DELETE, Change::Clear, Change::Set { key: b"", value: b"" }] {
+        for change in [SET, DELETE, LoggedChange::Clear, LoggedChange::Set { key: b"", value: b"" }] {
             let mut bytes = encode(change);
             assert_eq!(bytes.len(), change.encoded_bytes());
             assert_eq!(record_bytes(&bytes), Some(bytes.len()));
             set_timestamp(&mut bytes, 1_640_995_200_000);
             bytes.extend_from_slice(b"rest");
-            assert_eq!(Change::decode(&bytes), Ok((change, 1_640_995_200_000, &b"rest"[..])));
+            assert_eq!(LoggedChange::decode(&bytes), Ok((change, 1_640_995_200_000, &b"rest"[..])));
         }
     }
 
@@ -243,7 +246,7 @@ mod tests {
             let mut bytes = encode(SET);
             bytes[0] = kind;
             bytes[1] = flags;
-            assert_eq!(Change::decode(&bytes), Err(RecordError::UnknownKind { kind, flags }));
+            assert_eq!(LoggedChange::decode(&bytes), Err(RecordError::UnknownKind { kind, flags }));
         }
     }
 
@@ -252,7 +255,10 @@ mod tests {
         for len_at in [2, 18, 32] {
             let mut bytes = encode(SET);
             bytes[len_at..len_at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
-            assert!(matches!(Change::decode(&bytes), Err(RecordError::Damaged(_))), "length at {len_at}");
+            assert!(
+                matches!(LoggedChange::decode(&bytes), Err(RecordError::Damaged(_))),
+                "length at {len_at}"
+            );
         }
     }
 
@@ -262,7 +268,7 @@ mod tests {
         let mut bytes = Vec::new();
         entry.encode(1_640_995_200_000, &mut bytes);
         assert_eq!(bytes.len(), entry.encoded_bytes());
-        assert_eq!(bytes.len() as u64, Change::live_bytes(1, 10));
+        assert_eq!(bytes.len() as u64, LoggedChange::live_bytes(1, 10));
         bytes.extend_from_slice(b"rest");
         assert_eq!(LoggedEntry::decode(&bytes), Ok((entry, 1_640_995_200_000, &b"rest"[..])));
     }
@@ -278,6 +284,6 @@ mod tests {
     fn a_body_of_another_kind_is_damage() {
         let mut bytes = encode(DELETE);
         bytes[0] = KIND_SET;
-        assert!(matches!(Change::decode(&bytes), Err(RecordError::Damaged(_))));
+        assert!(matches!(LoggedChange::decode(&bytes), Err(RecordError::Damaged(_))));
     }
 }

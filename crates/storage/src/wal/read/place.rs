@@ -85,7 +85,7 @@ impl Place {
             epoch: header.epoch,
             next_lsn: header.next_lsn(),
             records: self.chain.records + u64::from(header.records),
-            is_closed: header.kind == BatchKind::Seal { closed: true },
+            is_closed: header.kind == BatchKind::ClosingSeal,
         };
     }
 }
@@ -121,7 +121,7 @@ impl Chain {
         if header.synced_lsn >= header.first_lsn {
             return Err("a batch claims that LSNs after it are synced");
         }
-        if matches!(header.kind, BatchKind::Seal { .. }) != (header.records == 0) {
+        if matches!(header.kind, BatchKind::Seal | BatchKind::ClosingSeal) != (header.records == 0) {
             return Err("a batch has no records, or a seal has some");
         }
         if header.kind == BatchKind::Entries

@@ -7,14 +7,14 @@ use super::reader::ReadError;
 use super::scanner::ScanEnd;
 use crate::wal::format::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
 use crate::wal::format::bytes::crc;
-use crate::wal::format::record::{Change, LoggedEntry, MIN_RECORD_BYTES, RecordError};
+use crate::wal::format::record::{LoggedChange, LoggedEntry, MIN_RECORD_BYTES, RecordError};
 use crate::{Error, Lsn};
 
 /// A change that the log has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Logged<'a> {
     pub(crate) lsn: Lsn,
-    pub(crate) change: Change<'a>,
+    pub(crate) change: LoggedChange<'a>,
 }
 
 /// Some whole batches, one after the other, whose headers are sound: what a core works on at a time.
@@ -172,9 +172,9 @@ fn decode<'a>(
         if lsn >= header.first_lsn {
             return Err(RecordError::Damaged("an entry has the LSN of a later record"));
         }
-        return Ok((Logged { lsn, change: Change::Set { key, value } }, timestamp_ms, rest));
+        return Ok((Logged { lsn, change: LoggedChange::Set { key, value } }, timestamp_ms, rest));
     }
-    let (change, timestamp_ms, rest) = Change::decode(bytes)?;
+    let (change, timestamp_ms, rest) = LoggedChange::decode(bytes)?;
     Ok((Logged { lsn: Lsn::new(header.first_lsn.get().saturating_add(number)), change }, timestamp_ms, rest))
 }
 

@@ -3,7 +3,7 @@
 use super::successor::Successor;
 use super::swap::Location;
 use crate::fs::LogFile;
-use crate::wal::format::record::Change;
+use crate::wal::format::record::LoggedChange;
 use crate::wal::write::log_end::Mark;
 use crate::{Error, LogFormat, Lsn};
 
@@ -31,7 +31,7 @@ impl LogCopy {
     }
 
     /// Adds a record.
-    pub(crate) fn push(&mut self, change: Change<'_>, timestamp_ms: u64) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, change: LoggedChange<'_>, timestamp_ms: u64) -> Result<(), Error> {
         self.last_lsn += 1;
         self.to.push_record(change, timestamp_ms)
     }

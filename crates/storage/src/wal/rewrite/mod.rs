@@ -2,7 +2,7 @@
 //! `format` and `write`, and may use `read`; no other folder of the log knows it.
 
 pub(super) mod copy;
-mod output;
+mod file_writer;
 mod source;
 pub(super) mod successor;
 pub(super) mod swap;

@@ -11,7 +11,7 @@ use crate::fs::{LogFile, read_up_to};
 use crate::wal::format::batch::{BATCH_HEADER_BYTES, BatchError, BatchHeader, BatchKind};
 use crate::wal::format::bytes::crc;
 use crate::wal::format::json;
-use crate::wal::format::record::{Change, record_bytes};
+use crate::wal::format::record::{LoggedChange, record_bytes};
 use crate::wal::write::log_end::LogEnd;
 use crate::{Error, LogFormat};
 
@@ -125,7 +125,7 @@ impl LogSource {
             held.extend_from_slice(piece);
             let mut rest = &held[..];
             while record_bytes(rest).is_some_and(|bytes| bytes <= rest.len()) {
-                let (change, timestamp_ms, after) = Change::decode(rest).map_err(|_| BAD)?;
+                let (change, timestamp_ms, after) = LoggedChange::decode(rest).map_err(|_| BAD)?;
                 to.push_record(change, timestamp_ms)?;
                 rest = after;
             }

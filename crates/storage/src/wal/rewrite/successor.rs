@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::output::{Output, PIECE_BYTES};
+use super::file_writer::{FileWriter, PIECE_BYTES};
 use crate::fs::LogFile;
 use crate::wal::format::batch::{BATCH_HEADER_BYTES, BatchHeader, BatchKind};
 use crate::wal::format::bytes::crc;
 use crate::wal::format::header::{FILE_HEADER_BYTES, FileHeader};
 use crate::wal::format::json;
-use crate::wal::format::record::{Change, LoggedEntry, set_timestamp};
+use crate::wal::format::record::{LoggedChange, LoggedEntry, set_timestamp};
 use crate::wal::write::log_end::{LogEnd, Mark};
 use crate::{Error, LogFormat, Lsn};
 
@@ -19,7 +19,7 @@ const BLOCK_BYTES: usize = PIECE_BYTES;
 
 /// A log that is being made to take the place of another: entries, records, a seal.
 pub(super) struct Successor {
-    out: Output,
+    out: FileWriter,
     mark: Mark,
     encoding: Encoding,
     /// Times never run backwards: those of lines that somebody else wrote may.
@@ -27,12 +27,12 @@ pub(super) struct Successor {
 }
 
 enum Encoding {
-    Binary(Chain),
+    Binary(BatchBuilder),
     Json,
 }
 
-/// Links between the batches of the binary format.
-struct Chain {
+/// Builds batches of the binary format, each of which names the one before it.
+struct BatchBuilder {
     crc_seed: u32,
     previous_crc: u32,
     /// The batch at the end of the output's buffer, which has room for its header, and what it holds so far.
@@ -49,10 +49,10 @@ impl Successor {
         header: Option<&FileHeader>,
         mark: Mark,
     ) -> Self {
-        let mut out = Output::new(file, path);
+        let mut out = FileWriter::new(file, path);
         let encoding = header.map_or(Encoding::Json, |header| {
             out.buffer.extend_from_slice(&header.encode());
-            Encoding::Binary(Chain {
+            Encoding::Binary(BatchBuilder {
                 crc_seed: header.crc_seed(),
                 previous_crc: header.chain_start(),
                 open: None,
@@ -73,14 +73,14 @@ impl Successor {
     pub(super) fn push_entry(&mut self, entry: &LoggedEntry<'_>) -> Result<(), Error> {
         let timestamp_ms = self.mark.last_timestamp_ms;
         match &mut self.encoding {
-            Encoding::Binary(chain) => {
-                chain.open(BatchKind::Entries, entry.encoded_bytes(), &mut self.out, self.mark)?;
+            Encoding::Binary(builder) => {
+                builder.open(BatchKind::Entries, entry.encoded_bytes(), &mut self.out, self.mark)?;
                 entry.encode(timestamp_ms, &mut self.out.buffer);
                 Ok(())
             }
             Encoding::Json => {
                 json::encode(
-                    Change::Set { key: entry.key, value: entry.value },
+                    LoggedChange::Set { key: entry.key, value: entry.value },
                     timestamp_ms,
                     &mut self.out.buffer,
                 );
@@ -90,11 +90,11 @@ impl Successor {
     }
 
     /// Adds a record, which has the LSN after the one before it, the first the LSN after the mark.
-    pub(super) fn push_record(&mut self, change: Change<'_>, timestamp_ms: u64) -> Result<(), Error> {
+    pub(super) fn push_record(&mut self, change: LoggedChange<'_>, timestamp_ms: u64) -> Result<(), Error> {
         self.last_timestamp_ms = self.last_timestamp_ms.max(timestamp_ms);
         match &mut self.encoding {
-            Encoding::Binary(chain) => {
-                chain.open(BatchKind::Records, change.encoded_bytes(), &mut self.out, self.mark)?;
+            Encoding::Binary(builder) => {
+                builder.open(BatchKind::Records, change.encoded_bytes(), &mut self.out, self.mark)?;
                 let start = self.out.buffer.len();
                 change.encode(&mut self.out.buffer);
                 set_timestamp(self.out.buffer.split_at_mut(start).1, self.last_timestamp_ms);
@@ -110,7 +110,7 @@ impl Successor {
     /// Completes what was added so far.
     fn complete(&mut self) -> Result<(), Error> {
         match &mut self.encoding {
-            Encoding::Binary(chain) => chain.close(&mut self.out, self.mark),
+            Encoding::Binary(builder) => builder.close(&mut self.out, self.mark),
             Encoding::Json => Ok(()),
         }
     }
@@ -124,17 +124,17 @@ impl Successor {
     /// The start of a batch's checksum in this log, for its bytes to be added with [`crc`]; lines have none.
     pub(super) const fn crc_seed(&self) -> u32 {
         match &self.encoding {
-            Encoding::Binary(chain) => chain.crc_seed,
+            Encoding::Binary(builder) => builder.crc_seed,
             Encoding::Json => 0,
         }
     }
 
     /// Adds the header of another log's batch, made to fit in here; [`push`](Self::push) takes its payload.
     pub(super) fn push_header(&mut self, header: &BatchHeader, payload_crc: u32) -> Result<(), Error> {
-        let Encoding::Binary(chain) = &mut self.encoding else {
+        let Encoding::Binary(builder) = &mut self.encoding else {
             return Err(Error::Internal("a batch was put into a log of lines"));
         };
-        let bytes = chain.link(&BatchHeader { previous_crc: chain.previous_crc, payload_crc, ..*header });
+        let bytes = builder.link(&BatchHeader { previous_crc: builder.previous_crc, payload_crc, ..*header });
         self.out.push(&bytes)
     }
 
@@ -162,15 +162,15 @@ impl Successor {
     pub(super) fn seal(&mut self, last_lsn: Lsn) -> Result<(), Error> {
         self.complete()?;
         match &mut self.encoding {
-            Encoding::Binary(chain) => {
-                let (epoch, previous_crc) = (self.mark.epoch, chain.previous_crc);
+            Encoding::Binary(builder) => {
+                let (epoch, previous_crc) = (self.mark.epoch, builder.previous_crc);
                 let bytes =
-                    chain.link(&BatchHeader::seal(false, epoch, last_lsn, previous_crc, chain.crc_seed));
+                    builder.link(&BatchHeader::seal(false, epoch, last_lsn, previous_crc, builder.crc_seed));
                 self.out.push(&bytes)?;
             }
             // An empty file would be a new log, of any format.
             Encoding::Json if self.out.len_bytes() == 0 => {
-                self.push_record(Change::Clear, self.last_timestamp_ms)?;
+                self.push_record(LoggedChange::Clear, self.last_timestamp_ms)?;
             }
             Encoding::Json => {}
         }
@@ -199,7 +199,7 @@ impl Successor {
     /// Returns the place where the log goes on behind the seal.
     pub(super) fn end(&self) -> LogEnd {
         let (crc_seed, previous_crc) = match &self.encoding {
-            Encoding::Binary(chain) => (chain.crc_seed, chain.previous_crc),
+            Encoding::Binary(builder) => (builder.crc_seed, builder.previous_crc),
             Encoding::Json => (0, 0),
         };
         LogEnd {
@@ -214,9 +214,9 @@ impl Successor {
     }
 }
 
-impl Chain {
+impl BatchBuilder {
     /// Makes sure that something of `bytes` can be added to a batch of this kind, and counts it.
-    fn open(&mut self, kind: BatchKind, bytes: usize, out: &mut Output, mark: Mark) -> Result<(), Error> {
+    fn open(&mut self, kind: BatchKind, bytes: usize, out: &mut FileWriter, mark: Mark) -> Result<(), Error> {
         let is_full = out.buffer.len() + bytes > BLOCK_BYTES;
         if self.open.is_some_and(|(open, _)| open != kind || is_full) {
             self.close(out, mark)?;
@@ -231,7 +231,7 @@ impl Chain {
     }
 
     /// Completes the open batch.
-    fn close(&mut self, out: &mut Output, mark: Mark) -> Result<(), Error> {
+    fn close(&mut self, out: &mut FileWriter, mark: Mark) -> Result<(), Error> {
         let Some((kind, records)) = self.open.take() else { return Ok(()) };
         let payload = out.buffer.split_at(BATCH_HEADER_BYTES).1;
         let payload_bytes = u32::try_from(payload.len());

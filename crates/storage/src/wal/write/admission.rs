@@ -150,7 +150,7 @@ mod tests {
     use crate::batch::Commit;
     use crate::fs::OsFileSystem;
     use crate::recovery::recover;
-    use crate::wal::format::record::Change;
+    use crate::wal::format::record::LoggedChange;
     use crate::{Options, SyncPolicy};
 
     const SMALL: Demand = Demand { record_bytes: 100, appends: 1 };
@@ -164,7 +164,7 @@ mod tests {
 
     fn append(admission: &mut Admission<'_>) {
         let mut records = Vec::new();
-        Change::Set { key: b"key", value: b"value" }.encode(&mut records);
+        LoggedChange::Set { key: b"key", value: b"value" }.encode(&mut records);
         admission.append(&mut records, &[0]);
     }
 
@@ -203,8 +203,10 @@ mod tests {
         append(&mut admission);
         assert!(!is_admitted(&log, SMALL));
         log.commit_here();
-        let written =
-            Demand { record_bytes: Change::Set { key: b"key", value: b"value" }.encoded_bytes(), ..SMALL };
+        let written = Demand {
+            record_bytes: LoggedChange::Set { key: b"key", value: b"value" }.encoded_bytes(),
+            ..SMALL
+        };
         assert!(is_admitted(&log, written));
         assert!(!is_admitted(&log, SMALL), "the rest is still to come");
         drop(admission);

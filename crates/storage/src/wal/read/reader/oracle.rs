@@ -5,7 +5,7 @@ use crate::Lsn;
 use crate::wal::format::batch::{BATCH_HEADER_BYTES, BATCH_MAGIC, BatchError, BatchHeader, BatchKind};
 use crate::wal::format::bytes::crc;
 use crate::wal::format::header::{FILE_HEADER_BYTES, FileHeader};
-use crate::wal::format::record::{Change, RecordError};
+use crate::wal::format::record::{LoggedChange, RecordError};
 
 pub(super) struct Oracle<'a> {
     bytes: &'a [u8],
@@ -17,7 +17,7 @@ pub(super) struct Oracle<'a> {
 }
 
 /// Verdict of an oracle on a log: how it ends, and the records that count.
-pub(super) type Verdict<'a> = (Result<Ending, ReadError>, Vec<(Lsn, Change<'a>)>);
+pub(super) type Verdict<'a> = (Result<Ending, ReadError>, Vec<(Lsn, LoggedChange<'a>)>);
 
 pub(super) fn judge<'a>(bytes: &'a [u8], header: &FileHeader) -> Verdict<'a> {
     let ending = Ending {
@@ -46,7 +46,7 @@ pub(super) fn judge<'a>(bytes: &'a [u8], header: &FileHeader) -> Verdict<'a> {
 
 impl<'a> Oracle<'a> {
     /// Reads a batch; `false`: the log ends.
-    fn step(&mut self, records: &mut Vec<(Lsn, Change<'a>)>) -> Result<bool, ReadError> {
+    fn step(&mut self, records: &mut Vec<(Lsn, LoggedChange<'a>)>) -> Result<bool, ReadError> {
         let rest = &self.bytes[self.ending.offset as usize..];
         if rest.iter().all(|&byte| byte == 0) {
             return Ok(false);
@@ -92,7 +92,7 @@ impl<'a> Oracle<'a> {
         for lsn in header.first_lsn.get()..header.next_lsn().get() {
             let offset = self.ending.offset + (end - payload.len()) as u64;
             let (change, timestamp_ms, after) =
-                Change::decode(payload).map_err(|error| record(offset, error))?;
+                LoggedChange::decode(payload).map_err(|error| record(offset, error))?;
             records.push((Lsn::new(lsn), change));
             self.ending.last_timestamp_ms = self.ending.last_timestamp_ms.max(timestamp_ms);
             payload = after;
@@ -108,7 +108,7 @@ impl<'a> Oracle<'a> {
         self.ending.epoch = header.epoch;
         self.ending.next_lsn = header.next_lsn();
         self.ending.records += u64::from(header.records);
-        self.ending.is_closed = header.kind == BatchKind::Seal { closed: true };
+        self.ending.is_closed = header.kind == BatchKind::ClosingSeal;
         Ok(true)
     }
 

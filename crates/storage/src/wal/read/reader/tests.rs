@@ -12,7 +12,7 @@ use crate::fs::Lock;
 use crate::wal::format::batch::{BatchHeader, BatchKind};
 use crate::wal::format::bytes::crc;
 use crate::wal::format::header::FILE_HEADER_BYTES;
-use crate::wal::format::record::{Change, set_timestamp};
+use crate::wal::format::record::{LoggedChange, set_timestamp};
 
 const HEADER: FileHeader =
     FileHeader { log_id: [3; 16], hash_seed: [5; 16], created_ms: 1000, is_compacted: false };
@@ -83,7 +83,7 @@ impl LogMaker {
         for lsn in first_lsn..first_lsn + u64::from(records) {
             let start = payload.len();
             let value = vec![lsn as u8 | 1; value_len];
-            Change::Set { key: &lsn.to_le_bytes(), value: &value }.encode(&mut payload);
+            LoggedChange::Set { key: &lsn.to_le_bytes(), value: &value }.encode(&mut payload);
             set_timestamp(payload.split_at_mut(start).1, 1000 + lsn);
         }
         let seed = HEADER.crc_seed();

@@ -21,7 +21,7 @@ const HURRIED_SYNC_STEP_BYTES: u64 = 32 * 1024 * 1024;
 const MAX_KEPT_BUFFER_BYTES: usize = 4 * PIECE_BYTES;
 
 /// A new file that is written from front to back, and synced step by step.
-pub(super) struct Output {
+pub(super) struct FileWriter {
     file: Arc<dyn LogFile>,
     path: PathBuf,
     /// Bytes that are written next.
@@ -34,7 +34,7 @@ pub(super) struct Output {
     reserved_end: u64,
 }
 
-impl Output {
+impl FileWriter {
     /// Writes the empty file at `path`.
     pub(super) const fn new(file: Arc<dyn LogFile>, path: PathBuf) -> Self {
         Self {
