@@ -50,21 +50,21 @@ pub(crate) struct Executor<'a, S> {
 }
 
 /// The reason why an operation has no outcome.
-enum Stop {
+enum ExecuteError {
     /// It is not carried out; the error tells of what the record with this LSN, and those before it, have made.
     Failed(Error, Lsn),
     /// It needs so many bytes of records, which were not admitted.
     Unadmitted(usize),
 }
 
-impl From<Error> for Stop {
+impl From<Error> for ExecuteError {
     fn from(error: Error) -> Self {
         Self::Failed(error, Lsn::ZERO)
     }
 }
 
 /// An outcome, and the LSN that it depends on.
-type Done = Result<(Outcome, Lsn), Stop>;
+type Done = Result<(Outcome, Lsn), ExecuteError>;
 
 impl<S: RecordSink> Executor<'_, S> {
     /// Appends a reply for each operation of a prefix of `ops`: all, or until they hold `max_reply_bytes`, or
@@ -123,8 +123,8 @@ impl<S: RecordSink> Executor<'_, S> {
     fn reply(&mut self, op: &Op<'_>) -> Result<Completion, usize> {
         match self.execute(op) {
             Ok((outcome, depends_on)) => Ok(Completion { depends_on, outcome: Ok(outcome) }),
-            Err(Stop::Unadmitted(record_bytes)) => Err(record_bytes),
-            Err(Stop::Failed(error, seen)) => {
+            Err(ExecuteError::Unadmitted(record_bytes)) => Err(record_bytes),
+            Err(ExecuteError::Failed(error, seen)) => {
                 // These tell of all keys that are there; other errors of those looked at, or of the request alone.
                 let tells_of_all_keys =
                     matches!(error, Error::TooManyKeys { .. } | Error::OutOfMemory { .. });
@@ -241,7 +241,7 @@ impl<S: RecordSink> Executor<'_, S> {
         bound_bytes: usize,
     ) -> Done {
         let seen = locked.seen();
-        let failed = |error| Stop::Failed(error, seen);
+        let failed = |error| ExecuteError::Failed(error, seen);
         let Decision { outcome, effects } = decision.map_err(failed)?;
         if effects.is_empty() {
             return Ok((outcome, seen));
@@ -251,7 +251,7 @@ impl<S: RecordSink> Executor<'_, S> {
         self.sink.check_admitted(growth).map_err(failed)?;
         let record_bytes = total_bytes(effects.iter().map(change));
         if record_bytes > bound_bytes {
-            return Err(Stop::Unadmitted(record_bytes));
+            return Err(ExecuteError::Unadmitted(record_bytes));
         }
         let added_bytes = effects.iter().map(Effect::memory_bytes).sum();
         let replaced_bytes = || {
@@ -287,11 +287,11 @@ impl<S: RecordSink> Executor<'_, S> {
     }
 
     fn stats(&self) -> Stats {
-        let figures = self.keyspace.figures();
+        let keyspace = self.keyspace.stats();
         let mut stats = Stats {
-            keys: figures.live_keys,
-            used_bytes: figures.used_bytes,
-            live_bytes: LoggedChange::live_bytes(figures.live_keys, figures.live_payload_bytes),
+            keys: keyspace.live_keys,
+            used_bytes: keyspace.used_bytes,
+            live_bytes: LoggedChange::live_bytes(keyspace.live_keys, keyspace.live_payload_bytes),
             ..Stats::default()
         };
         self.sink.fill_stats(&mut stats);

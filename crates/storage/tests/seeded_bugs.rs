@@ -91,8 +91,8 @@ const BUGS: &[Bug] = &[
     Bug {
         name: "let an error leave before the value that it tells of",
         file: "execute.rs",
-        code: "let failed = |error| Stop::Failed(error, seen);",
-        instead: "let failed = |error| Stop::Failed(error, seen.min(Lsn::ZERO));",
+        code: "let failed = |error| ExecuteError::Failed(error, seen);",
+        instead: "let failed = |error| ExecuteError::Failed(error, seen.min(Lsn::ZERO));",
         suite: "log_before_reveal",
         filter: "whatever",
     },

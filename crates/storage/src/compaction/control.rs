@@ -15,7 +15,7 @@ pub(super) struct Control {
     requests: Mutex<Requests>,
     changed: Condvar,
     is_stopping: AtomicBool,
-    pub(super) figures: Mutex<Figures>,
+    pub(super) stats: Mutex<CompactionStats>,
 }
 
 #[derive(Default)]
@@ -29,7 +29,7 @@ struct Requests {
 
 /// Figures of compactions that [`Stats`] reports.
 #[derive(Default)]
-pub(super) struct Figures {
+pub(super) struct CompactionStats {
     pub(super) compactions: u64,
     pub(super) is_running: bool,
     pub(super) last_ms: u64,
@@ -112,11 +112,11 @@ impl Control {
     }
 
     pub(super) fn fill_stats(&self, stats: &mut Stats) {
-        let figures = self.figures.lock();
-        stats.compactions = figures.compactions;
-        stats.compaction_running = figures.is_running;
-        stats.last_compaction_ms = figures.last_ms;
-        stats.last_compaction_unix_ms = figures.last_unix_ms;
-        stats.last_compaction_error.clone_from(&figures.last_error);
+        let own = self.stats.lock();
+        stats.compactions = own.compactions;
+        stats.compaction_running = own.is_running;
+        stats.last_compaction_ms = own.last_ms;
+        stats.last_compaction_unix_ms = own.last_unix_ms;
+        stats.last_compaction_error.clone_from(&own.last_error);
     }
 }

@@ -197,8 +197,8 @@ impl Worker {
 
     /// Returns the bytes that the live entries would take in a compacted log; an estimate if it has lines of JSON.
     fn live_bytes(&self) -> u64 {
-        let figures = self.keyspace.figures();
-        let entry_bytes = LoggedChange::live_bytes(figures.live_keys, figures.live_payload_bytes);
+        let stats = self.keyspace.stats();
+        let entry_bytes = LoggedChange::live_bytes(stats.live_keys, stats.live_payload_bytes);
         match self.format {
             LogFormat::Binary => entry_bytes,
             LogFormat::Json => sample::bytes_as_lines(&self.keyspace, entry_bytes),
@@ -209,7 +209,7 @@ impl Worker {
         let began = Instant::now();
         let (log_bytes, live_bytes) = (self.log.len_bytes(), self.live_bytes());
         tracing::info!(log_bytes, live_bytes, "compaction begins");
-        self.control.figures.lock().is_running = true;
+        self.control.stats.lock().is_running = true;
         let &Self { ref control, ref keyspace, ref log, ref location, format, .. } = &*self;
         let run = Run { keyspace, log, location, control, format, may_restore };
         let result = catch_unwind(AssertUnwindSafe(|| run.run(live_bytes))).unwrap_or_else(|_| {
@@ -239,17 +239,17 @@ impl Worker {
         let Summary { entries, peak_memory_bytes } = summary;
         let after_bytes = self.after_last;
         tracing::info!(before_bytes, after_bytes, entries, peak_memory_bytes, elapsed_ms, "compaction done");
-        let mut figures = self.control.figures.lock();
-        figures.is_running = false;
-        figures.compactions += 1;
-        figures.last_ms = elapsed_ms;
-        figures.last_unix_ms = now_ms();
-        figures.last_error = None;
+        let mut stats = self.control.stats.lock();
+        stats.is_running = false;
+        stats.compactions += 1;
+        stats.last_ms = elapsed_ms;
+        stats.last_unix_ms = now_ms();
+        stats.last_error = None;
     }
 
     fn failed(&mut self, error: &Error) {
-        let mut figures = self.control.figures.lock();
-        figures.is_running = false;
+        let mut stats = self.control.stats.lock();
+        stats.is_running = false;
         if self.control.is_stopping() {
             return;
         }
@@ -257,6 +257,6 @@ impl Worker {
         self.failures += 1;
         self.retry_at = Some(Instant::now() + delay);
         tracing::warn!(%error, ?delay, "compaction abandoned, the log stays as it is; tried again when due");
-        figures.last_error = Some(error.to_string().into());
+        stats.last_error = Some(error.to_string().into());
     }
 }

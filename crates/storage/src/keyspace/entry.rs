@@ -12,11 +12,12 @@ struct Header {
     /// The record that made this entry; set under the shard's lock, before anybody else sees it.
     lsn: AtomicU64,
     key_len: u32,
-    kind: Kind,
+    kind: EntryKind,
 }
 
+/// Kind of an entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum EntryKind {
     Live,
     Tombstone,
 }
@@ -35,11 +36,11 @@ impl Entry {
         let mut joined = Vec::with_capacity(key.len() + value.len());
         joined.extend_from_slice(key);
         joined.extend_from_slice(value);
-        Self::new(Kind::Live, key.len(), &joined)
+        Self::new(EntryKind::Live, key.len(), &joined)
     }
 
     pub(crate) fn tombstone(key: &[u8]) -> Self {
-        Self::new(Kind::Tombstone, key.len(), key)
+        Self::new(EntryKind::Tombstone, key.len(), key)
     }
 
     /// Puts another value as long in the place of a live entry's, by the record `lsn`, unless somebody else has
@@ -60,7 +61,7 @@ impl Entry {
         is_overwritten
     }
 
-    fn new(kind: Kind, key_len: usize, bytes: &[u8]) -> Self {
+    fn new(kind: EntryKind, key_len: usize, bytes: &[u8]) -> Self {
         let key_len = u32::try_from(key_len).unwrap_or_else(|_| unreachable!("keys are under 4 GiB"));
         let header = Header { lsn: AtomicU64::new(0), key_len, kind };
         Self(ThinArc::from_header_and_slice(header, bytes))
@@ -75,7 +76,7 @@ impl Entry {
     }
 
     pub(crate) fn is_live(&self) -> bool {
-        self.0.header.header.kind == Kind::Live
+        self.0.header.header.kind == EntryKind::Live
     }
 
     pub(crate) fn key(&self) -> &[u8] {

@@ -52,7 +52,7 @@ pub(crate) struct Seen {
 
 /// Sums over all shards; the bytes include tombstones and tables.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Figures {
+pub(crate) struct KeyspaceStats {
     pub(crate) live_keys: u64,
     pub(crate) live_payload_bytes: u64,
     pub(crate) used_bytes: u64,
@@ -111,15 +111,15 @@ impl Keyspace {
 
     /// The number of live keys.
     pub(crate) fn count(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.read().figures().live_keys).sum()
+        self.shards.iter().map(|shard| shard.read().stats().live_keys).sum()
     }
 
-    pub(crate) fn figures(&self) -> Figures {
-        let mut sum = Figures { used_bytes: self.used.get(), ..Figures::default() };
+    pub(crate) fn stats(&self) -> KeyspaceStats {
+        let mut sum = KeyspaceStats { used_bytes: self.used.get(), ..KeyspaceStats::default() };
         for shard in &self.shards {
             let shard = shard.read();
-            sum.live_keys += shard.figures().live_keys;
-            sum.live_payload_bytes += shard.figures().live_payload_bytes;
+            sum.live_keys += shard.stats().live_keys;
+            sum.live_payload_bytes += shard.stats().live_payload_bytes;
         }
         sum
     }

@@ -154,28 +154,28 @@ mod tests {
     const SEED: HashSeed = HashSeed([1; 16]);
 
     #[derive(Debug, Clone)]
-    enum Step {
+    enum ModelStep {
         Set(u8, u8),
         Delete(u8),
         Clear,
     }
 
-    fn step() -> impl Strategy<Value = Step> {
+    fn step() -> impl Strategy<Value = ModelStep> {
         prop_oneof![
-            8 => (0..12_u8, any::<u8>()).prop_map(|(key, value)| Step::Set(key, value)),
-            4 => (0..12_u8).prop_map(Step::Delete),
-            1 => Just(Step::Clear),
+            8 => (0..12_u8, any::<u8>()).prop_map(|(key, value)| ModelStep::Set(key, value)),
+            4 => (0..12_u8).prop_map(ModelStep::Delete),
+            1 => Just(ModelStep::Clear),
         ]
     }
 
     /// The keys and values after these steps, and the LSN of the last clear.
-    fn model(steps: &[(Lsn, Step)]) -> (BTreeMap<u8, u8>, Lsn) {
+    fn model(steps: &[(Lsn, ModelStep)]) -> (BTreeMap<u8, u8>, Lsn) {
         let (mut map, mut cleared) = (BTreeMap::new(), Lsn::ZERO);
         for (lsn, step) in steps {
             match *step {
-                Step::Set(key, value) => drop(map.insert(key, value)),
-                Step::Delete(key) => drop(map.remove(&key)),
-                Step::Clear => {
+                ModelStep::Set(key, value) => drop(map.insert(key, value)),
+                ModelStep::Delete(key) => drop(map.remove(&key)),
+                ModelStep::Clear => {
                     map.clear();
                     cleared = *lsn;
                 }
@@ -184,18 +184,18 @@ mod tests {
         (map, cleared)
     }
 
-    fn put(restore: &Restore, records: &[(Lsn, Step)]) {
+    fn put(restore: &Restore, records: &[(Lsn, ModelStep)]) {
         for (lsn, step) in records {
-            if matches!(step, Step::Clear) {
+            if matches!(step, ModelStep::Clear) {
                 restore.clear(*lsn);
             }
         }
         restore.put(records, |(lsn, step)| match step {
-            Step::Set(key, value) => {
+            ModelStep::Set(key, value) => {
                 Some(Past { lsn: *lsn, key: from_ref(key), value: Some(from_ref(value)) })
             }
-            Step::Delete(key) => Some(Past { lsn: *lsn, key: from_ref(key), value: None }),
-            Step::Clear => None,
+            ModelStep::Delete(key) => Some(Past { lsn: *lsn, key: from_ref(key), value: None }),
+            ModelStep::Clear => None,
         });
     }
 
@@ -243,7 +243,7 @@ mod tests {
         }
         assert_eq!(restored.count(), 100_000);
         assert!(keys.iter().all(|key| restored.get(key).entry.is_some()));
-        let (restored, usual) = (restored.figures(), usual.figures());
+        let (restored, usual) = (restored.stats(), usual.stats());
         assert_eq!(restored.live_payload_bytes, usual.live_payload_bytes);
         assert!(restored.used_bytes <= usual.used_bytes + usual.used_bytes / 20, "{restored:?}, {usual:?}");
     }

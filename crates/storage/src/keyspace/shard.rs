@@ -35,7 +35,7 @@ pub(super) struct Shard {
     tombstones: VecDeque<(Lsn, KeyHash)>,
     /// The record that last cleared the shard: who misses a key may see that.
     cleared: Lsn,
-    figures: ShardFigures,
+    stats: ShardStats,
 }
 
 /// A small hash table of the keys whose positions share a slot after `depth` splits.
@@ -46,7 +46,7 @@ struct Table {
 
 /// Figures of what a shard holds.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct ShardFigures {
+pub(super) struct ShardStats {
     pub(super) live_keys: u64,
     /// Bytes of keys and values of live entries.
     pub(super) live_payload_bytes: u64,
@@ -75,7 +75,7 @@ impl Shard {
             tables,
             tombstones: VecDeque::new(),
             cleared,
-            figures: ShardFigures { slot_bytes: slot_bytes as u64, ..ShardFigures::default() },
+            stats: ShardStats { slot_bytes: slot_bytes as u64, ..ShardStats::default() },
         }
     }
 
@@ -157,7 +157,7 @@ impl Shard {
         let entries = &mut self.tables[index].entries;
         let slots_before = entries.allocation_size();
         entries.insert_unique(hash.0, entry, |entry| seed.hash(entry.key()).0);
-        self.figures.slot_bytes += (entries.allocation_size() - slots_before) as u64;
+        self.stats.slot_bytes += (entries.allocation_size() - slots_before) as u64;
     }
 
     /// Takes `key` out, by the record `lsn`, and returns what it had. While that record is beyond the reply
@@ -196,8 +196,8 @@ impl Shard {
         !self.tombstones.is_empty()
     }
 
-    pub(super) const fn figures(&self) -> ShardFigures {
-        self.figures
+    pub(super) const fn stats(&self) -> ShardStats {
+        self.stats
     }
 
     /// Memory of entries, tables and directory, in bytes; cheap enough for every write.
@@ -205,7 +205,7 @@ impl Shard {
         let tables = self.tables.capacity() * size_of::<Table>();
         let directory = self.directory.capacity() * size_of::<u32>();
         let tombstones = self.tombstones.capacity() * size_of::<(Lsn, KeyHash)>();
-        self.figures.entry_bytes + self.figures.slot_bytes + (tables + directory + tombstones) as u64
+        self.stats.entry_bytes + self.stats.slot_bytes + (tables + directory + tombstones) as u64
     }
 
     /// Memory of what `key` has, if only a tombstone, in bytes.
@@ -286,7 +286,7 @@ impl Shard {
         // The last table of a shard may be narrow, so that few entries go to its upper half.
         let mut entries = HashTable::with_capacity(high.len() + high.len() / 4);
         insert_all(&mut entries, seed, high);
-        self.figures.slot_bytes += entries.allocation_size() as u64;
+        self.stats.slot_bytes += entries.allocation_size() as u64;
         self.tables.push(Table { depth, entries });
         self.point_upper_half_at_last_table(index, depth);
     }
@@ -321,7 +321,7 @@ impl Shard {
         let entries = &mut self.tables[index].entries;
         let (old, _) = entries.find_entry(hash.0, is_it).ok()?.remove();
         if entries.is_empty() {
-            self.figures.slot_bytes -= entries.allocation_size() as u64;
+            self.stats.slot_bytes -= entries.allocation_size() as u64;
             *entries = HashTable::new();
         }
         self.count_out(&old);
@@ -329,18 +329,18 @@ impl Shard {
     }
 
     fn count_in(&mut self, entry: &Entry) {
-        self.figures.entry_bytes += entry.memory_bytes() as u64;
+        self.stats.entry_bytes += entry.memory_bytes() as u64;
         if entry.is_live() {
-            self.figures.live_keys += 1;
-            self.figures.live_payload_bytes += entry.payload_bytes() as u64;
+            self.stats.live_keys += 1;
+            self.stats.live_payload_bytes += entry.payload_bytes() as u64;
         }
     }
 
     fn count_out(&mut self, entry: &Entry) {
-        self.figures.entry_bytes -= entry.memory_bytes() as u64;
+        self.stats.entry_bytes -= entry.memory_bytes() as u64;
         if entry.is_live() {
-            self.figures.live_keys -= 1;
-            self.figures.live_payload_bytes -= entry.payload_bytes() as u64;
+            self.stats.live_keys -= 1;
+            self.stats.live_payload_bytes -= entry.payload_bytes() as u64;
         }
     }
 }
@@ -360,7 +360,7 @@ impl Shard {
     pub(super) fn recount_used_bytes(&self) -> u64 {
         let entries = || self.tables.iter().flat_map(|table| table.entries.iter());
         let slot_bytes: usize = self.tables.iter().map(|table| table.entries.allocation_size()).sum();
-        let counted = self.figures.entry_bytes + self.figures.slot_bytes;
+        let counted = self.stats.entry_bytes + self.stats.slot_bytes;
         self.used_bytes() - counted + (entries().map(Entry::memory_bytes).sum::<usize>() + slot_bytes) as u64
     }
 }

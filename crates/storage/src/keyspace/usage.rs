@@ -129,7 +129,7 @@ mod tests {
         let keyspace = Keyspace::new(SEED);
         let check = || {
             let recount: u64 = keyspace.shards.iter().map(|shard| shard.read().recount_used_bytes()).sum();
-            assert_eq!(keyspace.figures().used_bytes, recount);
+            assert_eq!(keyspace.stats().used_bytes, recount);
         };
         let put = |number: u64, lsn| {
             let effect = Effect::Put { key: &key(number), value: Content::Borrowed(b"value") };

@@ -11,51 +11,51 @@ use crate::sync::{Instant, Mutex};
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Progress of a recovery.
-pub(super) struct Progress {
+pub(super) struct RecoveryProgress {
     began: Instant,
     len_bytes: u64,
     bytes: AtomicU64,
     records: AtomicU64,
-    /// When it was last told.
-    told: Mutex<Instant>,
+    /// The moment of the last report.
+    reported_at: Mutex<Instant>,
 }
 
 /// Report on the progress of a recovery.
 #[derive(Debug, PartialEq, Eq)]
-struct Report {
+struct ProgressReport {
     records: u64,
     percent: u64,
     /// At the speed so far.
     left: Duration,
 }
 
-impl Progress {
+impl RecoveryProgress {
     /// Begins the progress of the recovery of a log of `len_bytes`, at `now`.
     pub(super) fn new(len_bytes: u64, now: Instant) -> Self {
-        Self { began: now, len_bytes, bytes: 0.into(), records: 0.into(), told: Mutex::new(now) }
+        Self { began: now, len_bytes, bytes: 0.into(), records: 0.into(), reported_at: Mutex::new(now) }
     }
 
-    /// Counts what was done, and tells how far it is if a second has passed since that was told.
+    /// Counts what was done, and reports how far it is if a second has passed since the last report.
     pub(super) fn advance(&self, records: u64, bytes: u64) {
-        if let Some(Report { records, percent, left }) = self.count(records, bytes, Instant::now()) {
+        if let Some(ProgressReport { records, percent, left }) = self.count(records, bytes, Instant::now()) {
             info!(records, percent, seconds_left = left.as_secs(), "reading the log");
         }
     }
 
-    fn count(&self, records: u64, bytes: u64, now: Instant) -> Option<Report> {
+    fn count(&self, records: u64, bytes: u64, now: Instant) -> Option<ProgressReport> {
         let records = self.records.fetch_add(records, Ordering::Relaxed) + records;
         let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        // Another thread that holds it is telling.
-        let mut told = self.told.try_lock()?;
-        if now.saturating_duration_since(*told) < INTERVAL {
+        // Another thread that holds it is reporting.
+        let mut reported_at = self.reported_at.try_lock()?;
+        if now.saturating_duration_since(*reported_at) < INTERVAL {
             return None;
         }
-        *told = now;
+        *reported_at = now;
         let percent = (u128::from(bytes) * 100 / u128::from(self.len_bytes.max(1))) as u64;
         let share_left = self.len_bytes.saturating_sub(bytes) as f64 / bytes.max(1) as f64;
         let left = now.saturating_duration_since(self.began).as_secs_f64() * share_left;
         let left = Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX);
-        Some(Report { records, percent, left })
+        Some(ProgressReport { records, percent, left })
     }
 }
 
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn a_quick_recovery_tells_nothing() {
         let began = Instant::now();
-        let progress = Progress::new(1000, began);
+        let progress = RecoveryProgress::new(1000, began);
         for millis in [0, 500, 999] {
             assert_eq!(progress.count(1, 100, began + Duration::from_millis(millis)), None);
         }
@@ -76,19 +76,19 @@ mod tests {
     fn a_slow_recovery_tells_once_a_second_how_far_it_is() {
         let began = Instant::now();
         let at = |millis| began + Duration::from_millis(millis);
-        let progress = Progress::new(1000, began);
+        let progress = RecoveryProgress::new(1000, began);
         assert_eq!(progress.count(10, 100, at(900)), None);
-        let report = Report { records: 20, percent: 20, left: Duration::from_secs(8) };
+        let report = ProgressReport { records: 20, percent: 20, left: Duration::from_secs(8) };
         assert_eq!(progress.count(10, 100, at(2000)), Some(report));
         assert_eq!(progress.count(10, 100, at(2999)), None);
-        let report = Report { records: 35, percent: 40, left: Duration::from_millis(4500) };
+        let report = ProgressReport { records: 35, percent: 40, left: Duration::from_millis(4500) };
         assert_eq!(progress.count(5, 100, at(3000)), Some(report));
     }
 
     #[test]
     fn the_figures_of_an_empty_file_are_sound() {
         let began = Instant::now();
-        let report = Report { records: 0, percent: 0, left: Duration::ZERO };
-        assert_eq!(Progress::new(0, began).count(0, 0, began + INTERVAL), Some(report));
+        let report = ProgressReport { records: 0, percent: 0, left: Duration::ZERO };
+        assert_eq!(RecoveryProgress::new(0, began).count(0, 0, began + INTERVAL), Some(report));
     }
 }

@@ -1,6 +1,6 @@
 //! Applies what a log holds to a keyspace that is being restored.
 
-use super::progress::Progress;
+use super::progress::RecoveryProgress;
 use crate::Error;
 use crate::keyspace::{HashSeed, Keyspace, Past, Restore};
 use crate::sync::Instant;
@@ -9,13 +9,13 @@ use crate::wal::{Logged, LoggedChange};
 /// Makes a keyspace of the log's records, which may come in any order.
 pub(super) struct Replay {
     restore: Restore,
-    progress: Progress,
+    progress: RecoveryProgress,
 }
 
 impl Replay {
     /// For a log of `len_bytes`, of which nothing has been read yet.
     pub(super) fn new(seed: HashSeed, len_bytes: u64) -> Self {
-        Self { restore: Restore::new(seed), progress: Progress::new(len_bytes, Instant::now()) }
+        Self { restore: Restore::new(seed), progress: RecoveryProgress::new(len_bytes, Instant::now()) }
     }
 
     /// Applies some records, which took `bytes` of the log.

@@ -1,5 +1,6 @@
 //! Mutexes that every thread takes in one order, so that no two wait for each other; debug builds check it.
 
+use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 
 use super::{Mutex, MutexGuard};
@@ -27,7 +28,7 @@ pub(crate) struct OrderedMutex<T> {
 pub(crate) struct OrderedGuard<'m, T> {
     // Dropped first: it is held until it is released.
     guard: MutexGuard<'m, T>,
-    _held: Held,
+    _held: HeldRank,
 }
 
 impl<T> OrderedMutex<T> {
@@ -36,7 +37,7 @@ impl<T> OrderedMutex<T> {
     }
 
     pub(crate) fn lock(&self) -> OrderedGuard<'_, T> {
-        let held = Held::new(self.rank);
+        let held = HeldRank::new(self.rank);
         OrderedGuard { guard: self.mutex.lock(), _held: held }
     }
 }
@@ -62,53 +63,39 @@ impl<T> DerefMut for OrderedGuard<'_, T> {
     }
 }
 
-#[cfg(all(debug_assertions, not(feature = "shuttle")))]
-use checked::Held;
-#[cfg(not(all(debug_assertions, not(feature = "shuttle"))))]
-use unchecked::Held;
+/// Release builds check nothing. Nor does the model checker's build: it runs all of its threads on one of the system's, and
+/// finds those that wait for each other itself.
+const IS_CHECKED: bool = cfg!(all(debug_assertions, not(feature = "shuttle")));
 
-/// The model checker runs all of its threads on one of the system's, and finds those that wait for each other itself.
-#[cfg(not(all(debug_assertions, not(feature = "shuttle"))))]
-mod unchecked {
-    pub(super) struct Held;
-
-    impl Held {
-        pub(super) const fn new(_: super::Rank) -> Self {
-            Self
-        }
-    }
+thread_local! {
+    /// A bit for each rank of which this thread has a mutex.
+    static HELD_RANKS: Cell<u8> = const { Cell::new(0) };
 }
 
-#[cfg(all(debug_assertions, not(feature = "shuttle")))]
-mod checked {
-    use std::cell::Cell;
+/// A mark that this thread has a mutex of a rank, or waits for it.
+struct HeldRank {
+    bit: u8,
+}
 
-    use super::Rank;
-
-    thread_local! {
-        /// A bit for each place in the order of which this thread has a mutex.
-        static HELD: Cell<u8> = const { Cell::new(0) };
-    }
-
-    /// This thread has a mutex of this place, or waits for it.
-    pub(super) struct Held(u8);
-
-    impl Held {
-        pub(super) fn new(rank: Rank) -> Self {
-            let bit = 1 << rank as u8;
-            let held = HELD.get();
+impl HeldRank {
+    fn new(rank: Rank) -> Self {
+        let bit = 1 << rank as u8;
+        if IS_CHECKED {
+            let held = HELD_RANKS.get();
             assert!(
                 held < bit,
                 "{rank:?} is waited for with {held:#b} held, which comes later or is the same"
             );
-            HELD.set(held | bit);
-            Self(bit)
+            HELD_RANKS.set(held | bit);
         }
+        Self { bit }
     }
+}
 
-    impl Drop for Held {
-        fn drop(&mut self) {
-            HELD.set(HELD.get() & !self.0);
+impl Drop for HeldRank {
+    fn drop(&mut self) {
+        if IS_CHECKED {
+            HELD_RANKS.set(HELD_RANKS.get() & !self.bit);
         }
     }
 }

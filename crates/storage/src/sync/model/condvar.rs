@@ -17,10 +17,10 @@ pub(crate) struct Condvar {
 }
 
 #[derive(Debug, Default)]
-struct Waiter(Mutex<State>);
+struct Waiter(Mutex<WaiterState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct WaiterState {
     is_notified: bool,
     waker: Option<Waker>,
 }
@@ -98,7 +98,7 @@ impl Condvar {
 }
 
 impl Waiter {
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> std::sync::MutexGuard<'_, WaiterState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

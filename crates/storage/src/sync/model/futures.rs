@@ -178,12 +178,12 @@ pub(crate) mod oneshot {
 
     #[derive(Debug)]
     struct Channel<T> {
-        state: Mutex<State<T>>,
+        state: Mutex<ChannelState<T>>,
         wakers: Wakers,
     }
 
     #[derive(Debug)]
-    enum State<T> {
+    enum ChannelState<T> {
         Open,
         Sent(T),
         Closed,
@@ -202,12 +202,12 @@ pub(crate) mod oneshot {
     pub(crate) struct RecvError;
 
     pub(crate) fn channel<T>() -> (Sender<T>, Receiver<T>) {
-        let channel = Arc::new(Channel { state: Mutex::new(State::Open), wakers: Wakers::default() });
+        let channel = Arc::new(Channel { state: Mutex::new(ChannelState::Open), wakers: Wakers::default() });
         (Sender(Arc::clone(&channel)), Receiver(channel))
     }
 
     impl<T> Channel<T> {
-        fn state(&self) -> MutexGuard<'_, State<T>> {
+        fn state(&self) -> MutexGuard<'_, ChannelState<T>> {
             self.state.lock().unwrap_or_else(PoisonError::into_inner)
         }
     }
@@ -216,10 +216,10 @@ pub(crate) mod oneshot {
         pub(crate) fn send(self, value: T) -> Result<(), T> {
             step();
             let mut state = self.0.state();
-            if matches!(*state, State::Closed) {
+            if matches!(*state, ChannelState::Closed) {
                 return Err(value);
             }
-            *state = State::Sent(value);
+            *state = ChannelState::Sent(value);
             Ok(())
         }
     }
@@ -228,8 +228,8 @@ pub(crate) mod oneshot {
         fn drop(&mut self) {
             step();
             let mut state = self.0.state();
-            if matches!(*state, State::Open) {
-                *state = State::Closed;
+            if matches!(*state, ChannelState::Open) {
+                *state = ChannelState::Closed;
             }
             drop(state);
             self.0.wakers.wake_all();
@@ -242,11 +242,11 @@ pub(crate) mod oneshot {
         fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
             step();
             let mut state = self.0.state();
-            match std::mem::replace(&mut *state, State::Closed) {
-                State::Sent(value) => Poll::Ready(Ok(value)),
-                State::Closed => Poll::Ready(Err(RecvError)),
-                State::Open => {
-                    *state = State::Open;
+            match std::mem::replace(&mut *state, ChannelState::Closed) {
+                ChannelState::Sent(value) => Poll::Ready(Ok(value)),
+                ChannelState::Closed => Poll::Ready(Err(RecvError)),
+                ChannelState::Open => {
+                    *state = ChannelState::Open;
                     self.0.wakers.add(context.waker());
                     Poll::Pending
                 }
@@ -257,7 +257,7 @@ pub(crate) mod oneshot {
     impl<T> Drop for Receiver<T> {
         fn drop(&mut self) {
             step();
-            *self.0.state() = State::Closed;
+            *self.0.state() = ChannelState::Closed;
         }
     }
 }
