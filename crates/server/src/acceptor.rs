@@ -142,9 +142,9 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
         }
         while self.refusals.try_join_next().is_some() {}
         let Ok(socket) = incoming.into_socket() else { return };
-        let refusal = Refusal { max_connections };
+        let refusal = ConnectionRefusal { max_connections };
         if self.refusals.len() < MAX_REFUSALS {
-            self.refusals.spawn(async move { drop(refusal.tell(socket).await) });
+            self.refusals.spawn(async move { drop(refusal.send(socket).await) });
         } else {
             drop(socket.try_write(&refusal.answer(b' ')));
         }
@@ -152,13 +152,13 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
 }
 
 /// The error for a client over the limit on connections.
-struct Refusal {
+struct ConnectionRefusal {
     max_connections: usize,
 }
 
-impl Refusal {
-    /// Tells it in the client's own protocol.
-    async fn tell(&self, mut socket: Socket) -> io::Result<()> {
+impl ConnectionRefusal {
+    /// Sends it in the client's own protocol.
+    async fn send(&self, mut socket: Socket) -> io::Result<()> {
         socket.attach()?;
         let first = timeout(FIRST_BYTE_WAIT, socket.peek()).await;
         // A client that waits to be spoken to is a person: the text protocol is for them.

@@ -15,8 +15,8 @@ pub(crate) const MAX_BATCH_REQUESTS: usize = 1024;
 
 /// The complete requests at the front of an input buffer, from which they borrow.
 #[derive(Debug, Default)]
-pub(crate) struct Batch<'a> {
-    requests: Vec<Parsed>,
+pub(crate) struct RequestBatch<'a> {
+    requests: Vec<ParsedRequest>,
     /// The arguments of all of them.
     arguments: Vec<Cow<'a, [u8]>>,
     /// Bytes of the input that they took.
@@ -29,13 +29,13 @@ pub(crate) struct Batch<'a> {
 
 /// A request of a batch.
 #[derive(Debug)]
-struct Parsed {
+struct ParsedRequest {
     command: Result<Command, Box<ErrorReply>>,
     /// The end of its arguments among those of the batch; they begin where those of the request before end.
     arguments_end: usize,
 }
 
-impl<'a> Batch<'a> {
+impl<'a> RequestBatch<'a> {
     pub(crate) fn parse<S: BatchStore>(session: &mut Session, input: &'a [u8]) -> Self {
         let mut batch = Self::default();
         while !batch.is_full {
@@ -63,7 +63,7 @@ impl<'a> Batch<'a> {
         let arguments_end = self.arguments.len();
         let is_last =
             command.as_ref().is_ok_and(|command| commands::is_last::<S>(*command, arguments_end - begin));
-        self.requests.push(Parsed { command, arguments_end });
+        self.requests.push(ParsedRequest { command, arguments_end });
         self.is_full = is_last || self.requests.len() == MAX_BATCH_REQUESTS;
     }
 

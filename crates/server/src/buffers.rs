@@ -19,10 +19,11 @@ const OUTPUT_BYTES: usize = 64 * 1024;
 const POOLED_BYTES: usize = 4 * 1024 * 1024;
 
 thread_local! {
-    static POOL: RefCell<Pool> = const { RefCell::new(Pool { buffers: Vec::new(), bytes: 0 }) };
+    static POOL: RefCell<BufferPool> = const { RefCell::new(BufferPool { buffers: Vec::new(), bytes: 0 }) };
 }
 
-struct Pool {
+/// The buffers that a thread lends out.
+struct BufferPool {
     #[expect(clippy::vec_box, reason = "the boxes are what is lent out")]
     buffers: Vec<Box<Buffers>>,
     bytes: usize,

@@ -1,4 +1,4 @@
-//! The clients that are connected: what each has told about itself, for those who list and disconnect them.
+//! The clients that are connected: what each has reported about itself, for those who list and disconnect them.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -17,53 +17,53 @@ use crate::addr::Addr;
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
     next_id: AtomicU64,
-    by_id: Mutex<BTreeMap<u64, Arc<Client>>>,
+    by_id: Mutex<BTreeMap<u64, Arc<ConnectedClient>>>,
 }
 
 impl Clients {
     /// Adds a client, until what is returned is dropped.
-    pub(crate) fn add(self: &Arc<Self>, peer: Addr, local: Addr) -> Registration {
+    pub(crate) fn add(self: &Arc<Self>, peer: Addr, local: Addr) -> ClientRegistration {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let client = Arc::new(Client::new(id, peer, local));
+        let client = Arc::new(ConnectedClient::new(id, peer, local));
         self.by_id.lock().insert(id, Arc::clone(&client));
-        Registration { client, clients: Arc::clone(self) }
+        ClientRegistration { client, clients: Arc::clone(self) }
     }
 
     /// Returns some clients, in the order in which they came: the first so many with a number above `after`.
-    pub(crate) fn page(&self, after: u64, limit: usize) -> Vec<Arc<Client>> {
+    pub(crate) fn page(&self, after: u64, limit: usize) -> Vec<Arc<ConnectedClient>> {
         let by_id = self.by_id.lock();
         by_id.range(after.saturating_add(1)..).take(limit).map(|(_, client)| Arc::clone(client)).collect()
     }
 
     /// Returns the client of this number.
-    pub(crate) fn get(&self, id: u64) -> Option<Arc<Client>> {
+    pub(crate) fn get(&self, id: u64) -> Option<Arc<ConnectedClient>> {
         self.by_id.lock().get(&id).cloned()
     }
 }
 
 /// A client as long as it is connected.
 #[derive(Debug)]
-pub(crate) struct Registration {
-    client: Arc<Client>,
+pub(crate) struct ClientRegistration {
+    client: Arc<ConnectedClient>,
     clients: Arc<Clients>,
 }
 
-impl Registration {
+impl ClientRegistration {
     /// Returns a handle that may outlive the connection.
-    pub(crate) fn share(&self) -> Arc<Client> {
+    pub(crate) fn share(&self) -> Arc<ConnectedClient> {
         Arc::clone(&self.client)
     }
 }
 
-impl std::ops::Deref for Registration {
-    type Target = Client;
+impl std::ops::Deref for ClientRegistration {
+    type Target = ConnectedClient;
 
-    fn deref(&self) -> &Client {
+    fn deref(&self) -> &ConnectedClient {
         &self.client
     }
 }
 
-impl Drop for Registration {
+impl Drop for ClientRegistration {
     fn drop(&mut self) {
         self.clients.by_id.lock().remove(&self.client.id);
     }
@@ -71,7 +71,7 @@ impl Drop for Registration {
 
 /// The properties of a client that everybody may know.
 #[derive(Debug)]
-pub(crate) struct Client {
+pub(crate) struct ConnectedClient {
     pub(crate) id: u64,
     pub(crate) peer: Addr,
     pub(crate) local: Addr,
@@ -82,14 +82,14 @@ pub(crate) struct Client {
     last_command: AtomicU16,
     /// The version as of its last batch.
     resp_version: AtomicU8,
-    told: Mutex<Option<Box<Told>>>,
+    names: Mutex<Option<Box<ClientNames>>>,
     is_killed: AtomicBool,
     waker: AtomicWaker,
 }
 
-/// The names that a client has told; one that it has not told is empty.
+/// The names that a client gave itself and its library; one that it did not give is empty.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Told {
+pub(crate) struct ClientNames {
     pub(crate) name: Vec<u8>,
     pub(crate) library_name: Vec<u8>,
     pub(crate) library_version: Vec<u8>,
@@ -98,7 +98,7 @@ pub(crate) struct Told {
 /// Stands for no command yet.
 const NO_COMMAND: u16 = u16::MAX;
 
-impl Client {
+impl ConnectedClient {
     fn new(id: u64, peer: Addr, local: Addr) -> Self {
         let now = seconds();
         Self {
@@ -109,7 +109,7 @@ impl Client {
             active_at: AtomicU32::new(now),
             last_command: AtomicU16::new(NO_COMMAND),
             resp_version: AtomicU8::new(0),
-            told: Mutex::new(None),
+            names: Mutex::new(None),
             is_killed: AtomicBool::new(false),
             waker: AtomicWaker::new(),
         }
@@ -127,13 +127,13 @@ impl Client {
         self.last_command.store(command as u16, Ordering::Relaxed);
     }
 
-    /// Changes what it has told.
-    pub(crate) fn tell(&self, change: impl FnOnce(&mut Told)) {
-        change(self.told.lock().get_or_insert_default());
+    /// Changes the names that it gave itself.
+    pub(crate) fn set_names(&self, change: impl FnOnce(&mut ClientNames)) {
+        change(self.names.lock().get_or_insert_default());
     }
 
-    pub(crate) fn told(&self) -> Told {
-        self.told.lock().as_deref().cloned().unwrap_or_default()
+    pub(crate) fn names(&self) -> ClientNames {
+        self.names.lock().as_deref().cloned().unwrap_or_default()
     }
 
     /// Disconnects it; its answers up to now may or may not arrive.
@@ -213,7 +213,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_kill_is_noticed_before_during_and_after_the_wait() {
-        let client = Arc::new(Client::new(1, addr(1), addr(9)));
+        let client = Arc::new(ConnectedClient::new(1, addr(1), addr(9)));
         assert!(timeout(Duration::from_millis(1), client.killed()).await.is_err());
         let waiting = tokio::spawn({
             let client = Arc::clone(&client);

@@ -139,11 +139,12 @@ impl fmt::Display for Closing {
 /// The connections that have ended, counted by reason.
 #[derive(Debug, Default)]
 pub(crate) struct Closings {
-    by_reason: [Tally; CloseReason::ALL.len()],
+    by_reason: [ReasonCounts; CloseReason::ALL.len()],
 }
 
+/// The connections that ended for one reason, and the warnings about them.
 #[derive(Debug, Default)]
-struct Tally {
+struct ReasonCounts {
     closed: Counter,
     warnings: RateLimit,
 }
@@ -151,9 +152,9 @@ struct Tally {
 impl Closings {
     /// Counts a connection that has ended, and reports it: a fault of the client's as a warning, within a limit.
     pub(crate) fn report(&self, peer: &Addr, closing: &Closing) {
-        let Some(tally) = self.by_reason.get(closing.reason as usize) else { return };
-        tally.closed.add(1);
-        match closing.reason.is_warned_about().then(|| tally.warnings.admit()).flatten() {
+        let Some(counts) = self.by_reason.get(closing.reason as usize) else { return };
+        counts.closed.add(1);
+        match closing.reason.is_warned_about().then(|| counts.warnings.admit()).flatten() {
             Some(left_out) => warn!(%peer, left_out, reason = %closing, "connection closed"),
             None => debug!(%peer, reason = %closing, "connection closed"),
         }
@@ -161,8 +162,8 @@ impl Closings {
 
     /// Returns the counters, by their names in `INFO`.
     pub(crate) fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let tallies = CloseReason::ALL.iter().zip(&self.by_reason);
-        tallies.map(|(reason, tally)| (reason.names().0, tally.closed.get()))
+        let all = CloseReason::ALL.iter().zip(&self.by_reason);
+        all.map(|(reason, counts)| (reason.names().0, counts.closed.get()))
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::batch::Batch;
+use crate::batch::RequestBatch;
 use crate::buffers::Buffers;
 use crate::closing::{CloseReason, Closing};
 use crate::engine::Engine;
@@ -220,9 +220,9 @@ impl<S: BatchStore> Connection<S> {
             is_muted: false,
         };
         loop {
-            let batch = Batch::parse::<S>(responder.session, input.bytes());
+            let batch = RequestBatch::parse::<S>(responder.session, input.bytes());
             responder.answer(&batch, replies).await?;
-            let Batch { consumed_bytes, is_full, .. } = batch;
+            let RequestBatch { consumed_bytes, is_full, .. } = batch;
             input.consume(consumed_bytes);
             if responder.session.client.is_killed() {
                 return Ok(Some(Leave::ByServer(CloseReason::Killed.into())));

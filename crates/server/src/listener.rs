@@ -94,14 +94,15 @@ enum Accepting {
 /// A client that has been accepted.
 #[derive(Debug)]
 pub(crate) struct Incoming {
-    stream: Stream,
+    stream: AcceptedStream,
     pub(crate) peer: Addr,
     #[cfg(test)]
     has_stand_in: bool,
 }
 
+/// The stream of an accepted client, of either family.
 #[derive(Debug)]
-enum Stream {
+enum AcceptedStream {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
@@ -142,11 +143,11 @@ impl Listener {
         let (stream, peer) = match &self.accepting {
             Accepting::Tcp(listener) => {
                 let (stream, peer) = ready!(listener.poll_accept(context))?;
-                (Stream::Tcp(stream), peer.into())
+                (AcceptedStream::Tcp(stream), peer.into())
             }
             Accepting::Unix { listener, path, .. } => {
                 let (stream, _) = ready!(listener.poll_accept(context))?;
-                (Stream::Unix(stream), Addr::Unix(Arc::clone(path)))
+                (AcceptedStream::Unix(stream), Addr::Unix(Arc::clone(path)))
             }
         };
         Poll::Ready(Ok(Incoming {
@@ -162,24 +163,24 @@ impl Incoming {
     /// Returns the server's end.
     pub(crate) fn local(&self) -> io::Result<Addr> {
         match &self.stream {
-            Stream::Tcp(stream) => stream.local_addr().map(Addr::from),
-            Stream::Unix(_) => Ok(self.peer.clone()),
+            AcceptedStream::Tcp(stream) => stream.local_addr().map(Addr::from),
+            AcceptedStream::Unix(_) => Ok(self.peer.clone()),
         }
     }
 
     /// Sets what has to be set for it to be served; `keepalive` is the silence after which a peer is probed.
     pub(crate) fn prepare(&self, keepalive: Option<Duration>) -> io::Result<()> {
         match &self.stream {
-            Stream::Tcp(stream) => tcp_options::set(stream, keepalive),
-            Stream::Unix(_) => Ok(()),
+            AcceptedStream::Tcp(stream) => tcp_options::set(stream, keepalive),
+            AcceptedStream::Unix(_) => Ok(()),
         }
     }
 
     /// Returns its socket, which waits for a thread.
     pub(crate) fn into_socket(self) -> io::Result<Socket> {
         match self.stream {
-            Stream::Tcp(stream) => stream.into_std().map(Socket::from),
-            Stream::Unix(stream) => stream.into_std().map(Socket::from),
+            AcceptedStream::Tcp(stream) => stream.into_std().map(Socket::from),
+            AcceptedStream::Unix(stream) => stream.into_std().map(Socket::from),
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::io::AsyncWrite;
 use tokio::select;
 use tokio::time::timeout;
 
-use crate::clients::Client;
+use crate::clients::ConnectedClient;
 use crate::closing::{CloseReason, Closing};
 
 /// Longest time in which a client may take nothing of its answers.
@@ -36,7 +36,7 @@ pub(crate) trait Outlet: AsyncWrite + Unpin {
 pub(crate) async fn write_all(
     outlet: &mut impl Outlet,
     bytes: &mut impl Buf,
-    client: &Client,
+    client: &ConnectedClient,
 ) -> io::Result<()> {
     write_all_unless(client.killed(), outlet, bytes).await
 }
@@ -67,21 +67,21 @@ async fn write_all_unless(
             }
         };
         match step {
-            Step::Wrote(written_bytes) => bytes.advance(written_bytes),
-            Step::HasLeft => return Ok(()),
+            WriteStep::Wrote(written_bytes) => bytes.advance(written_bytes),
+            WriteStep::HasLeft => return Ok(()),
         }
     }
 }
 
 /// The result of one call of an outlet.
-enum Step {
+enum WriteStep {
     /// It has taken so many bytes; a layer may hold them yet.
     Wrote(usize),
     /// The system has all of them.
     HasLeft,
 }
 
-async fn step_now(outlet: &mut impl Outlet, bytes: &impl Buf) -> Poll<io::Result<Step>> {
+async fn step_now(outlet: &mut impl Outlet, bytes: &impl Buf) -> Poll<io::Result<WriteStep>> {
     poll_fn(|context| Poll::Ready(poll_step(outlet, context, bytes))).await
 }
 
@@ -93,12 +93,12 @@ async fn step_after_stall(
     outlet: &mut impl Outlet,
     bytes: &impl Buf,
     written_bytes: u64,
-) -> io::Result<Step> {
+) -> io::Result<WriteStep> {
     outlet.write_at_once();
     match step_now(outlet, bytes).await {
         Poll::Ready(step) => step,
         // A layer passes on what it holds before it takes more.
-        Poll::Pending if outlet.written_bytes() > written_bytes => Ok(Step::Wrote(0)),
+        Poll::Pending if outlet.written_bytes() > written_bytes => Ok(WriteStep::Wrote(0)),
         Poll::Pending => Err(stalled()),
     }
 }
@@ -112,11 +112,11 @@ fn poll_step(
     outlet: &mut impl Outlet,
     context: &mut Context<'_>,
     bytes: &impl Buf,
-) -> Poll<io::Result<Step>> {
+) -> Poll<io::Result<WriteStep>> {
     if bytes.has_remaining() {
-        poll_write(outlet, context, bytes).map_ok(Step::Wrote)
+        poll_write(outlet, context, bytes).map_ok(WriteStep::Wrote)
     } else {
-        Pin::new(outlet).poll_flush(context).map_ok(|()| Step::HasLeft)
+        Pin::new(outlet).poll_flush(context).map_ok(|()| WriteStep::HasLeft)
     }
 }
 

@@ -14,12 +14,12 @@ const INTERVAL: Duration = Duration::from_secs(60);
 /// Limit on one kind of message: ten a minute. The next one reports how many were left out.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimit {
-    window: Mutex<Option<Window>>,
+    window: Mutex<Option<RateWindow>>,
 }
 
 /// An interval, and what was asked for in it.
 #[derive(Debug)]
-struct Window {
+struct RateWindow {
     began: Instant,
     admitted: u32,
     /// Messages that were refused, and that no admitted one has reported yet.
@@ -37,7 +37,7 @@ impl RateLimit {
 
     fn admit_at(&self, now: Instant) -> Option<u64> {
         let mut window = self.window.lock();
-        let window = window.get_or_insert(Window { began: now, admitted: 0, left_out: 0 });
+        let window = window.get_or_insert(RateWindow { began: now, admitted: 0, left_out: 0 });
         if now.saturating_duration_since(window.began) >= INTERVAL {
             (window.began, window.admitted) = (now, 0);
         }

@@ -16,7 +16,7 @@ use rustvault_storage::{self as storage, Error, Lsn};
 use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 
-use crate::batch::{Batch, Slot};
+use crate::batch::{RequestBatch, Slot};
 use crate::closing::Closing;
 use crate::commands::{Many, Refusal, store_error, unexpected};
 use crate::engine::Engine;
@@ -75,7 +75,7 @@ impl<'c, S: BatchStore> Responder<'c, S> {
     /// Carries a batch out and writes its answers, in order; `replies` is working space.
     pub(crate) async fn answer(
         &mut self,
-        batch: &Batch<'_>,
+        batch: &RequestBatch<'_>,
         replies: &mut Vec<storage::batch::Completion>,
     ) -> io::Result<()> {
         let arguments = batch.arguments();

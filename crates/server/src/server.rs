@@ -76,9 +76,9 @@ impl Server {
         self.log_start(&self.store.stats().await?);
         let stop = async {
             tokio::select! {
-                () = shutdown => Stop { failure: None, drain_limit: DRAIN_LIMIT },
+                () = shutdown => Shutdown { failure: None, drain_limit: DRAIN_LIMIT },
                 failure = self.store.poisoned() => {
-                    Stop { failure: Some(failure), drain_limit: FAILURE_DRAIN_LIMIT }
+                    Shutdown { failure: Some(failure), drain_limit: FAILURE_DRAIN_LIMIT }
                 }
             }
         };
@@ -167,13 +167,13 @@ pub async fn serve<S: BatchStore>(
     config.validate()?;
     let stop = async {
         shutdown.await;
-        Stop { failure: None, drain_limit: DRAIN_LIMIT }
+        Shutdown { failure: None, drain_limit: DRAIN_LIMIT }
     };
     serve_until(listeners.into(), store, config, None, stop).await.map(|_| ())
 }
 
 /// Why and how a server stops.
-struct Stop {
+struct Shutdown {
     failure: Option<rustvault_storage::Error>,
     drain_limit: Duration,
 }
@@ -183,7 +183,7 @@ async fn serve_until<S: BatchStore>(
     store: S,
     config: &ServerConfig,
     log_writer: Option<LogWriter>,
-    stop: impl Future<Output = Stop>,
+    stop: impl Future<Output = Shutdown>,
 ) -> Result<Option<rustvault_storage::Error>, Error> {
     let engine = Arc::new(Engine::new(store, config));
     let mut workers = Workers::start(&engine, log_writer)?;

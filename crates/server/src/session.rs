@@ -2,12 +2,12 @@
 
 use rustvault_protocol::{Limits, Protocol, RequestParser};
 
-use crate::clients::Registration;
+use crate::clients::ClientRegistration;
 
 /// State of a client in the server. It moves with its connection from thread to thread.
 #[derive(Debug)]
 pub(crate) struct Session {
-    pub(crate) client: Registration,
+    pub(crate) client: ClientRegistration,
     pub(crate) parser: RequestParser,
     /// The version of RESP that is spoken, if it is RESP that is spoken.
     pub(crate) is_resp3: bool,
@@ -28,7 +28,7 @@ pub(crate) enum Replies {
 
 impl Session {
     /// A client that has sent nothing yet.
-    pub(crate) const fn new(client: Registration, limits: Limits) -> Self {
+    pub(crate) const fn new(client: ClientRegistration, limits: Limits) -> Self {
         Self {
             client,
             parser: RequestParser::guarded(limits),

@@ -12,7 +12,7 @@ use super::connection::USER;
 use super::reply::{Payload, integer};
 use super::{Answer, Refusal, check_len};
 use crate::addr::Addr;
-use crate::clients::{Client, Clients};
+use crate::clients::{Clients, ConnectedClient};
 use crate::closing::CloseReason;
 use crate::engine::Engine;
 use crate::respond::Responder;
@@ -64,7 +64,7 @@ impl ListFilter {
     }
 
     /// Returns the next clients above `after`, and where to go on, if anywhere.
-    fn page(&self, after: u64, clients: &Clients) -> (Vec<Arc<Client>>, Option<u64>) {
+    fn page(&self, after: u64, clients: &Clients) -> (Vec<Arc<ConnectedClient>>, Option<u64>) {
         match self {
             Self::Nobody => (Vec::new(), None),
             Self::All => {
@@ -113,15 +113,15 @@ fn client_id(text: &[u8], error: &'static str) -> Result<u64, Refusal> {
 }
 
 /// Returns what is told of a client: the fields of Redis's line that mean something here.
-fn line(client: &Client) -> String {
-    let told = client.told();
+fn line(client: &ConnectedClient) -> String {
+    let names = client.names();
     let (age, idle) = client.age_and_idle();
     let command = client.last_command().map_or("NULL".to_owned(), |command| command.name().to_lowercase());
     let mut line = format!("id={} addr={} laddr={}", client.id, client.peer, client.local);
     // Writing to a string does not fail.
-    let _ = write!(line, " name={} age={age} idle={idle} flags=N db=0 multi=-1", printable(&told.name));
+    let _ = write!(line, " name={} age={age} idle={idle} flags=N db=0 multi=-1", printable(&names.name));
     let _ = write!(line, " cmd={command} user={USER} resp={}", client.resp_version());
-    let (name, version) = (printable(&told.library_name), printable(&told.library_version));
+    let (name, version) = (printable(&names.library_name), printable(&names.library_version));
     let _ = writeln!(line, " lib-name={name} lib-ver={version}");
     line
 }
@@ -165,7 +165,7 @@ impl<'r> Filter<'r> {
         Ok(filter)
     }
 
-    fn matches(&self, client: &Client, own_id: u64) -> bool {
+    fn matches(&self, client: &ConnectedClient, own_id: u64) -> bool {
         let is = |wanted: Option<&[u8]>, addr: &Addr| {
             wanted.is_none_or(|wanted| addr.to_string().as_bytes() == wanted)
         };

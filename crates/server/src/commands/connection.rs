@@ -38,7 +38,7 @@ pub(super) fn no_subcommand<'b, S>(_: Request<'b>, _: &mut Session, _: &Engine<S
 }
 
 pub(super) fn get_name<'b, S>(_: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
-    let name = session.client.told().name;
+    let name = session.client.names().name;
     Ok(if name.is_empty() { Reply::Null } else { Reply::Bulk(Payload::Owned(name)) })
 }
 
@@ -57,8 +57,8 @@ pub(super) fn set_info<'b, S>(request: Request<'b>, session: &mut Session, _: &E
         let line = [b"ERR ", &attribute[..], b" cannot contain spaces, newlines or special characters."];
         return Err(Box::new(ErrorReply::with_bytes(ErrorCode::Syntax, line.concat())));
     }
-    session.client.tell(|told| {
-        let part = if is(b"LIB-NAME") { &mut told.library_name } else { &mut told.library_version };
+    session.client.set_names(|names| {
+        let part = if is(b"LIB-NAME") { &mut names.library_name } else { &mut names.library_version };
         *part = value.to_vec();
     });
     Ok(Reply::OK)
@@ -66,7 +66,7 @@ pub(super) fn set_info<'b, S>(request: Request<'b>, session: &mut Session, _: &E
 
 pub(super) fn set_name<'b, S>(request: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     let name = connection_name(request.argument(0))?.to_vec();
-    session.client.tell(|told| told.name = name);
+    session.client.set_names(|names| names.name = name);
     Ok(Reply::OK)
 }
 
@@ -102,7 +102,7 @@ fn greet(request: Request<'_>, session: &mut Session) -> Answer<'static> {
     }
     is_logged_in?;
     if let Some(name) = name {
-        session.client.tell(|told| told.name = name.to_vec());
+        session.client.set_names(|names| names.name = name.to_vec());
     }
     session.is_resp3 = is_resp3.unwrap_or(session.is_resp3);
     Ok(properties(session))
@@ -164,7 +164,7 @@ pub(super) async fn reset<S>(responder: &mut Responder<'_, S>) -> Answer<'static
     let session = &mut *responder.session;
     (session.is_resp3, session.is_in_refused_transaction) = (false, false);
     session.replies = Replies::On;
-    session.client.tell(|told| told.name.clear());
+    session.client.set_names(|names| names.name.clear());
     Ok(Reply::Simple("RESET"))
 }
 
@@ -194,10 +194,10 @@ mod tests {
             ("HELLO 3 SETNAME n AUTH u p", "WRONGPASS invalid username-password pair or user is disabled."),
         ] {
             assert_eq!(hello_of(line, &mut session), Err(error.to_owned()), "{line}");
-            assert!(!session.is_resp3 && session.client.told().name.is_empty(), "{line}");
+            assert!(!session.is_resp3 && session.client.names().name.is_empty(), "{line}");
         }
         assert_eq!(hello_of("HELLO 3 auth default p setname n", &mut session), Ok(()));
-        assert_eq!((session.is_resp3, session.client.told().name.as_slice()), (true, &b"n"[..]));
+        assert_eq!((session.is_resp3, session.client.names().name.as_slice()), (true, &b"n"[..]));
         assert_eq!(hello_of("HELLO", &mut session), Ok(()));
         assert!(session.is_resp3);
     }

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use rustix::thread::{CpuSet, Pid, gettid, sched_getaffinity, sched_setaffinity};
 use tracing::debug;
 
-use super::pinning_policy::{PinningPolicy, Window};
+use super::pinning_policy::{PinningPolicy, SampleWindow};
 use super::procfs::{ThreadTime, interrupted_core, thread_time};
 
 /// Pinning of threads to cores.
@@ -115,7 +115,7 @@ impl Affinity {
         };
         let thousandths = |us: u64| u32::try_from(us * 1000 / window_us.max(1)).unwrap_or(u32::MAX);
         let waited = thousandths(writer.waited_us + worker.waited_us);
-        let window = Window { length_us: window_us, writer: thousandths(writer.ran_us), waited };
+        let window = SampleWindow { length_us: window_us, writer: thousandths(writer.ran_us), waited };
         let was_pinned = self.policy.is_pinned;
         if self.policy.decide(window, one_is_enough) != was_pinned {
             self.apply()?;

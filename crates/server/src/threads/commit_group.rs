@@ -63,15 +63,15 @@ mod tests {
 
     /// An engine that counts commits.
     #[derive(Default)]
-    struct Engine(AtomicUsize);
+    struct CountingEngine(AtomicUsize);
 
-    impl Engine {
+    impl CountingEngine {
         fn commits(&self) -> usize {
             self.0.load(Ordering::Relaxed)
         }
     }
 
-    impl Commit for Engine {
+    impl Commit for CountingEngine {
         fn commit_soon(&self) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn connections_that_come_in_one_turn_share_a_commit() {
-        let engine = Engine::default();
+        let engine = CountingEngine::default();
         let join_group = || commit(Submission::pending(&engine), 1);
         runtime().block_on(async { join!(join_group(), join_group(), join_group()) });
         assert_eq!(engine.commits(), 1);
@@ -97,7 +97,7 @@ mod tests {
 
     /// Returns the commits of two connections and of a third that comes some turns later.
     fn commits_with_one_late(complete_size: u32, turns: u32) -> usize {
-        let engine = Engine::default();
+        let engine = CountingEngine::default();
         let join_group = || commit(Submission::pending(&engine), complete_size);
         let late = async {
             for _ in 0..turns {
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_is_dropped_while_its_group_forms_commits_for_the_others() {
-        let engine = Engine::default();
+        let engine = CountingEngine::default();
         let join_group = || commit(Submission::pending(&engine), 1);
         runtime().block_on(async {
             select! {

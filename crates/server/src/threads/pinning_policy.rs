@@ -26,9 +26,9 @@ pub(super) struct PinningPolicy {
     waited: u32,
 }
 
-/// The shares of a window, in thousandths of its length.
+/// A window between two samples: the shares of its length, in thousandths.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Window {
+pub(super) struct SampleWindow {
     pub(super) length_us: u64,
     /// Share of a core that the writer used.
     pub(super) writer: u32,
@@ -38,7 +38,7 @@ pub(super) struct Window {
 
 impl PinningPolicy {
     /// Decides from the last window, and those before, whether both are pinned in the next one.
-    pub(super) fn decide(&mut self, window: Window, one_is_enough: bool) -> bool {
+    pub(super) fn decide(&mut self, window: SampleWindow, one_is_enough: bool) -> bool {
         self.now_us += window.length_us;
         // Single windows vary too much. While they are not pinned, both wait for others.
         self.waited = if self.is_pinned { (3 * self.waited).saturating_add(window.waited) / 4 } else { 0 };
@@ -64,8 +64,8 @@ mod tests {
         PinningPolicy { is_pinned, waited, ..PinningPolicy::default() }
     }
 
-    fn window(writer: u32, waited: u32) -> Window {
-        Window { length_us: WINDOW_US, writer, waited }
+    fn window(writer: u32, waited: u32) -> SampleWindow {
+        SampleWindow { length_us: WINDOW_US, writer, waited }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use tokio_util::either::Either;
 /// A connected stream socket of either family.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    registration: Registration,
+    registration: RuntimeRegistration,
     read_bytes: u64,
     written_bytes: u64,
     /// The next write is tried although no room was reported.
@@ -26,7 +26,7 @@ pub(crate) struct Socket {
 
 /// The runtime that reports when the socket can be read or written.
 #[derive(Debug)]
-enum Registration {
+enum RuntimeRegistration {
     /// The runtime of the thread that serves the connection.
     Here(Either<TcpStream, UnixStream>),
     /// None: the connection has not begun, or moves to another thread.
@@ -50,7 +50,7 @@ impl From<unix::net::UnixStream> for Socket {
 impl Socket {
     /// A socket that does not block, and is not registered yet.
     const fn new(stream: Either<net::TcpStream, unix::net::UnixStream>) -> Self {
-        let registration = Registration::Moving(stream);
+        let registration = RuntimeRegistration::Moving(stream);
         Self { registration, read_bytes: 0, written_bytes: 0, writes_at_once: false }
     }
 
@@ -59,12 +59,12 @@ impl Socket {
     /// # Errors
     /// The system has no room for it; the socket is closed then.
     pub(crate) fn attach(&mut self) -> io::Result<()> {
-        self.registration = match mem::replace(&mut self.registration, Registration::Refused) {
-            Registration::Moving(Either::Left(tcp)) => {
-                Registration::Here(Either::Left(TcpStream::from_std(tcp)?))
+        self.registration = match mem::replace(&mut self.registration, RuntimeRegistration::Refused) {
+            RuntimeRegistration::Moving(Either::Left(tcp)) => {
+                RuntimeRegistration::Here(Either::Left(TcpStream::from_std(tcp)?))
             }
-            Registration::Moving(Either::Right(unix)) => {
-                Registration::Here(Either::Right(UnixStream::from_std(unix)?))
+            RuntimeRegistration::Moving(Either::Right(unix)) => {
+                RuntimeRegistration::Here(Either::Right(UnixStream::from_std(unix)?))
             }
             other => other,
         };
@@ -76,9 +76,13 @@ impl Socket {
     /// # Errors
     /// The system refuses it; the socket is closed then.
     pub(crate) fn detach(&mut self) -> io::Result<()> {
-        self.registration = match mem::replace(&mut self.registration, Registration::Refused) {
-            Registration::Here(Either::Left(tcp)) => Registration::Moving(Either::Left(tcp.into_std()?)),
-            Registration::Here(Either::Right(unix)) => Registration::Moving(Either::Right(unix.into_std()?)),
+        self.registration = match mem::replace(&mut self.registration, RuntimeRegistration::Refused) {
+            RuntimeRegistration::Here(Either::Left(tcp)) => {
+                RuntimeRegistration::Moving(Either::Left(tcp.into_std()?))
+            }
+            RuntimeRegistration::Here(Either::Right(unix)) => {
+                RuntimeRegistration::Moving(Either::Right(unix.into_std()?))
+            }
             other => other,
         };
         Ok(())
@@ -106,7 +110,7 @@ impl Socket {
 
     /// Waits for the first byte and returns it, without reading it; `None` if the client has closed.
     pub(crate) async fn peek(&self) -> io::Result<Option<u8>> {
-        let Registration::Here(stream) = &self.registration else { return Err(unregistered()) };
+        let RuntimeRegistration::Here(stream) = &self.registration else { return Err(unregistered()) };
         loop {
             match stream {
                 Either::Left(tcp) => tcp.readable().await?,
@@ -133,19 +137,19 @@ impl Socket {
 
     fn fd(&self) -> io::Result<BorrowedFd<'_>> {
         match &self.registration {
-            Registration::Here(Either::Left(tcp)) => Ok(tcp.as_fd()),
-            Registration::Here(Either::Right(unix)) => Ok(unix.as_fd()),
-            Registration::Moving(Either::Left(tcp)) => Ok(tcp.as_fd()),
-            Registration::Moving(Either::Right(unix)) => Ok(unix.as_fd()),
-            Registration::Refused => Err(unregistered()),
+            RuntimeRegistration::Here(Either::Left(tcp)) => Ok(tcp.as_fd()),
+            RuntimeRegistration::Here(Either::Right(unix)) => Ok(unix.as_fd()),
+            RuntimeRegistration::Moving(Either::Left(tcp)) => Ok(tcp.as_fd()),
+            RuntimeRegistration::Moving(Either::Right(unix)) => Ok(unix.as_fd()),
+            RuntimeRegistration::Refused => Err(unregistered()),
         }
     }
 
     #[inline]
     fn stream(&mut self) -> io::Result<Pin<&mut Either<TcpStream, UnixStream>>> {
         match &mut self.registration {
-            Registration::Here(stream) => Ok(Pin::new(stream)),
-            Registration::Moving(_) | Registration::Refused => Err(unregistered()),
+            RuntimeRegistration::Here(stream) => Ok(Pin::new(stream)),
+            RuntimeRegistration::Moving(_) | RuntimeRegistration::Refused => Err(unregistered()),
         }
     }
 
