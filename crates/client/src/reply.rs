@@ -45,11 +45,13 @@ pub(crate) fn read(command: Command, reply: WireReply) -> io::Result<Result<Repl
         (_, WireReply::Error(error)) => {
             return Ok(Err(ErrorKind::Server { error, is_write: is_write(command) }.into()));
         }
-        (Command::Set | Command::Compact, WireReply::Simple("OK"))
-        | (Command::Ping, WireReply::Simple("PONG")) => Reply::Done,
+        (Command::Set | Command::Compact, WireReply::Simple(word)) if word == "OK" => Reply::Done,
+        (Command::Ping, WireReply::Simple(word)) if word == "PONG" => Reply::Done,
         (Command::Get, WireReply::Bulk(value)) => Reply::Value(Some(detach(value))),
         (Command::Get, WireReply::Null) => Reply::Value(None),
-        (Command::Delete | Command::TextExists, WireReply::Simple("OK")) => Reply::Existed(true),
+        (Command::Delete | Command::TextExists, WireReply::Simple(word)) if word == "OK" => {
+            Reply::Existed(true)
+        }
         (Command::Delete | Command::TextExists, WireReply::Null) => Reply::Existed(false),
         (Command::DbSize, WireReply::Bulk(count)) => Reply::Count(number(&count)?),
         (Command::TextScan, WireReply::Array(items)) => Reply::Page(page(all_there(items)?)?),
@@ -69,7 +71,7 @@ pub(crate) fn unexpected(what: String) -> io::Error {
 }
 
 /// Returns the first word of a reply as it stands on the wire.
-pub(crate) fn name(reply: &WireReply) -> &'static str {
+pub(crate) fn name(reply: &WireReply) -> &str {
     match reply {
         WireReply::Simple(word) => word,
         WireReply::Null => "NOT_FOUND",
@@ -123,7 +125,7 @@ mod tests {
         for (command, reply) in [
             (Command::Get, WireReply::OK),
             (Command::Set, value("v")),
-            (Command::Delete, WireReply::Simple("PONG")),
+            (Command::Delete, WireReply::simple("PONG")),
             (Command::Ping, WireReply::OK),
             (Command::DbSize, value("v")),
             (Command::TextScan, WireReply::Array(vec![])),

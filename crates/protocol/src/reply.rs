@@ -11,7 +11,7 @@ use crate::ErrorCode;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply<B = Bytes> {
     /// A word such as `OK`, which under the server's sync policy also says that a write is durable.
-    Simple(&'static str),
+    Simple(Cow<'static, str>),
     /// The command was not carried out, unless the code is [`ErrorCode::Storage`]: then the outcome is unknown.
     Error(Box<ErrorReply>),
     /// A whole number.
@@ -34,7 +34,12 @@ pub enum Reply<B = Bytes> {
 
 impl<B> Reply<B> {
     /// The reply of a command that was carried out and has nothing to tell.
-    pub const OK: Self = Self::Simple("OK");
+    pub const OK: Self = Self::simple("OK");
+
+    /// A word that the program knows.
+    pub const fn simple(word: &'static str) -> Self {
+        Self::Simple(Cow::Borrowed(word))
+    }
 
     /// An error.
     pub fn error(code: ErrorCode, message: impl fmt::Display) -> Self {

@@ -92,7 +92,7 @@ impl Answers {
                 Reply::OK
             }
             (Some(Command::DbSize), _) => Reply::Integer(self.sets.get().cast_signed()),
-            (Some(Command::Ping), _) => Reply::Simple("PONG"),
+            (Some(Command::Ping), _) => Reply::simple("PONG"),
             _ => NO_ANSWER.into(),
         };
         Protocol::Resp2.encode(&reply, output);

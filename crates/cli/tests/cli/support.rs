@@ -228,7 +228,7 @@ fn reply(keys: &mut BTreeMap<Vec<u8>, Bytes>, request: &OwnedRequest) -> Reply {
         (Name::TextExists, [key]) => keys.get(&key[..]).map_or(Reply::Null, |_| Reply::OK),
         (Name::DbSize, []) => Reply::Integer(keys.len() as i64),
         (Name::TextScan, [cursor, options @ ..]) => scan_page(keys, cursor, options),
-        (Name::Ping, []) => Reply::Simple("PONG"),
+        (Name::Ping, []) => Reply::simple("PONG"),
         (Name::Compact, []) if keys.contains_key(BROKEN_KEY.as_bytes()) => disk_full(),
         (Name::Compact, []) => Reply::OK,
         (Name::TextInfo, []) => list(["version=9.9.9", "fsync=always"]),

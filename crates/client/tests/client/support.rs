@@ -155,7 +155,7 @@ pub(crate) fn set(key: &'static str, value: &'static str) -> OwnedRequest {
 }
 
 pub(crate) fn pong() -> Answer {
-    Answer::Simple("PONG")
+    Answer::simple("PONG")
 }
 
 pub(crate) fn value(value: impl Into<Bytes>) -> Answer {

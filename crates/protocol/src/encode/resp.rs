@@ -13,8 +13,8 @@ const PLAIN_TEXT: &[u8] = b"txt:";
 
 pub(super) fn put<B: AsRef<[u8]>>(reply: &Reply<B>, is_resp3: bool, out: &mut BytesMut) {
     match reply {
-        Reply::Simple("OK") => out.put_slice(b"+OK\r\n"),
-        Reply::Simple(word) => put_line(b'+', word.as_bytes(), out),
+        Reply::Simple(word) if word == "OK" => out.put_slice(b"+OK\r\n"),
+        Reply::Simple(word) => put_text_line(b'+', word.as_bytes(), out),
         Reply::Integer(number) => put_header(b':', *number, out),
         Reply::Bulk(bytes) => put_bulk(bytes.as_ref(), out),
         Reply::Null => out.put_slice(if is_resp3 { b"_\r\n" } else { b"$-1\r\n" }),
@@ -24,7 +24,7 @@ pub(super) fn put<B: AsRef<[u8]>>(reply: &Reply<B>, is_resp3: bool, out: &mut By
 
 fn put_rare<B: AsRef<[u8]>>(reply: &Reply<B>, is_resp3: bool, out: &mut BytesMut) {
     match reply {
-        Reply::Error(error) => put_error(error.line(), out),
+        Reply::Error(error) => put_text_line(b'-', error.line(), out),
         Reply::Double(number) if is_resp3 => put_line(b',', number.to_string().as_bytes(), out),
         Reply::Double(number) => put_bulk(number.to_string().as_bytes(), out),
         Reply::Verbatim(bytes) if is_resp3 => {
@@ -53,9 +53,9 @@ fn put_items<B: AsRef<[u8]>>(mark: u8, items: &[Reply<B>], is_resp3: bool, out: 
     items.iter().for_each(|item| put(item, is_resp3, out));
 }
 
-/// No message may break the framing.
-fn put_error(line: &[u8], out: &mut BytesMut) {
-    out.put_u8(b'-');
+/// Appends a line of text; a line end in it would break the framing.
+fn put_text_line(mark: u8, line: &[u8], out: &mut BytesMut) {
+    out.put_u8(mark);
     out.extend(line.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }));
     out.put_slice(CRLF);
 }
@@ -92,7 +92,7 @@ mod tests {
     fn replies_that_both_versions_write_alike() {
         for is_resp3 in [false, true] {
             assert_eq!(encoded(Reply::OK, is_resp3), "+OK\r\n");
-            assert_eq!(encoded(Reply::Simple("PONG"), is_resp3), "+PONG\r\n");
+            assert_eq!(encoded(Reply::simple("PONG"), is_resp3), "+PONG\r\n");
             assert_eq!(encoded(Reply::Integer(-7), is_resp3), ":-7\r\n");
             assert_eq!(encoded(Reply::Bulk(""), is_resp3), "$0\r\n\r\n");
             assert_eq!(encoded(Reply::Bulk("a\r\nb"), is_resp3), "$4\r\na\r\nb\r\n");
@@ -116,9 +116,10 @@ mod tests {
     }
 
     #[test]
-    fn an_error_stays_one_line() {
+    fn errors_and_words_stay_one_line() {
         let error = ErrorReply::with_bytes(ErrorCode::Other, b"ERR a\r\n+OK\r\n\xc3\xa9".to_vec());
         assert_eq!(encoded(error.into(), false), "-ERR a  +OK  \u{e9}\r\n");
         assert_eq!(encoded(Reply::error(ErrorCode::OutOfMemory, "a\r\n"), true), "-OOM a  \r\n");
+        assert_eq!(encoded(Reply::Simple("a\r\nb".to_owned().into()), true), "+a  b\r\n");
     }
 }

@@ -10,7 +10,7 @@ use rustvault_protocol::{
 };
 
 use crate::support::{
-    End, LIMITS, WORDS, any_bytes, any_cuts, any_reply, any_request, array, encoded_reply, pieces, session,
+    End, LIMITS, any_bytes, any_cuts, any_reply, any_request, array, encoded_reply, pieces, session,
 };
 
 proptest! {
@@ -223,7 +223,7 @@ fn read(input: &[u8]) -> Option<(Reply, &[u8])> {
         Some((bulk, rest.strip_prefix(b"\r\n")?))
     };
     Some(match input[0] {
-        b'+' => (Reply::Simple(WORDS.into_iter().find(|word| Some(*word) == text())?), rest),
+        b'+' => (Reply::Simple(text()?.to_owned().into()), rest),
         b'-' => (ErrorReply::with_bytes(ErrorCode::Other, line.to_vec()).into(), rest),
         b':' => (Reply::Integer(text()?.parse().ok()?), rest),
         b',' => (Reply::Double(text()?.parse().ok()?), rest),

@@ -15,7 +15,7 @@ pub(crate) type Request = Result<OwnedRequest, Box<ErrorReply>>;
 pub(crate) const LIMITS: Limits = Limits { max_key_bytes: 6, max_value_bytes: 10 };
 
 /// What replies say in a word.
-pub(crate) const WORDS: [&str; 4] = ["OK", "PONG", "string", "Background append only file rewriting started"];
+const WORDS: [&str; 4] = ["OK", "PONG", "string", "Background append only file rewriting started"];
 
 /// Any bytes, those more often that mean something to the protocols.
 pub(crate) fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -47,7 +47,7 @@ pub(crate) fn any_text_reply() -> impl Strategy<Value = Reply> {
     let bulk = || any_bytes().prop_map(|bytes| Reply::Bulk(bytes.into()));
     let item = prop_oneof![3 => bulk(), 1 => Just(Reply::Null)];
     prop_oneof![
-        select(&[Reply::OK, Reply::Simple("PONG"), Reply::Null][..]),
+        select(vec![Reply::OK, Reply::simple("PONG"), Reply::Null]),
         bulk(),
         vec(item, 0..8).prop_map(Reply::Array),
         any_error(),
@@ -58,7 +58,7 @@ pub(crate) fn any_text_reply() -> impl Strategy<Value = Reply> {
 pub(crate) fn any_reply() -> impl Strategy<Value = Reply> {
     let leaf = prop_oneof![
         Just(Reply::Null),
-        select(&WORDS[..]).prop_map(Reply::Simple),
+        select(&WORDS[..]).prop_map(Reply::simple),
         any::<i64>().prop_map(Reply::Integer),
         proptest::num::f64::NORMAL.prop_map(Reply::Double),
         any_bytes().prop_map(|bytes| Reply::Bulk(bytes.into())),

@@ -16,7 +16,7 @@ use crate::session::{Replies, Session};
 pub(super) const USER: &str = "default";
 
 pub(super) fn ping<'b, S>(request: Request<'b>, _: &mut Session, _: &Engine<S>) -> Answer<'b> {
-    Ok(request.arguments.first().map_or(Reply::Simple("PONG"), |message| borrowed(message)))
+    Ok(request.arguments.first().map_or(Reply::simple("PONG"), |message| borrowed(message)))
 }
 
 pub(super) fn echo<'b, S>(request: Request<'b>, _: &mut Session, _: &Engine<S>) -> Answer<'b> {
@@ -165,7 +165,7 @@ pub(super) async fn reset<S>(responder: &mut Responder<'_, S>) -> Answer<'static
     (session.is_resp3, session.is_in_refused_transaction) = (false, false);
     session.replies = Replies::On;
     session.client.set_names(|names| names.name.clear());
-    Ok(Reply::Simple("RESET"))
+    Ok(Reply::simple("RESET"))
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@ pub(super) fn get_keys<'b, S>(request: Request<'b>, session: &mut Session, _: &E
 }
 
 pub(super) fn words(names: impl Iterator<Item = &'static str>) -> StaticReply {
-    Reply::Set(names.map(Reply::Simple).collect())
+    Reply::Set(names.map(Reply::simple).collect())
 }
 
 /// Returns what Redis tells of a command: ten things in a fixed order.

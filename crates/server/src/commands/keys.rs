@@ -47,8 +47,8 @@ pub(super) fn exists<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
 
 pub(super) fn key_type<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     Ok(Ask::One(Op::Exists { key: request.argument(0) }, |outcome, _| match outcome {
-        Outcome::Exists(true) => Reply::Simple(STRING),
-        Outcome::Exists(false) => Reply::Simple("none"),
+        Outcome::Exists(true) => Reply::simple(STRING),
+        Outcome::Exists(false) => Reply::simple("none"),
         _ => unexpected().into(),
     }))
 }

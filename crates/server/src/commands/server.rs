@@ -79,5 +79,5 @@ pub(super) async fn rewrite<S: BatchStore>(responder: &mut Responder<'_, S>) -> 
         let _ = store.compact().await;
         drop(permit);
     });
-    Ok(Reply::Simple("Background append only file rewriting started"))
+    Ok(Reply::simple("Background append only file rewriting started"))
 }

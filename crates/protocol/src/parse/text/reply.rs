@@ -24,7 +24,7 @@ pub(crate) fn parse_line(line: &[u8]) -> Result<Line<'_>, &'static str> {
     const USAGE: &str = "expected OK, PONG, NOT_FOUND, VALUE <value>, LIST <n> or ERROR <CODE> <message>";
     let parsed = match line::content(line) {
         b"OK" => return Ok(Line::Other(Reply::OK)),
-        b"PONG" => return Ok(Line::Other(Reply::Simple("PONG"))),
+        b"PONG" => return Ok(Line::Other(Reply::simple("PONG"))),
         b"NOT_FOUND" => return Ok(Line::Other(Reply::Null)),
         [b'V', b'A', b'L', b'U', b'E', b' ', rest @ ..] => match bare_rest(rest) {
             Some(value) => return Ok(Line::Value(value)),
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn every_kind_of_line_is_understood() {
         assert_eq!(parse("OK\r\n"), Ok(Line::Other(Reply::OK)));
-        assert_eq!(parse("PONG\n"), Ok(Line::Other(Reply::Simple("PONG"))));
+        assert_eq!(parse("PONG\n"), Ok(Line::Other(Reply::simple("PONG"))));
         assert_eq!(parse("NOT_FOUND\r\n"), Ok(Line::Other(Reply::Null)));
         assert_eq!(parse("VALUE carpe diem\r\n"), Ok(Line::Value(b"carpe diem".into())));
         assert_eq!(parse("VALUE \r\n"), Ok(Line::Value(b"".into())));
