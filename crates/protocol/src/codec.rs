@@ -6,7 +6,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 
 use crate::limits::MAX_LIST_ITEMS;
-use crate::parse::{Frame, Line, LineReader, parse_line};
+use crate::parse::{LineFrame, LineReader, ReplyLine, parse_line};
 use crate::{ErrorReply, Limits, OwnedRequest, Protocol, Reply, RequestParser, Step, encode_request};
 
 /// The server's side as a codec: decodes requests of either protocol, encodes replies.
@@ -41,7 +41,7 @@ impl Decoder for ServerCodec {
             match self.parser.next(src, &mut arguments) {
                 Step::Request { command, consumed_bytes } => {
                     let parts: Vec<_> =
-                        arguments.into_iter().map(|argument| Part::of(argument, src)).collect();
+                        arguments.into_iter().map(|argument| FieldBytes::of(argument, src)).collect();
                     let frame = src.split_to(consumed_bytes).freeze();
                     let arguments = parts.into_iter().map(|part| part.of_frame(&frame));
                     return Ok(Some(command.map(|command| OwnedRequest::new(command, arguments))));
@@ -101,24 +101,24 @@ impl ClientCodec {
         let rest_bytes = src.len() - line_bytes;
         let (line, _) = src.split_at(line_bytes);
         let reply = match parse_line(line).map_err(no_answer)? {
-            Line::Value(value) => {
+            ReplyLine::Value(value) => {
                 // The items of a list may be keys.
                 let max_bytes = self.limits.max_value_bytes.max(self.limits.max_key_bytes);
                 if value.len() > max_bytes {
                     return Err(no_answer(ErrorReply::over_limit("value", value.len(), max_bytes)));
                 }
-                Some(Reply::Bulk(Part::of(value, line).take_from(src)))
+                Some(Reply::Bulk(FieldBytes::of(value, line).take_from(src)))
             }
-            Line::List(len) if len > MAX_LIST_ITEMS => {
+            ReplyLine::List(len) if len > MAX_LIST_ITEMS => {
                 let problem = format!("a list of {len} items is over the limit of {MAX_LIST_ITEMS}");
                 return Err(invalid_data(problem));
             }
-            Line::List(_) if self.list.is_some() => return Err(invalid_data(NO_ITEM)),
-            Line::List(len) => {
+            ReplyLine::List(_) if self.list.is_some() => return Err(invalid_data(NO_ITEM)),
+            ReplyLine::List(len) => {
                 self.list = Some(PartialList { len, items: Vec::new() });
                 None
             }
-            Line::Other(reply) => Some(reply),
+            ReplyLine::Other(reply) => Some(reply),
         };
         src.advance(src.len() - rest_bytes);
         match (&mut self.list, reply) {
@@ -138,18 +138,18 @@ impl Decoder for ClientCodec {
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Self::Item>, Self::Error> {
         loop {
             match self.lines.next(src) {
-                Frame::Whole { consumed_bytes } => {
+                LineFrame::Whole { consumed_bytes } => {
                     if let Some(reply) = self.take_line(src, consumed_bytes)? {
                         return Ok(Some(reply));
                     }
                 }
-                Frame::TooLong { .. } | Frame::Skip { .. } => {
+                LineFrame::TooLong { .. } | LineFrame::Skip { .. } => {
                     let max_bytes = self.limits.max_line_bytes();
                     return Err(invalid_data(format!(
                         "a line of the answer is longer than {max_bytes} bytes"
                     )));
                 }
-                Frame::Incomplete => return Ok(None),
+                LineFrame::Incomplete => return Ok(None),
             }
         }
     }
@@ -175,15 +175,15 @@ impl Encoder<&OwnedRequest> for ClientCodec {
     }
 }
 
-/// The place of a field's bytes.
-enum Part {
+/// The bytes of a field, or their place.
+enum FieldBytes {
     /// Here in the buffer.
     Slice(Range<usize>),
     /// Not in the buffer, because escapes had to be resolved.
     Unescaped(Vec<u8>),
 }
 
-impl Part {
+impl FieldBytes {
     fn of(field: Cow<'_, [u8]>, buffer: &[u8]) -> Self {
         match field {
             Cow::Borrowed([]) => Self::Slice(0..0),

@@ -39,16 +39,16 @@ pub enum ArgumentKind {
 impl CommandSpec {
     /// Returns the arguments that the [syntax](Self::syntax) shows.
     pub fn arguments(&self) -> Vec<Argument> {
-        Reader { rest: self.syntax }.alternatives()
+        SyntaxParser { rest: self.syntax }.alternatives()
     }
 }
 
-/// Reads a syntax from the front.
-struct Reader {
+/// Parses a syntax from the front.
+struct SyntaxParser {
     rest: &'static str,
 }
 
-impl Reader {
+impl SyntaxParser {
     /// Reads up to the end of the group: one of several sequences, or a single one.
     fn alternatives(&mut self) -> Vec<Argument> {
         let mut all = vec![self.sequence()];

@@ -12,7 +12,7 @@ use crate::command::name;
 use crate::{Command, ErrorCode, ErrorReply, Limits};
 use resp::FrameReader;
 use text::Guard;
-pub(crate) use text::{Line, LineReader, parse_line};
+pub(crate) use text::{LineReader, ReplyLine, parse_line};
 
 /// A step of a [`RequestParser`] through a read buffer.
 #[derive(Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Fatal {
 
 /// The frame at the front of a read buffer, before its content is parsed.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Frame {
+pub(crate) enum LineFrame {
     /// A frame from its first byte to its line end.
     Whole { consumed_bytes: usize },
     /// A frame over the limit; what has not arrived of it comes as `Skip`.
@@ -110,11 +110,11 @@ pub struct RequestParser {
     limits: Limits,
     guard: Guard,
     /// `None` before the first byte.
-    state: Option<State>,
+    state: Option<ParserState>,
 }
 
 #[derive(Debug)]
-enum State {
+enum ParserState {
     Text(LineReader),
     /// Boxed, because it is more than an idle connection should hold.
     Resp(Box<FrameReader>),
@@ -143,8 +143,8 @@ impl RequestParser {
     pub const fn is_resp(&self) -> Option<bool> {
         match self.state {
             None => None,
-            Some(State::Text(_)) => Some(false),
-            Some(State::Resp(_)) => Some(true),
+            Some(ParserState::Text(_)) => Some(false),
+            Some(ParserState::Resp(_)) => Some(true),
         }
     }
 
@@ -152,13 +152,15 @@ impl RequestParser {
     #[inline]
     pub fn next<'a>(&mut self, input: &'a [u8], arguments: &mut Vec<Cow<'a, [u8]>>) -> Step {
         match &mut self.state {
-            Some(State::Resp(frames)) => resp::next(frames, input, arguments),
-            Some(State::Text(lines)) => text::next(lines, &mut self.guard, &self.limits, input, arguments),
+            Some(ParserState::Resp(frames)) => resp::next(frames, input, arguments),
+            Some(ParserState::Text(lines)) => {
+                text::next(lines, &mut self.guard, &self.limits, input, arguments)
+            }
             None => {
                 let Some(first) = input.first() else { return Step::Incomplete };
                 self.state = Some(match first {
-                    b'*' => State::Resp(Box::new(FrameReader::new(&self.limits))),
-                    _ => State::Text(LineReader::new(&self.limits)),
+                    b'*' => ParserState::Resp(Box::new(FrameReader::new(&self.limits))),
+                    _ => ParserState::Text(LineReader::new(&self.limits)),
                 });
                 self.next(input, arguments)
             }

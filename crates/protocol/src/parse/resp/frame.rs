@@ -6,7 +6,7 @@ use nom::{
     sequence::terminated,
 };
 
-use super::fault::Fault;
+use super::error::ProtocolError;
 use super::header::{array_header, bulk_header};
 use crate::Limits;
 
@@ -17,7 +17,7 @@ const MIN_ARGUMENT_BYTES: usize = 6;
 
 /// The frame at the front of a read buffer.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Frame<'a> {
+pub(super) enum CommandFrame<'a> {
     /// A command; it has at least one argument, its name being the first.
     Whole { arguments: Arguments<'a>, consumed_bytes: usize },
     /// Nothing to answer: an empty line or an array without items.
@@ -55,20 +55,20 @@ impl FrameReader {
     }
 
     /// The command at the front of `input`, which starts with the bytes of the call before, less those consumed.
-    pub(super) fn next<'a>(&mut self, input: &'a [u8]) -> Result<Frame<'a>, Fault> {
+    pub(super) fn next<'a>(&mut self, input: &'a [u8]) -> Result<CommandFrame<'a>, ProtocolError> {
         match self.advance(input) {
             Ok(frame) => Ok(frame),
-            Err(Err::Incomplete(_)) => Ok(Frame::Incomplete),
-            Err(Err::Error(fault) | Err::Failure(fault)) => Err(fault),
+            Err(Err::Incomplete(_)) => Ok(CommandFrame::Incomplete),
+            Err(Err::Error(error) | Err::Failure(error)) => Err(error),
         }
     }
 
-    fn advance<'a>(&mut self, input: &'a [u8]) -> Result<Frame<'a>, Err<Fault>> {
+    fn advance<'a>(&mut self, input: &'a [u8]) -> Result<CommandFrame<'a>, Err<ProtocolError>> {
         if self.missing == 0 {
             let (rest, arguments) = array_header(input)?;
             let consumed_bytes = input.len() - rest.len();
             if arguments == 0 {
-                return Ok(Frame::Ignored { consumed_bytes });
+                return Ok(CommandFrame::Ignored { consumed_bytes });
             }
             (self.passed_bytes, self.missing) = (consumed_bytes, arguments);
             (self.header_bytes, self.arguments) = (consumed_bytes, arguments);
@@ -83,18 +83,18 @@ impl FrameReader {
         }
         let rest = input.get(self.header_bytes..).unwrap_or_default();
         let arguments = Arguments { rest, missing: self.arguments };
-        Ok(Frame::Whole { arguments, consumed_bytes: self.passed_bytes })
+        Ok(CommandFrame::Whole { arguments, consumed_bytes: self.passed_bytes })
     }
 
     /// Checks the length that an argument declares; `before_bytes` of the command precede its bytes.
-    fn check(&self, len_bytes: usize, before_bytes: usize) -> Result<(), Err<Fault>> {
+    fn check(&self, len_bytes: usize, before_bytes: usize) -> Result<(), Err<ProtocolError>> {
         if len_bytes > self.max_bulk_bytes {
             let max_bytes = self.max_bulk_bytes;
-            return Err(Err::Failure(Fault::BulkTooLong { len_bytes, max_bytes }));
+            return Err(Err::Failure(ProtocolError::BulkTooLong { len_bytes, max_bytes }));
         }
         let command_bytes = before_bytes + len_bytes + CRLF.len() + (self.missing - 1) * MIN_ARGUMENT_BYTES;
         if command_bytes > self.max_command_bytes {
-            return Err(Err::Failure(Fault::CommandTooLong { max_bytes: self.max_command_bytes }));
+            return Err(Err::Failure(ProtocolError::CommandTooLong { max_bytes: self.max_command_bytes }));
         }
         Ok(())
     }
@@ -138,7 +138,7 @@ mod tests {
 
     fn arguments(input: &[u8]) -> Vec<&[u8]> {
         match reader().next(input) {
-            Ok(Frame::Whole { arguments, consumed_bytes }) if consumed_bytes == input.len() => {
+            Ok(CommandFrame::Whole { arguments, consumed_bytes }) if consumed_bytes == input.len() => {
                 assert_eq!(arguments.len(), arguments.size_hint().0);
                 arguments.collect()
             }
@@ -146,7 +146,7 @@ mod tests {
         }
     }
 
-    fn fault(input: &str) -> Fault {
+    fn error(input: &str) -> ProtocolError {
         reader().next(input.as_bytes()).unwrap_err()
     }
 
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn empty_lines_and_empty_arrays_are_ignored() {
         for empty in ["\n", "\r\n", "*0\r\n", "*-1\r\n", "*-9223372036854775808\r\n"] {
-            let ignored = Ok(Frame::Ignored { consumed_bytes: empty.len() });
+            let ignored = Ok(CommandFrame::Ignored { consumed_bytes: empty.len() });
             assert_eq!(reader().next(&[empty.as_bytes(), b"*1"].concat()), ignored, "{empty:?}");
         }
     }
@@ -171,18 +171,18 @@ mod tests {
         let input = b"*2\r\n$3\r\nGET\r\n$10\r\n0123456789\r\n";
         let mut reader = reader();
         for len in 0..input.len() {
-            assert_eq!(reader.next(&input[..len]), Ok(Frame::Incomplete), "{len}");
+            assert_eq!(reader.next(&input[..len]), Ok(CommandFrame::Incomplete), "{len}");
         }
-        assert!(matches!(reader.next(input), Ok(Frame::Whole { consumed_bytes: 30, .. })));
-        assert!(matches!(reader.next(b"\r\n"), Ok(Frame::Ignored { .. })));
+        assert!(matches!(reader.next(input), Ok(CommandFrame::Whole { consumed_bytes: 30, .. })));
+        assert!(matches!(reader.next(b"\r\n"), Ok(CommandFrame::Ignored { .. })));
     }
 
     #[test]
     fn arguments_that_were_passed_are_not_looked_at_again() {
         let mut reader = reader();
-        assert_eq!(reader.next(b"*3\r\n$1\r\na\r\n$1"), Ok(Frame::Incomplete));
+        assert_eq!(reader.next(b"*3\r\n$1\r\na\r\n$1"), Ok(CommandFrame::Incomplete));
         assert_eq!((reader.passed_bytes, reader.missing), (11, 2));
-        assert_eq!(reader.next(b"???????????$1\r\nb\r\n"), Ok(Frame::Incomplete));
+        assert_eq!(reader.next(b"???????????$1\r\nb\r\n"), Ok(CommandFrame::Incomplete));
         assert_eq!((reader.passed_bytes, reader.missing), (18, 1));
     }
 
@@ -202,48 +202,48 @@ mod tests {
             "9223372036854775808",
             "-9223372036854775809",
         ] {
-            assert_eq!(fault(&format!("*{length}\r\n")), Fault::ArrayLength, "{length:?}");
-            assert_eq!(fault(&format!("*1\r\n${length}\r\n")), Fault::BulkLength, "{length:?}");
+            assert_eq!(error(&format!("*{length}\r\n")), ProtocolError::ArrayLength, "{length:?}");
+            assert_eq!(error(&format!("*1\r\n${length}\r\n")), ProtocolError::BulkLength, "{length:?}");
         }
-        assert_eq!(fault("*1\r\n$-1\r\n"), Fault::BulkLength);
-        assert_eq!(fault("*1\r\n$-2\r\n"), Fault::BulkLength);
+        assert_eq!(error("*1\r\n$-1\r\n"), ProtocolError::BulkLength);
+        assert_eq!(error("*1\r\n$-2\r\n"), ProtocolError::BulkLength);
     }
 
     #[test]
     fn a_line_without_end_is_refused_once_it_can_be_no_length() {
-        assert_eq!(reader().next(b"*12345678901234567890"), Ok(Frame::Incomplete));
-        assert_eq!(fault("*123456789012345678901"), Fault::ArrayLength);
-        assert_eq!(fault("*1\r\n$123456789012345678901"), Fault::BulkLength);
+        assert_eq!(reader().next(b"*12345678901234567890"), Ok(CommandFrame::Incomplete));
+        assert_eq!(error("*123456789012345678901"), ProtocolError::ArrayLength);
+        assert_eq!(error("*1\r\n$123456789012345678901"), ProtocolError::BulkLength);
     }
 
     #[test]
     fn only_bulk_strings_may_stand_in_an_array() {
-        assert_eq!(fault("*1\r\n*1\r\n"), Fault::NoBulk(b'*'));
-        assert_eq!(fault("*1\r\n:1\r\n"), Fault::NoBulk(b':'));
-        assert_eq!(fault("*1\r\n\r\n"), Fault::NoBulk(b'\r'));
-        assert_eq!(fault("PING\r\n"), Fault::NoArray(b'P'));
-        assert_eq!(fault("\rPING\r\n"), Fault::NoArray(b'\r'));
-        assert_eq!(fault("*1\r\n$4\r\nPINGS\r\n"), Fault::MissingLineEnd);
-        assert_eq!(fault("*1\r\n$4\r\nPING\n*"), Fault::MissingLineEnd);
+        assert_eq!(error("*1\r\n*1\r\n"), ProtocolError::NoBulk(b'*'));
+        assert_eq!(error("*1\r\n:1\r\n"), ProtocolError::NoBulk(b':'));
+        assert_eq!(error("*1\r\n\r\n"), ProtocolError::NoBulk(b'\r'));
+        assert_eq!(error("PING\r\n"), ProtocolError::NoArray(b'P'));
+        assert_eq!(error("\rPING\r\n"), ProtocolError::NoArray(b'\r'));
+        assert_eq!(error("*1\r\n$4\r\nPINGS\r\n"), ProtocolError::MissingLineEnd);
+        assert_eq!(error("*1\r\n$4\r\nPING\n*"), ProtocolError::MissingLineEnd);
     }
 
     #[test]
     fn a_declared_length_is_checked_before_anything_of_it_is_there() {
-        assert_eq!(reader().next(format!("*{MAX_ARGUMENTS}\r\n").as_bytes()), Ok(Frame::Incomplete));
-        assert_eq!(fault(&format!("*{}\r\n", MAX_ARGUMENTS + 1)), Fault::ArrayLength);
-        assert_eq!(fault("*2147483647\r\n"), Fault::ArrayLength);
-        assert_eq!(reader().next(b"*1\r\n$20\r\n"), Ok(Frame::Incomplete));
-        assert_eq!(fault("*1\r\n$21\r\n"), Fault::BulkTooLong { len_bytes: 21, max_bytes: 20 });
-        assert_eq!(fault("*1\r\n$99999999999\r\n"), Fault::BulkLength);
+        assert_eq!(reader().next(format!("*{MAX_ARGUMENTS}\r\n").as_bytes()), Ok(CommandFrame::Incomplete));
+        assert_eq!(error(&format!("*{}\r\n", MAX_ARGUMENTS + 1)), ProtocolError::ArrayLength);
+        assert_eq!(error("*2147483647\r\n"), ProtocolError::ArrayLength);
+        assert_eq!(reader().next(b"*1\r\n$20\r\n"), Ok(CommandFrame::Incomplete));
+        assert_eq!(error("*1\r\n$21\r\n"), ProtocolError::BulkTooLong { len_bytes: 21, max_bytes: 20 });
+        assert_eq!(error("*1\r\n$99999999999\r\n"), ProtocolError::BulkLength);
     }
 
     #[test]
     fn the_sum_of_all_arguments_is_limited() {
         let max_bytes = LIMITS.max_line_bytes();
         let input = ["*100\r\n", &"$20\r\n01234567890123456789\r\n".repeat(100)].concat();
-        assert_eq!(fault(&input), Fault::CommandTooLong { max_bytes });
+        assert_eq!(error(&input), ProtocolError::CommandTooLong { max_bytes });
         let few = max_bytes / MIN_ARGUMENT_BYTES - 1;
-        assert_eq!(reader().next(format!("*{few}\r\n$1\r\n").as_bytes()), Ok(Frame::Incomplete));
-        assert_eq!(fault(&format!("*{}\r\n$1\r\n", few + 1)), Fault::CommandTooLong { max_bytes });
+        assert_eq!(reader().next(format!("*{few}\r\n$1\r\n").as_bytes()), Ok(CommandFrame::Incomplete));
+        assert_eq!(error(&format!("*{}\r\n$1\r\n", few + 1)), ProtocolError::CommandTooLong { max_bytes });
     }
 }

@@ -6,7 +6,7 @@ use nom::{
     number::streaming::u8,
 };
 
-use super::fault::Fault;
+use super::error::ProtocolError;
 use crate::limits::MAX_ARGUMENTS;
 use crate::parse_integer;
 
@@ -16,9 +16,9 @@ const MAX_LENGTH_DIGITS: usize = 20;
 /// A bulk string over this length has an invalid length to Redis; below it, the message names our own limit.
 const REDIS_MAX_BULK_BYTES: usize = 512 * 1024 * 1024;
 
-pub(super) type Parsed<'a, T> = IResult<&'a [u8], T, Fault>;
+pub(super) type HeaderResult<'a, T> = IResult<&'a [u8], T, ProtocolError>;
 
-impl ParseError<&[u8]> for Fault {
+impl ParseError<&[u8]> for ProtocolError {
     fn from_error_kind(_: &[u8], _: ErrorKind) -> Self {
         Self::MissingLineEnd
     }
@@ -30,23 +30,23 @@ impl ParseError<&[u8]> for Fault {
 
 /// Returns the number of arguments that follow; 0 for an empty line, or an array without items: both are ignored.
 #[inline]
-pub(super) fn array_header(input: &[u8]) -> Parsed<'_, usize> {
+pub(super) fn array_header(input: &[u8]) -> HeaderResult<'_, usize> {
     short_header(b'*', input).map_or_else(|| any_array_header(input), Ok)
 }
 
-fn any_array_header(input: &[u8]) -> Parsed<'_, usize> {
+fn any_array_header(input: &[u8]) -> HeaderResult<'_, usize> {
     match u8(input)? {
-        (rest, b'*') => length(rest, i64::MIN, MAX_ARGUMENTS, Fault::ArrayLength),
+        (rest, b'*') => length(rest, i64::MIN, MAX_ARGUMENTS, ProtocolError::ArrayLength),
         (rest, b'\n') => Ok((rest, 0)),
         ([], b'\r') => Err(Err::Incomplete(Needed::new(1))),
         ([b'\n', rest @ ..], b'\r') => Ok((rest, 0)),
-        (_, other) => Err(Err::Failure(Fault::NoArray(other))),
+        (_, other) => Err(Err::Failure(ProtocolError::NoArray(other))),
     }
 }
 
 /// Returns the length of the bulk string that follows, in bytes.
 #[inline]
-pub(super) fn bulk_header(input: &[u8]) -> Parsed<'_, usize> {
+pub(super) fn bulk_header(input: &[u8]) -> HeaderResult<'_, usize> {
     short_header(b'$', input).map_or_else(|| any_bulk_header(input), Ok)
 }
 
@@ -66,20 +66,20 @@ fn short_header(mark: u8, input: &[u8]) -> Option<(&[u8], usize)> {
     (*first == mark).then_some((rest, number.into()))
 }
 
-fn any_bulk_header(input: &[u8]) -> Parsed<'_, usize> {
+fn any_bulk_header(input: &[u8]) -> HeaderResult<'_, usize> {
     match u8(input)? {
-        (rest, b'$') => length(rest, 0, REDIS_MAX_BULK_BYTES, Fault::BulkLength),
-        (_, other) => Err(Err::Failure(Fault::NoBulk(other))),
+        (rest, b'$') => length(rest, 0, REDIS_MAX_BULK_BYTES, ProtocolError::BulkLength),
+        (_, other) => Err(Err::Failure(ProtocolError::NoBulk(other))),
     }
 }
 
-/// The number up to the end of the line, 0 for one below that. A line that can be none from `least` to `most` is `fault`
+/// The number up to the end of the line, 0 for one below that. A line that can be none from `least` to `most` is `error`
 /// before its end is there.
-fn length(input: &[u8], least: i64, most: usize, fault: Fault) -> Parsed<'_, usize> {
+fn length(input: &[u8], least: i64, most: usize, error: ProtocolError) -> HeaderResult<'_, usize> {
     let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-');
     let Some(len) = input.iter().take(MAX_LENGTH_DIGITS + 1).position(|byte| !is_part(byte)) else {
         let too_long = input.len() > MAX_LENGTH_DIGITS;
-        return Err(if too_long { Err::Failure(fault) } else { Err::Incomplete(Needed::Unknown) });
+        return Err(if too_long { Err::Failure(error) } else { Err::Incomplete(Needed::Unknown) });
     };
     let (number, line_end) = input.split_at(len);
     let number = parse_integer(number).filter(|number| *number >= least);
@@ -88,6 +88,6 @@ fn length(input: &[u8], least: i64, most: usize, fault: Fault) -> Parsed<'_, usi
     match (number, line_end) {
         (Some(number), [b'\r', b'\n', rest @ ..]) => Ok((rest, number)),
         (Some(_), [b'\r']) => Err(Err::Incomplete(Needed::new(1))),
-        _ => Err(Err::Failure(fault)),
+        _ => Err(Err::Failure(error)),
     }
 }

@@ -1,6 +1,6 @@
 //! RESP: a request is an array of bulk strings.
 
-mod fault;
+mod error;
 mod frame;
 mod header;
 
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use super::{Fatal, Step};
 use crate::command::name;
 use crate::{Command, Protocol};
-use frame::Frame;
+use frame::CommandFrame;
 pub(super) use frame::FrameReader;
 
 /// Reads the request at the front of `input`, and appends its arguments.
@@ -20,7 +20,7 @@ pub(super) fn next<'a>(
     arguments: &mut Vec<Cow<'a, [u8]>>,
 ) -> Step {
     match frames.next(input) {
-        Ok(Frame::Whole { arguments: mut received, consumed_bytes }) => {
+        Ok(CommandFrame::Whole { arguments: mut received, consumed_bytes }) => {
             let first = arguments.len();
             let name = received.next().unwrap_or_default();
             arguments.extend(received.map(Cow::Borrowed));
@@ -32,9 +32,9 @@ pub(super) fn next<'a>(
                 None => unknown(name, arguments.get(first..).unwrap_or_default(), consumed_bytes),
             }
         }
-        Ok(Frame::Ignored { consumed_bytes }) => Step::Skip { consumed_bytes },
-        Ok(Frame::Incomplete) => Step::Incomplete,
-        Err(fault) => Step::Fatal(Box::new(Fatal::protocol_error(fault.error()))),
+        Ok(CommandFrame::Ignored { consumed_bytes }) => Step::Skip { consumed_bytes },
+        Ok(CommandFrame::Incomplete) => Step::Incomplete,
+        Err(error) => Step::Fatal(Box::new(Fatal::protocol_error(error.reply()))),
     }
 }
 

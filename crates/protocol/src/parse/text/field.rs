@@ -9,13 +9,13 @@ use nom::{
     error::{ErrorKind, ParseError},
 };
 
-pub(super) type Parsed<'a, T> = IResult<&'a [u8], T, Fault>;
+pub(super) type LineResult<'a, T> = IResult<&'a [u8], T, SyntaxError>;
 
 /// The error of a line; a type of its own keeps nom out of the crate's public API.
 #[derive(Debug)]
-pub(super) struct Fault(pub(super) &'static str);
+pub(super) struct SyntaxError(pub(super) &'static str);
 
-impl ParseError<&[u8]> for Fault {
+impl ParseError<&[u8]> for SyntaxError {
     fn from_error_kind(_: &[u8], _: ErrorKind) -> Self {
         Self("malformed line")
     }
@@ -26,15 +26,15 @@ impl ParseError<&[u8]> for Fault {
 }
 
 /// Refuses the line for good: nothing in this grammar needs backtracking.
-pub(super) fn refuse(message: &'static str) -> Err<Fault> {
-    Err::Failure(Fault(message))
+pub(super) fn refuse(message: &'static str) -> Err<SyntaxError> {
+    Err::Failure(SyntaxError(message))
 }
 
 /// Returns a parser that accepts what `parser` accepts, and refuses the line with `message` where that fails.
 pub(super) fn expect<'a, P>(
     mut parser: P,
     message: &'static str,
-) -> impl Parser<&'a [u8], Output = P::Output, Error = Fault>
+) -> impl Parser<&'a [u8], Output = P::Output, Error = SyntaxError>
 where
     P: Parser<&'a [u8], Error = ()>,
 {
@@ -50,7 +50,7 @@ pub(super) fn word(input: &[u8]) -> (&[u8], &[u8]) {
 
 /// Parses a field: a quoted string, or the bytes up to the next space. A space or the line's end follows it.
 #[inline]
-pub(super) fn field(input: &[u8]) -> Parsed<'_, Cow<'_, [u8]>> {
+pub(super) fn field(input: &[u8]) -> LineResult<'_, Cow<'_, [u8]>> {
     if starts_quoted(input) { quoted(input) } else { bare(input) }
 }
 
@@ -64,7 +64,7 @@ fn starts_quoted(input: &[u8]) -> bool {
     input.first() == Some(&b'"')
 }
 
-fn bare(input: &[u8]) -> Parsed<'_, Cow<'_, [u8]>> {
+fn bare(input: &[u8]) -> LineResult<'_, Cow<'_, [u8]>> {
     let (rest, word) = word(input);
     if word.is_empty() {
         return Err(refuse(
@@ -74,7 +74,7 @@ fn bare(input: &[u8]) -> Parsed<'_, Cow<'_, [u8]>> {
     Ok((rest, Cow::Borrowed(word)))
 }
 
-fn quoted(input: &[u8]) -> Parsed<'_, Cow<'_, [u8]>> {
+fn quoted(input: &[u8]) -> LineResult<'_, Cow<'_, [u8]>> {
     const UNCLOSED: &str = "a quoted string has no closing quote";
     let (body, _) = expect(char('"'), UNCLOSED).parse(input)?;
     let (mut rest, mut decoded_bytes) = (body, 0);
@@ -98,7 +98,7 @@ fn quoted(input: &[u8]) -> Parsed<'_, Cow<'_, [u8]>> {
 }
 
 /// Resolves the escapes of what is that long without them.
-fn unescape(raw: &[u8], decoded_bytes: usize) -> Result<Cow<'_, [u8]>, Err<Fault>> {
+fn unescape(raw: &[u8], decoded_bytes: usize) -> Result<Cow<'_, [u8]>, Err<SyntaxError>> {
     if decoded_bytes == raw.len() {
         return Ok(Cow::Borrowed(raw));
     }
@@ -116,7 +116,7 @@ fn unescape(raw: &[u8], decoded_bytes: usize) -> Result<Cow<'_, [u8]>, Err<Fault
 }
 
 /// Binary values are full of escapes, so this one is written out: combinators took more than twice as long.
-fn escape(input: &[u8]) -> Parsed<'_, u8> {
+fn escape(input: &[u8]) -> LineResult<'_, u8> {
     let (byte, rest) = match input {
         [b'\\', b'x', high, low, rest @ ..] => (hex_byte(*high, *low), rest),
         [b'\\', name, rest @ ..] => (named_escape(*name), rest),

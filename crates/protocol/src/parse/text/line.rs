@@ -2,7 +2,7 @@
 
 use memchr::{memchr, memchr_iter};
 
-use crate::{Limits, parse::Frame};
+use crate::{Limits, parse::LineFrame};
 
 /// Finds lines at the front of a read buffer; looks at each byte once.
 #[derive(Debug)]
@@ -36,21 +36,21 @@ impl LineReader {
     }
 
     /// The line at the front of `input`, which starts with the bytes of the call before, less those consumed.
-    pub(crate) fn next(&mut self, input: &[u8]) -> Frame {
+    pub(crate) fn next(&mut self, input: &[u8]) -> LineFrame {
         let unseen = input.get(self.scanned_bytes..).unwrap_or_default();
         let line_bytes = memchr(b'\n', unseen).map(|at| self.scanned_bytes + at + 1);
         let consumed_bytes = line_bytes.unwrap_or(input.len());
         let (line, _) = input.split_at(consumed_bytes);
 
         let frame = if self.skipping && !input.is_empty() {
-            Frame::Skip { consumed_bytes }
+            LineFrame::Skip { consumed_bytes }
         } else if self.is_too_long(content(line)) {
-            Frame::TooLong { consumed_bytes }
+            LineFrame::TooLong { consumed_bytes }
         } else if line_bytes.is_some() {
-            Frame::Whole { consumed_bytes }
+            LineFrame::Whole { consumed_bytes }
         } else {
             self.scanned_bytes = input.len();
-            return Frame::Incomplete;
+            return LineFrame::Incomplete;
         };
         (self.scanned_bytes, self.counted_bytes, self.backslashes) = (0, 0, 0);
         self.skipping = line_bytes.is_none();
@@ -107,10 +107,10 @@ mod tests {
         let mut reader = LineReader::new(&LIMITS);
         let line = line_of(MAX, "\r\n");
         for len in 0..line.len() {
-            assert_eq!(reader.next(&line[..len]), Frame::Incomplete);
+            assert_eq!(reader.next(&line[..len]), LineFrame::Incomplete);
             assert_eq!(reader.scanned_bytes, len);
         }
-        assert_eq!(reader.next(&line), Frame::Whole { consumed_bytes: MAX + 2 });
+        assert_eq!(reader.next(&line), LineFrame::Whole { consumed_bytes: MAX + 2 });
         assert_eq!(reader.scanned_bytes, 0);
     }
 
@@ -119,36 +119,36 @@ mod tests {
         for end in ["\n", "\r\n"] {
             let line = line_of(MAX, end);
             let consumed_bytes = line.len();
-            assert_eq!(LineReader::new(&LIMITS).next(&line), Frame::Whole { consumed_bytes });
+            assert_eq!(LineReader::new(&LIMITS).next(&line), LineFrame::Whole { consumed_bytes });
             let line = line_of(MAX + 1, end);
             let consumed_bytes = line.len();
-            assert_eq!(LineReader::new(&LIMITS).next(&line), Frame::TooLong { consumed_bytes });
+            assert_eq!(LineReader::new(&LIMITS).next(&line), LineFrame::TooLong { consumed_bytes });
         }
     }
 
     #[test]
     fn a_cr_at_the_limit_may_yet_be_a_line_end() {
         let mut reader = LineReader::new(&LIMITS);
-        assert_eq!(reader.next(&line_of(MAX, "\r")), Frame::Incomplete);
-        assert_eq!(reader.next(&line_of(MAX, "\rx")), Frame::TooLong { consumed_bytes: MAX + 2 });
+        assert_eq!(reader.next(&line_of(MAX, "\r")), LineFrame::Incomplete);
+        assert_eq!(reader.next(&line_of(MAX, "\rx")), LineFrame::TooLong { consumed_bytes: MAX + 2 });
     }
 
     #[test]
     fn an_over_long_line_is_reported_once_and_skipped_to_its_end() {
         let mut reader = LineReader::new(&LIMITS);
-        assert_eq!(reader.next(&line_of(MAX + 1, "")), Frame::TooLong { consumed_bytes: MAX + 1 });
-        assert_eq!(reader.next(b""), Frame::Incomplete);
-        assert_eq!(reader.next(&line_of(2 * MAX, "")), Frame::Skip { consumed_bytes: 2 * MAX });
-        assert_eq!(reader.next(b"x\nPING\n"), Frame::Skip { consumed_bytes: 2 });
-        assert_eq!(reader.next(b"PING\n"), Frame::Whole { consumed_bytes: 5 });
+        assert_eq!(reader.next(&line_of(MAX + 1, "")), LineFrame::TooLong { consumed_bytes: MAX + 1 });
+        assert_eq!(reader.next(b""), LineFrame::Incomplete);
+        assert_eq!(reader.next(&line_of(2 * MAX, "")), LineFrame::Skip { consumed_bytes: 2 * MAX });
+        assert_eq!(reader.next(b"x\nPING\n"), LineFrame::Skip { consumed_bytes: 2 });
+        assert_eq!(reader.next(b"PING\n"), LineFrame::Whole { consumed_bytes: 5 });
     }
 
     #[test]
     fn an_over_long_line_whose_end_is_there_leaves_the_next_line_alone() {
         let mut reader = LineReader::new(&LIMITS);
         let input = [line_of(MAX + 1, "\r\n"), b"PING\n".to_vec()].concat();
-        assert_eq!(reader.next(&input), Frame::TooLong { consumed_bytes: MAX + 3 });
-        assert_eq!(reader.next(b"PING\n"), Frame::Whole { consumed_bytes: 5 });
+        assert_eq!(reader.next(&input), LineFrame::TooLong { consumed_bytes: MAX + 3 });
+        assert_eq!(reader.next(b"PING\n"), LineFrame::Whole { consumed_bytes: 5 });
     }
 
     #[test]
@@ -161,11 +161,14 @@ mod tests {
             let too_long = line(escapes, PLAIN - escapes + 1);
             let mut reader = LineReader::new(&LIMITS);
             for len in 0..=longest.len() {
-                assert_eq!(reader.next(&longest.as_bytes()[..len]), Frame::Incomplete, "{escapes} {len}");
+                assert_eq!(reader.next(&longest.as_bytes()[..len]), LineFrame::Incomplete, "{escapes} {len}");
             }
             let consumed_bytes = too_long.len();
-            assert_eq!(reader.next(too_long.as_bytes()), Frame::TooLong { consumed_bytes });
-            assert_eq!(LineReader::new(&LIMITS).next(too_long.as_bytes()), Frame::TooLong { consumed_bytes });
+            assert_eq!(reader.next(too_long.as_bytes()), LineFrame::TooLong { consumed_bytes });
+            assert_eq!(
+                LineReader::new(&LIMITS).next(too_long.as_bytes()),
+                LineFrame::TooLong { consumed_bytes }
+            );
         }
     }
 
@@ -178,14 +181,17 @@ mod tests {
         for (before, is_too_long) in [(PLAIN, false), (PLAIN + 1, true)] {
             let line = line(before);
             let consumed_bytes = line.len();
-            let expected =
-                if is_too_long { Frame::TooLong { consumed_bytes } } else { Frame::Whole { consumed_bytes } };
+            let expected = if is_too_long {
+                LineFrame::TooLong { consumed_bytes }
+            } else {
+                LineFrame::Whole { consumed_bytes }
+            };
             assert_eq!(LineReader::new(&LIMITS).next(&line), expected);
             let mut reader = LineReader::new(&LIMITS);
             let first = (0..=line.len())
                 .map(|len| reader.next(&line[..len]))
-                .find(|frame| *frame != Frame::Incomplete);
-            assert_eq!(matches!(first, Some(Frame::TooLong { .. })), is_too_long);
+                .find(|frame| *frame != LineFrame::Incomplete);
+            assert_eq!(matches!(first, Some(LineFrame::TooLong { .. })), is_too_long);
         }
     }
 }

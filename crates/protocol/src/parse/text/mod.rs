@@ -8,11 +8,11 @@ mod request;
 
 use std::borrow::Cow;
 
-use super::{Frame, Step};
+use super::{LineFrame, Step};
 use crate::{ErrorCode, ErrorReply, Limits};
 pub(super) use guard::Guard;
 pub(crate) use line::LineReader;
-pub(crate) use reply::{Line, parse_line};
+pub(crate) use reply::{ReplyLine, parse_line};
 
 /// Reads the request at the front of `input`, and appends its arguments.
 pub(super) fn next<'a>(
@@ -23,7 +23,7 @@ pub(super) fn next<'a>(
     arguments: &mut Vec<Cow<'a, [u8]>>,
 ) -> Step {
     let (line, command, consumed_bytes) = match lines.next(input) {
-        Frame::Whole { consumed_bytes } => {
+        LineFrame::Whole { consumed_bytes } => {
             let (line, _) = input.split_at(consumed_bytes);
             let first = arguments.len();
             let command = request::parse(line::content(line), arguments);
@@ -34,12 +34,12 @@ pub(super) fn next<'a>(
             }
             (line, command, consumed_bytes)
         }
-        Frame::TooLong { consumed_bytes } => {
+        LineFrame::TooLong { consumed_bytes } => {
             let (line, _) = input.split_at(consumed_bytes);
             (line, Err(Box::new(too_long(limits))), consumed_bytes)
         }
-        Frame::Skip { consumed_bytes } => return Step::Skip { consumed_bytes },
-        Frame::Incomplete => return guard.judge_beginning(input).map_or(Step::Incomplete, Step::Fatal),
+        LineFrame::Skip { consumed_bytes } => return Step::Skip { consumed_bytes },
+        LineFrame::Incomplete => return guard.judge_beginning(input).map_or(Step::Incomplete, Step::Fatal),
     };
     match guard.judge(line) {
         Some(fatal) => Step::Fatal(fatal),

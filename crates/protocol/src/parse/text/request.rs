@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::field::{Fault, bare_rest, field, word};
+use super::field::{SyntaxError, bare_rest, field, word};
 use crate::command::name;
 use crate::limits::MAX_ARGUMENTS;
 use crate::{Command, ErrorCode, ErrorReply, Protocol};
@@ -52,9 +52,9 @@ fn too_many() -> Box<ErrorReply> {
 }
 
 #[cold]
-fn malformed(error: nom::Err<Fault>) -> Box<ErrorReply> {
+fn malformed(error: nom::Err<SyntaxError>) -> Box<ErrorReply> {
     let message = match error {
-        nom::Err::Error(Fault(message)) | nom::Err::Failure(Fault(message)) => message,
+        nom::Err::Error(SyntaxError(message)) | nom::Err::Failure(SyntaxError(message)) => message,
         nom::Err::Incomplete(_) => "malformed line",
     };
     Box::new(ErrorReply::new(ErrorCode::Syntax, message))

@@ -4,7 +4,7 @@ use crate::{ErrorCode, ErrorReply};
 
 /// Why a connection cannot go on: nobody knows where the next command starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum ProtocolError {
     ArrayLength,
     BulkLength,
     NoArray(u8),
@@ -14,9 +14,9 @@ pub(super) enum Fault {
     CommandTooLong { max_bytes: usize },
 }
 
-impl Fault {
+impl ProtocolError {
     /// Returns the error that is answered, in Redis's words where it has some.
-    pub(super) fn error(self) -> ErrorReply {
+    pub(super) fn reply(self) -> ErrorReply {
         match self {
             Self::ArrayLength => malformed(b"invalid multibulk length"),
             Self::BulkLength => malformed(b"invalid bulk length"),
@@ -42,23 +42,23 @@ fn malformed(problem: &[u8]) -> ErrorReply {
 mod tests {
     use super::*;
 
-    fn line(fault: Fault) -> String {
-        fault.error().line().escape_ascii().to_string().replace("\\'", "'")
+    fn line(error: ProtocolError) -> String {
+        error.reply().line().escape_ascii().to_string().replace("\\'", "'")
     }
 
     #[test]
     fn faults_are_told_as_in_redis() {
-        assert_eq!(line(Fault::ArrayLength), "ERR Protocol error: invalid multibulk length");
-        assert_eq!(line(Fault::BulkLength), "ERR Protocol error: invalid bulk length");
-        assert_eq!(line(Fault::NoBulk(b'*')), "ERR Protocol error: expected '$', got '*'");
-        assert_eq!(line(Fault::NoBulk(0xff)), r"ERR Protocol error: expected '$', got '\xff'");
+        assert_eq!(line(ProtocolError::ArrayLength), "ERR Protocol error: invalid multibulk length");
+        assert_eq!(line(ProtocolError::BulkLength), "ERR Protocol error: invalid bulk length");
+        assert_eq!(line(ProtocolError::NoBulk(b'*')), "ERR Protocol error: expected '$', got '*'");
+        assert_eq!(line(ProtocolError::NoBulk(0xff)), r"ERR Protocol error: expected '$', got '\xff'");
     }
 
     #[test]
-    fn a_fault_that_redis_does_not_know_names_its_limit() {
-        let too_long = Fault::BulkTooLong { len_bytes: 9, max_bytes: 8 };
+    fn an_error_that_redis_does_not_know_names_its_limit() {
+        let too_long = ProtocolError::BulkTooLong { len_bytes: 9, max_bytes: 8 };
         assert_eq!(line(too_long), "ERR Protocol error: bulk of 9 bytes is over the limit of 8");
-        let too_long = Fault::CommandTooLong { max_bytes: 8 };
+        let too_long = ProtocolError::CommandTooLong { max_bytes: 8 };
         assert_eq!(line(too_long), "ERR Protocol error: command is longer than 8 bytes");
     }
 }
