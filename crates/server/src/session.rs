@@ -13,13 +13,13 @@ pub(crate) struct Session {
     pub(crate) is_resp3: bool,
     /// Set while a transaction is refused, whose commands are refused, too.
     pub(crate) is_in_refused_transaction: bool,
-    /// The answers that the client wants.
-    pub(crate) replies: Replies,
+    /// The answers that the client wants, by `CLIENT REPLY`.
+    pub(crate) reply_mode: ReplyMode,
 }
 
 /// The answers that a client wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Replies {
+pub(crate) enum ReplyMode {
     On,
     Off,
     /// Not the next one.
@@ -34,18 +34,18 @@ impl Session {
             parser: RequestParser::guarded(limits),
             is_resp3: false,
             is_in_refused_transaction: false,
-            replies: Replies::On,
+            reply_mode: ReplyMode::On,
         }
     }
 
     /// Returns whether the next answer is written, and counts it as done.
     #[inline]
     pub(crate) fn wants_next_reply(&mut self) -> bool {
-        match self.replies {
-            Replies::On => true,
-            Replies::Off => false,
-            Replies::SkipNext => {
-                self.replies = Replies::On;
+        match self.reply_mode {
+            ReplyMode::On => true,
+            ReplyMode::Off => false,
+            ReplyMode::SkipNext => {
+                self.reply_mode = ReplyMode::On;
                 false
             }
         }

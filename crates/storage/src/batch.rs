@@ -6,7 +6,7 @@ use std::fmt;
 use std::future::Future;
 
 pub use crate::op::{Condition, KeyUpdate, Op, Pair, StringUpdate, UpdateWith};
-use crate::{Error, Key, Lsn, ScanPage, Stats, Value};
+use crate::{Error, Key, KeyPage, Lsn, Stats, Value};
 
 /// The answer to one [`Op`].
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ pub enum Outcome {
     /// A decimal sum.
     Text(String),
     /// [`Op::Scan`]: the page.
-    Page(ScanPage),
+    Page(KeyPage),
     /// [`Op::Stats`]: the figures; boxed, because every outcome is as large as the largest.
     Stats(Box<Stats>),
 }
@@ -74,7 +74,7 @@ impl Outcome {
         if let Self::Count(count) = self { Some(count) } else { None }
     }
 
-    pub(crate) fn into_page(self) -> Option<ScanPage> {
+    pub(crate) fn into_page(self) -> Option<KeyPage> {
         if let Self::Page(page) = self { Some(page) } else { None }
     }
 

@@ -4,7 +4,7 @@ use pollster::block_on;
 
 use crate::batch::{BatchStore, Op, Outcome, Pair, StringUpdate, UpdateWith};
 use crate::store::call_and_commit;
-use crate::{Change, Entries, Error, Key, Keys, ScanPage, Stats, Value};
+use crate::{Change, Entries, Error, Key, KeyPage, Keys, Stats, Value};
 
 /// A store whose calls block: for programs without a runtime, and for threads that may block.
 ///
@@ -121,7 +121,7 @@ impl<'s, S: BatchStore> Blocking<'s, S> {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn scan(&self, cursor: u64, prefix: impl AsRef<[u8]>, limit: usize) -> Result<ScanPage, Error> {
+    pub fn scan(&self, cursor: u64, prefix: impl AsRef<[u8]>, limit: usize) -> Result<KeyPage, Error> {
         call(self.store, Op::Scan { cursor, prefix: prefix.as_ref(), limit }, Outcome::into_page)
     }
 

@@ -8,7 +8,7 @@ use crate::batch::{Completion, Outcome, Sight};
 use crate::keyspace::{Effect, Entry, Key, Keyspace, Locked, Seen, Value};
 use crate::op::{Decision, KeyUpdate, Op, Records, StringUpdate, change, total_bytes};
 use crate::wal::{Growth, LoggedChange};
-use crate::{Error, Lsn, Options, ScanPage, Stats};
+use crate::{Error, KeyPage, Lsn, Options, Stats};
 
 /// The destination of the records that an [`Executor`] makes of its writes.
 pub(crate) trait RecordSink {
@@ -327,7 +327,7 @@ fn payload_bytes(reply: &Completion) -> usize {
         Ok(Outcome::Values(values)) => values.iter().flatten().map(|value| value.len()).sum(),
         Ok(Outcome::Seen(sights)) => sights.iter().map(held_bytes).sum(),
         Ok(Outcome::Keys(keys)) => keys.iter().map(|key| key.len()).sum(),
-        Ok(Outcome::Page(ScanPage { keys, .. })) => keys.iter().map(|key: &Key| key.len()).sum(),
+        Ok(Outcome::Page(KeyPage { keys, .. })) => keys.iter().map(|key: &Key| key.len()).sum(),
         _ => 0,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::batch::{BatchStore, Pair};
 use crate::{
-    Blocking, Change, DurableStore, Entries, Error, Keys, MemoryStore, ScanPage, Stats, Store, Value,
+    Blocking, Change, DurableStore, Entries, Error, KeyPage, Keys, MemoryStore, Stats, Store, Value,
 };
 
 macro_rules! calls {
@@ -111,7 +111,7 @@ macro_rules! calls {
 
             /// Reads a page of at most `limit` keys that start with `prefix`.
             ///
-            /// Start with cursor 0 and go on with [`ScanPage::next_cursor`] until that is 0. A key that is there
+            /// Start with cursor 0 and go on with [`KeyPage::next_cursor`] until that is 0. A key that is there
             /// during the whole scan is returned at least once; one that comes or goes meanwhile may or may not be.
             ///
             /// # Errors
@@ -121,7 +121,7 @@ macro_rules! calls {
                 cursor: u64,
                 prefix: impl AsRef<[u8]>,
                 limit: usize,
-            ) -> Result<ScanPage, Error> {
+            ) -> Result<KeyPage, Error> {
                 Store::scan(self, cursor, prefix.as_ref(), limit).await
             }
 

@@ -42,4 +42,4 @@ pub use options::{
 };
 pub use recovery::RecoveryReport;
 pub use stats::{CommitLatency, LatencySummary, Stats};
-pub use store::{Lsn, ScanPage, Store};
+pub use store::{KeyPage, Lsn, Store};

@@ -35,7 +35,7 @@ impl fmt::Display for Lsn {
 
 /// A page of keys.
 #[derive(Debug, Clone, Default)]
-pub struct ScanPage {
+pub struct KeyPage {
     /// Cursor at which the next page starts, below 2^53; 0 when this page was the last.
     pub next_cursor: u64,
     /// The keys of this page, in no useful order. It may be empty before the last page.
@@ -134,7 +134,7 @@ pub trait Store: BatchStore {
 
     /// Reads a page of at most `limit` keys that start with `prefix`.
     ///
-    /// Start with cursor 0 and go on with [`ScanPage::next_cursor`] until that is 0. A key that is there
+    /// Start with cursor 0 and go on with [`KeyPage::next_cursor`] until that is 0. A key that is there
     /// during the whole scan is returned at least once; one that comes or goes meanwhile may or may not be.
     ///
     /// # Errors
@@ -144,7 +144,7 @@ pub trait Store: BatchStore {
         cursor: u64,
         prefix: &[u8],
         limit: usize,
-    ) -> impl Future<Output = Result<ScanPage, Error>> + Send {
+    ) -> impl Future<Output = Result<KeyPage, Error>> + Send {
         call(self, Op::Scan { cursor, prefix, limit }, Outcome::into_page)
     }
 

@@ -220,8 +220,8 @@ const BUGS: &[Bug] = &[
     Bug {
         name: "take entries that are newer than where the copy begins",
         file: "compaction/run.rs",
-        code: "Walk::new(self.keyspace, rewrite.last_lsn(), MAX_HELD_BYTES)",
-        instead: "Walk::new(self.keyspace, crate::Lsn::new(u64::MAX), MAX_HELD_BYTES)",
+        code: "KeyspaceWalk::new(self.keyspace, rewrite.last_lsn(), MAX_HELD_BYTES)",
+        instead: "KeyspaceWalk::new(self.keyspace, crate::Lsn::new(u64::MAX), MAX_HELD_BYTES)",
         suite: "crash",
         filter: "under_always",
     },

@@ -16,7 +16,7 @@ use crate::clients::{Clients, ConnectedClient};
 use crate::closing::CloseReason;
 use crate::engine::Engine;
 use crate::respond::Responder;
-use crate::session::{Replies, Session};
+use crate::session::{ReplyMode, Session};
 
 /// Clients that are looked at before other connections have a turn.
 const CLIENTS_PER_TURN: usize = 256;
@@ -241,16 +241,16 @@ pub(super) fn no_evict<'b, S>(request: Request<'b>, _: &mut Session, _: &Engine<
 
 /// Switches the answers to what follows off and on. Only `ON` and errors are answered.
 pub(super) async fn reply<S>(responder: &mut Responder<'_, S>, request: Request<'_>) -> Answer<'static> {
-    let replies = &mut responder.session.replies;
-    *replies = match request.argument(0).to_ascii_uppercase().as_slice() {
-        b"ON" => Replies::On,
-        b"OFF" => Replies::Off,
+    let mode = &mut responder.session.reply_mode;
+    *mode = match request.argument(0).to_ascii_uppercase().as_slice() {
+        b"ON" => ReplyMode::On,
+        b"OFF" => ReplyMode::Off,
         // Where there are none, one is not left out.
-        b"SKIP" if *replies == Replies::Off => Replies::Off,
-        b"SKIP" => Replies::SkipNext,
+        b"SKIP" if *mode == ReplyMode::Off => ReplyMode::Off,
+        b"SKIP" => ReplyMode::SkipNext,
         _ => return Err(syntax_error()),
     };
-    responder.is_muted = *replies != Replies::On;
+    responder.is_muted = *mode != ReplyMode::On;
     Ok(Reply::OK)
 }
 

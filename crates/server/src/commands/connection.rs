@@ -10,7 +10,7 @@ use super::{Answer, Refusal};
 use crate::closing::CloseReason;
 use crate::engine::Engine;
 use crate::respond::Responder;
-use crate::session::{Replies, Session};
+use crate::session::{ReplyMode, Session};
 
 /// The only user that there is.
 pub(super) const USER: &str = "default";
@@ -163,7 +163,7 @@ pub(super) async fn reset<S>(responder: &mut Responder<'_, S>) -> Answer<'static
     responder.is_muted = false;
     let session = &mut *responder.session;
     (session.is_resp3, session.is_in_refused_transaction) = (false, false);
-    session.replies = Replies::On;
+    session.reply_mode = ReplyMode::On;
     session.client.set_names(|names| names.name.clear());
     Ok(Reply::simple("RESET"))
 }

@@ -5,7 +5,7 @@ use std::io;
 use bytes::BytesMut;
 use rustvault_protocol::{GlobMatch, Protocol, Reply, glob_literal_prefix};
 use rustvault_storage::batch::{BatchStore, Op, Outcome};
-use rustvault_storage::{Error, Key, Lsn, ScanPage};
+use rustvault_storage::{Error, Key, KeyPage, Lsn};
 use tokio::task::yield_now;
 
 use super::Responder;
@@ -62,10 +62,9 @@ impl<S: BatchStore> Responder<'_, S> {
     }
 
     /// Collects a page by several scans. It ends with one that lists less than it may: the store has its own limits.
-    async fn collect_page(&self, asked: &PageOf<'_>) -> Result<ScanPage, Refusal> {
+    async fn collect_page(&self, asked: &PageOf<'_>) -> Result<KeyPage, Refusal> {
         let &PageOf { cursor: next_cursor, prefix, limit, .. } = asked;
-        let (mut page, mut bytes, mut depends_on) =
-            (ScanPage { next_cursor, keys: Vec::new() }, 0, Lsn::ZERO);
+        let (mut page, mut bytes, mut depends_on) = (KeyPage { next_cursor, keys: Vec::new() }, 0, Lsn::ZERO);
         loop {
             let wanted = SCAN_KEYS_PER_TURN.min(limit - page.keys.len());
             let (next, next_depends_on) = self.scan(page.next_cursor, prefix, wanted).await?;
@@ -87,7 +86,7 @@ impl<S: BatchStore> Responder<'_, S> {
     }
 
     /// Returns some of the keys that begin with `prefix`, from `cursor` on, and what that depends on.
-    async fn scan(&self, cursor: u64, prefix: &[u8], limit: usize) -> Result<(ScanPage, Lsn), Refusal> {
+    async fn scan(&self, cursor: u64, prefix: &[u8], limit: usize) -> Result<(KeyPage, Lsn), Refusal> {
         match self.ask(Op::Scan { cursor, prefix, limit }).await? {
             (Outcome::Page(page), depends_on) => Ok((page, depends_on)),
             _ => Err(unexpected()),

@@ -38,7 +38,7 @@ pub(super) struct CompactionStats {
 }
 
 /// Why the compacting thread woke up.
-pub(super) enum Call {
+pub(super) enum Wakeup {
     /// To look whether a compaction is due.
     Look,
     /// Somebody wants one.
@@ -81,22 +81,22 @@ impl Control {
         self.is_stopping.load(Ordering::Acquire)
     }
 
-    /// Waits for a call, at most until `look_at` if there is such a time.
-    pub(super) fn next_call(&self, look_at: Option<Instant>) -> Call {
+    /// Waits for a reason to wake up, at most until `look_at` if there is such a time.
+    pub(super) fn next_wakeup(&self, look_at: Option<Instant>) -> Wakeup {
         let mut requests = self.requests.lock();
         loop {
             if requests.is_stopping {
-                return Call::Stop;
+                return Wakeup::Stop;
             }
             if !requests.waiting.is_empty() {
-                return Call::Asked(std::mem::take(&mut requests.waiting));
+                return Wakeup::Asked(std::mem::take(&mut requests.waiting));
             }
             if std::mem::take(&mut requests.is_alarmed) {
-                return Call::Look;
+                return Wakeup::Look;
             }
             match look_at {
                 Some(look_at) if self.changed.wait_until(&mut requests, look_at).timed_out() => {
-                    return Call::Look;
+                    return Wakeup::Look;
                 }
                 Some(_) => {}
                 None => self.changed.wait(&mut requests),

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use control::{Call, Control};
+use control::{Control, Wakeup};
 pub(crate) use rule::Rule;
 use rule::Sizes;
 use run::{Run, Summary};
@@ -132,11 +132,11 @@ impl Worker {
         let mut look_at = Some(Instant::now());
         let mut last_log_bytes = 0;
         loop {
-            let waiting = match self.control.next_call(look_at) {
-                Call::Stop => return,
-                Call::Asked(waiting) => waiting,
-                Call::Look if self.is_due() => Vec::new(),
-                Call::Look => {
+            let waiting = match self.control.next_wakeup(look_at) {
+                Wakeup::Stop => return,
+                Wakeup::Asked(waiting) => waiting,
+                Wakeup::Look if self.is_due() => Vec::new(),
+                Wakeup::Look => {
                     let log_bytes = self.log.len_bytes();
                     look_at = self.plan(log_bytes, log_bytes == last_log_bytes);
                     last_log_bytes = log_bytes;

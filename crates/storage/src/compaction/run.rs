@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::control::Control;
 use super::pace::Pace;
 use super::rule::room_bytes;
-use crate::keyspace::{Keyspace, Walk};
+use crate::keyspace::{Keyspace, KeyspaceWalk};
 use crate::wal::{Location, LogHandle, LoggedEntry, Rewrite};
 use crate::{Error, LogFormat};
 
@@ -78,7 +78,7 @@ impl Run<'_> {
 
     fn write_entries(&self, rewrite: &mut Rewrite, pace: &mut Pace<'_>) -> Result<Summary, Error> {
         let mut summary = Summary::default();
-        let mut walk = Walk::new(self.keyspace, rewrite.last_lsn(), MAX_HELD_BYTES);
+        let mut walk = KeyspaceWalk::new(self.keyspace, rewrite.last_lsn(), MAX_HELD_BYTES);
         let mut entries = Vec::new();
         while walk.next_page(&mut entries) {
             let held_bytes: usize =

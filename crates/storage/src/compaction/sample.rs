@@ -1,7 +1,7 @@
 //! Estimates the size of live data as lines of JSON, from a sample of its keys.
 
 use crate::Lsn;
-use crate::keyspace::{Keyspace, Walk};
+use crate::keyspace::{Keyspace, KeyspaceWalk};
 use crate::wal::{LoggedChange, line_bytes, now_ms};
 
 /// Bytes of entries that are looked at, or one larger entry.
@@ -12,7 +12,7 @@ const SAMPLE_BYTES: usize = 64 * 1024;
 /// That depends on what is in them: a byte becomes one to six. The entries that a walk comes to first are a fair
 /// sample, because where a key lies is as good as random.
 pub(super) fn bytes_as_lines(keyspace: &Keyspace, entry_bytes: u64) -> u64 {
-    let mut walk = Walk::new(keyspace, Lsn::new(u64::MAX), SAMPLE_BYTES);
+    let mut walk = KeyspaceWalk::new(keyspace, Lsn::new(u64::MAX), SAMPLE_BYTES);
     let (mut sampled_bytes, mut as_lines_bytes) = (0, 0);
     let mut entries = Vec::new();
     while sampled_bytes < SAMPLE_BYTES as u64 && walk.next_page(&mut entries) {

@@ -26,9 +26,9 @@ pub(crate) use restore::{Past, Restore};
 use scan::PageBuilder;
 use shard::Shard;
 use usage::{ShardLock, UsedBytes};
-pub(crate) use walk::Walk;
+pub(crate) use walk::KeyspaceWalk;
 
-use crate::{Lsn, ScanPage};
+use crate::{KeyPage, Lsn};
 
 /// Position bits that choose the shard: 256 locks, many more than threads that contend for them.
 ///
@@ -83,7 +83,7 @@ impl Keyspace {
     }
 
     /// Returns a page of keys with `prefix`, at most `limit`, from `cursor` on.
-    pub(crate) fn scan(&self, cursor: u64, prefix: &[u8], limit: usize) -> ScanPage {
+    pub(crate) fn scan(&self, cursor: u64, prefix: &[u8], limit: usize) -> KeyPage {
         let mut page = PageBuilder::new(prefix, limit);
         let mut next = Position::from_cursor(cursor);
         while let Some(from) = next {

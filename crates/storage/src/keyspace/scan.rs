@@ -3,7 +3,7 @@
 use super::entry::Entry;
 use super::hash::Position;
 use super::key::KeyList;
-use crate::ScanPage;
+use crate::KeyPage;
 
 /// Keys that a page looks at beyond what it may return, before it ends early.
 ///
@@ -66,8 +66,8 @@ impl<'a> PageBuilder<'a> {
         self.is_full || self.keys.len() >= self.limit || self.work_left_keys == 0
     }
 
-    pub(super) fn finish(self, next: Option<Position>) -> ScanPage {
-        ScanPage { next_cursor: next.map_or(0, Position::cursor), keys: self.keys.into_keys() }
+    pub(super) fn finish(self, next: Option<Position>) -> KeyPage {
+        KeyPage { next_cursor: next.map_or(0, Position::cursor), keys: self.keys.into_keys() }
     }
 
     fn has_room_for(&self, entry: &Entry) -> bool {

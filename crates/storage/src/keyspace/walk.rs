@@ -10,7 +10,7 @@ use crate::Lsn;
 /// An entry that is there throughout is seen once, whatever is written meanwhile. Locks are held only while
 /// handles of entries are copied. Whoever holds a handle keeps its entry in memory, also when its key has got
 /// another value, so a page holds a limited number of bytes.
-pub(crate) struct Walk<'k> {
+pub(crate) struct KeyspaceWalk<'k> {
     keyspace: &'k Keyspace,
     up_to: Lsn,
     max_page_bytes: usize,
@@ -24,7 +24,7 @@ pub(super) struct WalkPage<'p> {
     entries: &'p mut Vec<Entry>,
 }
 
-impl<'k> Walk<'k> {
+impl<'k> KeyspaceWalk<'k> {
     /// A walk over the entries up to LSN `up_to`, in pages of `max_page_bytes`, or of one larger entry.
     pub(crate) fn new(keyspace: &'k Keyspace, up_to: Lsn, max_page_bytes: usize) -> Self {
         Self { keyspace, up_to, max_page_bytes, next: Position::from_cursor(0) }
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn every_entry_is_seen_once_while_tables_split_and_other_keys_change() {
         let keyspace = filled();
-        let mut walk = Walk::new(&keyspace, Lsn::new(1), 1024);
+        let mut walk = KeyspaceWalk::new(&keyspace, Lsn::new(1), 1024);
         let (mut seen, mut entries) = (BTreeSet::new(), Vec::new());
         let mut next_key = KEYS;
         while walk.next_page(&mut entries) {
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn a_walk_ends_soon_when_everything_is_cleared() {
         let keyspace = filled();
-        let mut walk = Walk::new(&keyspace, Lsn::new(1), 1024);
+        let mut walk = KeyspaceWalk::new(&keyspace, Lsn::new(1), 1024);
         let mut entries = Vec::new();
         assert!(walk.next_page(&mut entries));
         keyspace.apply(Effect::Clear, Lsn::new(2), Lsn::ZERO);
@@ -135,7 +135,7 @@ mod tests {
         let keyspace = Keyspace::new(HashSeed([7; 16]));
         (0..3000).for_each(|key| put(&keyspace, key, &[b'v'; 300], 1));
         put(&keyspace, 3000, &[b'v'; 100_000], 1);
-        let mut walk = Walk::new(&keyspace, Lsn::new(1), 1000);
+        let mut walk = KeyspaceWalk::new(&keyspace, Lsn::new(1), 1000);
         let (mut count, mut entries) = (0, Vec::new());
         while walk.next_page(&mut entries) {
             let bytes: usize = entries.iter().map(Entry::memory_bytes).sum();

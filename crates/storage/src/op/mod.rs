@@ -105,7 +105,7 @@ pub enum Op<'a> {
     },
     /// Read one page of keys.
     Scan {
-        /// 0 at first, then [`ScanPage::next_cursor`](crate::ScanPage::next_cursor) of the page before.
+        /// 0 at first, then [`KeyPage::next_cursor`](crate::KeyPage::next_cursor) of the page before.
         cursor: u64,
         /// Only keys that start with these bytes.
         prefix: &'a [u8],
