@@ -57,11 +57,12 @@ impl CloseReason {
         match self {
             Self::ByClient => ("closed_by_client", "closed by the client"),
             Self::Quit => ("closed_quit", "the client asked for it"),
-            Self::Killed => ("closed_killed", "a client had it disconnected"),
+            Self::Killed => ("closed_killed", "CLIENT KILL of another client"),
             Self::ProtocolError => ("closed_protocol_error", "protocol error"),
             Self::ForeignProtocol => ("closed_foreign_protocol", "the client speaks another protocol"),
             Self::OutputLimit => {
-                let text = "the client does not read its answers, and they take too much memory";
+                let text =
+                    "the client does not read its answers, which need more memory than --max-output-bytes";
                 ("closed_output_limit", text)
             }
             Self::OutputStalled => ("closed_output_stalled", "the client does not read its answers"),

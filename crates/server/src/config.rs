@@ -159,7 +159,7 @@ impl ServerConfig {
 #[non_exhaustive]
 pub enum ConfigError {
     /// The address is not `host:port`.
-    #[error("'{addr}' is no address to listen on: say host:port, such as {DEFAULT_BIND_ADDR}")]
+    #[error("invalid listen address '{addr}': expected HOST:PORT, for example {DEFAULT_BIND_ADDR}")]
     BindAddr {
         /// The value that was given.
         addr: String,
@@ -171,7 +171,7 @@ pub enum ConfigError {
         addr: String,
     },
     /// A number is out of its range.
-    #[error("{field} is {value}, it must be 1 to {max}")]
+    #[error("invalid {field} {value}: expected 1 to {max}")]
     OutOfRange {
         /// The field.
         field: &'static str,
@@ -181,7 +181,7 @@ pub enum ConfigError {
         max: usize,
     },
     /// A duration is out of its range.
-    #[error("{field} is {value:?}, it must be 1s to {max:?}")]
+    #[error("invalid {field} {value:?}: expected 1s to {max:?}")]
     DurationOutOfRange {
         /// The field.
         field: &'static str,
@@ -191,13 +191,13 @@ pub enum ConfigError {
         max: Duration,
     },
     /// With a ratio of 1 or less the log would be compacted all the time.
-    #[error("compact_ratio is {ratio}, it must be a number above 1")]
+    #[error("invalid compact_ratio {ratio}: expected a number above 1")]
     CompactRatio {
         /// The value that was given.
         ratio: f64,
     },
     /// With no memory nothing could ever be stored.
-    #[error("max_memory_bytes is 0; leave it out for no limit")]
+    #[error("invalid max_memory_bytes 0: expected more than 0, or None for no limit")]
     NoMemory,
 }
 

@@ -41,7 +41,9 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] rustvault_storage::Error),
     /// A thread that serves connections has died, which is a defect.
-    #[error("a serving thread has died, please report it with the log")]
+    #[error(
+        "a thread that serves connections ended, which is a defect; please report it with the messages above"
+    )]
     ThreadDied,
 }
 
@@ -69,26 +71,26 @@ pub enum UnixSocketError {
     #[error("a server listens on it already; stop that one, or choose another path")]
     InUse,
     /// Something else has the name, such as a file.
-    #[error("something else has this name, and was left as it is; move it away, or choose another path")]
+    #[error("something else has this name and was left unchanged; move it away, or choose another path")]
     NotASocket,
     /// The path has more bytes than the system takes.
-    #[error("the path has {len_bytes} bytes, and the system takes {MAX_PATH_BYTES}; choose a shorter one")]
+    #[error("the path has {len_bytes} bytes, the system's limit is {MAX_PATH_BYTES}; choose a shorter path")]
     TooLong {
         /// Bytes that it has.
         len_bytes: usize,
     },
     /// The path ends with no name of a file.
-    #[error("the path does not end with the name of a file; add one, such as rustvault.sock")]
+    #[error("the path does not end with a file name; add one, for example rustvault.sock")]
     NoName,
     /// The folder does not exist.
-    #[error("its folder does not exist; make it, or choose another path")]
+    #[error("its folder does not exist; create it, or choose another path")]
     NoFolder,
     /// Another program keeps a lock on the folder.
     #[error("another program keeps its folder locked; try again, or choose a folder of the server's own")]
     FolderLocked,
     /// The system refuses something.
     #[error(
-        "cannot {action}: {source}; see that the server's user may read and write the folder, or choose another path"
+        "cannot {action}: {source}; check that the server's user may read and write the folder, or choose another path"
     )]
     System {
         /// The action that failed, as a verb: `open its folder`.

@@ -66,9 +66,9 @@ pub(crate) fn listen(path: &Path, backlog: u32) -> Result<(OwnedFd, SocketFile),
     net::bind(&socket, &addr).map_err(|error| match error {
         // It came within the last moment, and from no server of this kind.
         Errno::ADDRINUSE => UnixSocketError::InUse,
-        error => system("make it", error),
+        error => system("create it", error),
     })?;
-    file.identity = Some(identity(&folder.stat().map_err(|error| system("look at it", error))?));
+    file.identity = Some(identity(&folder.stat().map_err(|error| system("examine it", error))?));
     // Nobody can connect before it listens, so the mode is set before anybody can.
     chmodat(&folder.handle, folder.name(), SOCKET_MODE, AtFlags::empty())
         .map_err(|error| system("set its mode", error))?;
@@ -82,13 +82,13 @@ fn address(path: &Path) -> Result<SocketAddrUnix, UnixSocketError> {
     if len_bytes > MAX_PATH_BYTES {
         return Err(UnixSocketError::TooLong { len_bytes });
     }
-    SocketAddrUnix::new(path).map_err(|error| system("name it so", error))
+    SocketAddrUnix::new(path).map_err(|error| system("use this name", error))
 }
 
 fn new_socket() -> Result<OwnedFd, UnixSocketError> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
-        .map_err(|error| system("make a socket", error))
+        .map_err(|error| system("create a socket", error))
 }
 
 /// The folder of a socket's file, and the file's name in it.
@@ -126,7 +126,7 @@ impl Folder {
     fn make_way(&self, addr: &SocketAddrUnix) -> Result<(), UnixSocketError> {
         match self.stat() {
             Err(Errno::NOENT) => return Ok(()),
-            Err(error) => return Err(system("look at it", error)),
+            Err(error) => return Err(system("examine it", error)),
             Ok(stat) if FileType::from_raw_mode(stat.st_mode) != FileType::Socket => {
                 return Err(UnixSocketError::NotASocket);
             }
@@ -134,13 +134,13 @@ impl Folder {
         }
         match connect(&new_socket()?, addr) {
             Err(Errno::CONNREFUSED) => {
-                self.remove().map_err(|error| system("remove the file that a server has left", error))
+                self.remove().map_err(|error| system("remove the file of a server that has ended", error))
             }
             // Full queues are a server's, too.
             Ok(()) | Err(Errno::AGAIN) => Err(UnixSocketError::InUse),
             // One of datagrams, for example.
             Err(Errno::PROTOTYPE) => Err(UnixSocketError::NotASocket),
-            Err(error) => Err(system("find out if a server listens on it", error)),
+            Err(error) => Err(system("check whether a server listens on it", error)),
         }
     }
 

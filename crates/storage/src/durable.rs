@@ -59,7 +59,7 @@ impl DurableStore {
     /// As [`open`](Self::open).
     pub fn open_on(fs: Arc<dyn FileSystem>, path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
         if options.max_key_bytes.max(options.max_value_bytes) > MAX_LIMIT_BYTES {
-            return Err(Error::InvalidOptions("keys and values may be limited to 1 GiB at most"));
+            return Err(Error::InvalidOptions("max_key_bytes and max_value_bytes must be at most 1 GiB"));
         }
         let rule = Rule::new(&options)?;
         let recovered = recover(&fs, path.as_ref(), &options)?;

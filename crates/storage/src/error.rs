@@ -26,7 +26,7 @@ pub enum Error {
     },
     /// The records of one write of several keys exceed what one batch of the log can hold; nothing was written.
     #[error(
-        "a write whose records have {len_bytes} bytes is over the limit of {max_bytes}; write fewer keys at once"
+        "records of {len_bytes} bytes in one write are over the limit of {max_bytes}; write fewer keys at a time"
     )]
     WriteTooLarge {
         /// Bytes that the records take in the log.
@@ -45,20 +45,20 @@ pub enum Error {
         source: Arc<io::Error>,
     },
     /// There are more keys than the operation may list.
-    #[error("more than {max_keys} keys match; walk them with a scan")]
+    #[error("more than {max_keys} keys match; list them in pages, with a scan")]
     TooManyKeys {
         /// The limit.
         max_keys: usize,
     },
     /// There is no room on the disk; nothing was written. Writes are taken again once there is.
     #[error(
-        "disk full: the log has no room to grow; reads go on, writes are taken again once there is space"
+        "disk full: the log cannot grow; free space on the disk, and writes resume by themselves; reads continue"
     )]
     DiskFull,
     /// Somebody removed, replaced or truncated the log's file; nothing was written. Reads go on, and
     /// [`BatchStore::compact`](crate::batch::BatchStore::compact) writes a new log from memory.
     #[error(
-        "log removed: {} {reason}; reads go on, COMPACT (BGREWRITEAOF) writes a new log from memory",
+        "log removed: {} {reason}; reads continue; COMPACT (BGREWRITEAOF) writes a new log from memory",
         path.display()
     )]
     LogRemoved {
@@ -90,7 +90,7 @@ pub enum Error {
     #[error("no such key")]
     NoSuchKey,
     /// The function of an update panicked; nothing was written.
-    #[error("the function of an update panicked, and nothing was written; the panic's own message says why")]
+    #[error("the update function panicked, nothing was written; see the message of the panic")]
     UpdatePanicked,
     /// The options contradict what the store can do.
     #[error("{0}")]
@@ -104,7 +104,7 @@ pub enum Error {
         holder_pid: Option<u32>,
     },
     /// The file is no RustVault log; it was left as it is.
-    #[error("{} is not a RustVault log ({reason}); it was left as it is", path.display())]
+    #[error("{} is not a RustVault log: {reason}; it was left unchanged; choose another file", path.display())]
     NotALog {
         /// The file.
         path: PathBuf,
@@ -112,7 +112,7 @@ pub enum Error {
         reason: &'static str,
     },
     /// A newer version of RustVault wrote the log; it was left as it is.
-    #[error("{} has log format {found}, this version reads up to {supported}; use a newer RustVault", path.display())]
+    #[error("{} has log format {found}, this version reads formats up to {supported}; use a newer RustVault", path.display())]
     NewerFormat {
         /// The log.
         path: PathBuf,
@@ -122,7 +122,7 @@ pub enum Error {
         supported: u32,
     },
     /// The log is damaged in a way that no crash explains; it was left as it is.
-    #[error("{} is corrupt at byte {offset}: {reason}; it was left as it is: {}", path.display(), way_out(*offset))]
+    #[error("{} is corrupt at byte {offset}: {reason}; it was left unchanged; {}", path.display(), way_out(*offset))]
     Corrupted {
         /// The log.
         path: PathBuf,
@@ -132,7 +132,7 @@ pub enum Error {
         reason: String,
     },
     /// The log failed earlier; the store takes no more writes and the outcome of unconfirmed ones is unknown.
-    #[error("the log has failed, unconfirmed writes may or may not be there after a restart: {cause}")]
+    #[error("the log has failed, and unconfirmed writes may or may not survive a restart: {cause}")]
     Poisoned {
         /// The failure.
         cause: Arc<Error>,
@@ -166,10 +166,13 @@ pub(crate) fn is_no_space(error: &io::Error) -> bool {
 fn holder_name(pid: Option<u32>) -> String {
     pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
 }
+
 /// Returns advice on what to do about a log that is damaged at this offset, in bytes.
 const fn way_out(offset: u64) -> &'static str {
     match offset {
-        0 => "restore it from a copy, because nothing behind a damaged beginning can be checked",
-        _ => "restore it from a copy, or see what 'rustvault-cli wal repair' would cut off",
+        0 => {
+            "restore a copy: 'rustvault-cli wal repair' cannot help, because nothing behind a damaged beginning can be checked"
+        }
+        _ => "restore a copy, or run 'rustvault-cli wal repair', which shows what it would cut off and asks",
     }
 }

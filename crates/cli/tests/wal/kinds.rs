@@ -79,7 +79,7 @@ const KINDS: &[Kind] = &[
         name: "newer",
         make: |path| write(path, &newer()),
         codes: NO_LOG,
-        words: "has log format 9, this version reads up to 1; use a newer RustVault",
+        words: "has log format 9, this version reads formats up to 1; use a newer RustVault",
     },
     Kind {
         name: "foreign text",

@@ -148,15 +148,17 @@ impl Args {
 fn bind_addr(text: &str) -> Result<String, String> {
     let mut config = ServerConfig::default();
     config.bind_addrs = vec![text.trim().to_owned()];
-    config.validate().map_err(|error| error.to_string())?;
+    config.validate().map_err(|_| format!("expected HOST:PORT, for example {DEFAULT_BIND_ADDR}"))?;
     Ok(text.trim().to_owned())
 }
 
-/// Refuses `unix:PATH`, by which clients name a socket: it would be made in a folder `unix:`, or be named so.
+/// Refuses `unix:PATH`, by which clients name a socket: the server would create it in a folder `unix:`, or with that name.
 fn socket_path() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| {
         match path.to_str().and_then(|text| text.strip_prefix("unix:")) {
-            Some(rest) => Err(format!("write {rest}, without unix:, which addresses of clients begin with")),
+            Some(rest) => Err(format!(
+                "expected a path: write {rest}, without unix:, which is for the addresses of clients"
+            )),
             None => Ok(path),
         }
     })
@@ -164,12 +166,12 @@ fn socket_path() -> impl TypedValueParser<Value = PathBuf> {
 
 fn count<const MAX: usize>(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| (1..=MAX).contains(number));
-    number.ok_or_else(|| format!("it must be a number from 1 to {MAX}"))
+    number.ok_or_else(|| format!("expected a number from 1 to {MAX}"))
 }
 
 fn seconds<const MAX: u64>(text: &str) -> Result<u64, String> {
     let seconds = text.parse().ok().filter(|seconds| *seconds <= MAX);
-    seconds.ok_or_else(|| format!("it must be a number of seconds from 1 to {MAX}, or 0 for never"))
+    seconds.ok_or_else(|| format!("expected a number of seconds from 1 to {MAX}, or 0 for never"))
 }
 
 fn unless_zero(seconds: u64) -> Option<Duration> {
@@ -180,7 +182,7 @@ fn value_bytes(text: &str) -> Result<usize, String> {
     let bytes = text.parse::<ByteSize>().ok().and_then(|size| usize::try_from(size.as_u64()).ok());
     bytes.filter(|bytes| (1..=MAX_VALUE_BYTES_LIMIT).contains(bytes)).ok_or_else(|| {
         format!(
-            "it must be a size from 1 to {} such as 4096 or 16MiB",
+            "expected a size from 1 to {}, for example 4096 or 16MiB",
             ByteSize(MAX_VALUE_BYTES_LIMIT as u64)
         )
     })
@@ -198,26 +200,27 @@ fn cpu_affinity() -> impl TypedValueParser<Value = CpuAffinity> {
 
 fn compact_ratio(text: &str) -> Result<f64, String> {
     let mut config = ServerConfig::default();
-    config.compact_ratio = text.parse().map_err(|_| "it must be a number above 1".to_owned())?;
-    config.validate().map_err(|_| "it must be a number above 1".to_owned())?;
+    config.compact_ratio = text.parse().map_err(|_| "expected a number above 1, for example 2".to_owned())?;
+    config.validate().map_err(|_| "expected a number above 1, for example 2".to_owned())?;
     Ok(config.compact_ratio)
 }
 
 fn size(text: &str) -> Result<u64, String> {
-    let size = text.parse::<ByteSize>().map_err(|_| "it must be a size such as 4096 or 32MiB".to_owned())?;
+    let size =
+        text.parse::<ByteSize>().map_err(|_| "expected a size, for example 4096 or 32MiB".to_owned())?;
     Ok(size.as_u64())
 }
 
 fn max_memory(text: &str) -> Result<u64, String> {
     match size(text)? {
-        0 => Err("it must be more than 0; leave it out for no limit".to_owned()),
+        0 => Err("expected more than 0; leave the option out for no limit".to_owned()),
         bytes => Ok(bytes),
     }
 }
 
 fn output_bytes(text: &str) -> Result<usize, String> {
     match usize::try_from(size(text)?) {
-        Ok(0) => Err("it must be more than 0".to_owned()),
+        Ok(0) => Err("expected more than 0, for example 32MiB".to_owned()),
         bytes => Ok(bytes.unwrap_or(usize::MAX)),
     }
 }

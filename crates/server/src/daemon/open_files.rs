@@ -19,7 +19,7 @@ pub(super) fn allow(max_connections: usize, threads: usize) {
         warn!(
             needed,
             hard_limit = limit.maximum,
-            "the limit of open files is too low for --max-connections: raise it (ulimit -Hn) or serve fewer"
+            "the limit of open files is too low for --max-connections: raise the limit (ulimit -Hn) or lower --max-connections"
         );
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn ignore_hangup() -> Result<(), Error> {
     let mut hangup = listen(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            info!("SIGHUP is ignored: there is nothing to read or open anew; SIGTERM stops the server");
+            info!("SIGHUP is ignored: there are no settings or files to reload; SIGTERM stops the server");
         }
     });
     Ok(())

@@ -59,7 +59,7 @@ impl Compactor {
         let control = Arc::clone(&self.control);
         let format = format.unwrap_or(log.format());
         if format != log.format() {
-            tracing::info!(now = %log.format(), next = %format, "the log changes its format when it is compacted");
+            tracing::info!(now = %log.format(), next = %format, "the next compaction changes the format of the log");
         }
         let worker = Worker {
             control,
@@ -256,7 +256,7 @@ impl Worker {
         let delay = FIRST_RETRY.saturating_mul(1 << self.failures.min(16)).min(LAST_RETRY);
         self.failures += 1;
         self.retry_at = Some(Instant::now() + delay);
-        tracing::warn!(%error, ?delay, "compaction abandoned, the log stays as it is; tried again when due");
+        tracing::warn!(%error, ?delay, "compaction failed; the log is unchanged, and compaction is retried after the delay");
         stats.last_error = Some(error.to_string().into());
     }
 }

@@ -72,7 +72,7 @@ impl<'c> Pace<'c> {
         if is_awaited && !std::mem::replace(&mut self.has_told, true) {
             tracing::warn!(
                 free_bytes,
-                "little room on the disk: writes wait until the compaction gives some back"
+                "the disk is nearly full: writes wait until the compaction has freed space"
             );
         }
         if grown_bytes <= done_bytes && free_bytes >= LEAST_ROOM_TO_REST && !is_awaited {

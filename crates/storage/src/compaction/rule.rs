@@ -37,7 +37,7 @@ impl Rule {
         if options.compact_ratio.is_finite() && options.compact_ratio > 1.0 {
             Ok(Self { ratio: options.compact_ratio, min_bytes: options.compact_min_bytes })
         } else {
-            Err(Error::InvalidOptions("the compaction ratio must be above 1"))
+            Err(Error::InvalidOptions("compact_ratio must be a number above 1"))
         }
     }
 

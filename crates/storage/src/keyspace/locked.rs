@@ -231,7 +231,7 @@ impl Emptied {
         }
         let free = move || drop(self.shards);
         if let Err(error) = thread::Builder::new().name("freeing".to_owned()).spawn(free) {
-            tracing::warn!(%error, "no thread to free the cleared entries on; freed them here");
+            tracing::warn!(%error, "cannot start a thread that frees the cleared entries; this thread freed them");
         }
     }
 }

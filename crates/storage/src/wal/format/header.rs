@@ -57,7 +57,7 @@ impl FileHeader {
             return Err(Self::too_short(bytes));
         };
         if magic != FILE_MAGIC {
-            return Err(HeaderError::Foreign("its first bytes are another format's"));
+            return Err(HeaderError::Foreign("its first bytes are not those of a log"));
         }
         let Some(bytes) = bytes.first_chunk::<FILE_HEADER_BYTES>() else {
             return Err(Self::too_short(bytes));
@@ -97,7 +97,7 @@ impl FileHeader {
         if FILE_MAGIC.starts_with(bytes) || bytes.starts_with(&FILE_MAGIC) {
             HeaderError::Damaged("the file header is cut short")
         } else {
-            HeaderError::Foreign("it is too short")
+            HeaderError::Foreign("it is shorter than a log's header")
         }
     }
 }

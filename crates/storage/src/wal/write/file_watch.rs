@@ -129,10 +129,10 @@ impl FileWatch {
         let path = self.path.display();
         match removal {
             Some(removal) if before == 0 => tracing::error!(
-                "log removed: {path} {}; writes are refused, reads go on; COMPACT writes a new log from memory",
+                "log removed: {path} {}; writes are refused, reads continue; COMPACT writes a new log from memory",
                 removal.text()
             ),
-            None if before != 0 => tracing::info!("there is a log at {path} again: writes are taken"),
+            None if before != 0 => tracing::info!("the log is at {path} again: writes resume"),
             _ => {}
         }
     }

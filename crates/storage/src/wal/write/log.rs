@@ -164,7 +164,7 @@ impl Commit for Log {
 impl Drop for Log {
     fn drop(&mut self) {
         if let Err(error) = self.close() {
-            tracing::error!(%error, "the log was not closed cleanly");
+            tracing::error!(%error, "closing the log failed; the next start recovers it");
         }
     }
 }

@@ -177,8 +177,10 @@ impl Space {
             std::mem::replace(&mut room.is_full, is_full)
         };
         match (was_full, is_full) {
-            (false, true) => tracing::warn!("disk full: writes are refused, reads go on"),
-            (true, false) => tracing::info!("there is space on the disk again: writes are taken"),
+            (false, true) => {
+                tracing::warn!("disk full: writes are refused until there is space, reads continue")
+            }
+            (true, false) => tracing::info!("there is space on the disk again: writes resume"),
             _ => {}
         }
         self.changed.notify_waiters();

@@ -69,7 +69,7 @@ impl Watchdog {
         match thread {
             Ok(thread) => *self.thread.lock() = Some(thread),
             Err(error) => {
-                tracing::warn!(%error, "no thread to watch over the log's syncs");
+                tracing::warn!(%error, "cannot start the thread that watches the log's syncs: a sync that hangs will not be reported");
                 self.is_started.store(false, Relaxed);
             }
         }
@@ -96,7 +96,7 @@ impl Watchdog {
         *self.state.is_stopping.lock() = true;
         self.state.changed.notify_one();
         if self.thread.lock().take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the thread that watches over the log's syncs panicked");
+            tracing::error!("the thread that watches the log's syncs panicked");
         }
     }
 }
@@ -120,7 +120,7 @@ impl WatchdogState {
         while !*is_stopping {
             match self.look(&mut hanging_since_us) {
                 Some(News::Hangs(running)) => tracing::error!(
-                    "the disk hangs: a sync of {} has run for {} s; writes wait for it, reads go on",
+                    "the disk hangs: a sync of {} has run for {} s; writes wait for it, reads continue",
                     self.path.display(),
                     running.as_secs()
                 ),
