@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::str::FromStr;
 
-use rustvault_tests::Wire;
+use rustvault_tests::{Wire, resp_request};
 
 use crate::history::{Answer, Command, Counter, FOREIGN, Key, Value};
 
@@ -51,10 +51,10 @@ impl Connection {
     #[must_use]
     pub(crate) fn send(&mut self, commands: &[Command]) -> bool {
         let requests = commands.iter().map(|command| match self.protocol {
-            Protocol::Text => text_words(command).join(" ") + "\r\n",
-            Protocol::Resp => array_of(&resp_words(command)),
+            Protocol::Text => (text_words(command).join(" ") + "\r\n").into_bytes(),
+            Protocol::Resp => resp_request(&resp_words(command)),
         });
-        self.wire.try_send(requests.collect::<String>()).is_ok()
+        self.wire.try_send(requests.collect::<Vec<_>>().concat()).is_ok()
     }
 
     /// Reads what a command is answered; `None`: the connection has gone.
@@ -216,11 +216,6 @@ fn common_name(command: &Command) -> &'static str {
         Command::Increment(_) => "INCR",
         Command::Delete(_) => panic!("{command} has two names"),
     }
-}
-
-fn array_of(words: &[String]) -> String {
-    let bulks: Vec<_> = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
-    format!("*{}\r\n{}", bulks.len(), bulks.concat())
 }
 
 /// The first word of an error, in either protocol.

@@ -9,8 +9,8 @@ use std::time::Duration;
 use rustvault_storage::fs::{FileSystem, OsFileSystem};
 use tempfile::TempDir;
 
-use crate::hooked::{Call, Hooked, WHOLE};
-use crate::memory::{Crash, LOG, MemoryDisk};
+use rustvault_tests::files::{Crash, LOG, MemoryDisk};
+use rustvault_tests::files::{FileCall, Hooked, WHOLE};
 
 const EIO: i32 = 5;
 
@@ -106,7 +106,7 @@ impl Disk {
             Files::Memory(disk) => {
                 let memory = disk.clone();
                 Arc::new(Hooked::new(disk.clone(), move |operation| {
-                    if operation.call != Call::Sync {
+                    if operation.call != FileCall::Sync {
                         return trigger.before(operation.call);
                     }
                     thread::sleep(SYNC_TIME);
@@ -138,7 +138,7 @@ impl Disk {
 }
 
 impl Trigger {
-    fn before(&self, call: Call) -> io::Result<usize> {
+    fn before(&self, call: FileCall) -> io::Result<usize> {
         let (result, delay) = self.decide(call);
         // Not with the lock held: the calls of other threads go on meanwhile.
         thread::sleep(delay);
@@ -146,12 +146,12 @@ impl Trigger {
     }
 
     /// Decides what comes of a call, and after how long.
-    fn decide(&self, call: Call) -> (io::Result<usize>, Duration) {
+    fn decide(&self, call: FileCall) -> (io::Result<usize>, Duration) {
         let mut mode = self.mode.lock().unwrap();
         let failure = || Err(io::Error::from_raw_os_error(EIO));
         match (*mode, call) {
             (Mode::Armed(fault), call) if fault.kind.is_about(call) => match (fault.calls_before, call) {
-                (0, Call::Write { offset, len })
+                (0, FileCall::Write { offset, len })
                     if fault.kind == FaultKind::TornWrite && whole_sectors(offset, len) > 0 =>
                 {
                     *mode = Mode::Torn(fault);
@@ -166,11 +166,11 @@ impl Trigger {
                     (Ok(WHOLE), Duration::ZERO)
                 }
             },
-            (Mode::Torn(fault), Call::Write { .. }) => {
+            (Mode::Torn(fault), FileCall::Write { .. }) => {
                 *mode = fault.aftermath();
                 (failure(), fault.delay)
             }
-            (Mode::Broken, Call::Write { .. } | Call::Sync) => (failure(), Duration::ZERO),
+            (Mode::Broken, FileCall::Write { .. } | FileCall::Sync) => (failure(), Duration::ZERO),
             _ => (Ok(WHOLE), Duration::ZERO),
         }
     }
@@ -183,10 +183,10 @@ impl Fault {
 }
 
 impl FaultKind {
-    const fn is_about(self, call: Call) -> bool {
+    const fn is_about(self, call: FileCall) -> bool {
         match self {
-            Self::Write | Self::TornWrite => matches!(call, Call::Write { .. }),
-            Self::Sync => matches!(call, Call::Sync),
+            Self::Write | Self::TornWrite => matches!(call, FileCall::Write { .. }),
+            Self::Sync => matches!(call, FileCall::Sync),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Instant;
 
 use fastrand::Rng;
+use rustvault_tests::number_in;
 
 use crate::client::Client;
 use crate::connection::{Connection, Outcome, Protocol};
@@ -28,10 +29,6 @@ fn every_history_of_killed_and_failed_servers_is_linearizable() {
         tally.add(&run_and_check(&Plan::new(seed)));
     }
     tally.print();
-}
-
-fn number_in(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().map(|number| number.parse().expect("a number"))
 }
 
 /// Counts over all histories.

@@ -4,16 +4,13 @@ use std::net::SocketAddr;
 use std::panic;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use rustvault_server::{ServerConfig, serve};
+use rustvault_server::{Error, ServerConfig, serve};
 use rustvault_storage::{DurableStore, Options};
-use rustvault_tests::{Daemon, Launch, PATIENCE};
-use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::oneshot;
+use rustvault_tests::{Daemon, Launch, PATIENCE, ServerThread, block_on};
 use tokio::time::timeout;
 
 use crate::disk::{Disk, DiskKind, Fault};
@@ -73,7 +70,7 @@ impl Server {
     pub(crate) fn addr(&self) -> SocketAddr {
         match self {
             Self::Process(daemon) => daemon.addr(),
-            Self::Threads(threads) => threads.addr,
+            Self::Threads(threads) => threads.server.addr(),
         }
     }
 
@@ -114,14 +111,11 @@ impl Server {
 
 /// A server in this process: only there can its store be given a disk of ours.
 pub(crate) struct Threads {
-    addr: SocketAddr,
+    server: ServerThread<Error>,
     store: DurableStore,
     disk: Disk,
     options: Options,
     config: ServerConfig,
-    /// Dropping it stops the server.
-    stop: oneshot::Sender<()>,
-    thread: JoinHandle<()>,
 }
 
 impl Threads {
@@ -129,25 +123,20 @@ impl Threads {
         COUNT_PANICS.call_once(count_panics);
         let store = DurableStore::open_on(disk.file_system(), disk.path(), options.clone())
             .unwrap_or_else(|error| panic!("the log does not open: {error}"));
-        let runtime = runtime();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
-        let addr = listener.local_addr().expect("it is bound");
-        let (stop, stopped) = oneshot::channel::<()>();
         let (served, settings) = (store.clone(), config.clone());
-        let thread = thread::spawn(move || {
-            let stopped = async { drop(stopped.await) };
-            runtime.block_on(serve(listener, served, &settings, stopped)).expect("it serves");
+        let server = ServerThread::start(async move |listener, stop| {
+            serve(listener, served, &settings, stop.cancelled_owned()).await
         });
-        Self { addr, store, disk, options, config, stop, thread }
+        Self { server, store, disk, options, config }
     }
 
     /// Arms the disk's fault until the log has failed.
     fn fail(&self, fault: &Fault) {
-        let (runtime, start) = (runtime(), Instant::now());
+        let start = Instant::now();
         loop {
             self.disk.arm(*fault);
             let failed = async { timeout(FAULT_LIMIT, self.store.poisoned()).await };
-            if runtime.block_on(failed).is_ok() {
+            if block_on(failed).is_ok() {
                 return;
             }
             assert!(start.elapsed() < PATIENCE, "the log goes on although its disk fails");
@@ -155,9 +144,8 @@ impl Threads {
     }
 
     fn stop(self) -> Stopped {
-        let Self { store, disk, options, config, stop, thread, .. } = self;
-        drop(stop);
-        thread.join().expect("the server does not panic");
+        let Self { server, store, disk, options, config } = self;
+        server.join().expect("it serves");
         drop(store);
         let panics = PANICS.load(Ordering::Relaxed);
         assert_eq!(panics, 0, "threads of the server have panicked: see above");
@@ -173,8 +161,4 @@ fn count_panics() {
         PANICS.fetch_add(u32::from(is_on_trial), Ordering::Relaxed);
         print(info);
     }));
-}
-
-fn runtime() -> Runtime {
-    Builder::new_current_thread().enable_all().build().expect("a runtime")
 }

@@ -3,9 +3,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustvault_tests::{Daemon, Launch, PATIENCE, Wire};
+use rustvault_tests::{Daemon, Launch, PATIENCE, Wire, resp_request};
 
-use crate::peer::{Peer, Redis, command};
+use crate::peer::Redis;
 
 const MIB: usize = 1024 * 1024;
 
@@ -59,15 +59,15 @@ const BULK: &[u8] = b"invalid bulk length";
 /// A daemon, a client that must not notice anything, and the memory that was in use before.
 struct Victim {
     daemon: Daemon,
-    bystander: Peer,
+    bystander: Wire,
     resident_before: u64,
 }
 
 impl Victim {
     fn start() -> Self {
         let daemon = Launch::new().with_args("--fsync never").start();
-        let mut bystander = Peer::connect(&daemon);
-        assert_eq!(bystander.ask(&[b"SET", b"witness", b"here"]), b"+OK\r\n");
+        let mut bystander = daemon.wire();
+        assert_eq!(bystander.call(&[b"SET", b"witness", b"here"]), b"+OK\r\n");
         let resident_before = daemon.resident_bytes();
         Self { daemon, bystander, resident_before }
     }
@@ -77,7 +77,7 @@ impl Victim {
     fn must_be_well(mut self, max_growth: usize) {
         let growth = self.daemon.resident_bytes().saturating_sub(self.resident_before);
         assert!(growth <= max_growth as u64, "the daemon has grown by {growth} bytes");
-        assert_eq!(self.bystander.ask(&[b"GET", b"witness"]), b"$4\r\nhere\r\n");
+        assert_eq!(self.bystander.call(&[b"GET", b"witness"]), b"$4\r\nhere\r\n");
         let panics: Vec<_> =
             self.daemon.log_lines().into_iter().filter(|line| line.contains("panicked")).collect();
         assert!(panics.is_empty(), "{panics:#?}");
@@ -86,9 +86,9 @@ impl Victim {
 }
 
 #[track_caller]
-fn assert_ends(peer: &mut Peer, input: &[u8], error: &[u8]) {
+fn assert_ends(peer: &mut Wire, input: &[u8], error: &[u8]) {
     let expected = [b"-ERR Protocol error: ", error, b"\r\n"].concat();
-    let rest = peer.rest();
+    let rest = peer.rest_or_reset();
     assert!(rest == expected, "\"{}\" ends with \"{}\"", input.escape_ascii(), rest.escape_ascii());
 }
 
@@ -96,7 +96,7 @@ fn assert_ends(peer: &mut Peer, input: &[u8], error: &[u8]) {
 fn malformed_commands_end_the_connection_with_redis_error() {
     let victim = Victim::start();
     for (input, error) in ENDINGS.into_iter().chain(OWN_ENDINGS) {
-        let mut peer = Peer::connect(&victim.daemon);
+        let mut peer = victim.daemon.wire();
         peer.send(input);
         assert_ends(&mut peer, input, error);
     }
@@ -107,7 +107,7 @@ fn malformed_commands_end_the_connection_with_redis_error() {
 fn redis_ends_the_connection_with_the_same_error() {
     let Some(redis) = Redis::start() else { return };
     for (input, error) in ENDINGS {
-        let mut peer = redis.connect();
+        let mut peer = redis.wire();
         peer.send(input);
         assert_ends(&mut peer, input, error);
     }
@@ -116,8 +116,10 @@ fn redis_ends_the_connection_with_the_same_error() {
 #[test]
 fn an_answer_to_what_came_before_is_not_lost() {
     let victim = Victim::start();
-    let mut peer = Peer::connect(&victim.daemon);
-    peer.send(&[command(&["SET", "k", "v"]), command(&["GET", "k"]), b"*1\r\n$-2\r\n".to_vec()].concat());
+    let mut peer = victim.daemon.wire();
+    peer.send(
+        [resp_request(&["SET", "k", "v"]), resp_request(&["GET", "k"]), b"*1\r\n$-2\r\n".to_vec()].concat(),
+    );
     assert_eq!((peer.reply(), peer.reply()), (b"+OK\r\n".to_vec(), b"$1\r\nv\r\n".to_vec()));
     assert_ends(&mut peer, b"*1\r\n$-2\r\n", BULK);
     victim.must_be_well(4 * MIB);
@@ -137,11 +139,11 @@ fn a_mebibyte_of_array_headers_is_one_error() {
 #[test]
 fn a_mebibyte_of_empty_arrays_gets_no_answer() {
     let victim = Victim::start();
-    let mut peer = Peer::connect(&victim.daemon);
+    let mut peer = victim.daemon.wire();
     for nothing in [&b"*0\r\n"[..], b"*-1\r\n", b"\r\n", b"\n"] {
         peer.send(b"*0\r\n");
-        peer.send(&nothing.repeat(MIB / nothing.len()));
-        assert_eq!(peer.ask(&[b"PING"]), b"+PONG\r\n");
+        peer.send(nothing.repeat(MIB / nothing.len()));
+        assert_eq!(peer.call(&[b"PING"]), b"+PONG\r\n");
     }
     victim.must_be_well(4 * MIB);
 }
@@ -153,8 +155,8 @@ fn announced_lengths_take_no_memory() {
     let mut peers = Vec::new();
     for _ in 0..CONNECTIONS {
         for header in [&b"*1048576\r\n"[..], b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$16777216\r\n"] {
-            let mut peer = Peer::connect(&victim.daemon);
-            peer.send(&[b"*1\r\n$4\r\nPING\r\n", header].concat());
+            let mut peer = victim.daemon.wire();
+            peer.send([b"*1\r\n$4\r\nPING\r\n", header].concat());
             assert_eq!(peer.reply(), b"+PONG\r\n");
             peers.push(peer);
         }
@@ -165,15 +167,15 @@ fn announced_lengths_take_no_memory() {
 #[test]
 fn commands_may_come_byte_by_byte() {
     let victim = Victim::start();
-    let mut peer = Peer::connect(&victim.daemon);
+    let mut peer = victim.daemon.wire();
     let input = [
-        command(&["SET", "k", "a\r\nb"]),
+        resp_request(&["SET", "k", "a\r\nb"]),
         b"\r\n*0\r\n".to_vec(),
-        command(&["MGET", "k", "missing"]),
-        command(&["GET"]),
+        resp_request(&["MGET", "k", "missing"]),
+        resp_request(&["GET"]),
     ];
     for byte in input.concat() {
-        peer.send(&[byte]);
+        peer.send([byte]);
     }
     assert_eq!(peer.reply(), b"+OK\r\n");
     assert_eq!(peer.reply(), b"*2\r\n$4\r\na\r\nb\r\n$-1\r\n");
@@ -185,17 +187,17 @@ fn commands_may_come_byte_by_byte() {
 fn a_slow_16_mebibyte_value_arrives_whole() {
     const PIECES: usize = 4096;
     let victim = Victim::start();
-    let mut peer = Peer::connect(&victim.daemon);
+    let mut peer = victim.daemon.wire();
     let value: Vec<u8> = (0..16 * MIB).map(|n| (n % 251) as u8).collect();
     let started = Instant::now();
-    let input = command(&[&b"SET"[..], b"slow", &value]);
+    let input = resp_request(&[&b"SET"[..], b"slow", &value]);
     for piece in input.chunks(input.len().div_ceil(PIECES)) {
         peer.send(piece);
         thread::yield_now();
     }
     assert_eq!(peer.reply(), b"+OK\r\n");
-    assert_eq!(peer.ask(&[b"GET", b"slow"]), [b"$16777216\r\n", &value[..], b"\r\n"].concat());
-    assert_eq!(peer.ask(&[b"STRLEN", b"slow"]), b":16777216\r\n");
+    assert_eq!(peer.call(&[b"GET", b"slow"]), [b"$16777216\r\n", &value[..], b"\r\n"].concat());
+    assert_eq!(peer.call(&[b"STRLEN", b"slow"]), b":16777216\r\n");
     assert!(started.elapsed() < PATIENCE / 2, "{:?}", started.elapsed());
     victim.must_be_well(96 * MIB);
 }
@@ -204,11 +206,11 @@ fn a_slow_16_mebibyte_value_arrives_whole() {
 fn a_large_command_in_small_pieces_is_not_read_again_and_again() {
     const KEYS: usize = 20_000;
     let victim = Victim::start();
-    let mut peer = Peer::connect(&victim.daemon);
+    let mut peer = victim.daemon.wire();
     let keys: Vec<_> = (0..KEYS).map(|n| format!("key:{n}")).collect();
     let words: Vec<&str> = ["EXISTS"].into_iter().chain(keys.iter().map(String::as_str)).collect();
     let started = Instant::now();
-    for piece in command(&words).chunks(16) {
+    for piece in resp_request(&words).chunks(16) {
         peer.send(piece);
     }
     assert_eq!(peer.reply(), b":0\r\n");
@@ -219,7 +221,7 @@ fn a_large_command_in_small_pieces_is_not_read_again_and_again() {
 #[test]
 fn a_connection_that_ends_within_a_command_is_no_trouble() {
     let victim = Victim::start();
-    let whole = command(&["SET", "witness", "gone"]);
+    let whole = resp_request(&["SET", "witness", "gone"]);
     for end in 1..whole.len() {
         let mut wire = Wire::connect(victim.daemon.addr());
         wire.send(&whole[..end]);

@@ -4,19 +4,17 @@ use std::io::{self, Write};
 use std::net::TcpStream;
 use std::thread;
 
-use rustvault_tests::{Daemon, Launch};
+use rustvault_tests::{Daemon, Launch, Wire};
 
-use crate::peer::Peer;
-
-fn ask(peer: &mut Peer, line: &str) -> String {
+fn ask(peer: &mut Wire, line: &str) -> String {
     let words: Vec<_> = line.split(' ').map(str::as_bytes).collect();
-    String::from_utf8(peer.ask(&words)).expect("it is text")
+    String::from_utf8(peer.call(&words)).expect("it is text")
 }
 
 /// Starts a daemon, and a client that has a name.
-fn start(name: &str) -> (Daemon, Peer) {
+fn start(name: &str) -> (Daemon, Wire) {
     let daemon = Launch::new().start();
-    let mut peer = Peer::connect(&daemon);
+    let mut peer = daemon.wire();
     assert_eq!(ask(&mut peer, &format!("CLIENT SETNAME {name}")), "+OK\r\n");
     (daemon, peer)
 }
@@ -26,7 +24,7 @@ fn clients_are_listed_with_what_they_have_told() {
     let (daemon, mut peer) = start("reader");
     ask(&mut peer, "CLIENT SETINFO LIB-NAME my-lib");
     ask(&mut peer, "CLIENT SETINFO LIB-VER 1.2");
-    let mut other = Peer::connect(&daemon);
+    let mut other = daemon.wire();
     let mut text = daemon.wire();
     text.ask("PING\r\n", "PONG\r\n");
     let list = ask(&mut other, "CLIENT LIST");
@@ -46,16 +44,16 @@ fn clients_are_listed_with_what_they_have_told() {
 #[test]
 fn a_killed_client_is_gone_and_its_killer_stays() {
     let (daemon, mut victim) = start("victim");
-    let mut killer = Peer::connect(&daemon);
+    let mut killer = daemon.wire();
     let id = ask(&mut victim, "CLIENT ID");
     let id = id.trim_matches([':', '\r', '\n']);
     assert_eq!(ask(&mut killer, &format!("CLIENT KILL ID {id}")), ":1\r\n");
-    assert_eq!(victim.rest(), b"");
+    assert_eq!(victim.rest_or_reset(), b"");
     assert_eq!(ask(&mut killer, "CLIENT KILL 127.0.0.1:1"), "-ERR No such client\r\n");
     assert_eq!(ask(&mut killer, "CLIENT KILL TYPE normal"), ":0\r\n");
     // Whoever ends itself is told so first.
     assert_eq!(ask(&mut killer, "CLIENT KILL TYPE normal SKIPME no"), ":1\r\n");
-    assert_eq!(killer.rest(), b"");
+    assert_eq!(killer.rest_or_reset(), b"");
     daemon.stop();
 }
 
@@ -64,8 +62,8 @@ fn a_client_that_does_not_read_is_killed_all_the_same() {
     let (daemon, mut victim) = start("victim");
     let value = "v".repeat(1024 * 1024);
     assert_eq!(ask(&mut victim, &format!("SET k {value}")), "+OK\r\n");
-    victim.send(&b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n".repeat(100));
-    let mut killer = Peer::connect(&daemon);
+    victim.send(b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n".repeat(100));
+    let mut killer = daemon.wire();
     // Once it is at its answers, which nobody takes.
     while !ask(&mut killer, "CLIENT LIST").contains(" name=victim ") || !is_answering(&mut killer) {}
     assert_eq!(ask(&mut killer, "CLIENT KILL TYPE normal"), ":1\r\n");
@@ -85,7 +83,7 @@ fn a_client_that_sends_without_a_pause_is_killed_all_the_same() {
         let pipeline = b"*1\r\n$4\r\nPING\r\n".repeat(10_000);
         while socket.write_all(&pipeline).is_ok() {}
     });
-    let mut killer = Peer::connect(&daemon);
+    let mut killer = daemon.wire();
     while !ask(&mut killer, "CLIENT LIST").contains(" cmd=ping ") {}
     assert_eq!(ask(&mut killer, "CLIENT KILL TYPE normal"), ":1\r\n");
     sending.join().unwrap();
@@ -94,7 +92,7 @@ fn a_client_that_sends_without_a_pause_is_killed_all_the_same() {
     daemon.stop();
 }
 
-fn is_answering(killer: &mut Peer) -> bool {
+fn is_answering(killer: &mut Wire) -> bool {
     ask(killer, "CLIENT LIST")
         .lines()
         .any(|line| line.contains(" name=victim ") && line.contains(" cmd=get "))

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use rustvault_tests::Launch;
+use rustvault_tests::{Launch, Wire, number_in, resp_request};
 
 use crate::generator::{Arguments, Generator, Step};
-use crate::peer::{Peer, Redis, bulks, command};
+use crate::peer::{Redis, bulks};
 
 const SEQUENCES: usize = 20;
 const COMMANDS_PER_SEQUENCE: usize = 5_000;
@@ -14,12 +14,11 @@ const COMMANDS_PER_SEQUENCE: usize = 5_000;
 fn a_hundred_thousand_random_commands_are_answered_as_redis_does() {
     let Some(redis) = Redis::start() else { return };
     let daemon = Launch::new().with_args("--fsync never").start();
-    let seed =
-        std::env::var("RUSTVAULT_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    let seed = number_in("RUSTVAULT_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("RUSTVAULT_SEED={seed}");
     let mut commands = 0;
     for sequence in 0..SEQUENCES {
-        let mut pair = Pair { redis: redis.connect(), rustvault: Peer::connect(&daemon) };
+        let mut pair = Pair { redis: redis.wire(), rustvault: daemon.wire() };
         commands += run_sequence(&mut pair, seed.wrapping_add(sequence as u64));
     }
     assert!(commands >= SEQUENCES * COMMANDS_PER_SEQUENCE);
@@ -37,8 +36,8 @@ fn run_sequence(pair: &mut Pair, seed: u64) -> usize {
     while commands < COMMANDS_PER_SEQUENCE {
         if is_resp3 {
             // Each time anew, for the sake of RESET; what HELLO answers is each server's own.
-            pair.redis.ask(&[b"HELLO", b"3"]);
-            pair.rustvault.ask(&[b"HELLO", b"3"]);
+            pair.redis.call(&[b"HELLO", b"3"]);
+            pair.rustvault.call(&[b"HELLO", b"3"]);
         }
         let chunk = generator.chunk();
         for pipeline in chunk.split_inclusive(|step| matches!(step, Step::Scan(_))) {
@@ -47,14 +46,18 @@ fn run_sequence(pair: &mut Pair, seed: u64) -> usize {
         commands += chunk.iter().filter(|step| !matches!(step, Step::Silence(_))).count();
     }
     pair.compare(&[Step::Exact(vec![b"quit".to_vec()])], &place);
-    assert_eq!((pair.redis.rest(), pair.rustvault.rest()), (Vec::new(), Vec::new()), "{place}: QUIT closes");
+    assert_eq!(
+        (pair.redis.rest_or_reset(), pair.rustvault.rest_or_reset()),
+        (Vec::new(), Vec::new()),
+        "{place}: QUIT closes"
+    );
     commands
 }
 
 /// A connection to each of the two.
 struct Pair {
-    redis: Peer,
-    rustvault: Peer,
+    redis: Wire,
+    rustvault: Wire,
 }
 
 impl Pair {
@@ -86,7 +89,7 @@ impl Pair {
 /// What is sent before replies are read; a scan follows when it is its turn.
 fn on_wire(step: &Step) -> Vec<u8> {
     match step {
-        Step::Exact(arguments) | Step::AnyOrder(arguments) => command(arguments),
+        Step::Exact(arguments) | Step::AnyOrder(arguments) => resp_request(arguments),
         Step::Silence(bytes) => bytes.to_vec(),
         Step::Scan(_) => Vec::new(),
     }
@@ -95,23 +98,23 @@ fn on_wire(step: &Step) -> Vec<u8> {
 fn in_order(reply: &[u8]) -> Vec<u8> {
     let mut strings = bulks(reply);
     strings.sort_unstable();
-    command(&strings)
+    resp_request(&strings)
 }
 
 /// The keys that a whole walk finds, as a reply in order.
-fn scan(peer: &mut Peer, options: &Arguments) -> Vec<u8> {
+fn scan(peer: &mut Wire, options: &Arguments) -> Vec<u8> {
     let (mut cursor, mut found) = (b"0".to_vec(), BTreeSet::new());
     loop {
         let mut arguments: Vec<&[u8]> = vec![b"SCAN", &cursor];
         arguments.extend(options.iter().map(Vec::as_slice));
-        let reply = peer.ask(&arguments);
+        let reply = peer.call(&arguments);
         assert!(reply.starts_with(b"*2\r\n$"), "\"{}\"", reply.escape_ascii());
         let strings = bulks(&reply);
         let (next, keys) = strings.split_first().expect("a cursor");
         found.extend(keys.iter().map(|key| key.to_vec()));
         cursor = next.to_vec();
         if cursor == b"0" {
-            return command(&found.into_iter().collect::<Vec<_>>());
+            return resp_request(&found.into_iter().collect::<Vec<_>>());
         }
     }
 }

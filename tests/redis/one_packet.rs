@@ -1,14 +1,12 @@
 //! Commands in one packet: each takes effect before the next one is looked at.
 
-use rustvault_tests::{Daemon, Launch};
-
-use crate::peer::command;
+use rustvault_tests::{Daemon, Launch, resp_request};
 
 /// Sends commands, a line each, in one packet, and `QUIT`; returns all bytes of the answers.
 #[track_caller]
 fn in_one_packet(daemon: &Daemon, lines: &[&str]) -> String {
     let mut wire = daemon.wire();
-    let words = |line: &&str| command(&line.split(' ').collect::<Vec<_>>());
+    let words = |line: &&str| resp_request(&line.split(' ').collect::<Vec<_>>());
     wire.send(lines.iter().chain(&["QUIT"]).flat_map(words).collect::<Vec<_>>());
     wire.rest()
 }
@@ -119,7 +117,7 @@ fn more_keys_than_one_step_takes_are_all_taken() {
     let ask = |name: &str, keys: &[String]| {
         let words: Vec<_> = [name].into_iter().chain(keys.iter().map(String::as_str)).collect();
         let mut wire = daemon.wire();
-        wire.send([command(&words), command(&["DBSIZE"]), command(&["QUIT"])].concat());
+        wire.send([resp_request(&words), resp_request(&["DBSIZE"]), resp_request(&["QUIT"])].concat());
         wire.rest()
     };
     let pairs: Vec<_> = keys.iter().flat_map(|key| [key.clone(), "v".to_owned()]).collect();

@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use rustvault_tests::{Launch, need};
+use rustvault_tests::{Launch, need, need_that};
 
-use crate::peer::cannot_run;
 use crate::python::environment;
 
 const NODE_REDIS: &str = "redis@5.9.0";
@@ -68,8 +67,7 @@ pub(crate) fn has_installed(client: &str, result: &std::io::Result<Output>) -> b
         Ok(output) => said(output),
         Err(error) => error.to_string(),
     };
-    cannot_run(&format!("{client}, which cannot be installed: {problem}"));
-    false
+    need_that(&format!("{client}, which cannot be installed: {problem}"), false)
 }
 
 pub(crate) fn said(output: &Output) -> String {

@@ -4,9 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::thread;
 
-use rustvault_tests::{Daemon, Launch, need};
-
-use crate::peer::command;
+use rustvault_tests::{Daemon, Launch, need, resp_request};
 
 fn redis_cli(daemon: &Daemon) -> Command {
     let mut command = Command::new("redis-cli");
@@ -80,7 +78,7 @@ fn resp3_is_spoken_when_asked_for() {
 fn scan_lists_the_keys_that_match() {
     const KEYS: usize = 2_500;
     let Some(daemon) = start() else { return };
-    let sets: Vec<u8> = (0..KEYS).flat_map(|n| command(&["SET", &format!("key:{n}"), "v"])).collect();
+    let sets: Vec<u8> = (0..KEYS).flat_map(|n| resp_request(&["SET", &format!("key:{n}"), "v"])).collect();
     let mut wire = daemon.wire();
     wire.ask(sets, "+OK\r\n".repeat(KEYS));
     let sorted = |arguments: &[&str]| {
@@ -101,20 +99,22 @@ fn pipe_takes_a_mass_insertion() {
     const PAIRS: usize = 20_000;
     let Some(daemon) = start() else { return };
     let value = |n: usize| [&n.to_le_bytes()[..], b"\r\n\0"].concat();
-    let input: Vec<u8> =
-        (0..PAIRS).flat_map(|n| command(&[&b"SET"[..], format!("bulk:{n}").as_bytes(), &value(n)])).collect();
+    let input: Vec<u8> = (0..PAIRS)
+        .flat_map(|n| resp_request(&[&b"SET"[..], format!("bulk:{n}").as_bytes(), &value(n)]))
+        .collect();
     let output = piped(redis_cli(&daemon).arg("--pipe"), input);
     assert!(output.ends_with(&format!("errors: 0, replies: {PAIRS}\n")), "{output}");
     let mut wire = daemon.wire();
-    wire.ask(command(&["DBSIZE"]), format!(":{PAIRS}\r\n"));
+    wire.ask(resp_request(&["DBSIZE"]), format!(":{PAIRS}\r\n"));
     let expected = [b"$11\r\n", &value(4711)[..], b"\r\n"].concat();
-    wire.ask(command(&["GET", "bulk:4711"]), expected);
+    wire.ask(resp_request(&["GET", "bulk:4711"]), expected);
 }
 
 #[test]
 fn pipe_counts_the_errors() {
     let Some(daemon) = start() else { return };
-    let input = [command(&["SET", "k", "v"]), command(&["SET", "k"]), command(&["NOPE"])].concat();
+    let input =
+        [resp_request(&["SET", "k", "v"]), resp_request(&["SET", "k"]), resp_request(&["NOPE"])].concat();
     let mut process = redis_cli(&daemon);
     process.arg("--pipe").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = process.spawn().unwrap();

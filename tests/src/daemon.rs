@@ -8,8 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::launch::Launch;
 use crate::log::Log;
-use crate::wire::Wire;
-use crate::{PATIENCE, resident_bytes, wait_for_exit};
+use crate::{PATIENCE, Wire, resident_bytes, wait_for_exit};
 
 /// A daemon that serves; it is killed when this is dropped.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! What the whole-system tests share: the real programs, a daemon to talk to, and a plain socket to do it with.
+//! What the whole-system tests share: the real programs, a daemon to talk to, and all of `rustvault_testkit`.
 //!
 //! ```no_run
 //! use rustvault_tests::Launch;
@@ -16,25 +16,18 @@ mod daemon;
 mod launch;
 mod log;
 mod network;
-mod process;
 mod programs;
-mod small_disk;
 mod sockets;
 mod well_behaved;
-mod wire;
 
 pub use daemon::Daemon;
 pub use launch::{Launch, Refusal};
 pub use network::Network;
-pub use process::{
-    OpenFile, PATIENCE, allow_open_files, leave_descriptors, listening_port, open_files, resident_bytes,
-    until, wait_for_exit,
-};
-pub use programs::{cli, example, examples, has_program, need, need_strace, need_that};
-pub use small_disk::SmallDisk;
+pub use programs::{cli, example, examples};
+/// What other crates' tests use as well.
+pub use rustvault_testkit::*;
 pub use sockets::{Keepalive, SocketOptions, socket_options};
 pub use well_behaved::{Experience, WellBehaved};
-pub use wire::Wire;
 
 /// The examples of the project's README, which compile as long as this does.
 #[cfg(doctest)]

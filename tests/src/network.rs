@@ -11,8 +11,8 @@ use std::thread;
 use rustix::process::geteuid;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::programs::need_that;
-use crate::small_disk::as_root;
+use crate::as_root;
+use crate::need_that;
 
 /// The server's machine and the clients', each a network namespace; they go when this is dropped.
 #[derive(Debug)]

@@ -98,38 +98,3 @@ pub fn example(name: &str) -> Command {
     command.env_remove("RUSTVAULT_ADDR").stdin(Stdio::null());
     command
 }
-
-/// Whether the machine has a program of this name.
-pub fn has_program(name: &str) -> bool {
-    let folders = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&folders).any(|folder| folder.join(name).is_file())
-}
-
-/// Whether a test that needs this program can run; says so if it can't.
-///
-/// # Panics
-/// It can't, and `RUSTVAULT_REQUIRE_ALL=1` is set.
-pub fn need(program: &str) -> bool {
-    need_that(program, has_program(program))
-}
-
-/// As [`need`], for an strace that is allowed to trace.
-///
-/// # Panics
-/// As [`need`].
-pub fn need_strace() -> bool {
-    let probe = || Command::new("strace").args(["-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
-    need_that("strace", has_program("strace") && probe().is_ok_and(|status| status.success()))
-}
-
-/// Whether a test can run that needs this, which `is_there` or not; says so if it can't.
-///
-/// # Panics
-/// As [`need`].
-pub fn need_that(program: &str, is_there: bool) -> bool {
-    if !is_there {
-        println!("skipped: needs {program}");
-        assert!(env::var("RUSTVAULT_REQUIRE_ALL").as_deref() != Ok("1"), "{program} is required here");
-    }
-    is_there
-}

@@ -8,8 +8,8 @@ use rustix::io::Errno;
 use rustix::net::sockopt;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
+use crate::need_that;
 use crate::open_files;
-use crate::programs::need_that;
 
 /// What a socket does about a peer that does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

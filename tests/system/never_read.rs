@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::time::Duration;
 
-use rustvault_tests::Launch;
+use rustvault_tests::{Launch, Socket};
 
 const GETS: usize = 300_000;
 const MAX_GROWTH_BYTES: u64 = 16 << 20;
@@ -35,7 +35,7 @@ fn three_hundred_thousand_unread_answers_cost_less_than_16_mib_and_hold_up_nobod
 }
 
 /// Sends until nothing more is taken for a while; returns the rest, which the kernel's buffers may make small.
-fn send_what_is_taken<'a>(mut socket: &std::net::TcpStream, mut bytes: &'a [u8]) -> &'a [u8] {
+fn send_what_is_taken<'a>(mut socket: &Socket, mut bytes: &'a [u8]) -> &'a [u8] {
     socket.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
     while !bytes.is_empty() {
         match socket.write(bytes) {

@@ -2,25 +2,15 @@
 //!
 //! The server runs in this process, because only there can its store be given a file system of ours.
 
-use std::net::SocketAddr;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 
-use rustvault_server::{ServerConfig, serve};
+use rustvault_server::{Error, ServerConfig, serve};
 use rustvault_storage::batch::{BatchStore, Op, Outcome};
-use rustvault_storage::fs::OsFileSystem;
 use rustvault_storage::{DurableStore, Options};
-use rustvault_tests::{Wire, until};
+use rustvault_tests::files::{Faults, SyncGate};
+use rustvault_tests::{ServerThread, Wire, block_on, until};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::oneshot;
-
-use hooked::{Call, Hooked, WHOLE};
-
-#[path = "../../crates/storage/tests/support/hooked.rs"]
-mod hooked;
 
 /// Round trips of others within which an answer that need not wait would have come.
 const ROUND_TRIPS: usize = 200;
@@ -28,65 +18,13 @@ const ROUND_TRIPS: usize = 200;
 /// New connections that are made while a sync is held: more than threads, by far.
 const NEWCOMERS: usize = 40;
 
-/// Where syncs wait while it is closed.
-#[derive(Clone, Default)]
-struct Gate(Arc<(Mutex<GateState>, Condvar)>);
-
-#[derive(Default)]
-struct GateState {
-    is_closed: bool,
-    waiting: usize,
-}
-
-impl Gate {
-    fn close(&self) {
-        self.0.0.lock().unwrap().is_closed = true;
-    }
-
-    fn open(&self) {
-        self.0.0.lock().unwrap().is_closed = false;
-        self.0.1.notify_all();
-    }
-
-    /// Returns once a sync stands at the gate.
-    fn wait_for_sync(&self) {
-        let (state, changed) = &*self.0;
-        let limit = Duration::from_secs(20);
-        let (state, timeout) =
-            changed.wait_timeout_while(state.lock().unwrap(), limit, |state| state.waiting == 0).unwrap();
-        // A lock that is held in a panic is unusable afterwards.
-        drop(state);
-        assert!(!timeout.timed_out(), "no sync has begun");
-    }
-
-    /// The system's files, whose syncs pass the gate.
-    fn file_system(&self) -> Hooked<OsFileSystem> {
-        let gate = self.clone();
-        Hooked::new(OsFileSystem, move |operation| {
-            if operation.call == Call::Sync {
-                gate.pass();
-            }
-            Ok(WHOLE)
-        })
-    }
-
-    fn pass(&self) {
-        let (state, changed) = &*self.0;
-        let mut state = state.lock().unwrap();
-        state.waiting += 1;
-        changed.notify_all();
-        changed.wait_while(state, |state| state.is_closed).unwrap().waiting -= 1;
-    }
-}
-
-/// A server whose syncs wait at a gate; `a` and `gone` have been written.
+/// A server whose syncs can be held back; `a` and `gone` have been written.
 struct GatedServer {
-    addr: SocketAddr,
+    server: Option<ServerThread<Error>>,
     store: DurableStore,
-    gate: Gate,
-    /// Dropping it stops the server.
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<thread::JoinHandle<()>>,
+    faults: Arc<Faults>,
+    /// Held while the gate is closed.
+    gate: Mutex<Option<SyncGate>>,
     _folder: TempDir,
 }
 
@@ -97,62 +35,56 @@ impl GatedServer {
 
     fn start_with_threads(threads: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let gate = Gate::default();
-        let store = DurableStore::open_on(
-            Arc::new(gate.file_system()),
-            folder.path().join("vault.log"),
-            Options::default(),
-        )
-        .unwrap();
+        let (faults, path) = (Arc::new(Faults::default()), folder.path().join("vault.log"));
+        let store = DurableStore::open_on(Arc::new(faults.file_system()), path, Options::default()).unwrap();
         let mut config = ServerConfig::default();
         config.threads = threads;
-        let runtime = runtime();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let addr = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel();
         let served = store.clone();
-        let thread = thread::spawn(move || {
-            let stopped = async { drop(stopped.await) };
-            runtime.block_on(serve(listener, served, &config, stopped)).unwrap();
+        let server = ServerThread::start(async move |listener, stop| {
+            serve(listener, served, &config, stop.cancelled_owned()).await
         });
-        let server = Self { addr, store, gate, stop: Some(stop), thread: Some(thread), _folder: folder };
+        let server = Self { server: Some(server), store, faults, gate: Mutex::default(), _folder: folder };
         server.wire().ask("SET a 1\r\nSET gone 1\r\n", "OK\r\nOK\r\n");
         server
     }
 
     fn wire(&self) -> Wire {
-        Wire::connect(self.addr)
+        self.server.as_ref().unwrap().wire()
+    }
+
+    /// Holds syncs back from now on.
+    fn close_gate(&self) {
+        *self.gate.lock().unwrap() = Some(self.faults.hold_syncs());
+    }
+
+    fn open_gate(&self) {
+        *self.gate.lock().unwrap() = None;
     }
 
     /// Sends a write whose sync is held back; it is at the disk when this returns.
     fn hold(&self, command: &str) -> Wire {
-        self.gate.close();
+        self.close_gate();
+        let begun = self.faults.syncs_begun();
         let mut wire = self.wire();
         wire.send(command);
-        self.gate.wait_for_sync();
+        until("its sync begins", || self.faults.syncs_begun() > begun);
         wire
     }
 
     /// Waits until the store has carried out writes that make it hold so many keys, durable or not.
     fn wait_for_keys(&self, expected: u64) {
-        let runtime = runtime();
         until("the write is carried out", || {
             let mut replies = Vec::new();
-            runtime.block_on(self.store.submit(&[Op::Count], usize::MAX, &mut replies));
+            block_on(self.store.submit(&[Op::Count], usize::MAX, &mut replies));
             matches!(replies[0].outcome, Ok(Outcome::Count(keys)) if keys == expected)
         });
     }
 }
 
-fn runtime() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
-}
-
 impl Drop for GatedServer {
     fn drop(&mut self) {
-        self.gate.open();
-        self.stop.take();
-        let ended = self.thread.take().map(thread::JoinHandle::join);
+        self.open_gate();
+        let ended = self.server.take().map(ServerThread::join);
         assert!(thread::panicking() || matches!(ended, Some(Ok(()))));
     }
 }
@@ -189,7 +121,7 @@ fn no_command_of_anybody_shows_a_write_whose_sync_is_held_back() {
     let mut deleter = server.wire();
     deleter.send("DELETE k\r\n");
     assert_silent(&server, &readers.iter().chain([&writer, &deleter]).collect::<Vec<_>>());
-    server.gate.open();
+    server.open_gate();
     writer.expect("OK\r\n");
     for (reader, answer) in readers.iter_mut().zip(["VALUE secret", "OK", "VALUE 3", "LIST 4", "LIST 2"]) {
         reader.expect(format!("{answer}\r\n"));
@@ -209,7 +141,7 @@ fn no_command_of_anybody_shows_a_delete_whose_sync_is_held_back() {
         })
         .into();
     assert_silent(&server, &readers.iter().chain([&writer]).collect::<Vec<_>>());
-    server.gate.open();
+    server.open_gate();
     writer.expect("OK\r\n");
     for (reader, answer) in
         readers.iter_mut().zip(["NOT_FOUND", "NOT_FOUND", "NOT_FOUND", "VALUE 1", "LIST 2"])
@@ -221,12 +153,12 @@ fn no_command_of_anybody_shows_a_delete_whose_sync_is_held_back() {
 #[test]
 fn what_stands_before_a_held_write_in_a_pipeline_leaves_at_once() {
     let server = GatedServer::start();
-    server.gate.close();
+    server.close_gate();
     let mut wire = server.wire();
     wire.send("GET a\r\nPING\r\nSET k v\r\nGET a\r\nGET k\r\n");
     wire.expect("VALUE 1\r\nPONG\r\n");
     assert_silent(&server, &[&wire]);
-    server.gate.open();
+    server.open_gate();
     wire.expect("OK\r\nVALUE 1\r\nVALUE v\r\n");
 }
 
@@ -237,7 +169,7 @@ fn a_value_that_is_overwritten_is_not_shown_before_the_new_one_is_durable() {
     let mut reader = server.wire();
     reader.send("GET gone\r\n");
     assert_silent(&server, &[&writer, &reader]);
-    server.gate.open();
+    server.open_gate();
     writer.expect("OK\r\n");
     reader.expect("VALUE 2\r\n");
 }
@@ -261,7 +193,7 @@ fn a_lone_writer_whose_sync_is_held_keeps_the_only_thread_from_nobody() {
     let mut writer = server.hold("SET k v\r\n");
     assert_newcomers_are_served(&server);
     assert!(writer.has_nothing(), "it was answered before the sync");
-    server.gate.open();
+    server.open_gate();
     writer.expect("OK\r\n");
 }
 
@@ -277,7 +209,7 @@ fn two_lone_writers_whose_syncs_are_held_do_not_take_both_threads() {
     writers.push(second);
     assert_newcomers_are_served(&server);
     assert!(writers.iter().all(Wire::has_nothing), "one was answered before the sync");
-    server.gate.open();
+    server.open_gate();
     for writer in &mut writers {
         writer.expect("OK\r\n");
     }

@@ -2,24 +2,15 @@
 
 use std::time::Duration;
 
-use rustvault_tests::{Daemon, Launch, Wire, until};
+use rustvault_tests::{Daemon, Launch, Wire, resp_request, until};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 const MAX_GROWTH_BYTES: u64 = 64 << 20;
 
-/// A RESP command.
-fn command(arguments: &[&str]) -> String {
-    let mut bytes = format!("*{}\r\n", arguments.len());
-    for argument in arguments {
-        bytes += &format!("${}\r\n{argument}\r\n", argument.len());
-    }
-    bytes
-}
-
-fn mget(keys: usize) -> String {
+fn mget(keys: usize) -> Vec<u8> {
     let keys: Vec<_> = (0..keys).map(|key| format!("k{key}")).collect();
-    command(&[&["MGET"], &keys.iter().map(String::as_str).collect::<Vec<_>>()[..]].concat())
+    resp_request(&[&["MGET"], &keys.iter().map(String::as_str).collect::<Vec<_>>()[..]].concat())
 }
 
 /// Stores a value of so many bytes, all the same one, under each key.
@@ -97,7 +88,7 @@ fn an_mget_of_more_than_is_held_comes_whole_if_nobody_writes() {
             resp.expect(if key % 2 == 0 { &value } else { "$-1\r\n" });
         }
     }
-    resp.ask(command(&["PING"]), "+PONG\r\n");
+    resp.ask(resp_request(&["PING"]), "+PONG\r\n");
 }
 
 #[test]
@@ -107,7 +98,7 @@ fn what_an_mget_shows_is_of_one_moment_however_large_it_is() {
         let value = byte.repeat(MIB);
         let pairs: Vec<_> = (0..8).map(|key| format!("k{key}")).collect();
         let pairs: Vec<&str> = pairs.iter().flat_map(|key| [key.as_str(), &value]).collect();
-        command(&[&["MSET"], &pairs[..]].concat())
+        resp_request(&[&["MSET"], &pairs[..]].concat())
     };
     let mut writer = daemon.wire();
     writer.ask(mset("a"), "+OK\r\n");
@@ -137,14 +128,14 @@ fn unread_keys_hold_no_values() {
     let mut other = daemon.wire();
     overwrite(&mut other, (0..2000).map(key), 64 * KIB, 'a');
     let mut unread = daemon.wire();
-    unread.send(command(&["KEYS", "*"]));
+    unread.send(resp_request(&["KEYS", "*"]));
     unread.expect("*2000\r\n$8200\r\n");
     let grown = growth_while_overwritten(&daemon, key, 2000, 64 * KIB);
     assert!(grown <= MAX_GROWTH_BYTES, "memory grew by {grown} bytes");
     for _ in 0..3999 {
         unread.line();
     }
-    unread.ask(command(&["PING"]), "+PONG\r\n");
+    unread.ask(resp_request(&["PING"]), "+PONG\r\n");
 }
 
 #[test]
@@ -169,13 +160,13 @@ fn keys_that_take_more_than_is_held_are_refused_and_the_connection_stays() {
     let mut wire = daemon.wire();
     overwrite(&mut wire, (0..1000).map(|key| format!("{key}{}", "k".repeat(100))), 1, 'a');
     let mut resp = daemon.wire();
-    resp.send(command(&["KEYS", "*"]));
+    resp.send(resp_request(&["KEYS", "*"]));
     let line = resp.line();
     assert!(
         line.starts_with("-ERR ") && line.contains("SCAN") && line.contains("--max-output-bytes"),
         "{line}"
     );
-    resp.ask(command(&["KEYS", "nothing*"]), "*0\r\n");
-    resp.send(command(&["KEYS", "99[0-9]k*"]));
+    resp.ask(resp_request(&["KEYS", "nothing*"]), "*0\r\n");
+    resp.send(resp_request(&["KEYS", "99[0-9]k*"]));
     resp.expect("*10\r\n");
 }

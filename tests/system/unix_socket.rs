@@ -1,7 +1,7 @@
 //! Several addresses and a Unix socket: who is served there, and paths that are taken, stale or impossible.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -19,25 +19,6 @@ fn launch() -> (Launch, PathBuf) {
 
 fn with_socket(launch: &Launch, path: &Path) -> Launch {
     launch.clone().with_args(&format!("--unix-socket {}", path.display()))
-}
-
-struct Client(BufReader<UnixStream>);
-
-impl Client {
-    #[track_caller]
-    fn connect(path: &Path) -> Self {
-        let stream = UnixStream::connect(path).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self(BufReader::new(stream))
-    }
-
-    #[track_caller]
-    fn ask(&mut self, command: &str) -> String {
-        self.0.get_mut().write_all(command.as_bytes()).unwrap();
-        let mut line = String::new();
-        self.0.read_line(&mut line).unwrap();
-        line
-    }
 }
 
 fn inode(path: &Path) -> u64 {
@@ -63,8 +44,8 @@ fn owner_and_group_are_served_on_it_beside_tcp_and_it_goes_with_the_server() {
     );
     let file = fs::metadata(&path).unwrap();
     assert!(file.file_type().is_socket() && file.permissions().mode() & 0o7777 == 0o660, "{file:?}");
-    let mut client = Client::connect(&path);
-    assert_eq!(client.ask("SET k v\r\n"), "OK\r\n");
+    let mut client = Wire::connect_unix(&path);
+    client.ask("SET k v\r\n", "OK\r\n");
     daemon.wire().ask("GET k\r\n", "VALUE v\r\n");
     // A stop answers what was received here, too.
     daemon.stop();
@@ -75,21 +56,21 @@ fn owner_and_group_are_served_on_it_beside_tcp_and_it_goes_with_the_server() {
 fn a_client_is_listed_and_counted_with_the_others() {
     let (launch, path) = launch();
     let daemon = launch.clone().with_args("--max-connections 2 --message-level debug").start();
-    let mut client = Client::connect(&path);
-    let info = client.ask("CLIENT INFO\r\n");
+    let mut client = Wire::connect_unix(&path);
+    client.send("CLIENT INFO\r\n");
+    let info = client.line();
     let ends = format!(" addr={0}:0 laddr={0}:0 ", path.display());
     assert!(info.contains(&ends), "{info}");
     daemon.wait_for_line(&format!("peer={}:0", path.display()));
     let mut wire = daemon.wire();
     assert_eq!(wire.info("connections"), "2");
     for _ in 0..2 {
-        let mut refused = String::new();
-        UnixStream::connect(&path).unwrap().read_to_string(&mut refused).unwrap();
+        let refused = Wire::connect_unix(&path).rest();
         assert!(refused.starts_with("ERROR TOO_MANY_CONNECTIONS "), "{refused}");
         assert!(daemon.wire().rest().starts_with("ERROR TOO_MANY_CONNECTIONS "));
     }
     wire.ask(format!("CLIENT KILL ADDR {}:0\r\n", path.display()), "VALUE 1\r\n");
-    assert_eq!(client.0.read(&mut [0]).unwrap(), 0);
+    assert_eq!(client.rest(), "");
 }
 
 #[test]
@@ -146,11 +127,11 @@ fn a_log_that_is_refused_leaves_no_socket() {
 fn a_socket_that_a_killed_server_has_left_is_taken_over() {
     let (launch, path) = launch();
     let daemon = launch.start();
-    assert_eq!(Client::connect(&path).ask("SET k v\r\n"), "OK\r\n");
+    Wire::connect_unix(&path).ask("SET k v\r\n", "OK\r\n");
     daemon.kill();
     assert!(path.exists());
     let daemon = launch.start();
-    assert_eq!(Client::connect(&path).ask("GET k\r\n"), "VALUE v\r\n");
+    Wire::connect_unix(&path).ask("GET k\r\n", "VALUE v\r\n");
     daemon.stop();
     assert!(!path.exists());
 }
@@ -162,7 +143,7 @@ fn the_socket_of_a_live_server_is_left_to_it() {
     let before = inode(&path);
     assert_refused(&with_socket(&Launch::new(), &path), &path, "a server listens on it already");
     assert_eq!(inode(&path), before);
-    assert_eq!(Client::connect(&path).ask("PING\r\n"), "PONG\r\n");
+    Wire::connect_unix(&path).ask("PING\r\n", "PONG\r\n");
     daemon.stop();
 }
 
@@ -225,7 +206,7 @@ fn of_servers_that_start_at_one_stale_socket_one_gets_it_and_the_others_say_so()
             assert!(*code == Some(1) && line.contains("a server listens on it already"), "{code:?} {line}");
         }
         until("it serves", || UnixStream::connect(&path).is_ok());
-        assert_eq!(Client::connect(&path).ask("PING\r\n"), "PONG\r\n");
+        Wire::connect_unix(&path).ask("PING\r\n", "PONG\r\n");
         winner.kill().unwrap();
         winner.wait().unwrap();
         fs::remove_file(&path).unwrap();

@@ -24,7 +24,7 @@ fn accepted_sockets_probe_silent_peers_and_give_up_on_those_that_take_nothing() 
         let daemon = Launch::new().with_args(args).start();
         let mut wire = daemon.wire();
         wire.ask("PING\r\n", "PONG\r\n");
-        let port = wire.socket().local_addr().unwrap().port();
+        let port = wire.local_addr().port();
         let Some(options) = socket_options(daemon.pid(), daemon.addr().port(), port) else { return };
         assert_eq!(options, SocketOptions { keepalive, user_timeout, nodelay: true }, "{args}");
     }

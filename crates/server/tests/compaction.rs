@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustvault_storage::batch::{BatchStore, Completion, Op, Submission};
 use rustvault_storage::{Error, Lsn, MemoryStore};
-use support::{TestServer, config, memory_store};
+use support::{TestServer, config, memory_store, start_with_store};
 use tokio::sync::watch;
 
 /// A store whose compactions end when the test says so, and how it says.
@@ -58,14 +58,14 @@ impl BatchStore for SlowStore {
 fn on_one_thread(store: &SlowStore) -> TestServer {
     let mut config = config();
     config.threads = 1;
-    TestServer::with_store(store.clone(), &config)
+    start_with_store(store.clone(), &config)
 }
 
 #[test]
 fn answers_before_a_compaction_leave_first_and_commands_after_it_are_carried_out_after_it() {
     let store = SlowStore::new();
     let server = on_one_thread(&store);
-    let (mut client, mut other) = (server.client(), server.client());
+    let (mut client, mut other) = (server.wire(), server.wire());
     client.send("SET a 1\r\nGET a\r\nCOMPACT\r\nGET a\r\nPING\r\n");
     client.expect("OK\r\nVALUE 1\r\n");
     other.ask("SET a 2\r\nGET a\r\n", "OK\r\nVALUE 2\r\n");
@@ -77,7 +77,7 @@ fn answers_before_a_compaction_leave_first_and_commands_after_it_are_carried_out
 fn a_compaction_that_fails_is_answered_with_what_kept_it() {
     let store = SlowStore::new();
     let server = on_one_thread(&store);
-    let mut client = server.client();
+    let mut client = server.wire();
     store.end(Err(Error::DiskFull));
     client.send("COMPACT\r\nPING\r\n");
     assert!(client.line().starts_with("ERROR READ_ONLY disk full"));
@@ -85,14 +85,14 @@ fn a_compaction_that_fails_is_answered_with_what_kept_it() {
     store.end(Err(Error::Internal("no")));
     client.send("compact\r\n");
     assert!(client.line().starts_with("ERROR STORAGE "));
-    assert_eq!(client.info("total_errors"), 2);
+    assert_eq!(client.info_number("total_errors"), 2);
 }
 
 #[test]
 fn a_stop_answers_those_who_wait_for_a_compaction_and_what_they_sent_after_it() {
     let store = SlowStore::new();
     let server = on_one_thread(&store);
-    let mut client = server.client();
+    let mut client = server.wire();
     client.ask("PING\r\n", "PONG\r\n");
     client.send("COMPACT\r\nSET a 1\r\n");
     while store.begun.load(Ordering::SeqCst) == 0 {
@@ -110,7 +110,7 @@ fn a_background_rewrite_is_answered_at_once_and_only_one_is_begun() {
     const STARTED: &str = "+Background append only file rewriting started\r\n";
     let store = SlowStore::new();
     let server = on_one_thread(&store);
-    let mut client = server.client();
+    let mut client = server.wire();
     client.ask(REWRITE, STARTED);
     client.ask(REWRITE, "-ERR Background append only file rewriting already in progress\r\n");
     client.ask("*1\r\n$4\r\nPING\r\n", "+PONG\r\n");

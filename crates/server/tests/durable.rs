@@ -9,7 +9,7 @@ use std::path::Path;
 use std::thread;
 
 use rustvault_server::{Error, Server, ServerConfig};
-use support::Client;
+use rustvault_testkit::Wire;
 use tokio::runtime::{Builder, Runtime};
 
 #[test]
@@ -18,7 +18,7 @@ fn what_was_stored_is_there_after_a_restart() {
     with_server(folder.path(), |client| client.ask("SET user:1 john\r\n", "OK\r\n"));
     with_server(folder.path(), |client| {
         client.ask("GET user:1\r\n", "VALUE john\r\n");
-        assert_eq!(client.info("records_recovered"), 1);
+        assert_eq!(client.info_number("records_recovered"), 1);
     });
 }
 
@@ -44,14 +44,14 @@ fn a_taken_address_is_named_and_the_log_left_alone() {
 }
 
 /// Runs a server in `folder` as long as `work` takes.
-fn with_server(folder: &Path, work: impl FnOnce(&mut Client) + Send) {
+fn with_server(folder: &Path, work: impl FnOnce(&mut Wire) + Send) {
     let runtime = runtime();
     let server = runtime.block_on(Server::bind(config(folder))).unwrap();
     let addr = server.local_addr();
     let (done, stop) = tokio::sync::oneshot::channel::<()>();
     thread::scope(|scope| {
         scope.spawn(move || {
-            work(&mut Client::connect(addr));
+            work(&mut Wire::connect(addr));
             drop(done);
         });
         runtime.block_on(server.run(async { drop(stop.await) })).unwrap();

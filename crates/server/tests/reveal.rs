@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustvault_storage::batch::{BatchStore, Completion, Op, Submission};
 use rustvault_storage::{Error, Lsn, MemoryStore};
-use support::{TestServer, config, memory_store};
+use support::{config, memory_store, start_with_store};
 use tokio::sync::{Notify, watch};
 
 /// A store whose writes are durable when the test says so.
@@ -78,8 +78,8 @@ impl BatchStore for HeldStore {
 #[test]
 fn replies_before_a_held_write_leave_at_once_and_later_ones_after_it() {
     let store = HeldStore::new();
-    let server = TestServer::with_store(store.clone(), &config());
-    let mut client = server.client();
+    let server = start_with_store(store.clone(), &config());
+    let mut client = server.wire();
     client.send("GET a\r\nPING\r\nSET a 1\r\nGET b\r\nPING\r\n");
     client.expect("NOT_FOUND\r\nPONG\r\n");
     assert!(client.gets_nothing());
@@ -92,11 +92,11 @@ fn other_connections_do_not_wait_for_a_held_write() {
     let store = HeldStore::new();
     let mut config = config();
     config.threads = 1;
-    let server = TestServer::with_store(store, &config);
-    let mut writer = server.client();
+    let server = start_with_store(store, &config);
+    let mut writer = server.wire();
     writer.send("SET a 1\r\n");
     for _ in 0..10 {
-        server.client().ask("GET b\r\n", "NOT_FOUND\r\n");
+        server.wire().ask("GET b\r\n", "NOT_FOUND\r\n");
     }
     assert!(writer.gets_nothing());
 }
@@ -104,8 +104,8 @@ fn other_connections_do_not_wait_for_a_held_write() {
 #[test]
 fn info_waits_like_any_other_reply() {
     let store = HeldStore::new();
-    let server = TestServer::with_store(store.clone(), &config());
-    let mut client = server.client();
+    let server = start_with_store(store.clone(), &config());
+    let mut client = server.wire();
     client.send("INFO\r\n");
     assert!(client.gets_nothing());
     store.become_(State::Durable);
@@ -120,8 +120,8 @@ fn what_is_looked_up_in_several_turns_waits_like_any_other_reply() {
     let unlink = (long_unlink(), ":0\r\n".to_owned());
     for (request, answer) in [scan, keys, mget, unlink] {
         let store = HeldStore::new();
-        let server = TestServer::with_store(store.clone(), &config());
-        let mut client = server.client();
+        let server = start_with_store(store.clone(), &config());
+        let mut client = server.wire();
         client.send(request);
         assert!(client.gets_nothing());
         store.become_(State::Durable);
@@ -144,8 +144,8 @@ fn when_the_log_fails_what_was_looked_up_first_in_several_turns_is_an_error() {
     let scan = "*4\r\n$4\r\nSCAN\r\n$1\r\n0\r\n$5\r\nCOUNT\r\n$4\r\n5000\r\n".to_owned();
     for request in [long_mget(), scan, long_unlink()] {
         let store = HeldStore::new();
-        let server = TestServer::with_store(store.clone(), &config());
-        let mut client = server.client();
+        let server = start_with_store(store.clone(), &config());
+        let mut client = server.wire();
         client.send(request);
         assert!(client.gets_nothing());
         store.become_(State::Failed);
@@ -157,8 +157,8 @@ fn when_the_log_fails_what_was_looked_up_first_in_several_turns_is_an_error() {
 #[test]
 fn when_the_log_fails_the_replies_that_had_to_wait_become_errors() {
     let store = HeldStore::new();
-    let server = TestServer::with_store(store.clone(), &config());
-    let mut client = server.client();
+    let server = start_with_store(store.clone(), &config());
+    let mut client = server.wire();
     client.send("GET a\r\nSET a 1\r\nGET b\r\nSET c 2\r\n");
     client.expect("NOT_FOUND\r\n");
     store.become_(State::Failed);
@@ -170,8 +170,8 @@ fn when_the_log_fails_the_replies_that_had_to_wait_become_errors() {
 #[test]
 fn a_stop_answers_what_waits_and_what_the_socket_holds() {
     let store = HeldStore::new();
-    let server = TestServer::with_store(store.clone(), &config());
-    let mut client = server.client();
+    let server = start_with_store(store.clone(), &config());
+    let mut client = server.wire();
     client.send("PING\r\nSET a 1\r\n");
     client.expect("PONG\r\n");
     client.send("GET b\r\nSET c 3\r\nSET half a comm");
@@ -214,14 +214,14 @@ impl BatchStore for PanickingStore {
 fn a_defect_costs_its_connection_and_no_other() {
     let mut config = config();
     config.threads = 1;
-    let server = TestServer::with_store(PanickingStore(memory_store()), &config);
-    let mut other = server.client();
+    let server = start_with_store(PanickingStore(memory_store()), &config);
+    let mut other = server.wire();
     other.ask("PING\r\n", "PONG\r\n");
-    let mut unlucky = server.client();
+    let mut unlucky = server.wire();
     unlucky.send("GET bang\r\n");
     assert_eq!(unlucky.rest(), "");
     other.ask("GET a\r\n", "NOT_FOUND\r\n");
-    assert_eq!(other.info("connections"), 1);
+    assert_eq!(other.info_number("connections"), 1);
     drop((other, unlucky));
     server.join().unwrap();
 }
@@ -266,8 +266,8 @@ impl BatchStore for FailingStore {
 #[test]
 fn a_removal_in_steps_that_fails_says_what_was_done_and_others_go_on_meanwhile() {
     let store = FailingStore { memory: memory_store(), removals: Arc::default(), may_fail: Arc::default() };
-    let server = TestServer::with_store(store.clone(), &config());
-    let (mut first, mut second) = (server.client(), server.client());
+    let server = start_with_store(store.clone(), &config());
+    let (mut first, mut second) = (server.wire(), server.wire());
     let words = |word: &str| (0..25_000).map(|key| format!(" k{key}{word}")).collect::<String>();
     first.ask(format!("MSET{}\r\n", words(" v")), "OK\r\n");
     first.send(format!("DEL{}\r\nCOUNT\r\n", words("")));

@@ -1,13 +1,8 @@
 //! A full disk: what is refused, what goes on, and that writes come back by themselves.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support {
-    pub(crate) mod hooked;
-}
-
 use std::io::{self, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -15,7 +10,8 @@ use std::time::Duration;
 use rustvault_storage::batch::{BatchStore, Condition, KeyUpdate, Op, Outcome, StringUpdate};
 use rustvault_storage::fs::OsFileSystem;
 use rustvault_storage::{Change, DurableStore, Error, Options};
-use support::hooked::{Call, Hooked, WHOLE};
+use rustvault_testkit::SmallDisk;
+use rustvault_testkit::files::{FileCall, Hooked, WHOLE};
 
 const ROOM_BYTES: u64 = 1024 * 1024;
 
@@ -24,8 +20,8 @@ fn disk(room: &Arc<AtomicU64>) -> Arc<Hooked<OsFileSystem>> {
     let room = Arc::clone(room);
     Arc::new(Hooked::new(OsFileSystem, move |operation| {
         let end = match operation.call {
-            Call::Write { offset, len } => offset + len as u64,
-            Call::Reserve { offset, len } => offset + len,
+            FileCall::Write { offset, len } => offset + len as u64,
+            FileCall::Reserve { offset, len } => offset + len,
             _ => 0,
         };
         let fits = end <= room.load(Ordering::SeqCst);
@@ -212,7 +208,9 @@ async fn a_compaction_frees_a_log_that_was_opened_on_a_full_disk() {
     let fs = Hooked::new(OsFileSystem, {
         let path = path.clone();
         move |operation| match operation.call {
-            Call::Write { offset, len: bytes } if operation.path == path && offset + bytes as u64 > len => {
+            FileCall::Write { offset, len: bytes }
+                if operation.path == path && offset + bytes as u64 > len =>
+            {
                 Err(io::ErrorKind::FileTooLarge.into())
             }
             _ => Ok(WHOLE),
@@ -271,24 +269,24 @@ impl Gate {
 struct HeldCompaction {
     store: DurableStore,
     gate: Arc<Gate>,
-    _tmpfs: Tmpfs,
+    _tmpfs: SmallDisk,
 }
 
 impl HeldCompaction {
     async fn begin() -> Option<Self> {
-        let tmpfs = Tmpfs::mount(24)?;
+        let tmpfs = SmallDisk::mount(24 << 20)?;
         let gate = Arc::new(Gate::default());
         let fs = Hooked::new(OsFileSystem, {
             let gate = Arc::clone(&gate);
             move |operation| {
                 let is_compaction = operation.path.extension().is_some_and(|ending| ending == "compacting");
-                if is_compaction && matches!(operation.call, Call::Write { .. }) {
+                if is_compaction && matches!(operation.call, FileCall::Write { .. }) {
                     gate.pass()?;
                 }
                 Ok(WHOLE)
             }
         });
-        let path = tmpfs.0.path().join("vault.log");
+        let path = tmpfs.path().join("vault.log");
         let store = DurableStore::open_on(Arc::new(fs), &path, Options::default()).unwrap();
         while !store.stats().await.unwrap().compaction_running {
             overwrite(&store, 1).await.unwrap();
@@ -373,42 +371,14 @@ async fn a_store_that_is_closed_leaves_no_writer_waiting() {
     closing.join().unwrap().unwrap();
 }
 
-/// A file system in memory, mounted as long as this lives.
-struct Tmpfs(tempfile::TempDir);
-
-impl Tmpfs {
-    /// One of so many MiB; `None`, which is told, where none can be mounted: that takes root.
-    fn mount(mib: u32) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"])
-            .arg(folder.path())
-            .stderr(Stdio::null())
-            .status();
-        if mount.is_ok_and(|status| status.success()) {
-            return Some(Self(folder));
-        }
-        println!("skipped: needs the right to mount a tmpfs");
-        None
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        // Lazily: a child that another test is just starting has a copy of every open file until it has begun.
-        let unmounted = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
-        assert!(unmounted.is_ok_and(|status| status.success()) || std::thread::panicking());
-    }
-}
-
 #[tokio::test]
 async fn a_log_on_a_full_tmpfs_is_opened_and_read_and_takes_writes_once_there_is_space() {
-    let Some(tmpfs) = Tmpfs::mount(1) else { return };
-    let path = tmpfs.0.path().join("vault.log");
+    let Some(tmpfs) = SmallDisk::mount(1 << 20) else { return };
+    let path = tmpfs.path().join("vault.log");
     let open = || DurableStore::open(&path, Options::default()).unwrap();
     open().set(&key(0), b"value").await.unwrap();
     end_with_a_page(&path).await;
-    let ballast = tmpfs.0.path().join("ballast");
+    let ballast = tmpfs.path().join("ballast");
     let mut file = std::fs::File::create(&ballast).unwrap();
     while file.write_all(&[1; PAGE_BYTES]).is_ok() {}
 

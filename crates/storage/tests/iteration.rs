@@ -1,10 +1,6 @@
 //! Iterations that are given up, or fail, in the middle.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support {
-    pub(crate) mod hooked;
-}
-
 use std::future::Future;
 use std::io;
 use std::pin::pin;
@@ -15,7 +11,7 @@ use std::task::{Context, Waker};
 use rustvault_storage::batch::{BatchStore, Op};
 use rustvault_storage::fs::OsFileSystem;
 use rustvault_storage::{DurableStore, Options};
-use support::hooked::{Call, Hooked, WHOLE};
+use rustvault_testkit::files::{FileCall, Hooked, WHOLE};
 
 #[test]
 fn a_blocking_iteration_ends_after_an_error() {
@@ -24,7 +20,7 @@ fn a_blocking_iteration_ends_after_an_error() {
     let fs = Hooked::new(OsFileSystem, {
         let is_broken = Arc::clone(&is_broken);
         move |operation| match operation.call {
-            Call::Sync if is_broken.load(Ordering::SeqCst) => Err(io::ErrorKind::Other.into()),
+            FileCall::Sync if is_broken.load(Ordering::SeqCst) => Err(io::ErrorKind::Other.into()),
             _ => Ok(WHOLE),
         }
     });
@@ -87,7 +83,7 @@ async fn entries_whose_next_was_dropped_while_it_waited_lose_no_page() {
     let fs = Hooked::new(OsFileSystem, {
         let turnstile = Arc::clone(&turnstile);
         move |operation| {
-            if operation.call == Call::Sync {
+            if operation.call == FileCall::Sync {
                 turnstile.pass();
             }
             Ok(WHOLE)

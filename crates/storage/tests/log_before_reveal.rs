@@ -1,12 +1,6 @@
 //! Nothing that anybody can see depends on a record that the sync policy has not made durable yet.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support {
-    pub(crate) mod faults;
-    pub(crate) mod hooked;
-}
-
-use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +9,8 @@ use rustvault_storage::batch::{
     BatchStore, Completion, Condition, KeyUpdate, Op, Outcome, StringUpdate, UpdateWith,
 };
 use rustvault_storage::{Change, DurableStore, Error, Lsn, Options, SyncPolicy};
-use support::faults::Faults;
-
-/// A bound for what should happen at once; only a failing test waits this long.
-const SOON: Duration = Duration::from_secs(10);
+use rustvault_testkit::files::Faults;
+use rustvault_testkit::soon;
 
 fn open(path: &Path, sync_policy: SyncPolicy) -> (DurableStore, Arc<Faults>) {
     let faults = Arc::new(Faults::default());
@@ -26,10 +18,6 @@ fn open(path: &Path, sync_policy: SyncPolicy) -> (DurableStore, Arc<Faults>) {
     options.sync_policy = sync_policy;
     let store = DurableStore::open_on(Arc::new(faults.file_system()), path, options).unwrap();
     (store, faults)
-}
-
-async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(SOON, future).await.expect("should have happened at once")
 }
 
 async fn submit(store: &DurableStore, ops: &[Op<'_>]) -> Vec<Completion> {

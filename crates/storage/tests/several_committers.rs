@@ -2,35 +2,19 @@
 //! or needs more room than there is.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support {
-    pub(crate) mod hooked;
-}
-
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
 
 use rustvault_storage::batch::{BatchStore, Op, Submission};
 use rustvault_storage::fs::OsFileSystem;
 use rustvault_storage::{DurableStore, Error, LogFormat, Lsn, Options};
-use support::hooked::{Call, Hooked, Operation, WHOLE};
+use rustvault_testkit::files::{FileCall, Hooked, Operation, WHOLE};
+use rustvault_testkit::{block_on, soon};
 use tokio::select;
-use tokio::time::timeout;
-
-/// Only what hangs takes this long.
-const HANGS_AFTER: Duration = Duration::from_secs(30);
-
-fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
-}
-
-async fn in_time<T>(future: impl Future<Output = T>) -> T {
-    timeout(HANGS_AFTER, future).await.unwrap()
-}
 
 fn with_format(format: LogFormat) -> Options {
     let mut options = Options::default();
@@ -41,7 +25,7 @@ fn with_format(format: LogFormat) -> Options {
 /// Submits a SET; returns its records, still to be committed, and the LSN to wait for.
 fn submit<'s>(store: &'s DurableStore, key: &[u8]) -> (Submission<'s>, Lsn) {
     let mut replies = Vec::new();
-    let submission = run(store.submit(&[Op::Set { key, value: b"v" }], usize::MAX, &mut replies));
+    let submission = block_on(store.submit(&[Op::Set { key, value: b"v" }], usize::MAX, &mut replies));
     (submission, replies[0].depends_on)
 }
 
@@ -73,7 +57,7 @@ impl HeldWrite {
     }
 
     fn before(&self, operation: Operation<'_>) -> io::Result<usize> {
-        if !matches!(operation.call, Call::Write { .. }) {
+        if !matches!(operation.call, FileCall::Write { .. }) {
             return Ok(WHOLE);
         }
         if !std::mem::take(&mut *self.is_armed.lock().unwrap()) {
@@ -92,7 +76,7 @@ impl HeldWrite {
 fn fail_one_of_two(log: &Path, format: LogFormat, fate: Fate) {
     let (held, begun, decide) = HeldWrite::new();
     let store = DurableStore::open_on(held.file_system(), log, with_format(format)).unwrap();
-    run(store.set(b"before", b"v")).unwrap();
+    block_on(store.set(b"before", b"v")).unwrap();
     let (first, first_lsn) = submit(&store, b"first");
     *held.is_armed.lock().unwrap() = true;
     thread::scope(|scope| {
@@ -103,7 +87,7 @@ fn fail_one_of_two(log: &Path, format: LogFormat, fate: Fate) {
         assert_eq!(committer.join().unwrap().is_err(), fate == Fate::Panics);
         second.commit_here();
         for lsn in [first_lsn, second_lsn] {
-            let waited = run(store.wait(lsn));
+            let waited = block_on(store.wait(lsn));
             assert!(matches!(waited, Err(Error::Poisoned { .. })), "{format}, {fate:?}: {waited:?}");
         }
     });
@@ -111,7 +95,7 @@ fn fail_one_of_two(log: &Path, format: LogFormat, fate: Fate) {
     assert_eq!(held.writes_after.load(Ordering::SeqCst), 0, "{format}, {fate:?}: written after the failure");
     drop(store);
     let store = DurableStore::open(log, with_format(format)).unwrap();
-    let keys = [&b"before"[..], b"first", b"second"].map(|key| run(store.exists(key)).unwrap());
+    let keys = [&b"before"[..], b"first", b"second"].map(|key| block_on(store.exists(key)).unwrap());
     assert_eq!(keys, [true, false, false], "{format}, {fate:?}");
 }
 
@@ -134,11 +118,11 @@ fn records_that_are_held_back_are_committed_by_whoever_waits_for_them() {
     let folder = tempfile::tempdir().unwrap();
     let store = DurableStore::open(folder.path().join("vault.log"), Options::default()).unwrap();
     let (held, lsn) = submit(&store, b"k");
-    run(in_time(store.wait(lsn))).unwrap();
+    block_on(soon(store.wait(lsn))).unwrap();
     drop(held);
     // Also when somebody else waits, who read them.
     let (_held, _) = submit(&store, b"k");
-    assert!(run(in_time(store.get(b"k"))).unwrap().is_some());
+    assert!(block_on(soon(store.get(b"k"))).unwrap().is_some());
 }
 
 #[tokio::test]
@@ -151,7 +135,7 @@ async fn a_large_write_finds_room_behind_a_steady_stream_of_small_ones() {
     let are_held = Arc::new(AtomicBool::new(false));
     let hook_holds = Arc::clone(&are_held);
     let held = Hooked::new(OsFileSystem, move |operation| {
-        let is_held = operation.call == Call::Sync && hook_holds.load(Ordering::SeqCst);
+        let is_held = operation.call == FileCall::Sync && hook_holds.load(Ordering::SeqCst);
         // The test is over once it has let go of its ends.
         if is_held && begin.send(()).is_ok() {
             let _ = may_end.lock().unwrap().recv();

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustvault_storage::batch::{BatchStore, Completion, KeyUpdate, Op, Outcome, StringUpdate, UpdateWith};
 use rustvault_storage::{Change, DurableStore, Error, Options};
+use rustvault_testkit::block_on;
 
 const MAX_VALUE_BYTES: usize = 1024 * 1024;
 
@@ -148,10 +149,6 @@ async fn a_renamed_value_is_under_one_key_at_every_moment_and_after_a_restart() 
     let store = open(&path);
     assert_eq!(store.get(b"a").await.unwrap().unwrap(), *b"value");
     assert_eq!(store.count().await.unwrap(), 1);
-}
-
-fn block_on<T>(future: impl Future<Output = T>) {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future);
 }
 
 /// Checks that every call has a blocking twin that does the same, on a thread without any runtime.

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::{resp, resp_wire};
+use super::resp_wire;
+use crate::resp_request;
 
 const KEYS: usize = 1_000_000;
 
@@ -38,7 +39,7 @@ fn store(addr: SocketAddr, keys: usize, key: fn(usize) -> Vec<u8>) {
         let keys: Vec<_> = (first..first + PER_COMMAND).map(key).collect();
         let mut arguments: Vec<&[u8]> = vec![b"MSET"];
         arguments.extend(keys.iter().flat_map(|key| [key.as_slice(), b"v"]));
-        wire.ask(resp(&arguments), "+OK\r\n");
+        wire.ask(resp_request(&arguments), "+OK\r\n");
     }
 }
 
@@ -48,7 +49,7 @@ pub(super) fn get_a_million(addr: SocketAddr) {
     let mut arguments: Vec<&[u8]> = vec![b"MGET"];
     arguments.extend(keys.iter().map(Vec::as_slice));
     let mut wire = resp_wire(addr);
-    wire.send(resp(&arguments));
+    wire.send(resp_request(&arguments));
     wire.expect(format!("*{KEYS}\r\n"));
     for _ in 0..KEYS {
         wire.expect("$1\r\nv\r\n");
@@ -58,10 +59,17 @@ pub(super) fn get_a_million(addr: SocketAddr) {
 /// Asks for the keys that match a pattern that is slow to match: all at once, then in the largest pages.
 pub(super) fn match_slowly(addr: SocketAddr) {
     let mut wire = resp_wire(addr);
-    wire.ask(resp(&[b"KEYS", WORST_PATTERN]), "*0\r\n");
+    wire.ask(resp_request(&[&b"KEYS"[..], WORST_PATTERN]), "*0\r\n");
     let mut cursor = "0".to_owned();
     loop {
-        wire.send(resp(&[b"SCAN", cursor.as_bytes(), b"MATCH", WORST_PATTERN, b"COUNT", b"1000000"]));
+        wire.send(resp_request(&[
+            &b"SCAN"[..],
+            cursor.as_bytes(),
+            b"MATCH",
+            WORST_PATTERN,
+            b"COUNT",
+            b"1000000",
+        ]));
         wire.expect("*2\r\n");
         wire.line();
         cursor = wire.line();

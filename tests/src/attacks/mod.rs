@@ -9,7 +9,7 @@ mod writers;
 
 use std::net::SocketAddr;
 
-use crate::Wire;
+use crate::{Wire, resp_request};
 
 /// One way to treat a server badly.
 #[derive(Debug, Clone, Copy)]
@@ -92,21 +92,10 @@ impl Attack {
 
 fn nothing(_: SocketAddr) {}
 
-/// A command as RESP has it.
-fn resp(arguments: &[&[u8]]) -> Vec<u8> {
-    let mut command = format!("*{}\r\n", arguments.len()).into_bytes();
-    for argument in arguments {
-        command.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
-        command.extend_from_slice(argument);
-        command.extend_from_slice(b"\r\n");
-    }
-    command
-}
-
 /// A connection that speaks RESP.
 #[track_caller]
 fn resp_wire(addr: SocketAddr) -> Wire {
     let mut wire = Wire::connect(addr);
-    wire.ask(resp(&[b"PING"]), "+PONG\r\n");
+    wire.ask(resp_request(&[b"PING"]), "+PONG\r\n");
     wire
 }

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
-use super::{resp, resp_wire};
-use crate::Wire;
+use super::resp_wire;
+use crate::{Wire, resp_request};
 
 /// Values that are asked for at one go.
 const VALUES: usize = 100;
@@ -30,7 +30,7 @@ pub(super) fn store_large_values(addr: SocketAddr) {
 fn overwrite(wire: &mut Wire, letter: u8) {
     let value = vec![letter; VALUE_BYTES];
     for number in 0..VALUES {
-        wire.ask(resp(&[b"SET", &key(number), &value]), "+OK\r\n");
+        wire.ask(resp_request(&[&b"SET"[..], &key(number), &value]), "+OK\r\n");
     }
 }
 
@@ -38,8 +38,9 @@ fn overwrite(wire: &mut Wire, letter: u8) {
 /// answer holds on to cannot be given back.
 pub(super) fn read_slowly(addr: SocketAddr) {
     let keys: Vec<Vec<u8>> = (0..VALUES).map(key).collect();
-    let command =
-        resp(&[b"MGET" as &[u8]].into_iter().chain(keys.iter().map(Vec::as_slice)).collect::<Vec<_>>());
+    let command = resp_request(
+        &[b"MGET" as &[u8]].into_iter().chain(keys.iter().map(Vec::as_slice)).collect::<Vec<_>>(),
+    );
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut wire = resp_wire(addr);

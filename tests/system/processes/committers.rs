@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
-use rustvault_tests::{Daemon, Launch, Wire, need_strace, until};
+use rustvault_tests::{Daemon, Launch, Wire, need_strace, number_in, until};
 
 /// Daemons that fail for each call in CI; `RUSTVAULT_FAULT_RUNS` says how many instead.
 const RUNS: u32 = 10;
@@ -63,7 +63,7 @@ fn fail_again_and_again(fault: &Fault) {
     if !need_strace() {
         return;
     }
-    let runs = std::env::var("RUSTVAULT_FAULT_RUNS").map_or(RUNS, |runs| runs.parse().unwrap());
+    let runs = number_in("RUSTVAULT_FAULT_RUNS").unwrap_or(RUNS);
     let seed = fastrand::u64(..);
     println!("{}: seed {seed}", fault.calls);
     let mut rng = Rng::with_seed(seed);

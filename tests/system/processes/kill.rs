@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use rustix::process::Signal;
-use rustvault_tests::{Daemon, Launch, until};
+use rustvault_tests::{Daemon, Launch, number_in, until};
 
 use crate::history::{BALLAST_PREFIX, History, WRITERS};
 
@@ -58,7 +58,7 @@ fn no_acknowledged_write_is_lost_by_kill_9_under_never() {
 }
 
 fn kill_again_and_again(policy: &str, kills: u32) {
-    let kills = std::env::var("RUSTVAULT_KILL_CYCLES").map_or(kills, |kills| kills.parse().unwrap());
+    let kills = number_in("RUSTVAULT_KILL_CYCLES").unwrap_or(kills);
     let seed = fastrand::u64(..);
     println!("{policy}: seed {seed}");
     let mut rng = Rng::with_seed(seed);

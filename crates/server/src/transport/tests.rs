@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::net::{Ipv4Addr, Shutdown, TcpListener};
+use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle, ThreadId};
@@ -14,8 +14,9 @@ use fastrand::Rng;
 use rustvault_protocol::Command;
 use rustvault_storage::batch::{BatchStore, Completion, Op, Submission};
 use rustvault_storage::{Error, Lsn, MemoryStore, Options};
+use rustvault_testkit::{Socket, Wire, resp_request, soon, until};
 use tokio::runtime::Builder;
-use tokio::time::{interval, timeout};
+use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
 use super::stand_in::{MAX_FRAME_BYTES, Opener, Sealer};
@@ -26,9 +27,6 @@ use crate::input::INPUT_BYTES;
 use crate::listener::Listeners;
 use crate::server::DRAIN_LIMIT;
 use crate::threads::worker::Workers;
-
-/// A client gives up after this, so that a hanging server fails the test.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 const VALUE_BYTES: usize = 3000;
 
@@ -133,7 +131,7 @@ async fn run(listen: impl FnOnce() -> Listeners, store: WatchedStore, stop: Canc
     }
     let began = Instant::now();
     workers.stop();
-    timeout(PATIENCE, workers.ended()).await.expect("the stop ends");
+    soon(workers.ended()).await;
     workers.join().unwrap();
     began.elapsed()
 }
@@ -159,9 +157,7 @@ fn key(client: u8, number: usize) -> Vec<u8> {
 }
 
 fn frame(command: Command, arguments: &[&[u8]]) -> Vec<u8> {
-    let head = format!("*{}\r\n${}\r\n{}\r\n", arguments.len() + 1, command.name().len(), command.name());
-    let head = head.into_bytes();
-    arguments.iter().fold(head, |frame, argument| [frame, bulk(argument)].concat())
+    resp_request(&[&[command.name().as_bytes()], arguments].concat())
 }
 
 fn bulk(bytes: &[u8]) -> Vec<u8> {
@@ -170,7 +166,7 @@ fn bulk(bytes: &[u8]) -> Vec<u8> {
 
 /// Sends commands in frames that ignore where commands end: they end within them, and are written in pieces. Ends with the
 /// connection, or after so many commands.
-fn send_commands(mut stream: TcpStream, client: u8, commands: usize) {
+fn send_commands(mut stream: Socket, client: u8, commands: usize) {
     let (mut rng, mut sealer) = (Rng::with_seed(client.into()), Sealer::default());
     let (mut unsealed, mut number) = (Vec::new(), 0);
     while number < commands || !unsealed.is_empty() {
@@ -220,21 +216,6 @@ fn count_answers(client: u8, answers: &[u8]) -> usize {
     number
 }
 
-#[track_caller]
-fn wait_until(mut condition: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !condition() {
-        assert!(began.elapsed() < PATIENCE, "it never came true");
-        thread::yield_now();
-    }
-}
-
-fn connect(addr: std::net::SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(addr).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream
-}
-
 #[test]
 fn no_byte_is_lost_while_connections_with_layers_move_between_threads() {
     const COMMANDS: usize = 4000;
@@ -243,7 +224,7 @@ fn no_byte_is_lost_while_connections_with_layers_move_between_threads() {
     let server = RestlessServer::start(listen, store.clone());
     let clients: Vec<_> = (b'a'..b'e')
         .map(|client| {
-            let stream = connect(addr);
+            let stream = Wire::connect(addr).into_socket();
             let writer = stream.try_clone().unwrap();
             let sending = thread::spawn(move || {
                 send_commands(writer.try_clone().unwrap(), client, COMMANDS);
@@ -269,13 +250,13 @@ fn a_stop_under_load_ends_layers_between_two_answers_and_loses_none() {
     let server = RestlessServer::start(listen, store.clone());
     let clients: Vec<_> = (b'a'..b'e')
         .map(|client| {
-            let stream = connect(addr);
+            let stream = Wire::connect(addr).into_socket();
             let writer = stream.try_clone().unwrap();
             thread::spawn(move || send_commands(writer, client, usize::MAX));
             (client, thread::spawn(move || read_answers(stream).unwrap()))
         })
         .collect();
-    wait_until(|| clients.iter().all(|(client, _)| store.moves_of(*client) >= 10));
+    until("each has moved", || clients.iter().all(|(client, _)| store.moves_of(*client) >= 10));
     let stop = server.stop();
     assert!(stop < DRAIN_LIMIT, "{stop:?}");
     let runtime = Builder::new_current_thread().build().unwrap();
@@ -298,15 +279,13 @@ fn stop_with_received(parts: &[&[u8]], cut_off_bytes: usize) -> Vec<u8> {
     listener.set_nonblocking(true).unwrap();
     let listen = move || tokio::net::UnixListener::from_std(listener).unwrap().into();
     let server = RestlessServer::start(listen, store.clone());
-    let mut stream = UnixStream::connect(&path).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    let mut stream = Wire::connect_unix(&path).into_socket();
 
     let held = store.held.lock().unwrap();
     let (mut sealer, mut frames) = (Sealer::default(), BytesMut::new());
     sealer.seal(&frame(Command::Get, &[b"held"]), &mut frames);
     stream.write_all(&frames.split()).unwrap();
-    wait_until(|| store.is_held.load(Ordering::Relaxed));
+    until("its thread is held up", || store.is_held.load(Ordering::Relaxed));
     parts.iter().for_each(|part| sealer.seal(part, &mut frames));
     // The system has it all when this returns: a Unix socket has one buffer for both ends.
     stream.write_all(&frames[..frames.len() - cut_off_bytes]).unwrap();

@@ -3,12 +3,6 @@
 
 mod files;
 mod lines;
-#[expect(dead_code, reason = "other tests need more of it")]
-#[path = "../support"]
-mod support {
-    pub(crate) mod faults;
-    pub(crate) mod hooked;
-}
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,8 +14,7 @@ use std::time::Duration;
 use rustvault_storage::batch::{BatchStore, Op};
 use rustvault_storage::fs::OsFileSystem;
 use rustvault_storage::{DurableStore, Error, LogFormat, Options, SyncPolicy};
-use support::faults::Faults;
-use support::hooked::{Call, Hooked, WHOLE};
+use rustvault_testkit::files::{Faults, FileCall, Hooked, WHOLE};
 
 /// This process has no descriptor left.
 const EMFILE: i32 = 24;
@@ -392,7 +385,7 @@ async fn without_a_descriptor_for_the_take_over_the_log_goes_on() {
     let has_descriptors = Arc::new(AtomicBool::new(true));
     let has_any = Arc::clone(&has_descriptors);
     let fs = Hooked::new(OsFileSystem, move |operation| match operation.call {
-        Call::OpenParent if !has_any.load(Ordering::SeqCst) => Err(io::Error::from_raw_os_error(EMFILE)),
+        FileCall::OpenParent if !has_any.load(Ordering::SeqCst) => Err(io::Error::from_raw_os_error(EMFILE)),
         _ => Ok(WHOLE),
     });
     let store = DurableStore::open_on(Arc::new(fs), folder.log(), by_hand()).unwrap();

@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use rustvault_storage::LogFormat::{self, Binary, Json};
 use rustvault_storage::{Lsn, SyncPolicy};
+use rustvault_testkit::number_in;
 
 use crate::content::Image;
 use crate::explore::{Counts, Explorer};
@@ -86,9 +87,8 @@ fn every_crash_of_a_log_of_lines_keeps_what_was_synced_under_never() {
 fn explore(policy: SyncPolicy, formats: Formats, states: usize) {
     let began = Instant::now();
     let in_all = 3 * (STATES + STATES_WITH_LINES);
-    let wanted =
-        from_environment("RUSTVAULT_CRASH_STATES").map_or(states, |all| states * all as usize / in_all);
-    let mut seed = from_environment("RUSTVAULT_CRASH_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32));
+    let wanted = number_in("RUSTVAULT_CRASH_STATES").map_or(states, |all: usize| states * all / in_all);
+    let mut seed = number_in("RUSTVAULT_CRASH_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32));
     let oracle = Oracle::new(policy);
     let mut counts = Counts::default();
     while counts.states.len() < wanted {
@@ -134,8 +134,4 @@ fn life(oracle: &Oracle, formats: Formats, rng: &mut Rng, counts: &mut Counts) {
         highest = if left.image.is_binary() { session.highest_lsn(left.operations) } else { Lsn::ZERO };
         image = left.image;
     }
-}
-
-fn from_environment(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|value| value.parse().unwrap())
 }

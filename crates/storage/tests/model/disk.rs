@@ -8,8 +8,7 @@ use std::time::Duration;
 use rustvault_storage::pass_time;
 use shuttle::rand::{Rng, thread_rng};
 
-use crate::hooked::{Call, Operation, WHOLE};
-use crate::memory::{LOG, MemoryDisk};
+use rustvault_testkit::files::{FileCall, LOG, MemoryDisk, Operation, WHOLE};
 
 /// Most calls after which the first failure comes.
 const MOST_CALLS_BEFORE: u32 = 40;
@@ -119,7 +118,7 @@ impl Faults {
     pub(crate) fn before(&self, operation: Operation<'_>) -> io::Result<usize> {
         let is_log = self.state.lock().unwrap().log == operation.path;
         self.note_begin(operation, is_log);
-        let holds = if matches!(operation.call, Call::Write { .. } | Call::Sync)
+        let holds = if matches!(operation.call, FileCall::Write { .. } | FileCall::Sync)
             && thread_rng().gen_range(0..4) == 0
         {
             8
@@ -141,7 +140,8 @@ impl Faults {
     /// Nothing is written or synced after a failure.
     fn note_begin(&self, operation: Operation<'_>, is_log: bool) {
         let mut state = self.state.lock().unwrap();
-        let may_not = self.is_strict && is_log && matches!(operation.call, Call::Write { .. } | Call::Sync);
+        let may_not =
+            self.is_strict && is_log && matches!(operation.call, FileCall::Write { .. } | FileCall::Sync);
         if let Some(failure) = state.final_failure.as_ref().filter(|_| may_not) {
             let violation = format!("{operation} came after {failure}");
             state.violations.push(violation);
@@ -151,17 +151,18 @@ impl Faults {
     fn decide(&self, operation: Operation<'_>, is_log: bool) -> io::Result<usize> {
         let state = &mut *self.state.lock().unwrap();
         let mut rng = thread_rng();
-        if operation.call == Call::Sync && state.plan.is_slow {
+        if operation.call == FileCall::Sync && state.plan.is_slow {
             pass_time(SLOW_SYNCS[rng.gen_range(0..SLOW_SYNCS.len())]);
         }
         let error = state.error(operation);
         if let Some(error) = error {
             state.failures += 1;
-            let is_for_good = matches!(operation.call, Call::Write { .. } | Call::Sync | Call::SetLen { .. });
+            let is_for_good =
+                matches!(operation.call, FileCall::Write { .. } | FileCall::Sync | FileCall::SetLen { .. });
             if is_log && is_for_good {
                 state.final_failure.get_or_insert_with(|| format!("{operation} had failed: {error}"));
             }
-            if operation.call == Call::Sync {
+            if operation.call == FileCall::Sync {
                 // Such a sync also loses what it should have made durable.
                 self.disk.fail_next_sync(error);
                 return Ok(WHOLE);
@@ -169,20 +170,20 @@ impl Faults {
             return Err(error);
         }
         match operation.call {
-            Call::Write { offset, len } if state.plan.shortens_writes => match rng.gen_range(0..4) {
+            FileCall::Write { offset, len } if state.plan.shortens_writes => match rng.gen_range(0..4) {
                 0 => return Ok(sectors_within(offset, len, rng.r#gen())),
                 1 => return Err(io::ErrorKind::Interrupted.into()),
                 _ => {}
             },
-            Call::Reserve { offset, len } if is_log => {
+            FileCall::Reserve { offset, len } if is_log => {
                 state.reserved_end = state.reserved_end.max(offset + len);
             }
-            Call::Rename => {
+            FileCall::Rename => {
                 state.log = successor();
                 state.moves += 1;
                 state.reserved_end = u64::MAX;
             }
-            Call::Create if state.moves > 0 => state.log = PathBuf::new(),
+            FileCall::Create if state.moves > 0 => state.log = PathBuf::new(),
             _ => {}
         }
         Ok(WHOLE)
@@ -193,17 +194,23 @@ impl State {
     /// What the call fails with, if it does.
     fn error(&mut self, operation: Operation<'_>) -> Option<io::Error> {
         let needs_room = match operation.call {
-            Call::Reserve { .. } => true,
-            Call::Write { offset, len } => {
+            FileCall::Reserve { .. } => true,
+            FileCall::Write { offset, len } => {
                 offset + len as u64 > self.reserved_end && self.log == operation.path
             }
             _ => false,
         };
         let may_fail = match operation.call {
-            Call::Write { .. } | Call::Reserve { .. } if self.plan.is_full => needs_room,
+            FileCall::Write { .. } | FileCall::Reserve { .. } if self.plan.is_full => needs_room,
             _ if self.plan.is_full => false,
-            Call::Write { .. } | Call::Sync | Call::SetLen { .. } | Call::Reserve { .. } => true,
-            Call::Create | Call::Rename | Call::OpenParent | Call::SyncParent | Call::IsAt => true,
+            FileCall::Write { .. } | FileCall::Sync | FileCall::SetLen { .. } | FileCall::Reserve { .. } => {
+                true
+            }
+            FileCall::Create
+            | FileCall::Rename
+            | FileCall::OpenParent
+            | FileCall::SyncParent
+            | FileCall::IsAt => true,
             _ => false,
         };
         let calls_before = self.plan.calls_before.as_mut().filter(|_| may_fail)?;
@@ -215,7 +222,7 @@ impl State {
             self.plan.calls_before = None;
         }
         let is_full =
-            self.plan.is_full || matches!(operation.call, Call::Reserve { .. }) && thread_rng().r#gen();
+            self.plan.is_full || matches!(operation.call, FileCall::Reserve { .. }) && thread_rng().r#gen();
         Some(if is_full {
             io::ErrorKind::StorageFull.into()
         } else {

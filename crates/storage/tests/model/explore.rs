@@ -9,6 +9,7 @@ use std::time::Instant;
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
 use crate::schedule::Numbered;
+use rustvault_testkit::number_in;
 
 /// The schedules of which each scenario runs its share, unless the environment says otherwise.
 const SCHEDULES: u64 = 100_000;
@@ -25,8 +26,8 @@ const STACK_BYTES: usize = 256 * 1024;
 /// Runs `scenario` under its share of the schedules. It is told whether to show what it does.
 #[expect(clippy::explicit_write, reason = "what the print macros print is shown for failed tests only")]
 pub(crate) fn explore(name: &str, share: u64, scenario: impl Fn(bool) + Send + Sync + 'static) {
-    let alone = from_environment("RUSTVAULT_MODEL_SCHEDULE");
-    let wanted = from_environment("RUSTVAULT_MODEL_SCHEDULES");
+    let alone = number_in("RUSTVAULT_MODEL_SCHEDULE");
+    let wanted = number_in::<u64>("RUSTVAULT_MODEL_SCHEDULES");
     let numbers = match (alone, wanted) {
         (Some(number), _) => number..number + 1,
         // Others than last time.
@@ -56,8 +57,4 @@ pub(crate) fn explore(name: &str, share: u64, scenario: impl Fn(bool) + Send + S
         resume_unwind(panic)
     });
     writeln!(std::io::stderr(), "model: {name}: {schedules} schedules, {:.1?}", began.elapsed()).unwrap();
-}
-
-fn from_environment(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|value| value.parse().unwrap())
 }

@@ -11,12 +11,6 @@
 //! shows what it does.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../support/hooked.rs"]
-mod hooked;
-#[path = "../support/memory.rs"]
-#[expect(dead_code, reason = "other tests look at the bytes")]
-mod memory;
-
 mod disk;
 mod explore;
 mod history;

@@ -14,8 +14,7 @@ use shuttle::rand::{Rng, thread_rng};
 
 use crate::disk::{Faults, Trouble};
 use crate::history::{Change, History, State, Told};
-use crate::hooked::{Hooked, Operation};
-use crate::memory::{Crash, LOG, MemoryDisk};
+use rustvault_testkit::files::{Crash, Hooked, LOG, MemoryDisk, Operation};
 
 /// Logs to begin with.
 const GOLDEN: &[u8] = include_bytes!("../golden/format-1.wal");

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustvault_storage::Error;
 
 use super::history::{BATCH_HEADER_BYTES, Batch, FILE_HEADER_BYTES, History};
-use super::support::memory::MemoryDisk;
-use super::{State, in_parallel, open, run, state};
+use super::{State, in_parallel, open, state};
+use rustvault_testkit::block_on;
+use rustvault_testkit::files::MemoryDisk;
 
 const SECTOR_BYTES: usize = 512;
 
@@ -39,7 +40,7 @@ impl History {
             Ok(store) => {
                 let first = touched.iter().map(|range| range.start).min().unwrap();
                 assert!(damaged.is_empty() || first >= self.compacted_end, "{touched:?}: no crash does that");
-                Verdict::Opened(self.check_state(&run(state(&store)), touched))
+                Verdict::Opened(self.check_state(&block_on(state(&store)), touched))
             }
         }
     }
@@ -110,7 +111,7 @@ fn a_log_cut_at_any_byte_is_as_it_was_after_its_last_whole_batch() {
                     let whole = history.batches.iter().rfind(|batch| batch.range.end <= len);
                     let expected = &history.states[whole.map_or(0, |batch| batch.records)];
                     let store = open(&MemoryDisk::of(&history.log[..len])).unwrap();
-                    assert!(run(state(&store)) == *expected, "cut at {len}");
+                    assert!(block_on(state(&store)) == *expected, "cut at {len}");
                     0
                 }
             }

@@ -17,8 +17,9 @@ use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::every_byte::{sectors, sum_of};
-use super::support::memory::{LOG, MemoryDisk};
-use super::{State, open, run, state};
+use super::{State, open, state};
+use rustvault_testkit::block_on;
+use rustvault_testkit::files::{LOG, MemoryDisk};
 
 const LOG_BYTES: usize = 64 * 1024;
 
@@ -46,9 +47,9 @@ fn log() -> Vec<u8> {
     let mut number = 0;
     while disk.log().len() < LOG_BYTES - 1024 {
         number += 1;
-        run(write_something(&store, &mut random));
+        block_on(write_something(&store, &mut random));
         match number {
-            60 => run(store.compact()).unwrap(),
+            60 => block_on(store.compact()).unwrap(),
             50 | 90 => {
                 store.close().unwrap();
                 store = open();
@@ -216,7 +217,7 @@ impl<'de> Visitor<'de> for AnyJson {
 fn judge(file: &[u8], what: &str) -> Verdict {
     let disk = MemoryDisk::of(file);
     let found = match open(&disk) {
-        Ok(store) => Verdict::Holds(run(state(&store))),
+        Ok(store) => Verdict::Holds(block_on(state(&store))),
         Err(error) => {
             assert!(disk.bytes() == file, "{what}: a log that is refused is left as it is");
             match error {

@@ -10,9 +10,9 @@ use rustvault_storage::{DurableStore, Error, LogFormat, Options, SyncPolicy};
 
 use super::injector::{Case, ENOSPC, FAULTS, Injector, Lasting, PHASES, Phase, Start};
 use super::steps::{Step, parts_of, workload};
-use super::support::hooked::Hooked;
-use super::support::memory::{Crash, LOG, MemoryDisk};
-use super::{State, in_parallel, open, run, state};
+use super::{State, in_parallel, open, state};
+use rustvault_testkit::block_on;
+use rustvault_testkit::files::{Crash, Hooked, LOG, MemoryDisk};
 
 /// Only a run that hangs takes this long.
 const HANGS_AFTER: Duration = Duration::from_secs(30);
@@ -67,7 +67,7 @@ impl World {
     fn write(&mut self, step: &Step) {
         // It could not be opened.
         let Some(store) = &self.store else { return };
-        match run(step.carry_out(store)) {
+        match block_on(step.carry_out(store)) {
             Ok(()) => self.possible.iter_mut().for_each(|state| step.apply_to(state)),
             Err(error @ Error::Poisoned { .. }) => {
                 self.check_cause(&error);
@@ -75,7 +75,7 @@ impl World {
                     !self.injector.was_only_opening_a_directory(),
                     "a log that goes on without it has failed"
                 );
-                let again = run(store.set(b"refused", b""));
+                let again = block_on(store.set(b"refused", b""));
                 assert!(matches!(again, Err(Error::Poisoned { .. })), "{step:?}, then {again:?}");
                 let before = self.possible.clone();
                 let parts = if self.case.has_lines { parts_of(step) } else { vec![step.clone()] };
@@ -96,7 +96,7 @@ impl World {
     /// Whether it succeeds or is given up, nothing changes.
     fn compact(&self) {
         let Some(store) = &self.store else { return };
-        let compacted = run(store.compact());
+        let compacted = block_on(store.compact());
         assert!(compacted.is_ok() || !self.case.fault.is_harmless(), "{compacted:?}");
         self.check_what_crashes_leave();
     }
@@ -147,7 +147,7 @@ impl World {
     }
 
     fn check_possible(&self, store: &DurableStore, when: &str) -> State {
-        let found = run(state(store));
+        let found = block_on(state(store));
         let hit = self.injector.hit.lock().unwrap();
         assert!(self.possible.contains(&found), "{when}, hit: {hit:?}: {}", brief(&found));
         found
@@ -173,13 +173,13 @@ fn brief(state: &State) -> String {
 }
 
 fn state_of(disk: &MemoryDisk) -> State {
-    run(state(&open(disk).unwrap()))
+    block_on(state(&open(disk).unwrap()))
 }
 
 fn sealed_log() -> Vec<u8> {
     let disk = MemoryDisk::default();
     let store = open(&disk).unwrap();
-    run(async {
+    block_on(async {
         store.set(b"a", b"from before").await.unwrap();
         store.set(b"x", &[9; 900]).await.unwrap();
     });
@@ -192,7 +192,7 @@ fn torn_log(is_of_lines: bool) -> Vec<u8> {
     let mut options = Options::default();
     options.log_format = is_of_lines.then_some(LogFormat::Json);
     let store = DurableStore::open_on(Arc::new(disk.clone()), LOG, options).unwrap();
-    run(async {
+    block_on(async {
         store.set(b"a", b"from before").await.unwrap();
         store.set(b"x", &[9; 900]).await.unwrap();
     });

@@ -7,9 +7,9 @@ use std::thread;
 use fastrand::Rng;
 use rustvault_storage::{DurableStore, Options};
 
-use super::support::hooked::{Call, Hooked, WHOLE};
-use super::support::memory::{LOG, MemoryDisk};
-use super::{State, open, run};
+use super::{State, open};
+use rustvault_testkit::block_on;
+use rustvault_testkit::files::{FileCall, Hooked, LOG, MemoryDisk, WHOLE};
 
 const LOG_BYTES: usize = 64 * 1024;
 pub(crate) const FILE_HEADER_BYTES: usize = 64;
@@ -107,10 +107,10 @@ impl Writer {
         let is_set = random.u8(..) > 60 || !state.contains_key(&key);
         let value: Vec<u8> = (0..random.usize(1..700)).map(|_| random.u8(1..)).collect();
         if is_set {
-            run(self.store.set(&key, &value)).unwrap();
+            block_on(self.store.set(&key, &value)).unwrap();
             state.insert(key, value);
         } else {
-            run(self.store.delete(&key)).unwrap();
+            block_on(self.store.delete(&key)).unwrap();
             state.remove(&key);
         }
         self.states.push(state);
@@ -132,7 +132,7 @@ impl Writer {
         let goes_on = Mutex::new(goes_on);
         self.store.close().unwrap();
         let fs = Hooked::new(self.disk.clone(), move |operation| {
-            if operation.call == Call::Create {
+            if operation.call == FileCall::Create {
                 begins.send(()).unwrap();
                 goes_on.lock().unwrap().recv().unwrap();
             }
@@ -141,7 +141,7 @@ impl Writer {
         self.store = DurableStore::open_on(Arc::new(fs), LOG, Options::default()).unwrap();
         let store = self.store.clone();
         thread::scope(|scope| {
-            let compaction = scope.spawn(move || run(store.compact()));
+            let compaction = scope.spawn(move || block_on(store.compact()));
             begun.recv().unwrap();
             (0..5).for_each(|_| self.write());
             go.send(()).unwrap();

@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustvault_storage::SyncPolicy;
 
-use super::support::hooked::{Call, Operation, WHOLE};
-use super::support::memory::MemoryDisk;
+use rustvault_testkit::files::{FileCall, MemoryDisk, Operation, WHOLE};
 
 const EIO: i32 = 5;
 pub(crate) const ENOSPC: i32 = 28;
@@ -85,13 +84,15 @@ impl fmt::Display for Case {
 
 impl Fault {
     /// Whether a system does this to that. Interruptions elsewhere never come through the file system.
-    fn can_hit(self, call: Call) -> bool {
+    fn can_hit(self, call: FileCall) -> bool {
         match self {
             Self::Eio => true,
             Self::NoSpace => may_need_space(call),
-            Self::HalfThenNoSpace => matches!(call, Call::Write { .. }),
-            Self::Short => matches!(call, Call::Read { len, .. } | Call::Write { len, .. } if len > 1),
-            Self::Interrupted => matches!(call, Call::Read { .. } | Call::Write { .. }),
+            Self::HalfThenNoSpace => matches!(call, FileCall::Write { .. }),
+            Self::Short => {
+                matches!(call, FileCall::Read { len, .. } | FileCall::Write { len, .. } if len > 1)
+            }
+            Self::Interrupted => matches!(call, FileCall::Read { .. } | FileCall::Write { .. }),
         }
     }
 
@@ -109,9 +110,11 @@ impl Fault {
     }
 }
 
-fn may_need_space(call: Call) -> bool {
-    matches!(call, Call::Open | Call::Create | Call::Rename | Call::SyncParent | Call::Sync)
-        || matches!(call, Call::Write { .. } | Call::SetLen { .. } | Call::Reserve { .. })
+fn may_need_space(call: FileCall) -> bool {
+    matches!(
+        call,
+        FileCall::Open | FileCall::Create | FileCall::Rename | FileCall::SyncParent | FileCall::Sync
+    ) || matches!(call, FileCall::Write { .. } | FileCall::SetLen { .. } | FileCall::Reserve { .. })
 }
 
 /// About half of a write. It ends where a sector does: no system leaves less of one than it was given.
@@ -132,11 +135,11 @@ pub(crate) struct Injector {
 }
 
 impl Injector {
-    fn phase_of(&self, call: Call) -> Phase {
+    fn phase_of(&self, call: FileCall) -> Phase {
         match call {
-            Call::Reserve { .. } => Phase::Reservation,
-            Call::Write { len, .. } if len >= RESERVED_BYTES => Phase::Reservation,
-            Call::Write { len: EXTENSION_BYTES, .. } => Phase::Extension,
+            FileCall::Reserve { .. } => Phase::Reservation,
+            FileCall::Write { len, .. } if len >= RESERVED_BYTES => Phase::Reservation,
+            FileCall::Write { len: EXTENSION_BYTES, .. } => Phase::Extension,
             _ => *self.phase.lock().unwrap(),
         }
     }
@@ -150,7 +153,7 @@ impl Injector {
 
     pub(crate) fn before(&self, operation: Operation<'_>) -> io::Result<usize> {
         let Case { start, fault, lasting, nth, .. } = self.case;
-        if start == Start::Unreserved && matches!(operation.call, Call::Reserve { .. }) {
+        if start == Start::Unreserved && matches!(operation.call, FileCall::Reserve { .. }) {
             return Err(io::ErrorKind::Unsupported.into());
         }
         if !fault.can_hit(operation.call) {
@@ -164,8 +167,10 @@ impl Injector {
         let phase = self.phase_of(operation.call);
         self.hit.lock().unwrap().get_or_insert_with(|| (phase, operation.to_string()));
         match operation.call {
-            Call::Read { len, .. } | Call::Write { len, .. } if fault == Fault::Short => Ok(len.div_ceil(2)),
-            Call::Write { offset, len } if fault == Fault::HalfThenNoSpace && after == 0 => {
+            FileCall::Read { len, .. } | FileCall::Write { len, .. } if fault == Fault::Short => {
+                Ok(len.div_ceil(2))
+            }
+            FileCall::Write { offset, len } if fault == Fault::HalfThenNoSpace && after == 0 => {
                 match half_in_sectors(offset, len) {
                     0 => Err(fault.error()),
                     taken => Ok(taken),
@@ -173,7 +178,7 @@ impl Injector {
             }
             // Somebody who is interrupted every time never gets anywhere.
             _ if fault == Fault::Interrupted && after % 2 == 1 => Ok(WHOLE),
-            Call::Sync => {
+            FileCall::Sync => {
                 self.disk.fail_next_sync(fault.error());
                 Ok(WHOLE)
             }

@@ -10,27 +10,16 @@ mod refused;
 mod reopen;
 mod steps;
 mod two_committers;
-#[path = "../support"]
-mod support {
-    pub(crate) mod hooked;
-    pub(crate) mod memory;
-}
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use rustvault_storage::{DurableStore, Error, Options};
-
-use support::memory::{LOG, MemoryDisk};
+use rustvault_testkit::files::{LOG, MemoryDisk};
 
 type State = BTreeMap<Vec<u8>, Vec<u8>>;
-
-fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
-}
 
 fn open(file: &MemoryDisk) -> Result<DurableStore, Error> {
     DurableStore::open_on(Arc::new(file.clone()), LOG, Options::default())

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustvault_storage::{DurableStore, Error, Options};
 
-use super::support::hooked::{Call, Hooked, WHOLE};
-use super::support::memory::{LOG, MemoryDisk};
-use super::{open, run, state};
+use super::{open, state};
+use rustvault_testkit::block_on;
+use rustvault_testkit::files::{FileCall, Hooked, LOG, MemoryDisk, WHOLE};
 
 const FILE_HEADER_BYTES: usize = 64;
 const BATCH_HEADER_BYTES: usize = 48;
@@ -37,7 +37,7 @@ impl Parts {
         let disk = MemoryDisk::default();
         let store = open(&disk).unwrap();
         for key in [b"a", b"b", b"c", b"d", b"e", b"f"] {
-            run(store.set(key, &[0; 1100])).unwrap();
+            block_on(store.set(key, &[0; 1100])).unwrap();
         }
         let log = disk.log();
         let (header, mut rest) = log.split_at(FILE_HEADER_BYTES);
@@ -111,7 +111,7 @@ fn assert_corrupt(log: &[u8], offset: u64, words: &str) {
 #[test]
 fn a_log_that_was_taken_apart_and_put_together_opens() {
     let store = open(&MemoryDisk::of(&Parts::of_a_crashed_log().sealed_up())).unwrap();
-    assert_eq!(run(state(&store)).len(), 6);
+    assert_eq!(block_on(state(&store)).len(), 6);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn absurd_lengths_are_judged_like_other_damage() {
         let mut parts = Parts::of_a_crashed_log();
         put(&mut parts.batches[6], PAYLOAD_LEN, &len.to_le_bytes());
         let store = open(&MemoryDisk::of(&parts.sealed_up())).unwrap();
-        assert_eq!(run(state(&store)).len(), 5, "{len}");
+        assert_eq!(block_on(state(&store)).len(), 5, "{len}");
         assert!(store.recovery().torn_bytes_dropped > 0);
     }
     // Not where a later batch says that all before it was synced.
@@ -195,7 +195,7 @@ fn an_error_at_any_read_refuses_the_log_and_changes_nothing() {
         let disk = MemoryDisk::of(&log);
         let reads = Arc::new(AtomicUsize::new(0));
         let fs = Hooked::new(disk.clone(), move |operation| match operation.call {
-            Call::Read { .. } if reads.fetch_add(1, Ordering::SeqCst) == refused => {
+            FileCall::Read { .. } if reads.fetch_add(1, Ordering::SeqCst) == refused => {
                 Err(std::io::Error::from_raw_os_error(5))
             }
             _ => Ok(WHOLE),

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex};
 use rustvault_storage::batch::{BatchStore, Op};
 use rustvault_storage::{DurableStore, Error, Options, SyncPolicy};
 
-use super::support::hooked::{Call, Hooked, WHOLE};
-use super::support::memory::{LOG, MemoryDisk};
-use super::{State, open, run, state};
+use super::{State, open, state};
+use rustvault_testkit::block_on;
+use rustvault_testkit::files::{FileCall, Hooked, LOG, MemoryDisk, WHOLE};
 
 /// A log of `writes` batches as a crash leaves it, without a seal at its end, and the states in between.
 fn crashed_log(writes: u8) -> (Vec<u8>, Vec<State>) {
     let file = MemoryDisk::default();
-    run(async {
+    block_on(async {
         let store = open(&file).unwrap();
         let mut states = vec![State::new()];
         for n in 0..writes {
@@ -45,10 +45,10 @@ fn sealed_log(writes: u8) -> (Vec<u8>, Vec<State>) {
 fn everything_is_there_after_a_clean_stop_and_after_a_crash() {
     for (bytes, states) in [crashed_log(10), sealed_log(10)] {
         let store = open(&MemoryDisk::of(&bytes)).unwrap();
-        assert_eq!(run(state(&store)), states[10]);
+        assert_eq!(block_on(state(&store)), states[10]);
         assert_eq!(store.recovery().torn_bytes_dropped, 0);
         assert_eq!(store.recovery().records, 10);
-        assert_eq!(run(store.stats()).unwrap().records_recovered, 10);
+        assert_eq!(block_on(store.stats()).unwrap().records_recovered, 10);
     }
 }
 
@@ -59,7 +59,7 @@ fn recovering_twice_gives_the_same() {
     let file = MemoryDisk::of(cut);
     for _ in 0..3 {
         let store = open(&file).unwrap();
-        assert_eq!(run(state(&store)), states[9]);
+        assert_eq!(block_on(state(&store)), states[9]);
     }
 }
 
@@ -94,10 +94,10 @@ fn a_lost_sector_of_the_last_batch_is_a_torn_tail() {
         torn[lost].fill(0);
         let file = MemoryDisk::of(&torn);
         let store = open(&file).unwrap();
-        assert_eq!(run(state(&store)), states[5]);
+        assert_eq!(block_on(state(&store)), states[5]);
         let dropped = store.recovery().torn_bytes_dropped;
         assert!(dropped > 0);
-        assert_eq!(run(store.stats()).unwrap().torn_bytes_dropped, dropped);
+        assert_eq!(block_on(store.stats()).unwrap().torn_bytes_dropped, dropped);
         drop(store);
         assert_eq!(open(&file).unwrap().recovery().torn_bytes_dropped, 0, "it was cut off");
     }
@@ -151,7 +151,7 @@ fn a_batch_of_another_future_of_the_same_log_is_noticed() {
     let (common, _) = sealed_log(2);
     let future = |value: &[u8]| {
         let file = MemoryDisk::of(&common);
-        run(async {
+        block_on(async {
             let store = open(&file).unwrap();
             store.set(b"first", value).await.unwrap();
             store.set(b"second", value).await.unwrap();
@@ -172,7 +172,7 @@ fn what_nothing_proves_to_be_synced_is_written_again() {
     let written = Arc::new(Mutex::new(Vec::new()));
     let recorder = Arc::clone(&written);
     let fs = Hooked::new(MemoryDisk::of(&bytes), move |operation| {
-        if let Call::Write { offset, len } = operation.call {
+        if let FileCall::Write { offset, len } = operation.call {
             recorder.lock().unwrap().push(offset as usize..offset as usize + len);
         }
         Ok(WHOLE)
@@ -186,7 +186,7 @@ fn what_nothing_proves_to_be_synced_is_written_again() {
 fn a_log_inside_a_value_is_not_taken_for_a_part_of_the_log() {
     let (inner, _) = sealed_log(6);
     let file = MemoryDisk::default();
-    run(async {
+    block_on(async {
         let store = open(&file).unwrap();
         store.set(b"before", b"").await.unwrap();
         store.set(b"a log", &inner).await.unwrap();
@@ -196,8 +196,8 @@ fn a_log_inside_a_value_is_not_taken_for_a_part_of_the_log() {
     let len = torn.len() - torn.len() % 512;
     torn.truncate(len - 512);
     let store = open(&MemoryDisk::of(&torn)).unwrap();
-    assert!(run(store.exists(b"before")).unwrap());
-    assert!(!run(store.exists(b"a log")).unwrap());
+    assert!(block_on(store.exists(b"before")).unwrap());
+    assert!(!block_on(store.exists(b"a log")).unwrap());
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn zeros_after_the_last_batch_mean_nothing() {
     let (mut bytes, states) = crashed_log(6);
     bytes.extend_from_slice(&[0; 100_000]);
     let store = open(&MemoryDisk::of(&bytes)).unwrap();
-    assert_eq!(run(state(&store)), states[6]);
+    assert_eq!(block_on(state(&store)), states[6]);
     assert_eq!(store.recovery().torn_bytes_dropped, 0);
 }
 
@@ -213,7 +213,7 @@ fn zeros_after_the_last_batch_mean_nothing() {
 fn blank_files_become_logs_and_others_are_refused_untouched() {
     for blank in [vec![], vec![0; 10], vec![0; 5000]] {
         let store = open(&MemoryDisk::of(&blank)).unwrap();
-        assert_eq!(run(store.count()).unwrap(), 0);
+        assert_eq!(block_on(store.count()).unwrap(), 0);
     }
     let text = b"#!/bin/sh\necho this is no log, and somebody may want to keep it\n";
     for foreign in [&text[..], b"x", &[0xff; 1000], b"{\"timestamp\":1}\n"] {
@@ -232,7 +232,7 @@ fn lsns_are_not_given_again_after_a_crash() {
         replies[0].depends_on.get()
     }
     let file = MemoryDisk::default();
-    run(async {
+    block_on(async {
         let store = open(&file).unwrap();
         assert_eq!(next_lsn(&store).await, 1);
         let crashed = MemoryDisk::of(&file.log());
@@ -253,7 +253,7 @@ fn a_long_log_read_by_many_threads_gives_the_state_of_one_order() {
     // Each of a few keys is set and deleted all over some 10 MiB, with clears in between.
     let file = MemoryDisk::default();
     let mut expected = State::new();
-    run(async {
+    block_on(async {
         let store = open(&file).unwrap();
         for n in 0..10_000_u32 {
             let key = [b'k', (n.wrapping_mul(2_654_435_761) >> 27) as u8];
@@ -274,14 +274,14 @@ fn a_long_log_read_by_many_threads_gives_the_state_of_one_order() {
     });
     for _ in 0..10 {
         let store = open(&MemoryDisk::of(&file.bytes())).unwrap();
-        assert!(run(state(&store)) == expected);
+        assert!(block_on(state(&store)) == expected);
     }
 }
 
 #[test]
 fn scan_cursors_survive_a_restart() {
     let file = MemoryDisk::default();
-    run(async {
+    block_on(async {
         let store = open(&file).unwrap();
         for n in 0..100_u8 {
             store.set(&[n], b"").await.unwrap();
@@ -332,7 +332,7 @@ fn a_log_of_format_1_opens_for_ever() {
         ((0..=255).collect(), (0..=255).rev().collect()),
         (b"after the crash".to_vec(), b"yes".to_vec()),
     ]);
-    assert_eq!(run(state(&store)), expected);
+    assert_eq!(block_on(state(&store)), expected);
     assert_eq!(store.recovery().records, 7);
 }
 
@@ -342,7 +342,7 @@ fn a_log_of_format_1_opens_for_ever() {
 #[ignore = "writes the golden file of the current format"]
 fn write_the_golden_log() {
     let file = MemoryDisk::default();
-    run(async {
+    block_on(async {
         let mut options = Options::default();
         options.sync_policy = SyncPolicy::Always;
         let store = DurableStore::open_on(Arc::new(file.clone()), LOG, options.clone()).unwrap();

@@ -10,9 +10,9 @@ use std::time::Duration;
 use rustvault_storage::batch::{BatchStore, Op};
 use rustvault_storage::{DurableStore, Error, LogFormat, Options, SyncPolicy};
 
-use super::support::hooked::{Call, Hooked, Operation, WHOLE};
-use super::support::memory::{Crash, LOG, MemoryDisk};
-use super::{State, in_parallel, open, run, state};
+use super::{State, in_parallel, open, state};
+use rustvault_testkit::block_on;
+use rustvault_testkit::files::{Crash, FileCall, Hooked, LOG, MemoryDisk, Operation, WHOLE};
 
 /// Writes of each committer, unless the log fails before.
 const WRITES: usize = 24;
@@ -49,11 +49,11 @@ impl Target {
     fn is(self, operation: Operation<'_>) -> bool {
         let is_of_log = operation.path.as_os_str() == LOG;
         match (self, operation.call) {
-            (Self::Reserve, Call::Reserve { .. }) | (Self::Sync, Call::Sync) => is_of_log,
-            (Self::RewriteWrite, Call::Write { .. }) | (Self::RewriteSync, Call::Sync) => !is_of_log,
-            (Self::Rename, Call::Rename)
-            | (Self::OpenDirectory, Call::OpenParent)
-            | (Self::SyncDirectory, Call::SyncParent) => true,
+            (Self::Reserve, FileCall::Reserve { .. }) | (Self::Sync, FileCall::Sync) => is_of_log,
+            (Self::RewriteWrite, FileCall::Write { .. }) | (Self::RewriteSync, FileCall::Sync) => !is_of_log,
+            (Self::Rename, FileCall::Rename)
+            | (Self::OpenDirectory, FileCall::OpenParent)
+            | (Self::SyncDirectory, FileCall::SyncParent) => true,
             _ => false,
         }
     }
@@ -100,7 +100,7 @@ impl Fault {
         }
         let is_it = self.is_armed.load(Ordering::SeqCst) && target.is(operation);
         // A successor that has become the log keeps the name under which it was opened.
-        if operation.call == Call::Rename && !is_it {
+        if operation.call == FileCall::Rename && !is_it {
             self.has_taken_over.store(true, Ordering::SeqCst);
         }
         let is_past = self.has_taken_over.load(Ordering::SeqCst) && target != Target::SyncDirectory;
@@ -110,7 +110,7 @@ impl Fault {
         self.hold();
         self.is_hit.store(true, Ordering::SeqCst);
         let error = io::Error::from_raw_os_error(errno);
-        if operation.call == Call::Sync {
+        if operation.call == FileCall::Sync {
             self.disk.fail_next_sync(error);
             return Ok(WHOLE);
         }
@@ -121,9 +121,9 @@ impl Fault {
     fn changes_log(&self, operation: Operation<'_>) -> bool {
         let is_of_log = operation.path.as_os_str() == LOG || self.has_taken_over.load(Ordering::SeqCst);
         match operation.call {
-            Call::Rename => true,
+            FileCall::Rename => true,
             // Beside the interval's thread a batch, or beside a batch that thread's sync, may be on its way.
-            Call::Write { .. } | Call::Sync => is_of_log && self.case.policy == SyncPolicy::Always,
+            FileCall::Write { .. } | FileCall::Sync => is_of_log && self.case.policy == SyncPolicy::Always,
             _ => false,
         }
     }
@@ -170,14 +170,14 @@ fn commit_in_turn(name: u8, store: &DurableStore, fault: &Fault) -> Told {
         fault.note_begun();
         let mut replies = Vec::new();
         let set = Op::Set { key: &key, value: &value };
-        let submission = run(store.submit(&[set], usize::MAX, &mut replies));
+        let submission = block_on(store.submit(&[set], usize::MAX, &mut replies));
         if number % 2 == usize::from(name % 2) {
             submission.commit_here();
         } else {
             drop(submission);
         }
         let reply = replies.remove(0);
-        let waited = reply.outcome.and_then(|_| run(store.wait(reply.depends_on)));
+        let waited = reply.outcome.and_then(|_| block_on(store.wait(reply.depends_on)));
         match waited {
             Ok(()) => told.acknowledged.insert(key, value),
             Err(Error::DiskFull) => told.refused.insert(key, value),
@@ -224,7 +224,7 @@ fn is_hit(case: Case) -> bool {
             fault.wait_for_half();
             while are_writing.load(Ordering::SeqCst) {
                 // One that fails, or that nobody could begin any more, is not what is looked at here.
-                let _ = run(store.compact());
+                let _ = block_on(store.compact());
             }
         });
         let told = committers.map(|committer| committer.join().unwrap());
@@ -249,7 +249,7 @@ fn is_hit(case: Case) -> bool {
 /// What was acknowledged is there, what was refused is not, and nothing else is but what is in doubt.
 fn check(disk: &MemoryDisk, told: &[Told], case: &str) {
     let store = open(disk).unwrap_or_else(|error| panic!("{case}: {error}"));
-    let mut found = run(state(&store));
+    let mut found = block_on(state(&store));
     for told in told {
         for (key, value) in &told.acknowledged {
             assert!(found.remove(key).as_ref() == Some(value), "{case}: {} is lost", key.escape_ascii());

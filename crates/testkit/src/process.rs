@@ -9,24 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 
-/// How long anything may take before a test fails instead of hanging.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Between two looks at what tells nobody that it has changed.
-const POLL_INTERVAL: Duration = Duration::from_millis(2);
-
-/// Looks until `condition` is true.
-///
-/// # Panics
-/// It is not within [`PATIENCE`]; `what` is the message.
-#[track_caller]
-pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
-        thread::sleep(POLL_INTERVAL);
-    }
-}
+use crate::patience::{POLL_INTERVAL, until};
 
 /// Waits for a process to end and returns how it ended.
 ///
@@ -48,7 +31,7 @@ pub fn wait_for_exit(child: &mut Child, limit: Duration) -> ExitStatus {
     }
 }
 
-/// The memory that a process has in use (`VmRSS`), in bytes.
+/// Returns the memory that a process has in use (`VmRSS`), in bytes.
 ///
 /// # Panics
 /// There is no such process.
@@ -62,20 +45,20 @@ pub fn resident_bytes(pid: u32) -> u64 {
 /// A file that a process has open.
 #[derive(Debug)]
 pub struct OpenFile {
-    /// By this it can be looked at, also when it has no name any more.
+    /// The path by which it can be looked at, also when it has no name any more.
     pub handle: PathBuf,
     /// Its name, or what it was: ` (deleted)` follows then.
     pub name: PathBuf,
 }
 
-/// The files that a process has open; none once it has ended.
+/// Returns the files that a process has open; none once it has ended.
 pub fn open_files(pid: u32) -> Vec<OpenFile> {
     let Ok(handles) = fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
     let handles = handles.flatten().map(|handle| handle.path());
     handles.filter_map(|handle| fs::read_link(&handle).ok().map(|name| OpenFile { handle, name })).collect()
 }
 
-/// The port that a process listens on, once it does.
+/// Returns the port that a process listens on, once it does.
 ///
 /// # Panics
 /// It does not.

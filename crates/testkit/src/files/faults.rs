@@ -7,11 +7,11 @@ use std::sync::{Arc, Condvar, Mutex};
 use rustvault_storage::fs::OsFileSystem;
 use tokio::sync::Notify;
 
-use super::hooked::{Call, Hooked, WHOLE};
+use crate::files::{FileCall, Hooked, WHOLE};
 
-/// Shared between the test and the files that its store has open.
-#[derive(Default)]
-pub(crate) struct Faults {
+/// Misbehaviour on request, shared between the test and the files that its store has open.
+#[derive(Debug, Default)]
+pub struct Faults {
     syncs: AtomicU64,
     syncs_held: Mutex<bool>,
     gate_opened: Condvar,
@@ -23,48 +23,51 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    /// The system's files with these faults.
-    pub(crate) fn file_system(self: &Arc<Self>) -> Hooked<OsFileSystem> {
+    /// Returns the system's files with these faults.
+    pub fn file_system(self: &Arc<Self>) -> Hooked<OsFileSystem> {
         let faults = Arc::clone(self);
         Hooked::new(OsFileSystem, move |operation| match operation.call {
-            Call::Write { .. } => faults.before_write(),
-            Call::Sync => faults.before_sync(),
+            FileCall::Write { .. } => faults.before_write(),
+            FileCall::Sync => faults.before_sync(),
             _ => Ok(WHOLE),
         })
     }
 
-    /// Every sync waits from now on until the gate is dropped.
-    pub(crate) fn hold_syncs(&self) -> Gate<'_> {
+    /// Has every sync wait from now on, until the gate is dropped.
+    pub fn hold_syncs(self: &Arc<Self>) -> SyncGate {
         *self.syncs_held.lock().unwrap() = true;
-        Gate(self)
+        SyncGate(Arc::clone(self))
     }
 
-    /// How many syncs have begun.
-    pub(crate) fn syncs_begun(&self) -> u64 {
+    /// Returns how many syncs have begun.
+    pub fn syncs_begun(&self) -> u64 {
         self.syncs_begun.load(Ordering::SeqCst)
     }
 
-    /// Ends once more than `count` syncs have begun.
-    pub(crate) async fn sync_begun_after(&self, count: u64) {
+    /// Waits until more than `count` syncs have begun.
+    pub async fn sync_begun_after(&self, count: u64) {
         while self.syncs_begun() <= count {
             self.sync_begun.notified().await;
         }
     }
 
-    pub(crate) fn fail_next_sync(&self) {
+    /// Has the next sync fail.
+    pub fn fail_next_sync(&self) {
         self.fail_syncs.store(1, Ordering::SeqCst);
     }
 
-    pub(crate) fn fail_next_write(&self) {
+    /// Has the next write fail, with nothing written.
+    pub fn fail_next_write(&self) {
         self.fail_writes.store(1, Ordering::SeqCst);
     }
 
-    /// The next `n` writes take one byte only, every second one is interrupted.
-    pub(crate) fn shorten_writes(&self, n: u64) {
+    /// Has the next `n` writes take one byte only, every second one interrupted.
+    pub fn shorten_writes(&self, n: u64) {
         self.short_writes.store(n, Ordering::SeqCst);
     }
 
-    pub(crate) fn syncs(&self) -> u64 {
+    /// Returns how many syncs have been let through, failed ones among them.
+    pub fn syncs(&self) -> u64 {
         self.syncs.load(Ordering::SeqCst)
     }
 
@@ -89,10 +92,11 @@ impl Faults {
     }
 }
 
-/// Holds syncs back while it lives.
-pub(crate) struct Gate<'a>(&'a Faults);
+/// Gate that holds syncs back while it lives.
+#[derive(Debug)]
+pub struct SyncGate(Arc<Faults>);
 
-impl Drop for Gate<'_> {
+impl Drop for SyncGate {
     fn drop(&mut self) {
         *self.0.syncs_held.lock().unwrap() = false;
         self.0.gate_opened.notify_all();

@@ -7,16 +7,19 @@ use std::sync::Arc;
 
 use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile, Ownership};
 
-/// What is about to happen.
-#[derive(Clone, Copy)]
-pub(crate) struct Operation<'a> {
-    /// Of a file its name when it was opened; of a rename the new one.
-    pub(crate) path: &'a Path,
-    pub(crate) call: Call,
+/// Call of a file system that is about to happen.
+#[derive(Debug, Clone, Copy)]
+pub struct Operation<'a> {
+    /// The name that the file had when it was opened; of a rename the new one.
+    pub path: &'a Path,
+    /// The call.
+    pub call: FileCall,
 }
 
+/// Calls of a file system, its directories and its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Call {
+#[expect(missing_docs, reason = "they are named as the functions of those traits")]
+pub enum FileCall {
     Resolve,
     Open,
     Create,
@@ -38,36 +41,35 @@ pub(crate) enum Call {
 impl fmt::Display for Operation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.call {
-            Call::Read { offset, len } => write!(f, "Read of {len} bytes at {offset}")?,
-            Call::Write { offset, len } => write!(f, "Write of {len} bytes at {offset}")?,
-            Call::SetLen { len } => write!(f, "SetLen to {len} bytes")?,
-            Call::Reserve { offset, len } => write!(f, "Reserve of {len} bytes at {offset}")?,
+            FileCall::Read { offset, len } => write!(f, "Read of {len} bytes at {offset}")?,
+            FileCall::Write { offset, len } => write!(f, "Write of {len} bytes at {offset}")?,
+            FileCall::SetLen { len } => write!(f, "SetLen to {len} bytes")?,
+            FileCall::Reserve { offset, len } => write!(f, "Reserve of {len} bytes at {offset}")?,
             other => write!(f, "{other:?}")?,
         }
         write!(f, " on {}", self.path.display())
     }
 }
 
-/// What a hook answers to let an operation happen whole; of a smaller number a read or write takes that
-/// many bytes only.
-pub(crate) const WHOLE: usize = usize::MAX;
+/// Answer of a hook that lets an operation happen whole; of a smaller number a read or write takes that many bytes
+/// only.
+pub const WHOLE: usize = usize::MAX;
 
 type Hook = Arc<dyn Fn(Operation<'_>) -> io::Result<usize> + Send + Sync>;
 
-pub(crate) struct Hooked<F> {
+/// File system that asks a hook before each call: it may wait there, fail, or be cut short.
+pub struct Hooked<F> {
     inner: F,
     hook: Hook,
 }
 
 impl<F: FileSystem> Hooked<F> {
-    pub(crate) fn new(
-        inner: F,
-        hook: impl Fn(Operation<'_>) -> io::Result<usize> + Send + Sync + 'static,
-    ) -> Self {
+    /// Puts a hook before every call of `inner`.
+    pub fn new(inner: F, hook: impl Fn(Operation<'_>) -> io::Result<usize> + Send + Sync + 'static) -> Self {
         Self { inner, hook: Arc::new(hook) }
     }
 
-    fn ask(&self, path: &Path, call: Call) -> io::Result<usize> {
+    fn ask(&self, path: &Path, call: FileCall) -> io::Result<usize> {
         (self.hook)(Operation { path, call })
     }
 
@@ -78,52 +80,52 @@ impl<F: FileSystem> Hooked<F> {
 
 impl<F: FileSystem> FileSystem for Hooked<F> {
     fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
-        self.ask(path, Call::Resolve)?;
+        self.ask(path, FileCall::Resolve)?;
         self.inner.resolve(path)
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
-        self.ask(path, Call::Open)?;
+        self.ask(path, FileCall::Open)?;
         Ok(self.hooked(path, self.inner.open(path)?))
     }
 
     fn create(&self, path: &Path, like: Option<Ownership>) -> io::Result<Arc<dyn LogFile>> {
-        self.ask(path, Call::Create)?;
+        self.ask(path, FileCall::Create)?;
         Ok(self.hooked(path, self.inner.create(path, like)?))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.ask(to, Call::Rename)?;
+        self.ask(to, FileCall::Rename)?;
         self.inner.rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.ask(path, Call::Remove)?;
+        self.ask(path, FileCall::Remove)?;
         self.inner.remove(path)
     }
 
     fn open_parent(&self, path: &Path) -> io::Result<Box<dyn Directory>> {
-        self.ask(path, Call::OpenParent)?;
+        self.ask(path, FileCall::OpenParent)?;
         let directory = self.inner.open_parent(path)?;
         Ok(Box::new(HookedDirectory { directory, path: path.to_owned(), hook: Arc::clone(&self.hook) }))
     }
 
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {
-        self.ask(path, Call::FreeBytes)?;
+        self.ask(path, FileCall::FreeBytes)?;
         self.inner.free_bytes(path)
     }
 }
 
 struct HookedDirectory {
     directory: Box<dyn Directory>,
-    /// Of the file that it was opened for.
+    /// The file that it was opened for.
     path: PathBuf,
     hook: Hook,
 }
 
 impl Directory for HookedDirectory {
     fn sync(&self) -> io::Result<()> {
-        (self.hook)(Operation { path: &self.path, call: Call::SyncParent })?;
+        (self.hook)(Operation { path: &self.path, call: FileCall::SyncParent })?;
         self.directory.sync()
     }
 }
@@ -135,46 +137,46 @@ struct HookedFile {
 }
 
 impl HookedFile {
-    fn ask(&self, call: Call) -> io::Result<usize> {
+    fn ask(&self, call: FileCall) -> io::Result<usize> {
         (self.hook)(Operation { path: &self.path, call })
     }
 }
 
 impl LogFile for HookedFile {
     fn try_lock(&self) -> io::Result<Lock> {
-        self.ask(Call::Lock)?;
+        self.ask(FileCall::Lock)?;
         self.file.try_lock()
     }
 
     fn len_bytes(&self) -> io::Result<u64> {
-        self.ask(Call::Len)?;
+        self.ask(FileCall::Len)?;
         self.file.len_bytes()
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let len = buffer.len();
-        let len = self.ask(Call::Read { offset, len })?.min(len);
+        let len = self.ask(FileCall::Read { offset, len })?.min(len);
         self.file.read_at(&mut buffer[..len], offset)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let len = bytes.len();
-        let len = self.ask(Call::Write { offset, len })?.min(len);
+        let len = self.ask(FileCall::Write { offset, len })?.min(len);
         self.file.write_at(&bytes[..len], offset)
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.ask(Call::Sync)?;
+        self.ask(FileCall::Sync)?;
         self.file.sync()
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.ask(Call::SetLen { len })?;
+        self.ask(FileCall::SetLen { len })?;
         self.file.set_len(len)
     }
 
     fn reserve(&self, offset: u64, len: u64) -> io::Result<()> {
-        self.ask(Call::Reserve { offset, len })?;
+        self.ask(FileCall::Reserve { offset, len })?;
         self.file.reserve(offset, len)
     }
 
@@ -183,7 +185,7 @@ impl LogFile for HookedFile {
     }
 
     fn is_at(&self, path: &Path) -> io::Result<bool> {
-        self.ask(Call::IsAt)?;
+        self.ask(FileCall::IsAt)?;
         self.file.is_at(path)
     }
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use rustix::process::geteuid;
 use tempfile::TempDir;
 
-use crate::programs::need_that;
+use crate::settings::need_that;
 
 /// A file system in memory with room for so many bytes; it goes when this is dropped.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl SmallDisk {
         need_that("the right to mount", is_mounted).then_some(Self { folder })
     }
 
-    /// Where it is mounted.
+    /// Returns the folder at which it is mounted.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -42,7 +42,7 @@ impl Drop for SmallDisk {
 }
 
 /// Runs a program as root, directly or by sudo, and returns whether it succeeded.
-pub(crate) fn as_root(program: &str, args: &[&OsStr]) -> bool {
+pub fn as_root(program: &str, args: &[&OsStr]) -> bool {
     let mut command = if geteuid().is_root() {
         Command::new(program)
     } else {

@@ -9,40 +9,40 @@ use std::sync::{Arc, Mutex};
 use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile, Ownership};
 
 /// The name of the log on such a disk.
-pub(crate) const LOG: &str = "/the.log";
+pub const LOG: &str = "/the.log";
 
-/// Clones share the disk.
+/// A disk that clones share; a file system of one directory.
 #[derive(Clone, Default)]
-pub(crate) struct MemoryDisk {
-    names: Arc<Mutex<Names>>,
-    /// What the next sync fails with.
+pub struct MemoryDisk {
+    names: Arc<Mutex<MemoryNames>>,
+    /// The error that the next sync fails with.
     sync_error: Arc<Mutex<Option<io::Error>>>,
 }
 
 #[derive(Default)]
-struct Names {
+struct MemoryNames {
     now: BTreeMap<PathBuf, MemoryFile>,
-    /// As of the last sync of the directory.
+    /// The names as of the last sync of the directory.
     durable: BTreeMap<PathBuf, MemoryFile>,
 }
 
 #[derive(Clone, Default)]
-struct MemoryFile(Arc<Mutex<Content>>);
+struct MemoryFile(Arc<Mutex<MemoryContent>>);
 
 #[derive(Clone, Default)]
-struct Content {
+struct MemoryContent {
     now: Vec<u8>,
-    /// What is on the platter.
+    /// The bytes on the platter.
     durable: Vec<u8>,
-    /// What the next sync brings there.
+    /// The ranges that the next sync brings there.
     dirty: Vec<Range<usize>>,
     is_len_dirty: bool,
 }
 
-/// What ends a store at once.
+/// End of a store from one moment to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Crash {
-    /// Of the process: the system keeps what was written.
+pub enum Crash {
+    /// The process ends: the system keeps what was written.
     Kill,
     /// Nothing is left that was not synced.
     PowerLoss,
@@ -50,38 +50,39 @@ pub(crate) enum Crash {
 
 impl MemoryFile {
     fn durable(bytes: &[u8]) -> Self {
-        let content = Content { now: bytes.to_vec(), durable: bytes.to_vec(), ..Content::default() };
+        let content =
+            MemoryContent { now: bytes.to_vec(), durable: bytes.to_vec(), ..MemoryContent::default() };
         Self(Arc::new(Mutex::new(content)))
     }
 }
 
 impl MemoryDisk {
-    /// A disk with nothing but a log of these bytes, all durable.
-    pub(crate) fn of(log: &[u8]) -> Self {
+    /// Makes a disk with nothing but a log of these bytes, all durable.
+    pub fn of(log: &[u8]) -> Self {
         Self::with(BTreeMap::from([(LOG.into(), MemoryFile::durable(log))]))
     }
 
-    /// The log's file.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    /// Returns the log's file.
+    pub fn bytes(&self) -> Vec<u8> {
         let names = self.names.lock().unwrap();
         names.now.get(Path::new(LOG)).map(|file| file.0.lock().unwrap().now.clone()).unwrap_or_default()
     }
 
-    /// The log's file without the zeros that the log may keep ahead of its end.
-    pub(crate) fn log(&self) -> Vec<u8> {
+    /// Returns the log's file without the zeros that the log may keep ahead of its end.
+    pub fn log(&self) -> Vec<u8> {
         let mut bytes = self.bytes();
         let len = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
         bytes.truncate(len);
         bytes
     }
 
-    /// The next sync fails, and what it should have made durable is forgotten: a later one is not about it.
-    pub(crate) fn fail_next_sync(&self, error: io::Error) {
+    /// Has the next sync fail, and what it should have made durable forgotten: a later one is not about it.
+    pub fn fail_next_sync(&self, error: io::Error) {
         *self.sync_error.lock().unwrap() = Some(error);
     }
 
-    /// A copy of the disk as a crash leaves it.
-    pub(crate) fn after(&self, crash: Crash) -> Self {
+    /// Returns a copy of the disk as a crash leaves it.
+    pub fn after(&self, crash: Crash) -> Self {
         let names = self.names.lock().unwrap();
         let left = match crash {
             Crash::Kill => &names.now,
@@ -99,7 +100,7 @@ impl MemoryDisk {
     }
 
     fn with(names: BTreeMap<PathBuf, MemoryFile>) -> Self {
-        let names = Names { now: names.clone(), durable: names };
+        let names = MemoryNames { now: names.clone(), durable: names };
         Self { names: Arc::new(Mutex::new(names)), ..Self::default() }
     }
 
@@ -115,7 +116,7 @@ impl FileSystem for MemoryDisk {
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>> {
         let file = self.names.lock().unwrap().now.entry(path.to_owned()).or_default().clone();
-        Ok(Arc::new(OpenFile { disk: self.clone(), file }))
+        Ok(Arc::new(OpenMemoryFile { disk: self.clone(), file }))
     }
 
     fn create(&self, path: &Path, _: Option<Ownership>) -> io::Result<Arc<dyn LogFile>> {
@@ -155,12 +156,12 @@ impl Directory for MemoryDisk {
     }
 }
 
-struct OpenFile {
+struct OpenMemoryFile {
     disk: MemoryDisk,
     file: MemoryFile,
 }
 
-impl LogFile for OpenFile {
+impl LogFile for OpenMemoryFile {
     fn try_lock(&self) -> io::Result<Lock> {
         Ok(Lock::Taken)
     }
