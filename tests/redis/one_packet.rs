@@ -101,10 +101,10 @@ fn a_name_costs_no_more_than_there_are_commands() {
     for ask in ["COMMAND INFO", "COMMAND DOCS"] {
         let names = format!("{ask}{}", " client".repeat(1_000));
         let answer = in_one_packet(&daemon, &[&names]);
-        assert!(answer.starts_with("-ERR 1000 names are more than the "), "{}", &answer[..100]);
+        assert!(answer.starts_with("-TOOLARGE 1000 names are more than the "), "{}", &answer[..100]);
     }
     let ids = format!("CLIENT LIST ID{}", " 1".repeat(10_001));
-    assert!(in_one_packet(&daemon, &[&ids]).starts_with("-ERR at most 10000 clients "));
+    assert!(in_one_packet(&daemon, &[&ids]).starts_with("-TOOLARGE at most 10000 clients "));
     let ids = format!("CLIENT LIST ID{}", " 999".repeat(10_000));
     assert_eq!(in_one_packet(&daemon, &[&ids]), "$0\r\n\r\n+OK\r\n");
     daemon.stop();

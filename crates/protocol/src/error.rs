@@ -69,7 +69,8 @@ impl ErrorCode {
         self.words().0
     }
 
-    /// Returns the first word of an error in RESP, by which Redis's clients tell its kind.
+    /// Returns the first word of an error in RESP, by which Redis's clients tell its kind. Where Redis has a sentence for it
+    /// that clients may know, that is `ERR`; where it has none, it is a word of the code's own.
     pub const fn resp_kind(self) -> &'static str {
         self.words().1
     }
@@ -79,7 +80,7 @@ impl ErrorCode {
         match self {
             Self::Syntax => ("SYNTAX", "ERR"),
             Self::UnknownCommand => ("UNKNOWN_COMMAND", "ERR"),
-            Self::TooLarge => ("TOO_LARGE", "ERR"),
+            Self::TooLarge => ("TOO_LARGE", "TOOLARGE"),
             Self::TooManyConnections => ("TOO_MANY_CONNECTIONS", "ERR"),
             Self::OutOfMemory => ("OUT_OF_MEMORY", "OOM"),
             // Not READONLY: clients take that for a replica and look for another server.
@@ -88,12 +89,12 @@ impl ErrorCode {
             Self::Storage => ("STORAGE", "STORAGE"),
             Self::AuthRequired => ("AUTH_REQUIRED", "NOAUTH"),
             Self::Denied => ("DENIED", "NOPERM"),
-            Self::Timeout => ("TIMEOUT", "ERR"),
+            Self::Timeout => ("TIMEOUT", "TIMEOUT"),
             Self::Busy => ("BUSY", "ERR"),
             Self::WrongType => ("WRONG_TYPE", "ERR"),
             Self::OutOfRange => ("OUT_OF_RANGE", "ERR"),
             Self::NoSuchKey => ("NO_SUCH_KEY", "ERR"),
-            Self::ShuttingDown => ("SHUTTING_DOWN", "ERR"),
+            Self::ShuttingDown => ("SHUTTING_DOWN", "SHUTDOWN"),
             Self::Moved => ("MOVED", "MOVED"),
             Self::Other => ("OTHER", "ERR"),
         }

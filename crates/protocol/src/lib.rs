@@ -5,6 +5,7 @@ mod codec;
 mod command;
 mod encode;
 mod error;
+mod error_line;
 mod glob;
 pub mod limits;
 mod number;

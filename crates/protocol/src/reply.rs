@@ -65,9 +65,9 @@ pub struct ErrorReply {
     /// The kind of error, for programs.
     pub code: ErrorCode,
     /// The line of Redis's form, for example `ERR syntax error`: its kind, a space, and what happened.
-    line: Cow<'static, [u8]>,
+    pub(crate) line: Cow<'static, [u8]>,
     /// What the text protocol says instead, if that is not what the line says.
-    text: Option<Box<str>>,
+    pub(crate) text: Option<Box<str>>,
 }
 
 impl ErrorReply {

@@ -286,6 +286,6 @@ mod tests {
         assert_eq!(resp("SCAN x COUNT y"), Err("ERR invalid cursor".to_owned()));
         assert_eq!(resp("SCAN 0 COUNT 1x"), Err("ERR value is not an integer or out of range".to_owned()));
         let long = format!("SCAN 0 MATCH {}", "?".repeat(257));
-        assert_eq!(resp(&long), Err("ERR pattern of 257 bytes is over the limit of 256".to_owned()));
+        assert_eq!(resp(&long), Err("TOOLARGE pattern of 257 bytes is over the limit of 256".to_owned()));
     }
 }

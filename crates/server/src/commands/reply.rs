@@ -130,4 +130,30 @@ mod tests {
         assert_eq!(code(Error::OutOfMemory { max_bytes: 1 }), ErrorCode::OutOfMemory);
         assert_eq!(code(Error::Poisoned { cause: Arc::new(Error::Closed) }), ErrorCode::Storage);
     }
+
+    #[test]
+    fn a_client_of_resp_finds_the_code_of_every_store_error() {
+        for failure in [
+            Error::KeyTooLarge { len_bytes: 2, max_bytes: 1 },
+            Error::ValueTooLarge { len_bytes: 2, max_bytes: 1 },
+            Error::WriteTooLarge { len_bytes: 2, max_bytes: 1 },
+            Error::TooManyKeys { max_keys: 1 },
+            Error::Closed,
+            Error::DiskFull,
+            Error::LogRemoved { path: "log".into(), reason: "was removed" },
+            Error::OutOfMemory { max_bytes: 1 },
+            Error::NotAnInteger,
+            Error::NotADecimal,
+            Error::Overflow,
+            Error::NotFinite,
+            Error::NoSuchKey,
+            Error::UpdatePanicked,
+            Error::Poisoned { cause: Arc::new(Error::DiskFull) },
+            Error::Internal("a fault"),
+        ] {
+            let sent = store_error(failure);
+            let received = ErrorReply::from_resp_line(sent.line().to_vec());
+            assert_eq!((received.code, received.message()), (sent.code, sent.message()));
+        }
+    }
 }

@@ -24,18 +24,26 @@ impl ProtocolError {
             Self::NoBulk(got) => malformed(&[b"expected '$', got '", &[got][..], b"'"].concat()),
             Self::MissingLineEnd => malformed(b"expected CRLF after a bulk string"),
             Self::BulkTooLong { len_bytes, max_bytes } => {
-                ErrorReply::over_limit("Protocol error: bulk", len_bytes, max_bytes)
+                too_large(format!("bulk of {len_bytes} bytes is over the limit of {max_bytes}"))
             }
             Self::CommandTooLong { max_bytes } => {
-                let message = format_args!("Protocol error: command is longer than {max_bytes} bytes");
-                ErrorReply::new(ErrorCode::TooLarge, message)
+                too_large(format!("command is longer than {max_bytes} bytes"))
             }
         }
     }
 }
 
 fn malformed(problem: &[u8]) -> ErrorReply {
-    ErrorReply::with_bytes(ErrorCode::Syntax, [b"ERR Protocol error: ", problem].concat())
+    protocol_error(ErrorCode::Syntax, problem)
+}
+
+fn too_large(problem: String) -> ErrorReply {
+    protocol_error(ErrorCode::TooLarge, problem.as_bytes())
+}
+
+/// Says it as Redis says all that ends a connection, whatever its code: clients know the words.
+fn protocol_error(code: ErrorCode, problem: &[u8]) -> ErrorReply {
+    ErrorReply::with_bytes(code, [b"ERR Protocol error: ", problem].concat())
 }
 
 #[cfg(test)]
