@@ -46,7 +46,7 @@ fn decode_responses(c: &mut Criterion) {
     for (name, value) in values() {
         let reply = Reply::Bulk(&value);
         let input = pipeline(|_, out| Protocol::Text.encode(&reply, out));
-        decode_bench(&mut group, BenchmarkId::new("owned", &name), &input, ClientCodec::new);
+        decode_bench(&mut group, BenchmarkId::new("owned", &name), &input, ClientCodec::text);
     }
 }
 

@@ -100,7 +100,8 @@ impl Target {
 
 async fn open(target: &Target) -> Result<Wire, Error> {
     let stream = connect(&target.addr).await.map_err(|error| target.connect_error(error))?;
-    let mut wire = Wire { stream, codec: ClientCodec::new(target.options.limits), received: BytesMut::new() };
+    let mut wire =
+        Wire { stream, codec: ClientCodec::text(target.options.limits), received: BytesMut::new() };
     let reply = wire.ask(Command::Ping).await.map_err(|error| match error.kind() {
         io::ErrorKind::InvalidData => ErrorKind::Protocol { source: error.into() }.into(),
         _ => target.connect_error(error),

@@ -18,7 +18,7 @@ pub use codec::{ClientCodec, ServerCodec};
 pub use command::{
     Argument, ArgumentKind, Arity, Command, CommandSpec, Flags, Group, KeyAccess, KeySpec, Protocols,
 };
-pub use encode::{BulkEncoder, encode_request, needs_quotes};
+pub use encode::{BulkEncoder, encode_request, encode_resp_request, encode_resp_words, needs_quotes};
 pub use error::ErrorCode;
 pub use glob::{GlobMatch, glob_literal_prefix, glob_matches};
 pub use limits::Limits;

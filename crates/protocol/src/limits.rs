@@ -16,6 +16,16 @@ pub const MAX_SCAN_LIMIT: u32 = 10_000;
 /// that have to share a page.
 pub const MAX_LIST_ITEMS: usize = 65_536;
 
+/// Most elements that a client takes in one reply of RESP, those of all its levels together: a name and a value for as many
+/// keys as a request may name.
+pub const MAX_REPLY_ELEMENTS: usize = 2 * MAX_ARGUMENTS;
+
+/// Most arrays, sets and maps that a client takes inside one another in a reply of RESP.
+pub const MAX_REPLY_DEPTH: usize = 32;
+
+/// Longest line that a client takes in a reply of RESP, in bytes; byte strings are not lines.
+pub const MAX_REPLY_LINE_BYTES: usize = 64 * 1024;
+
 /// Keys that a page of RESP's `SCAN` has, unless the client says otherwise; as in Redis.
 pub const DEFAULT_RESP_SCAN_COUNT: u32 = 10;
 

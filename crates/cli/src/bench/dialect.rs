@@ -40,7 +40,7 @@ impl Dialect for Text {
     }
 
     fn answers(&self) -> ClientCodec {
-        ClientCodec::new(LIMITS)
+        ClientCodec::text(LIMITS)
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::{BufMut, BytesMut};
 
 use crate::{Protocol, Reply};
 
+pub use resp::{encode_resp_request, encode_resp_words};
 pub use text::{encode_request, needs_quotes};
 
 const CRLF: &[u8] = b"\r\n";

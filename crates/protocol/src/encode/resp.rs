@@ -1,15 +1,51 @@
-//! RESP, in both versions.
+//! RESP: replies in both versions, and the requests that a client sends.
 
 use bytes::{BufMut, BytesMut};
 
 use super::CRLF;
-use crate::Reply;
+use crate::{Command, Reply};
 
 /// Room for what stands around a bulk string: its mark, its length and two line ends.
 const BULK_OVERHEAD_BYTES: usize = 1 + 20 + 2 * CRLF.len();
 
 /// The format that a verbatim string begins with.
 const PLAIN_TEXT: &[u8] = b"txt:";
+
+/// Appends a request as RESP has it; a subcommand's name is a word of its own.
+///
+/// Nothing is checked: the server refuses what is too long or has too many arguments.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use rustvault_protocol::{Command, encode_resp_request};
+///
+/// let mut out = BytesMut::new();
+/// encode_resp_request(Command::Get, &["user:1"], &mut out);
+/// assert_eq!(out, "*2\r\n$3\r\nGET\r\n$6\r\nuser:1\r\n");
+/// ```
+pub fn encode_resp_request<A: AsRef<[u8]>>(command: Command, arguments: &[A], out: &mut BytesMut) {
+    let spec = command.spec();
+    let container = spec.container();
+    put_header(b'*', usize::from(container.is_some()) + 1 + arguments.len(), out);
+    container.into_iter().chain([spec.own_name()]).for_each(|name| put_bulk(name.as_bytes(), out));
+    arguments.iter().for_each(|argument| put_bulk(argument.as_ref(), out));
+}
+
+/// Appends a request as RESP has it that is given in words, the first of them the command's name: one that this version
+/// does not know can be sent, too.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use rustvault_protocol::encode_resp_words;
+///
+/// let mut out = BytesMut::new();
+/// encode_resp_words(&["ZCARD", "board"], &mut out);
+/// assert_eq!(out, "*2\r\n$5\r\nZCARD\r\n$5\r\nboard\r\n");
+/// ```
+pub fn encode_resp_words<W: AsRef<[u8]>>(words: &[W], out: &mut BytesMut) {
+    put_header(b'*', words.len(), out);
+    words.iter().for_each(|word| put_bulk(word.as_ref(), out));
+}
 
 pub(super) fn put<B: AsRef<[u8]>>(reply: &Reply<B>, is_resp3: bool, out: &mut BytesMut) {
     match reply {

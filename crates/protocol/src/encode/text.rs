@@ -23,7 +23,7 @@ pub fn needs_quotes(bytes: &[u8], is_key: bool) -> bool {
             .any(|chunk| chunk.iter().fold(false, |found, byte| found | quotable(*byte)))
 }
 
-/// Appends the one canonical form of a request, with its CRLF.
+/// Appends the one canonical form that a request has in the text protocol, with its CRLF.
 ///
 /// Nothing is checked: the server refuses what is too long or has too many arguments.
 pub fn encode_request<A: AsRef<[u8]>>(command: Command, arguments: &[A], out: &mut BytesMut) {

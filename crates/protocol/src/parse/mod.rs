@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use crate::command::name;
 use crate::{Command, ErrorCode, ErrorReply, Limits};
 use resp::FrameReader;
+pub(crate) use resp::{AggregateForm, BadReply, Element, TextForm, element, is_mark};
 use text::Guard;
 pub(crate) use text::{LineReader, ReplyLine, parse_line};
 

@@ -37,13 +37,13 @@ proptest! {
     #[test]
     fn replies_are_the_same_however_they_arrive(replies in vec(any_text_reply(), 0..6), rest in any_bytes(), cuts in any_cuts()) {
         let valid: Vec<_> = replies.iter().flat_map(|reply| encoded_reply(reply, Protocol::Text)).collect();
-        let (decoded, error) = decode_all(ClientCodec::new(Limits::default()), pieces(&valid, &cuts));
+        let (decoded, error) = decode_all(ClientCodec::text(Limits::default()), pieces(&valid, &cuts));
         prop_assert_eq!(decoded, replies);
         prop_assert!(error.is_none());
 
         let input = [valid, rest].concat();
-        let (at_once, error) = decode_all(ClientCodec::new(LIMITS), [&input[..]]);
-        let (in_pieces, error_in_pieces) = decode_all(ClientCodec::new(LIMITS), pieces(&input, &cuts));
+        let (at_once, error) = decode_all(ClientCodec::text(LIMITS), [&input[..]]);
+        let (in_pieces, error_in_pieces) = decode_all(ClientCodec::text(LIMITS), pieces(&input, &cuts));
         prop_assert_eq!(in_pieces, at_once);
         prop_assert_eq!(error_in_pieces.map(|error| error.kind()), error.map(|error| error.kind()));
     }
@@ -64,7 +64,7 @@ proptest! {
         prop_assert!(!held.contains(&b'\n'));
         session(RequestParser::guarded(LIMITS), pieces(&input, &cuts));
         // The client may refuse them, but not panic.
-        decode_all(ClientCodec::new(LIMITS), pieces(&input, &cuts));
+        decode_all(ClientCodec::text(LIMITS), pieces(&input, &cuts));
     }
 }
 
@@ -101,7 +101,7 @@ fn the_longest_value_byte_by_byte_takes_linear_work() {
 fn a_long_list_byte_by_byte_takes_linear_work() {
     let list = Reply::Array(vec![Reply::Bulk(Bytes::from_static(b"0123456789")); 10_001]);
     let wire = encoded_reply(&list, Protocol::Text);
-    let (replies, error) = decode_all(ClientCodec::new(Limits::default()), pieces(&wire, &[1]));
+    let (replies, error) = decode_all(ClientCodec::text(Limits::default()), pieces(&wire, &[1]));
     assert_eq!(replies, [list]);
     assert!(error.is_none());
 }

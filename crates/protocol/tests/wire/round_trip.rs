@@ -15,7 +15,7 @@ use crate::support::{
 proptest! {
     #[test]
     fn requests_survive_the_wire(requests in vec(any_request(Protocol::Text), 1..5)) {
-        let (mut client, mut server) = (ClientCodec::new(Limits::default()), ServerCodec::new(Limits::default()));
+        let (mut client, mut server) = (ClientCodec::text(Limits::default()), ServerCodec::new(Limits::default()));
         let mut wire = BytesMut::new();
         for request in &requests {
             client.encode(request, &mut wire).unwrap();
@@ -28,7 +28,7 @@ proptest! {
 
     #[test]
     fn replies_survive_the_wire(replies in vec(any_text_reply(), 1..5)) {
-        let (mut client, mut server) = (ClientCodec::new(Limits::default()), ServerCodec::new(Limits::default()));
+        let (mut client, mut server) = (ClientCodec::text(Limits::default()), ServerCodec::new(Limits::default()));
         let mut wire = BytesMut::new();
         for reply in &replies {
             server.encode(reply.clone(), &mut wire).unwrap();
@@ -67,7 +67,7 @@ proptest! {
     fn an_error_stays_one_line_whatever_its_message(code in select(&ErrorCode::ALL[..]), message: String) {
         let wire = encoded_reply(&Reply::error(code, message), Protocol::Text);
         prop_assert_eq!(wire.iter().filter(|byte| byte.is_ascii_control()).count(), 2);
-        let decoded = ClientCodec::new(Limits::default()).decode(&mut BytesMut::from(&wire[..])).unwrap();
+        let decoded = ClientCodec::text(Limits::default()).decode(&mut BytesMut::from(&wire[..])).unwrap();
         prop_assert_eq!(encoded_reply(&decoded.unwrap(), Protocol::Text), wire);
     }
 

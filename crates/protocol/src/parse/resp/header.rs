@@ -54,7 +54,7 @@ pub(super) fn bulk_header(input: &[u8]) -> HeaderResult<'_, usize> {
 ///
 /// Written out, because combinators took more than twice as long.
 #[inline]
-fn short_header(mark: u8, input: &[u8]) -> Option<(&[u8], usize)> {
+pub(super) fn short_header(mark: u8, input: &[u8]) -> Option<(&[u8], usize)> {
     let digit = |digit: &u8| digit.wrapping_sub(b'0');
     let (first, number, rest) = match input {
         [first, one, b'\r', b'\n', rest @ ..] if digit(one) < 10 => (first, digit(one), rest),

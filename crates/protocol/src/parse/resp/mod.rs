@@ -1,8 +1,9 @@
-//! RESP: a request is an array of bulk strings.
+//! RESP: a request is an array of bulk strings, a reply is made of elements.
 
 mod error;
 mod frame;
 mod header;
+mod reply;
 
 use std::borrow::Cow;
 
@@ -11,6 +12,7 @@ use crate::command::name;
 use crate::{Command, Protocol};
 use frame::CommandFrame;
 pub(super) use frame::FrameReader;
+pub(crate) use reply::{AggregateForm, BadReply, Element, TextForm, element, is_mark};
 
 /// Reads the request at the front of `input`, and appends its arguments.
 #[inline]
