@@ -1,7 +1,8 @@
-//! Conventions of the crates' sources: headers, openings of doc comments, lengths of files and functions.
-//!
-//! Not checked yet: that no type name comes twice in the workspace. That check comes with the renames.
+//! Conventions of the crates' sources: headers, openings of doc comments, lengths of files and functions, names of types
+//! and of commands.
 #![cfg(test)]
+
+mod names;
 
 use std::path::Path;
 
