@@ -1,19 +1,12 @@
-//! The wire protocols of the load: how requests are written, and who finds the answers.
+//! The wire protocols of the load: how requests are written, answers are read and errors shown.
 
-use std::io;
+use bytes::BytesMut;
+use rustvault_protocol::{ClientCodec, Command, ErrorCode, ErrorReply, encode_request, encode_resp_request};
 
-use bytes::{BufMut, BytesMut};
-use rustvault_protocol::{ClientCodec, Command, Protocol, Reply, encode_request};
-use tokio_util::codec::Decoder;
-
-use super::resp::RespAnswers;
 use crate::commands::LIMITS;
 
 /// A wire protocol that the load generator speaks.
 pub(super) trait Dialect: Clone + 'static {
-    /// Finds the answers of one connection in what was read.
-    type Answers: Decoder<Item = Reply, Error = io::Error>;
-
     /// Appends a request to read `key`.
     fn get(&self, key: &[u8], out: &mut BytesMut);
 
@@ -21,7 +14,10 @@ pub(super) trait Dialect: Clone + 'static {
     fn set(&self, key: &[u8], value: &[u8], out: &mut BytesMut);
 
     /// A decoder at the start of a connection.
-    fn answers(&self) -> Self::Answers;
+    fn answers(&self) -> ClientCodec;
+
+    /// Returns an error as it stands on the wire.
+    fn shown(&self, error: &ErrorReply) -> String;
 }
 
 /// RustVault's text protocol.
@@ -29,8 +25,6 @@ pub(super) trait Dialect: Clone + 'static {
 pub(super) struct Text;
 
 impl Dialect for Text {
-    type Answers = ClientCodec;
-
     fn get(&self, key: &[u8], out: &mut BytesMut) {
         encode_request(Command::Get, &[key], out);
     }
@@ -42,6 +36,14 @@ impl Dialect for Text {
     fn answers(&self) -> ClientCodec {
         ClientCodec::text(LIMITS)
     }
+
+    fn shown(&self, error: &ErrorReply) -> String {
+        match error.code {
+            // The message names its code.
+            ErrorCode::Other => error.to_string(),
+            code => format!("{code} {error}"),
+        }
+    }
 }
 
 /// Redis's protocol, version 2.
@@ -49,26 +51,21 @@ impl Dialect for Text {
 pub(super) struct Resp;
 
 impl Dialect for Resp {
-    type Answers = RespAnswers;
-
     fn get(&self, key: &[u8], out: &mut BytesMut) {
-        out.put_slice(b"*2\r\n$3\r\nGET\r\n");
-        put_bulk(key, out);
+        encode_resp_request(Command::Get, &[key], out);
     }
 
     fn set(&self, key: &[u8], value: &[u8], out: &mut BytesMut) {
-        out.put_slice(b"*3\r\n$3\r\nSET\r\n");
-        put_bulk(key, out);
-        put_bulk(value, out);
+        encode_resp_request(Command::Set, &[key, value], out);
     }
 
-    fn answers(&self) -> RespAnswers {
-        RespAnswers
+    fn answers(&self) -> ClientCodec {
+        ClientCodec::resp(LIMITS)
     }
-}
 
-fn put_bulk(bytes: &[u8], out: &mut BytesMut) {
-    Protocol::Resp2.encode(&Reply::Bulk(bytes), out);
+    fn shown(&self, error: &ErrorReply) -> String {
+        String::from_utf8_lossy(error.line()).into_owned()
+    }
 }
 
 #[cfg(test)]
@@ -81,5 +78,15 @@ mod tests {
         Resp.get(b"k", &mut out);
         Resp.set(b"k\r\n", b"", &mut out);
         assert_eq!(&out[..], b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*3\r\n$3\r\nSET\r\n$3\r\nk\r\n\r\n$0\r\n\r\n");
+    }
+
+    #[test]
+    fn an_error_is_shown_as_the_server_sent_it() {
+        let sent = [
+            ErrorReply::new(ErrorCode::ReadOnly, "disk full"),
+            ErrorReply::from_resp_line(b"LOADING wait".into()),
+        ];
+        assert_eq!(sent.each_ref().map(|error| Text.shown(error)), ["READ_ONLY disk full", "LOADING wait"]);
+        assert_eq!(sent.each_ref().map(|error| Resp.shown(error)), ["MISCONF disk full", "LOADING wait"]);
     }
 }

@@ -3,7 +3,6 @@
 mod client;
 mod dialect;
 mod report;
-mod resp;
 mod tally;
 
 use std::fmt;
