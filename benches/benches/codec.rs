@@ -48,6 +48,13 @@ fn decode_responses(c: &mut Criterion) {
         let input = pipeline(|_, out| Protocol::Text.encode(&reply, out));
         decode_bench(&mut group, BenchmarkId::new("owned", &name), &input, ClientCodec::text);
     }
+    for len_bytes in VALUE_BYTES {
+        let value = bare_value(len_bytes);
+        let input = pipeline(|_, out| Protocol::Resp3.encode(&Reply::Bulk(&value), out));
+        decode_bench(&mut group, BenchmarkId::new("owned/resp", len_bytes), &input, ClientCodec::resp);
+    }
+    let oks = pipeline(|_, out| Protocol::Resp3.encode(&Reply::<Bytes>::OK, out));
+    decode_bench(&mut group, BenchmarkId::new("owned/resp", "ok"), &oks, ClientCodec::resp);
 }
 
 fn encode_commands(c: &mut Criterion) {

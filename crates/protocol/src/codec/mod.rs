@@ -1,7 +1,6 @@
 //! Both protocols as codecs of tokio-util, for servers and for clients.
 
 mod client;
-mod nesting;
 mod resp_replies;
 mod server;
 mod text_replies;

@@ -1,15 +1,15 @@
 //! How the input is cut up makes no difference, and no input does harm.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::select};
 use rustvault_protocol::{
     ClientCodec, Command, ErrorCode, Limits, Protocol, Reply, RequestParser, ServerCodec, Step,
     limits::DEFAULT_MAX_VALUE_BYTES,
 };
-use tokio_util::codec::Decoder;
 
 use crate::support::{
-    End, LIMITS, any_bytes, any_cuts, any_line, any_text_reply, encoded_reply, in_text, pieces, session,
+    End, LIMITS, any_bytes, any_cuts, any_line, any_text_reply, decode_all, encoded_reply, in_text, pieces,
+    session,
 };
 
 proptest! {
@@ -137,23 +137,4 @@ fn is_foreign(end: &End) -> Option<bool> {
         End::Open(_) => None,
         End::Fatal(fatal) => Some(fatal.is_foreign),
     }
-}
-
-/// What comes out of a codec, up to an error.
-fn decode_all<'a, D: Decoder>(
-    mut codec: D,
-    pieces: impl IntoIterator<Item = &'a [u8]>,
-) -> (Vec<D::Item>, Option<D::Error>) {
-    let (mut buffer, mut items) = (BytesMut::new(), Vec::new());
-    for piece in pieces {
-        buffer.extend_from_slice(piece);
-        loop {
-            match codec.decode(&mut buffer) {
-                Ok(Some(item)) => items.push(item),
-                Ok(None) => break,
-                Err(error) => return (items, Some(error)),
-            }
-        }
-    }
-    (items, None)
 }

@@ -3,5 +3,6 @@
 mod chunking;
 mod glob;
 mod resp;
+mod resp_replies;
 mod round_trip;
 mod support;

@@ -1,17 +1,13 @@
-//! RESP: how the input is cut up makes no difference, no input does harm, and what is encoded comes back.
+//! Requests of RESP: how the input is cut up makes no difference, and no input does harm.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::select};
 use rustvault_protocol::limits::MAX_ARGUMENTS;
-use rustvault_protocol::{
-    Command, ErrorCode, ErrorReply, Limits, OwnedRequest, Protocol, Reply, RequestParser, Step,
-};
+use rustvault_protocol::{Command, ErrorCode, Limits, OwnedRequest, Protocol, RequestParser, Step};
 
-use crate::support::{
-    End, LIMITS, any_bytes, any_cuts, any_reply, any_request, array, encoded_reply, pieces, session,
-};
+use crate::support::{End, LIMITS, any_bytes, any_cuts, any_request, array, pieces, session};
 
 proptest! {
     #[test]
@@ -39,20 +35,6 @@ proptest! {
         let (parsed, end) = session(RequestParser::guarded(Limits::default()), [&wire[..]]);
         prop_assert_eq!(parsed, requests.into_iter().map(Ok).collect::<Vec<_>>());
         prop_assert_eq!(end, End::Open(vec![]));
-    }
-
-    #[test]
-    fn every_request_gets_one_reply_that_keeps_the_framing(replies in vec(any_reply(), 1..5)) {
-        for (protocol, as_read) in [(Protocol::Resp2, in_resp2 as fn(&Reply) -> Reply), (Protocol::Resp3, Reply::clone)] {
-            let wire: Vec<_> = replies.iter().flat_map(|reply| encoded_reply(reply, protocol)).collect();
-            let mut rest = &wire[..];
-            for reply in &replies {
-                let (got, after) = read(rest).unwrap();
-                rest = after;
-                prop_assert_eq!(without_codes(&got), without_codes(&as_read(reply)));
-            }
-            prop_assert!(rest.is_empty());
-        }
     }
 
     #[test]
@@ -182,75 +164,4 @@ fn on_wire(request: &OwnedRequest, lower: bool) -> Vec<u8> {
     let words: Vec<_> =
         name.split('|').map(str::as_bytes).chain(request.arguments.iter().map(Bytes::as_ref)).collect();
     array(&words)
-}
-
-/// What is left of a reply in RESP2, which has fewer kinds.
-fn in_resp2(reply: &Reply) -> Reply {
-    let all = |items: &[Reply]| items.iter().map(in_resp2).collect();
-    match reply {
-        Reply::Double(number) => Reply::Bulk(number.to_string().into()),
-        Reply::Verbatim(bytes) => Reply::Bulk(bytes.clone()),
-        Reply::Array(items) | Reply::Set(items) => Reply::Array(all(items)),
-        Reply::Map(entries) => {
-            Reply::Array(entries.iter().flat_map(|(name, value)| [in_resp2(name), in_resp2(value)]).collect())
-        }
-        same => same.clone(),
-    }
-}
-
-/// The reply with its errors' codes left out: only what stands on the wire is told.
-fn without_codes(reply: &Reply) -> String {
-    match reply {
-        Reply::Error(error) => format!("Error({:?})", String::from_utf8_lossy(error.line())),
-        Reply::Array(items) => format!("Array{:?}", items.iter().map(without_codes).collect::<Vec<_>>()),
-        Reply::Set(items) => format!("Set{:?}", items.iter().map(without_codes).collect::<Vec<_>>()),
-        Reply::Map(entries) => {
-            let shown = |(name, value): &(Reply, Reply)| (without_codes(name), without_codes(value));
-            format!("Map{:?}", entries.iter().map(shown).collect::<Vec<_>>())
-        }
-        other => format!("{other:?}"),
-    }
-}
-
-/// The reply at the front of `input` as a client reads it, and what follows it.
-fn read(input: &[u8]) -> Option<(Reply, &[u8])> {
-    let end = input.windows(2).position(|two| two == b"\r\n")?;
-    let (line, rest) = (&input[1..end], &input[end + 2..]);
-    let text = || std::str::from_utf8(line).ok();
-    let number = || text()?.parse::<usize>().ok();
-    let bulk = || {
-        let (bulk, rest) = rest.split_at_checked(number()?)?;
-        Some((bulk, rest.strip_prefix(b"\r\n")?))
-    };
-    Some(match input[0] {
-        b'+' => (Reply::Simple(text()?.to_owned().into()), rest),
-        b'-' => (ErrorReply::with_bytes(ErrorCode::Other, line.to_vec()).into(), rest),
-        b':' => (Reply::Integer(text()?.parse().ok()?), rest),
-        b',' => (Reply::Double(text()?.parse().ok()?), rest),
-        b'_' => (Reply::Null, rest),
-        b'$' if line == b"-1" => (Reply::Null, rest),
-        b'$' => bulk().map(|(bulk, rest)| (Reply::Bulk(Bytes::copy_from_slice(bulk)), rest))?,
-        b'=' => {
-            let (bulk, rest) = bulk()?;
-            (Reply::Verbatim(Bytes::copy_from_slice(bulk.strip_prefix(b"txt:")?)), rest)
-        }
-        b'*' => read_items(number()?, rest).map(|(items, rest)| (Reply::Array(items), rest))?,
-        b'~' => read_items(number()?, rest).map(|(items, rest)| (Reply::Set(items), rest))?,
-        b'%' => {
-            let (items, rest) = read_items(2 * number()?, rest)?;
-            let entries = items.chunks_exact(2).map(|entry| (entry[0].clone(), entry[1].clone())).collect();
-            (Reply::Map(entries), rest)
-        }
-        _ => return None,
-    })
-}
-
-fn read_items(items: usize, mut rest: &[u8]) -> Option<(Vec<Reply>, &[u8])> {
-    let mut read_items = Vec::new();
-    for _ in 0..items {
-        let (item, after) = read(rest)?;
-        read_items.push(item);
-        rest = after;
-    }
-    Some((read_items, rest))
 }

@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use proptest::{collection::vec, prelude::*, sample::select};
 use rustvault_protocol::{
-    ClientCodec, ErrorCode, ErrorReply, Limits, Protocol, Reply, RequestParser, ServerCodec,
+    ClientCodec, ErrorCode, ErrorReply, Limits, OwnedRequest, Protocol, Reply, RequestParser, ServerCodec,
 };
 use tokio_util::codec::{Decoder, Encoder};
 
@@ -14,8 +14,8 @@ use crate::support::{
 
 proptest! {
     #[test]
-    fn requests_survive_the_wire(requests in vec(any_request(Protocol::Text), 1..5)) {
-        let (mut client, mut server) = (ClientCodec::text(Limits::default()), ServerCodec::new(Limits::default()));
+    fn requests_survive_the_wire((mut client, requests) in any_client()) {
+        let mut server = ServerCodec::new(Limits::default());
         let mut wire = BytesMut::new();
         for request in &requests {
             client.encode(request, &mut wire).unwrap();
@@ -96,6 +96,15 @@ proptest! {
             }
         }
     }
+}
+
+/// A client of either protocol, and what it asks for.
+fn any_client() -> impl Strategy<Value = (ClientCodec, Vec<OwnedRequest>)> {
+    let client = |codec: fn(Limits) -> ClientCodec, protocol| {
+        let requests = vec(any_request(protocol), 1..5);
+        requests.prop_map(move |requests| (codec(Limits::default()), requests))
+    };
+    prop_oneof![client(ClientCodec::text, Protocol::Text), client(ClientCodec::resp, Protocol::Resp2)]
 }
 
 /// How many lines a reply takes in text.

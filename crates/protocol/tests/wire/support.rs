@@ -8,6 +8,7 @@ use rustvault_protocol::{
     Command, ErrorCode, ErrorReply, Fatal, Limits, OwnedRequest, Protocol, Reply, RequestParser, Step,
     encode_request,
 };
+use tokio_util::codec::Decoder;
 
 pub(crate) type Request = Result<OwnedRequest, Box<ErrorReply>>;
 
@@ -183,4 +184,23 @@ pub(crate) fn encoded_reply(reply: &Reply<Bytes>, protocol: Protocol) -> Vec<u8>
     let mut out = BytesMut::new();
     protocol.encode(reply, &mut out);
     out.to_vec()
+}
+
+/// What comes out of a codec, up to an error.
+pub(crate) fn decode_all<'a, D: Decoder>(
+    mut codec: D,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Vec<D::Item>, Option<D::Error>) {
+    let (mut buffer, mut items) = (BytesMut::new(), Vec::new());
+    for piece in pieces {
+        buffer.extend_from_slice(piece);
+        loop {
+            match codec.decode(&mut buffer) {
+                Ok(Some(item)) => items.push(item),
+                Ok(None) => break,
+                Err(error) => return (items, Some(error)),
+            }
+        }
+    }
+    (items, None)
 }

@@ -1,12 +1,17 @@
 //! Takes replies of RESP out of a read buffer, element by element, so that none is looked at twice.
+#![deny(clippy::indexing_slicing)]
+
+mod nesting;
+#[cfg(test)]
+mod tests;
 
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::memchr;
 
-use super::nesting::Nesting;
 use crate::limits::{DEFAULT_MAX_VALUE_BYTES, MAX_REPLY_LINE_BYTES};
 use crate::parse::{BadReply, Element, ReplyLine, TextForm, element, is_mark, parse_line};
 use crate::{ErrorReply, Limits, Reply};
+use nesting::Nesting;
 
 const CRLF: &[u8] = b"\r\n";
 

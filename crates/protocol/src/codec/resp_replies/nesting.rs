@@ -29,6 +29,12 @@ impl Nesting {
         self.unfinished.is_empty()
     }
 
+    /// Returns for how many elements there is room that are not there yet.
+    #[cfg(test)]
+    pub(super) fn room_elements(&self) -> usize {
+        self.unfinished.iter().map(|aggregate| aggregate.elements.capacity() - aggregate.elements.len()).sum()
+    }
+
     /// Begins an aggregate; returns the whole reply if it ends with that.
     pub(super) fn begin(&mut self, form: AggregateForm, elements: usize) -> Result<Option<Reply>, BadReply> {
         let per_element = match form {
