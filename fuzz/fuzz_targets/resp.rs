@@ -1,10 +1,11 @@
-//! RESP: any bytes in any pieces give the same requests and do no harm.
+//! RESP: any bytes in any pieces give the same requests, or replies, and do no harm.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rustvault_fuzz::{LIMITS, answer, assert_one_line, assert_parses_to, pieces, session};
+use rustvault_fuzz::{LIMITS, answer, assert_decoded, assert_one_line, assert_parses_to, pieces, session};
 use rustvault_protocol::{
-    GlobMatch, OwnedRequest, Protocol, Reply, RequestParser, encode_request, glob_matches,
+    ClientCodec, GlobMatch, OwnedRequest, Protocol, RequestParser, encode_request, encode_resp_request,
+    glob_matches,
 };
 
 fuzz_target!(|input: &[u8]| {
@@ -22,6 +23,7 @@ fuzz_target!(|input: &[u8]| {
     if let Some(fatal) = at_once.fatal {
         assert_one_line(&fatal.error, Protocol::Resp2);
     }
+    assert_decoded(ClientCodec::resp, Protocol::Resp3, &pieces);
 });
 
 /// A parser whose first bytes were RESP, so that no byte can choose text.
@@ -34,11 +36,8 @@ fn in_resp() -> RequestParser {
 /// What was understood can be said again, in text too where that has the command.
 fn assert_canonical(request: &OwnedRequest) {
     let spec = request.command.spec();
-    let names = spec.name.split('|').map(str::as_bytes);
-    let words: Vec<_> = names.chain(request.arguments.iter().map(|argument| &argument[..])).collect();
     let mut wire = Default::default();
-    Protocol::Resp2.begin_array(words.len(), &mut wire);
-    words.iter().for_each(|word| Protocol::Resp2.encode(&Reply::Bulk(word), &mut wire));
+    encode_resp_request(request.command, &request.arguments, &mut wire);
     assert_parses_to(request, &wire);
 
     if spec.protocols.contains(Protocol::Text) {

@@ -1,10 +1,10 @@
-//! The text protocol: any bytes in any pieces give the same requests and do no harm, and what was understood
+//! The text protocol: any bytes in any pieces give the same requests, or replies, and do no harm, and what was understood
 //! has one canonical form.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rustvault_fuzz::{LIMITS, Session, answer, assert_one_line, assert_parses_to, pieces, session};
-use rustvault_protocol::{OwnedRequest, Protocol, RequestParser, encode_request};
+use rustvault_fuzz::{LIMITS, Session, answer, assert_decoded, assert_one_line, assert_parses_to, pieces, session};
+use rustvault_protocol::{ClientCodec, OwnedRequest, Protocol, RequestParser, encode_request};
 
 fuzz_target!(|input: &[u8]| {
     let pieces = pieces(input);
@@ -15,6 +15,7 @@ fuzz_target!(|input: &[u8]| {
     at_once.requests.iter().flatten().for_each(assert_canonical);
     at_once.requests.iter().for_each(answer);
     assert_guarded(&pieces, &whole);
+    assert_decoded(ClientCodec::text, Protocol::Text, &pieces);
 });
 
 /// A parser whose first line was a command, so that no byte can choose RESP.

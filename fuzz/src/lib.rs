@@ -2,7 +2,11 @@
 
 use std::borrow::Cow;
 
-use rustvault_protocol::{ErrorReply, Fatal, Limits, OwnedRequest, Protocol, Reply, RequestParser, Step};
+use bytes::{Bytes, BytesMut};
+use rustvault_protocol::{
+    ClientCodec, ErrorReply, Fatal, Limits, OwnedRequest, Protocol, Reply, RequestParser, Step,
+};
+use tokio_util::codec::Decoder;
 
 /// So small that a fuzzer finds both sides of every limit.
 pub const LIMITS: Limits = Limits { max_key_bytes: 16, max_value_bytes: 40 };
@@ -105,6 +109,43 @@ pub fn answer(request: &Result<OwnedRequest, Box<ErrorReply>>) {
         }
         assert_eq!(whole, pieces);
     }
+}
+
+/// Decodes the input as a server's replies.
+///
+/// # Panics
+/// Where the pieces make a difference, or what was understood is another reply when it is encoded and decoded again.
+pub fn assert_decoded(codec: fn(Limits) -> ClientCodec, protocol: Protocol, pieces: &[&[u8]]) {
+    let (replies, error) = replies(codec(LIMITS), pieces);
+    let at_once = self::replies(codec(LIMITS), &[&pieces.concat()]);
+    let said = encoded(&replies, protocol);
+    assert_eq!((said.clone(), error), (encoded(&at_once.0, protocol), at_once.1));
+    // Quotes and escapes make a line longer.
+    let again = self::replies(codec(Limits::default()), &[&said]);
+    assert_eq!((encoded(&again.0, protocol), again.1), (said, None));
+}
+
+/// The replies that a codec finds, and why it has ended, if it has.
+fn replies(mut codec: ClientCodec, pieces: &[&[u8]]) -> (Vec<Reply>, Option<std::io::ErrorKind>) {
+    let (mut buffer, mut replies) = (BytesMut::new(), Vec::new());
+    for piece in pieces {
+        buffer.extend_from_slice(piece);
+        loop {
+            match codec.decode(&mut buffer) {
+                Ok(Some(reply)) => replies.push(reply),
+                Ok(None) => break,
+                Err(error) => return (replies, Some(error.kind())),
+            }
+        }
+    }
+    (replies, None)
+}
+
+/// Replies are compared by their bytes, because a double need not be equal to itself.
+fn encoded(replies: &[Reply<Bytes>], protocol: Protocol) -> BytesMut {
+    let mut wire = BytesMut::new();
+    replies.iter().for_each(|reply| protocol.encode(reply, &mut wire));
+    wire
 }
 
 /// Encodes an error.
