@@ -4,7 +4,8 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use rustvault_tests::{Wire, need, need_that, until};
+use rustvault_protocol::Reply;
+use rustvault_tests::{Wire, need, need_that, resp_reply, until};
 use tempfile::TempDir;
 
 /// The version whose replies are the model.
@@ -60,16 +61,15 @@ impl Drop for Redis {
 }
 
 /// The bulk strings of a reply, those within arrays too, in their order.
-pub(crate) fn bulks(mut reply: &[u8]) -> Vec<&[u8]> {
-    let mut bulks = Vec::new();
-    while let Some(end) = reply.iter().position(|byte| *byte == b'\n') {
-        let (line, rest) = reply.split_at(end + 1);
-        reply = rest;
-        if let Some(length) = line.strip_prefix(b"$") {
-            let length = std::str::from_utf8(length).unwrap().trim().parse().expect("no null");
-            bulks.push(&reply[..length]);
-            reply = &reply[length + 2..];
+pub(crate) fn bulks(reply: &[u8]) -> Vec<Vec<u8>> {
+    fn gather(reply: Reply, found: &mut Vec<Vec<u8>>) {
+        match reply {
+            Reply::Bulk(bytes) => found.push(bytes.into()),
+            Reply::Array(items) => items.into_iter().for_each(|item| gather(item, found)),
+            _ => {}
         }
     }
-    bulks
+    let mut found = Vec::new();
+    gather(resp_reply(reply), &mut found);
+    found
 }

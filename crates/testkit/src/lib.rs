@@ -16,7 +16,7 @@ pub use patience::{PATIENCE, SOON, block_on, soon, until};
 pub use process::{
     OpenFile, allow_open_files, leave_descriptors, listening_port, open_files, resident_bytes, wait_for_exit,
 };
-pub use resp::resp_request;
+pub use resp::{resp_reply, resp_request};
 pub use server_thread::ServerThread;
 pub use settings::{has_program, need, need_strace, need_that, number_in};
 pub use small_disk::{SmallDisk, as_root};

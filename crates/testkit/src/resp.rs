@@ -2,17 +2,17 @@
 
 use std::io;
 
+use bytes::BytesMut;
+use rustvault_protocol::{ClientCodec, Limits, Reply, encode_resp_words};
+use tokio_util::codec::Decoder;
+
 use crate::wire::Wire;
 
 /// Encodes a request: its name, then its arguments.
 pub fn resp_request(words: &[impl AsRef<[u8]>]) -> Vec<u8> {
-    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-    for word in words.iter().map(AsRef::as_ref) {
-        bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
-        bytes.extend_from_slice(word);
-        bytes.extend_from_slice(b"\r\n");
-    }
-    bytes
+    let mut bytes = BytesMut::new();
+    encode_resp_words(words, &mut bytes);
+    bytes.into()
 }
 
 impl Wire {
@@ -39,21 +39,32 @@ impl Wire {
     }
 
     fn read_reply(&mut self, reply: &mut Vec<u8>) -> io::Result<()> {
-        let line = self.try_line().ok_or(io::ErrorKind::UnexpectedEof)?;
-        reply.extend_from_slice(&line);
-        reply.extend_from_slice(b"\r\n");
-        let number = || -> Option<usize> { std::str::from_utf8(&line[1..]).ok()?.parse().ok() };
-        match line.first() {
-            Some(b'$' | b'=') => {
-                // Of a null there is no more.
-                let Some(len) = number() else { return Ok(()) };
-                let begun = reply.len();
-                reply.resize(begun + len + b"\r\n".len(), 0);
-                self.try_read(&mut reply[begun..])
+        let mut codec = resp_codec();
+        let mut undecoded = BytesMut::new();
+        loop {
+            self.read_at_least(1)?;
+            reply.extend_from_slice(&self.received);
+            undecoded.unsplit(self.received.split());
+            if codec.decode(&mut undecoded)?.is_some() {
+                reply.truncate(reply.len() - undecoded.len());
+                self.received = undecoded;
+                return Ok(());
             }
-            Some(b'*' | b'~') => (0..number().unwrap_or(0)).try_for_each(|_| self.read_reply(reply)),
-            Some(b'%') => (0..2 * number().unwrap_or(0)).try_for_each(|_| self.read_reply(reply)),
-            _ => Ok(()),
         }
     }
+}
+
+/// Decodes a reply that stands alone.
+///
+/// # Panics
+/// It is none, or not whole.
+#[track_caller]
+pub fn resp_reply(wire: &[u8]) -> Reply {
+    let decoded = resp_codec().decode(&mut BytesMut::from(wire));
+    decoded.ok().flatten().unwrap_or_else(|| panic!("no whole reply: \"{}\"", wire.escape_ascii()))
+}
+
+/// A codec that takes what the server may be set to send.
+fn resp_codec() -> ClientCodec {
+    ClientCodec::resp(Limits { max_value_bytes: usize::MAX, ..Limits::default() })
 }

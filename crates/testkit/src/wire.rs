@@ -23,7 +23,7 @@ const SILENCE: Duration = Duration::from_millis(100);
 pub struct Wire {
     socket: Socket,
     /// Bytes that were read and not asked for yet.
-    received: BytesMut,
+    pub(crate) received: BytesMut,
 }
 
 impl Wire {
@@ -112,7 +112,7 @@ impl Wire {
     }
 
     /// Reads ahead until there are so many bytes.
-    fn read_at_least(&mut self, wanted_bytes: usize) -> io::Result<()> {
+    pub(crate) fn read_at_least(&mut self, wanted_bytes: usize) -> io::Result<()> {
         while self.received.len() < wanted_bytes {
             if self.read_ahead()? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());

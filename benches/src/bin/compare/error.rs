@@ -28,7 +28,7 @@ pub(crate) enum Error {
     #[error("{server} could not compact its log: {message}")]
     Compaction { server: &'static str, message: String },
 
-    #[error("{server} does not speak RESP as this needs it: it answered {command} with {reply:?}")]
+    #[error("{server} does not speak RESP as this needs it: it answered {command} with {reply}")]
     Reply { server: &'static str, command: &'static str, reply: String },
 
     #[error("{server} has {found} keys where there should be {expected}")]

@@ -4,11 +4,17 @@ use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use bytes::BytesMut;
+use rustvault_protocol::{ClientCodec, Limits, Reply, encode_resp_words};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_util::codec::Decoder;
 
 /// Commands are sent in pipelines of this size, unless one command alone is larger.
 const PIPELINE_BYTES: usize = 256 * 1024;
+
+/// Room made in the read buffer before each read; small, because thousands of connections are open at a time.
+const READ_BYTES: usize = 512;
 
 /// Length of every key.
 const KEY_BYTES: usize = 16;
@@ -25,33 +31,34 @@ pub(crate) enum Keys {
 /// A connection to a server.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: BufReader<TcpStream>,
+    stream: TcpStream,
+    codec: ClientCodec,
+    received: BytesMut,
 }
 
 impl Connection {
     pub(crate) async fn open(addr: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(addr).await?;
         stream.set_nodelay(true)?;
-        // Small: thousands of these are open at a time.
-        Ok(Self { stream: BufReader::with_capacity(512, stream) })
+        Ok(Self { stream, codec: ClientCodec::resp(Limits::default()), received: BytesMut::new() })
     }
 
-    /// Sends a command without arguments and returns the line that answers it, without its end.
-    pub(crate) async fn ask(&mut self, command: &str) -> io::Result<String> {
-        let request = format!("*1\r\n${}\r\n{command}\r\n", command.len());
-        self.stream.get_mut().write_all(request.as_bytes()).await?;
+    /// Sends a command without arguments and returns its reply.
+    pub(crate) async fn ask(&mut self, command: &str) -> io::Result<Reply> {
+        let mut request = BytesMut::new();
+        encode_resp_words(&[command], &mut request);
+        self.stream.write_all(&request).await?;
         self.reply().await
     }
 
     /// Sends a command without arguments that is answered with a text of lines, and returns the text.
     pub(crate) async fn ask_text(&mut self, command: &str) -> io::Result<String> {
-        let header = self.ask(command).await?;
-        let len = header.strip_prefix('$').and_then(|len| len.parse::<usize>().ok());
-        let len = len.ok_or_else(|| io::Error::other(format!("{command} was answered with {header:?}")))?;
-        let mut text = vec![0; len + "\r\n".len()];
-        self.stream.read_exact(&mut text).await?;
-        text.truncate(len);
-        String::from_utf8(text).map_err(io::Error::other)
+        match self.ask(command).await? {
+            Reply::Bulk(text) | Reply::Verbatim(text) => {
+                String::from_utf8(text.into()).map_err(io::Error::other)
+            }
+            reply => Err(io::Error::other(format!("{command} was answered with {reply:?}"))),
+        }
     }
 
     /// Sets the keys of these numbers to values of this size, which begin with their key: `rustvault-cli bench`
@@ -73,7 +80,7 @@ impl Connection {
             push_set(&mut pipeline, &keys.key(number), &filling);
             waiting += 1;
             if pipeline.len() >= PIPELINE_BYTES || number + 1 == end {
-                self.stream.get_mut().write_all(pipeline.as_bytes()).await?;
+                self.stream.write_all(pipeline.as_bytes()).await?;
                 self.expect_ok(waiting).await?;
                 pipeline.clear();
                 waiting = 0;
@@ -85,19 +92,23 @@ impl Connection {
     async fn expect_ok(&mut self, count: usize) -> io::Result<()> {
         for _ in 0..count {
             let reply = self.reply().await?;
-            if reply != "+OK" {
+            if reply != Reply::OK {
                 return Err(io::Error::other(format!("SET was answered with {reply:?}")));
             }
         }
         Ok(())
     }
 
-    async fn reply(&mut self) -> io::Result<String> {
-        let mut line = String::new();
-        if self.stream.read_line(&mut line).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+    async fn reply(&mut self) -> io::Result<Reply> {
+        loop {
+            if let Some(reply) = self.codec.decode(&mut self.received)? {
+                return Ok(reply);
+            }
+            self.received.reserve(READ_BYTES);
+            if self.stream.read_buf(&mut self.received).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
         }
-        Ok(line.trim_end().to_owned())
     }
 }
 

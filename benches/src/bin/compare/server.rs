@@ -2,6 +2,7 @@
 
 mod compaction;
 
+use std::fmt::Debug;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -10,6 +11,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use rustvault_protocol::Reply;
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
@@ -211,7 +213,7 @@ impl Server {
     pub(crate) async fn connect(&self) -> Result<Connection, Error> {
         let mut connection = Connection::open(self.addr).await.map_err(self.lost())?;
         let reply = connection.ask("PING").await.map_err(self.lost())?;
-        if reply == "+PONG" { Ok(connection) } else { Err(self.bad_reply("PING", reply)) }
+        if reply == Reply::simple("PONG") { Ok(connection) } else { Err(self.bad_reply("PING", &reply)) }
     }
 
     /// Sets the keys of these numbers, and checks that the server then has `numbers.end` keys.
@@ -230,10 +232,11 @@ impl Server {
     /// Checks that the server has this many keys.
     pub(crate) async fn check_keys(&self, expected: u64) -> Result<(), Error> {
         let reply = self.connect().await?.ask("DBSIZE").await.map_err(self.lost())?;
-        match reply.strip_prefix(':').and_then(|count| count.parse().ok()) {
-            Some(found) if found == expected => Ok(()),
-            Some(found) => Err(Error::Keys { server: self.peer.name(), expected, found }),
-            None => Err(self.bad_reply("DBSIZE", reply)),
+        let Reply::Integer(count) = reply else { return Err(self.bad_reply("DBSIZE", &reply)) };
+        match u64::try_from(count) {
+            Ok(found) if found == expected => Ok(()),
+            Ok(found) => Err(Error::Keys { server: self.peer.name(), expected, found }),
+            Err(_) => Err(self.bad_reply("DBSIZE", &reply)),
         }
     }
 
@@ -241,15 +244,15 @@ impl Server {
     async fn answers_ping(&self) -> Result<bool, Error> {
         let Ok(mut connection) = Connection::open(self.addr).await else { return Ok(false) };
         match connection.ask("PING").await {
-            Ok(reply) if reply == "+PONG" => Ok(true),
-            Ok(reply) if reply.starts_with("-LOADING") => Ok(false),
-            Ok(reply) => Err(self.bad_reply("PING", reply)),
+            Ok(reply) if reply == Reply::simple("PONG") => Ok(true),
+            Ok(Reply::Error(error)) if error.line().starts_with(b"LOADING") => Ok(false),
+            Ok(reply) => Err(self.bad_reply("PING", &reply)),
             Err(_) => Ok(false),
         }
     }
 
-    fn bad_reply(&self, command: &'static str, reply: String) -> Error {
-        Error::Reply { server: self.peer.name(), command, reply }
+    fn bad_reply(&self, command: &'static str, reply: &impl Debug) -> Error {
+        Error::Reply { server: self.peer.name(), command, reply: format!("{reply:?}") }
     }
 
     fn lost(&self) -> impl FnOnce(std::io::Error) -> Error {

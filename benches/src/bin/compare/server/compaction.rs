@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use rustvault_protocol::Reply;
 use tokio::time::{sleep, timeout};
 
 use super::{Peer, Server};
@@ -30,8 +31,8 @@ impl Server {
         let count_before = self.told(&mut connection).await?.count;
         let start = Instant::now();
         let reply = connection.ask("BGREWRITEAOF").await.map_err(self.lost())?;
-        if !reply.starts_with('+') {
-            return Err(self.bad_reply("BGREWRITEAOF", reply));
+        if !matches!(reply, Reply::Simple(_)) {
+            return Err(self.bad_reply("BGREWRITEAOF", &reply));
         }
         let ended = timeout(LIMIT, self.until_compacted(&mut connection, count_before)).await;
         let what = || format!("the compaction of {}", self.peer.name());
@@ -55,7 +56,7 @@ impl Server {
 
     async fn told(&self, connection: &mut Connection) -> Result<Told, Error> {
         let info = connection.ask_text("INFO").await.map_err(self.lost())?;
-        Told::read(self.peer, &info).ok_or_else(|| self.bad_reply("INFO", info))
+        Told::read(self.peer, &info).ok_or_else(|| self.bad_reply("INFO", &info))
     }
 }
 
