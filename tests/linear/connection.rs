@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::str::FromStr;
 
+use rustvault_protocol::{ClientCodec, ErrorCode, Limits, Reply};
 use rustvault_tests::{Wire, resp_request};
 
 use crate::history::{Answer, Command, Counter, FOREIGN, Key, Value};
@@ -12,9 +13,6 @@ const LARGE_EVERY: u32 = 50;
 
 const LARGE_VALUE_BYTES: usize = 100 * 1024;
 const MAX_SMALL_PADDING_BYTES: usize = 48;
-
-/// The answer to who renames a key that is not there, in either protocol.
-const NO_SUCH_KEY: [&str; 2] = ["ERROR NO_SUCH_KEY no such key", "-ERR no such key"];
 
 /// The protocol of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +37,17 @@ pub(crate) enum Outcome {
 pub(crate) struct Connection {
     wire: Wire,
     protocol: Protocol,
+    codec: ClientCodec,
 }
 
 impl Connection {
     /// Connects; `None` if nobody listens any more.
     pub(crate) fn open(addr: SocketAddr, protocol: Protocol) -> Option<Self> {
-        Some(Self { wire: Wire::try_connect(addr).ok()?, protocol })
+        let codec = match protocol {
+            Protocol::Text => ClientCodec::text(Limits::default()),
+            Protocol::Resp => ClientCodec::resp(Limits::default()),
+        };
+        Some(Self { wire: Wire::try_connect(addr).ok()?, protocol, codec })
     }
 
     /// Sends commands in one write; `false`: the connection has gone.
@@ -60,18 +63,15 @@ impl Connection {
     /// Reads what a command is answered; `None`: the connection has gone.
     #[must_use]
     pub(crate) fn receive(&mut self, command: &Command) -> Option<Outcome> {
-        let line = self.line()?;
-        if matches!(command, Command::Rename(..)) && NO_SUCH_KEY.contains(&line.as_str()) {
-            return Some(Outcome::Answered(Answer::NoSuchKey));
-        }
-        if let Some(code) = error_code(&line) {
-            return Some(outcome_of_error(code, &line));
-        }
-        let answer = match self.protocol {
-            Protocol::Text => text_answer(command, &line),
-            Protocol::Resp => self.resp_answer(command, &line)?,
-        };
-        Some(Outcome::Answered(answer))
+        Some(match self.wire.try_decode(&mut self.codec)? {
+            Reply::Error(error) => match (command, error.code) {
+                (Command::Rename(..), ErrorCode::NoSuchKey) => Outcome::Answered(Answer::NoSuchKey),
+                (_, ErrorCode::Storage) => Outcome::Failed,
+                (_, ErrorCode::ReadOnly | ErrorCode::ShuttingDown) => Outcome::Refused,
+                (_, code) => panic!("no history brings this error about: {code} {error}"),
+            },
+            reply => Outcome::Answered(answer(command, reply)),
+        })
     }
 
     /// Asks for a compaction; `false`: the connection has gone.
@@ -82,44 +82,7 @@ impl Connection {
             Protocol::Text => "COMPACT\r\n",
             Protocol::Resp => "*1\r\n$12\r\nBGREWRITEAOF\r\n",
         };
-        self.wire.try_send(command).is_ok() && self.line().is_some()
-    }
-
-    fn line(&mut self) -> Option<String> {
-        self.wire.try_line().map(|line| String::from_utf8_lossy(&line).into_owned())
-    }
-
-    fn resp_answer(&mut self, command: &Command, line: &str) -> Option<Answer> {
-        let (kind, rest) = line.split_at(1);
-        let answer = match (command, kind) {
-            (Command::Set(_) | Command::Rename(..), "+") if rest == "OK" => Answer::Done,
-            (Command::SetNew(..), "+") if rest == "OK" => Answer::Count(1),
-            (Command::SetNew(..), "$") if rest == "-1" => Answer::Count(0),
-            (Command::Delete(_) | Command::Exists(_), ":") => Answer::Count(number(rest)),
-            (Command::Increment(_), ":") => Answer::Number(number(rest)),
-            (Command::Count(_), "$") if rest == "-1" => Answer::Number(0),
-            (Command::Count(_), "$") => Answer::Number(number(&self.line()?)),
-            (Command::Get(_) | Command::Take(_), "$") => Answer::Values(vec![self.bulk(line)?]),
-            (Command::Get(_), "*") => {
-                let mut values = Vec::new();
-                for _ in 0..number::<usize>(rest) {
-                    let line = self.line()?;
-                    values.push(self.bulk(&line)?);
-                }
-                Answer::Values(values)
-            }
-            _ => panic!("{command} is answered {line}"),
-        };
-        Some(answer)
-    }
-
-    /// Reads the rest of a bulk string; the outer `None`: the connection has gone.
-    fn bulk(&mut self, line: &str) -> Option<Option<Value>> {
-        match line {
-            "$-1" => Some(None),
-            _ if line.starts_with('$') => self.line().map(|text| Some(value_of(&text))),
-            _ => panic!("no bulk string: {line}"),
-        }
+        self.wire.try_send(command).is_ok() && self.wire.try_decode(&mut self.codec).is_some()
     }
 }
 
@@ -135,9 +98,15 @@ fn text_of(value: Value) -> String {
     format!("{value}.{}", "x".repeat(padding_bytes))
 }
 
-fn value_of(text: &str) -> Value {
+/// Returns the value that a reply is, `None` if there is none.
+fn value_of(reply: &Reply) -> Option<Value> {
+    let text = match reply {
+        Reply::Bulk(text) => String::from_utf8_lossy(text),
+        Reply::Null => return None,
+        _ => panic!("no value: {reply:?}"),
+    };
     let number = text.split('.').next().and_then(|number| number.parse().ok());
-    number.filter(|number| text_of(*number) == text).unwrap_or(FOREIGN)
+    Some(number.filter(|number| text_of(*number) == text).unwrap_or(FOREIGN))
 }
 
 fn name_of(key: Key) -> String {
@@ -174,20 +143,22 @@ fn text_words(command: &Command) -> Vec<String> {
     words(name, command)
 }
 
-fn text_answer(command: &Command, line: &str) -> Answer {
-    let value = line.strip_prefix("VALUE ");
-    match (command, line) {
-        (Command::Set(_) | Command::Rename(..), "OK") => Answer::Done,
-        (Command::Delete(_) | Command::Exists(_), "OK") => Answer::Count(1),
-        (Command::Delete(_) | Command::Exists(_), "NOT_FOUND") => Answer::Count(0),
-        (Command::Get(_) | Command::Take(_), "NOT_FOUND") => Answer::Values(vec![None]),
-        (Command::Count(_), "NOT_FOUND") => Answer::Number(0),
-        _ => match (command, value) {
-            (Command::Get(_) | Command::Take(_), Some(value)) => Answer::Values(vec![Some(value_of(value))]),
-            (Command::Increment(_) | Command::Count(_), Some(value)) => Answer::Number(number(value)),
-            (Command::SetNew(..), Some(value)) => Answer::Count(number(value)),
-            _ => panic!("{command} is answered {line}"),
-        },
+/// Returns the answer that a reply is, in either protocol: text says OK for 1, and has numbers as values.
+fn answer(command: &Command, reply: Reply) -> Answer {
+    match (command, reply) {
+        (Command::Set(_) | Command::Rename(..), Reply::Simple(word)) if word == "OK" => Answer::Done,
+        (Command::SetNew(..) | Command::Delete(_) | Command::Exists(_), reply) => {
+            Answer::Count(match reply {
+                Reply::Simple(word) if word == "OK" => 1,
+                Reply::Null => 0,
+                reply => number(&reply),
+            })
+        }
+        (Command::Count(_), Reply::Null) => Answer::Number(0),
+        (Command::Count(_) | Command::Increment(_), reply) => Answer::Number(number(&reply)),
+        (Command::Get(_), Reply::Array(items)) => Answer::Values(items.iter().map(value_of).collect()),
+        (Command::Get(_) | Command::Take(_), reply) => Answer::Values(vec![value_of(&reply)]),
+        (command, reply) => panic!("{command} is answered {reply:?}"),
     }
 }
 
@@ -218,20 +189,11 @@ fn common_name(command: &Command) -> &'static str {
     }
 }
 
-/// The first word of an error, in either protocol.
-fn error_code(line: &str) -> Option<&str> {
-    let message = line.strip_prefix("ERROR ").or_else(|| line.strip_prefix('-'))?;
-    message.split(' ').next()
-}
-
-fn outcome_of_error(code: &str, line: &str) -> Outcome {
-    match code {
-        "STORAGE" => Outcome::Failed,
-        "READ_ONLY" | "MISCONF" | "SHUTTING_DOWN" => Outcome::Refused,
-        _ => panic!("no history brings this error about: {line}"),
-    }
-}
-
-fn number<N: FromStr>(text: &str) -> N {
-    text.parse().unwrap_or_else(|_| panic!("no number: {text}"))
+fn number<N: FromStr + TryFrom<i64>>(reply: &Reply) -> N {
+    let number = match reply {
+        Reply::Integer(number) => N::try_from(*number).ok(),
+        Reply::Bulk(text) => String::from_utf8_lossy(text).parse().ok(),
+        _ => None,
+    };
+    number.unwrap_or_else(|| panic!("no number: {reply:?}"))
 }

@@ -38,6 +38,24 @@ impl Wire {
         reply
     }
 
+    /// Reads the next reply of a connection whose replies all go through `codec`; `None` when the connection has ended, even
+    /// within a reply.
+    ///
+    /// # Panics
+    /// What comes is none.
+    #[track_caller]
+    pub fn try_decode(&mut self, codec: &mut ClientCodec) -> Option<Reply> {
+        loop {
+            let decoded = codec.decode(&mut self.received);
+            if let Some(reply) = decoded.unwrap_or_else(|error| panic!("no reply: {error}")) {
+                return Some(reply);
+            }
+            if self.read_ahead().ok()? == 0 {
+                return None;
+            }
+        }
+    }
+
     fn read_reply(&mut self, reply: &mut Vec<u8>) -> io::Result<()> {
         let mut codec = resp_codec();
         let mut undecoded = BytesMut::new();

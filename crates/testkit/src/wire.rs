@@ -99,7 +99,7 @@ impl Wire {
     }
 
     /// Reads more ahead; returns how many bytes came, none once the server has closed.
-    fn read_ahead(&mut self) -> io::Result<usize> {
+    pub(crate) fn read_ahead(&mut self) -> io::Result<usize> {
         let mut chunk = [0; READ_AHEAD_BYTES];
         let read_bytes = loop {
             match self.socket.read(&mut chunk) {
