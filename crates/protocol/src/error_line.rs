@@ -6,6 +6,7 @@ use crate::{ErrorCode, ErrorReply};
 
 /// The kinds of errors that tell their code, those of Redis and our own.
 const KINDS: &[(&[u8], ErrorCode)] = &[
+    (b"ERR", ErrorCode::Syntax),
     (b"OOM", ErrorCode::OutOfMemory),
     (b"MISCONF", ErrorCode::ReadOnly),
     (b"READONLY", ErrorCode::ReadOnly),
@@ -23,22 +24,25 @@ const KINDS: &[(&[u8], ErrorCode)] = &[
     (b"MOVED", ErrorCode::Moved),
 ];
 
-/// Beginnings of what Redis says behind `ERR`; any other is a matter of how the command was written.
+/// Beginnings of errors whose code is told by a sentence, nearly all of them Redis's; any other `ERR` is a matter of how the command was written.
 const SENTENCES: &[(&[u8], ErrorCode)] = &[
-    (b"unknown command", ErrorCode::UnknownCommand),
-    (b"unknown subcommand", ErrorCode::UnknownCommand),
-    (b"max number of clients", ErrorCode::TooManyConnections),
-    (b"no such key", ErrorCode::NoSuchKey),
+    (b"ERR unknown command", ErrorCode::UnknownCommand),
+    (b"ERR unknown subcommand", ErrorCode::UnknownCommand),
+    (b"ERR max number of clients", ErrorCode::TooManyConnections),
+    (b"ERR no such key", ErrorCode::NoSuchKey),
     // Said of arguments, too, which are a matter of syntax: nothing tells them apart.
-    (b"value is not an integer", ErrorCode::WrongType),
-    (b"value is not a valid float", ErrorCode::WrongType),
-    (b"hash value is not", ErrorCode::WrongType),
-    (b"increment or decrement would overflow", ErrorCode::OutOfRange),
-    (b"decrement would overflow", ErrorCode::OutOfRange),
-    (b"increment would produce NaN or Infinity", ErrorCode::OutOfRange),
-    (b"string exceeds maximum allowed size", ErrorCode::TooLarge),
-    (b"Background append only file rewriting already in progress", ErrorCode::Busy),
-    (b"AUTH <password> called without any password", ErrorCode::Denied),
+    (b"ERR value is not an integer", ErrorCode::WrongType),
+    (b"ERR value is not a valid float", ErrorCode::WrongType),
+    (b"ERR hash value is not", ErrorCode::WrongType),
+    (b"ERR increment or decrement would overflow", ErrorCode::OutOfRange),
+    (b"ERR decrement would overflow", ErrorCode::OutOfRange),
+    (b"ERR increment would produce NaN or Infinity", ErrorCode::OutOfRange),
+    (b"ERR string exceeds maximum allowed size", ErrorCode::TooLarge),
+    // What RustVault's own parser says of a request that is over a limit.
+    (b"ERR Protocol error: bulk of ", ErrorCode::TooLarge),
+    (b"ERR Protocol error: command is longer", ErrorCode::TooLarge),
+    (b"ERR Background append only file rewriting already in progress", ErrorCode::Busy),
+    (b"ERR AUTH <password> called without any password", ErrorCode::Denied),
 ];
 
 impl ErrorReply {
@@ -55,14 +59,10 @@ impl ErrorReply {
 }
 
 fn code_of(line: &[u8]) -> ErrorCode {
-    let end = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
-    let (kind, message) = line.split_at(end);
-    let message = message.strip_prefix(b" ").unwrap_or_default();
-    if kind == b"ERR" {
-        let sentence = SENTENCES.iter().find(|(beginning, _)| message.starts_with(beginning));
-        return sentence.map_or(ErrorCode::Syntax, |(_, code)| *code);
-    }
-    KINDS.iter().find(|(known, _)| *known == kind).map_or(ErrorCode::Other, |(_, code)| *code)
+    let kind = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+    let sentence = SENTENCES.iter().find(|(beginning, _)| line.starts_with(beginning));
+    let found = sentence.or_else(|| KINDS.iter().find(|(known, _)| *known == kind));
+    found.map_or(ErrorCode::Other, |(_, code)| *code)
 }
 
 #[cfg(test)]
@@ -112,6 +112,10 @@ mod tests {
             ("ERR Protocol version is not an integer or out of range", ErrorCode::Syntax),
             ("ERR", ErrorCode::Syntax),
             ("NOPROTO unsupported protocol version", ErrorCode::Syntax),
+            (
+                "ERR AUTH <password> called without any password configured for the default user.",
+                ErrorCode::Denied,
+            ),
             ("WRONGPASS invalid username-password pair", ErrorCode::Denied),
             ("WRONGTYPE Operation against a key holding the wrong kind of value", ErrorCode::WrongType),
             ("READONLY You can't write against a read only replica.", ErrorCode::ReadOnly),

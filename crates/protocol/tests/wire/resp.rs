@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::select};
 use rustvault_protocol::limits::MAX_ARGUMENTS;
-use rustvault_protocol::{Command, ErrorCode, Limits, OwnedRequest, Protocol, RequestParser, Step};
+use rustvault_protocol::{
+    Command, ErrorCode, ErrorReply, Limits, OwnedRequest, Protocol, RequestParser, Step,
+};
 
 use crate::support::{End, LIMITS, any_bytes, any_cuts, any_request, array, pieces, session};
 
@@ -45,6 +47,7 @@ proptest! {
         let [Err(error), Ok(ping)] = &requests[..] else { panic!("{requests:?}") };
         prop_assert_eq!(error.code, ErrorCode::UnknownCommand);
         prop_assert!(error.line().starts_with(b"ERR unknown command '"));
+        prop_assert_eq!(ErrorReply::from_resp_line(error.line().to_vec()).code, error.code);
         prop_assert_eq!(ping.command, Command::Ping);
         prop_assert_eq!(end, End::Open(vec![]));
     }

@@ -69,4 +69,20 @@ mod tests {
         let too_long = ProtocolError::CommandTooLong { max_bytes: 8 };
         assert_eq!(line(too_long), "ERR Protocol error: command is longer than 8 bytes");
     }
+
+    #[test]
+    fn a_client_finds_the_code_of_a_protocol_error_by_its_line() {
+        for error in [
+            ProtocolError::ArrayLength,
+            ProtocolError::BulkLength,
+            ProtocolError::NoArray(b'x'),
+            ProtocolError::NoBulk(b'x'),
+            ProtocolError::MissingLineEnd,
+            ProtocolError::BulkTooLong { len_bytes: 9, max_bytes: 8 },
+            ProtocolError::CommandTooLong { max_bytes: 8 },
+        ] {
+            let sent = error.reply();
+            assert_eq!(ErrorReply::from_resp_line(sent.line().to_vec()), sent);
+        }
+    }
 }
