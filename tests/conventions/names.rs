@@ -15,8 +15,11 @@ const COMMANDS_PLACES: [&str; 3] =
     ["crates/protocol/src/command/table.rs", "crates/server/src/commands/", "crates/client/src/commands"];
 
 /// Commands that other files name, each with the reason.
-const NAMED_COMMANDS: [(&str, &str, &str); 1] =
-    [("crates/protocol/src/command/name.rs", "HELP", "an error that says which command lists the others")];
+const NAMED_COMMANDS: [(&str, &str, &str); 3] = [
+    ("crates/protocol/src/command/name.rs", "HELP", "an error that says which command lists the others"),
+    ("crates/protocol/src/error_line.rs", "AUTH", "Redis's words, by which one of its errors is known"),
+    ("crates/server/src/closing.rs", "CLIENT", "a message that says which command has ended a connection"),
+];
 
 /// The crates that are rewritten just now; they are checked again once that is done.
 const REWRITTEN: [&str; 2] = ["crates/client/", "crates/cli/"];
