@@ -25,15 +25,19 @@ use crate::threads::accepted::AcceptedConnection;
 use crate::threads::worker::Workers;
 use crate::transport::{Socket, Transport};
 
-/// Refused connections that are closed with care at a time. Others are told as well, but if they have
-/// sent something the system may drop that answer.
+/// Most refused connections that are closed with a lingering close at a time.
+///
+/// Others get the error as well, but if they have sent something, closing their socket resets the connection, and the error
+/// may not arrive.
 const MAX_REFUSALS: usize = 256;
 
-/// Time for a refused client to send its first byte, which tells its protocol.
+/// Longest wait for the first byte of a refused client, which shows its protocol.
 const FIRST_BYTE_WAIT: Duration = Duration::from_millis(200);
 
-/// Connections that are accepted before their threads have time for them, over all threads. Further ones wait in the kernel's
-/// queue, so that a storm gets no more of the machine, nor of the places, than the threads have time for.
+/// Most accepted connections, over all threads, that their thread has not begun to serve.
+///
+/// Further ones wait in the kernel's queue. So a storm of connections takes neither more time than the threads have, nor all
+/// of `max_connections`.
 const MAX_UNSTARTED: usize = 64;
 
 const MIN_BACKOFF: Duration = Duration::from_millis(10);
@@ -42,7 +46,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(1);
 /// Accepts connections from all listeners, assigns them to the workers and refuses those over the limit.
 pub(crate) struct Acceptor<'a, S> {
     listeners: Vec<Listener>,
-    /// The listener that is asked first.
+    /// Index of the listener that is polled first.
     first: usize,
     workers: &'a Workers,
     engine: &'a Engine<S>,
@@ -62,7 +66,7 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
         }
     }
 
-    /// Accepts until `stop` ends, whose output it returns; the listeners are closed then.
+    /// Accepts until `stop` ends, closes the listeners, and returns the output of `stop`.
     pub(crate) async fn run<T>(mut self, stop: impl Future<Output = T>) -> Result<T, Error> {
         select! {
             biased;
@@ -75,7 +79,7 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
         let mut backoff = None;
         loop {
             let Ok(start_permit) = Arc::clone(&self.start_permits).acquire_owned().await else {
-                // Nobody closes this semaphore.
+                // Unreachable: this semaphore is never closed.
                 return Error::ThreadDied;
             };
             match poll_fn(|context| self.poll_accept(context)).await {
@@ -86,13 +90,13 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
                     }
                 }
                 Err(error) if is_exhaustion(&error) => back_off(&mut backoff, &error).await,
-                // The client has gone before it was accepted.
+                // The client closed the connection before it was accepted.
                 Err(error) => debug!(%error, "a connection was lost before it was accepted"),
             }
         }
     }
 
-    /// Accepts from the listeners in turn, so that none keeps the others waiting.
+    /// Accepts from the listeners in turn: a busy one must not starve the others.
     fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Incoming>> {
         let count = self.listeners.len();
         let (before, after) = self.listeners.split_at(self.first);
@@ -134,10 +138,10 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
         let (peer, max_connections) = (&incoming.peer, self.engine.max_connections);
         match self.engine.counters.refusal_warnings.admit() {
             Some(left_out) => {
-                warn!(%peer, max_connections, left_out, "connection refused: as many as --max-connections allows are open");
+                warn!(%peer, max_connections, left_out, "connection refused: --max-connections is reached");
             }
             None => {
-                debug!(%peer, max_connections, "connection refused: as many as --max-connections allows are open")
+                debug!(%peer, max_connections, "connection refused: --max-connections is reached")
             }
         }
         while self.refusals.try_join_next().is_some() {}
@@ -157,11 +161,11 @@ struct ConnectionRefusal {
 }
 
 impl ConnectionRefusal {
-    /// Sends it in the client's own protocol.
+    /// Sends the error in the client's own protocol, and closes the connection.
     async fn send(&self, mut socket: Socket) -> io::Result<()> {
         socket.attach()?;
         let first = timeout(FIRST_BYTE_WAIT, socket.peek()).await;
-        // A client that waits to be spoken to is a person: the text protocol is for them.
+        // A client that sends nothing is a person at a terminal, who reads the text protocol.
         let first = first.ok().and_then(Result::ok).flatten().unwrap_or(b' ');
         socket.write_all(&self.answer(first)).await?;
         linger::close(Transport::Plain(socket)).await
@@ -169,11 +173,11 @@ impl ConnectionRefusal {
 
     fn answer(&self, first: u8) -> BytesMut {
         let (protocol, message) = if first == b'*' {
-            // Redis's words: clients know them.
+            // Redis's sentence: client libraries recognise it.
             (Protocol::Resp2, "max number of clients reached".to_owned())
         } else {
             let connections = self.max_connections;
-            (Protocol::Text, format!("the server serves {connections} connections already; try again later"))
+            (Protocol::Text, format!("the limit of {connections} connections is reached; try again later"))
         };
         let mut answer = BytesMut::new();
         protocol.encode(&Reply::<&[u8]>::error(ErrorCode::TooManyConnections, message), &mut answer);
@@ -181,11 +185,12 @@ impl ConnectionRefusal {
     }
 }
 
-/// Waits before the next try: the connection that could not be accepted stays in the kernel's queue, so
-/// accepting at once would fail at once.
+/// Waits before the next try.
+///
+/// The connection that could not be accepted stays in the kernel's queue, so the next try would fail at once, too.
 async fn back_off(backoff: &mut Option<Duration>, error: &io::Error) {
     if backoff.is_none() {
-        warn!(%error, "cannot accept connections for now; raise the limit of open files or lower --max-connections");
+        warn!(%error, "cannot accept connections at present; raise the limit of open files or lower --max-connections");
     }
     let delay = backoff.map_or(MIN_BACKOFF, |last| (last * 2).min(MAX_BACKOFF));
     *backoff = Some(delay);

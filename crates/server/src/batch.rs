@@ -1,4 +1,4 @@
-//! The requests that one wake-up of a connection answers together.
+//! Batches: the requests that a connection answers together after one read.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use crate::commands::{self, Ask, CarryOut, Handler, MAX_STEP_KEYS, Many, Payload
 use crate::engine::Engine;
 use crate::session::Session;
 
-/// Most requests in one batch; it bounds what waits for one sync and how long others wait their turn.
+/// Most requests in one batch. It bounds the answers that wait for one sync, and the time that other connections wait.
 pub(crate) const MAX_BATCH_REQUESTS: usize = 1024;
 
 /// The complete requests at the front of an input buffer, from which they borrow.
@@ -19,11 +19,11 @@ pub(crate) struct RequestBatch<'a> {
     requests: Vec<ParsedRequest>,
     /// The arguments of all of them.
     arguments: Vec<Cow<'a, [u8]>>,
-    /// Bytes of the input that they took.
+    /// Bytes of the input that the requests take.
     pub(crate) consumed_bytes: usize,
-    /// Set if it takes no more; the input may hold more.
+    /// Set if the batch takes no more requests, although the input may hold more.
     pub(crate) is_full: bool,
-    /// The end of the connection, if nothing that follows is to be carried out.
+    /// The error that ends the connection behind these requests, if there is one.
     fatal: Option<Box<Fatal>>,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct RequestBatch<'a> {
 #[derive(Debug)]
 struct ParsedRequest {
     command: Result<Command, Box<ErrorReply>>,
-    /// The end of its arguments among those of the batch; they begin where those of the request before end.
+    /// Index behind its last argument in `Batch::arguments`; its first one follows the last one of the request before.
     arguments_end: usize,
 }
 
@@ -67,14 +67,15 @@ impl<'a> RequestBatch<'a> {
         self.is_full = is_last || self.requests.len() == MAX_BATCH_REQUESTS;
     }
 
-    /// The arguments of all requests, for [`plan`](Self::plan).
+    /// Returns the arguments of all requests, for [`plan`](Self::plan).
     pub(crate) fn arguments(&self) -> Vec<&[u8]> {
         self.arguments.iter().map(AsRef::as_ref).collect()
     }
 
-    /// The batch as operations of the store, and a slot for the answer to each request.
+    /// Returns the batch as operations of the store, and a slot for the answer to each request.
     ///
-    /// Commands on the session are carried out, each before the next request is looked at.
+    /// Commands on the session take effect here, each before the next request is checked: `AUTH` decides about the request
+    /// behind it.
     pub(crate) fn plan<'b, S: BatchStore>(
         &'b self,
         arguments: &'b [&'b [u8]],
@@ -102,7 +103,7 @@ impl<'a> RequestBatch<'a> {
         (ops, slots)
     }
 
-    /// Returns why the connection ends after the answers, if it does.
+    /// Returns the reason for which the connection ends after the answers, if it does.
     pub(crate) fn closing(&self) -> Option<Closing> {
         let fatal = self.fatal.as_deref()?;
         let reason = if fatal.is_foreign { CloseReason::ForeignProtocol } else { CloseReason::ProtocolError };

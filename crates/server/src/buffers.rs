@@ -1,7 +1,6 @@
-//! The memory that a connection borrows while it has something to do.
+//! Buffers that a connection borrows from a pool of its thread while it has something to do.
 //!
-//! Idle connections hold none of it, so ten thousand of them cost little: each thread keeps a few
-//! buffers and lends them out.
+//! Idle connections hold none, so ten thousand of them take little memory.
 
 use std::cell::RefCell;
 use std::io;
@@ -14,8 +13,7 @@ use crate::input::Input;
 /// The size to which an output buffer shrinks after use.
 const OUTPUT_BYTES: usize = 64 * 1024;
 
-/// Memory of buffers that a thread keeps for the next connections that have something to do: hundreds of
-/// connections hold some while they wait for a sync.
+/// Most memory of unused buffers that a thread keeps. Hundreds of connections hold buffers while they wait for a sync.
 const POOLED_BYTES: usize = 4 * 1024 * 1024;
 
 thread_local! {
@@ -29,7 +27,7 @@ struct BufferPool {
     bytes: usize,
 }
 
-/// Input, replies and output of the batch that a connection is at.
+/// Input, replies and output of the batch that a connection answers.
 #[derive(Debug)]
 pub(crate) struct Buffers {
     pub(crate) input: Input,
@@ -38,7 +36,7 @@ pub(crate) struct Buffers {
 }
 
 impl Buffers {
-    /// Buffers of this thread's pool; boxed, so that an idle connection is small.
+    /// Takes buffers from this thread's pool; boxed, so that an idle connection is small.
     pub(crate) fn take() -> Box<Self> {
         let pooled = POOL.with_borrow_mut(|pool| {
             let buffers = pool.buffers.pop()?;
@@ -67,7 +65,7 @@ impl Buffers {
         size_of::<Self>() + self.input.memory_bytes() + replies + self.output.capacity()
     }
 
-    /// Frees what a long line or response has left behind.
+    /// Frees the memory that a long line or response needed.
     pub(crate) fn trim(&mut self) -> io::Result<()> {
         if self.output.capacity() > OUTPUT_BYTES {
             self.output = BytesMut::new();

@@ -1,4 +1,4 @@
-//! The clients that are connected: what each has reported about itself, for those who list and disconnect them.
+//! Registry of connected clients, which `CLIENT LIST` shows and `CLIENT KILL` disconnects.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -13,7 +13,7 @@ use rustvault_protocol::{Command, Protocol};
 
 use crate::addr::Addr;
 
-/// All clients that are connected, by number.
+/// All connected clients, by id.
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
     next_id: AtomicU64,
@@ -21,7 +21,7 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// Adds a client, until what is returned is dropped.
+    /// Adds a client; dropping the registration removes it.
     pub(crate) fn add(self: &Arc<Self>, peer: Addr, local: Addr) -> ClientRegistration {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed) + 1;
         let client = Arc::new(ConnectedClient::new(id, peer, local));
@@ -29,19 +29,19 @@ impl Clients {
         ClientRegistration { client, clients: Arc::clone(self) }
     }
 
-    /// Returns some clients, in the order in which they came: the first so many with a number above `after`.
+    /// Returns up to `limit` clients with ids above `after`, in ascending order of their ids.
     pub(crate) fn page(&self, after: u64, limit: usize) -> Vec<Arc<ConnectedClient>> {
         let by_id = self.by_id.lock();
         by_id.range(after.saturating_add(1)..).take(limit).map(|(_, client)| Arc::clone(client)).collect()
     }
 
-    /// Returns the client of this number.
+    /// Returns the client with this id.
     pub(crate) fn get(&self, id: u64) -> Option<Arc<ConnectedClient>> {
         self.by_id.lock().get(&id).cloned()
     }
 }
 
-/// A client as long as it is connected.
+/// Entry of a connected client, which is removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct ClientRegistration {
     client: Arc<ConnectedClient>,
@@ -69,25 +69,25 @@ impl Drop for ClientRegistration {
     }
 }
 
-/// The properties of a client that everybody may know.
+/// Facts of a client that other connections may read.
 #[derive(Debug)]
 pub(crate) struct ConnectedClient {
     pub(crate) id: u64,
     pub(crate) peer: Addr,
     pub(crate) local: Addr,
     connected_at: u32,
-    /// The time of its last batch.
+    /// Time of its last batch.
     active_at: AtomicU32,
-    /// The last command that was looked at.
+    /// The last command that was planned.
     last_command: AtomicU16,
-    /// The version as of its last batch.
+    /// Version of RESP in its last batch; 0 for the text protocol.
     resp_version: AtomicU8,
     names: Mutex<Option<Box<ClientNames>>>,
     is_killed: AtomicBool,
     waker: AtomicWaker,
 }
 
-/// The names that a client gave itself and its library; one that it did not give is empty.
+/// Names that a client has set (`CLIENT SETNAME`, `CLIENT SETINFO`); one that it has not set is empty.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ClientNames {
     pub(crate) name: Vec<u8>,
@@ -95,7 +95,7 @@ pub(crate) struct ClientNames {
     pub(crate) library_version: Vec<u8>,
 }
 
-/// Stands for no command yet.
+/// Value of `last_command` before the first command.
 const NO_COMMAND: u16 = u16::MAX;
 
 impl ConnectedClient {
@@ -115,13 +115,13 @@ impl ConnectedClient {
         }
     }
 
-    /// Notes that a batch came, and its protocol.
+    /// Records that a batch came, and its protocol.
     pub(crate) fn note_batch(&self, protocol: Protocol) {
         self.active_at.store(seconds(), Ordering::Relaxed);
         self.resp_version.store(resp_version(protocol), Ordering::Relaxed);
     }
 
-    /// Notes the command that is looked at.
+    /// Records the command that is being planned.
     #[inline]
     pub(crate) fn note_command(&self, command: Command) {
         self.last_command.store(command as u16, Ordering::Relaxed);
@@ -150,7 +150,7 @@ impl ConnectedClient {
     pub(crate) fn killed(&self) -> impl Future<Output = ()> {
         poll_fn(|context| {
             self.waker.register(context.waker());
-            // After the registration, so that no kill is missed.
+            // Checked after the registration: a kill between the two would otherwise wake nobody.
             if self.is_killed() { Poll::Ready(()) } else { Poll::Pending }
         })
     }
@@ -162,7 +162,7 @@ impl ConnectedClient {
         (now.saturating_sub(self.connected_at), now.saturating_sub(active_at))
     }
 
-    /// Returns the last command that was looked at.
+    /// Returns the last command that was planned.
     pub(crate) fn last_command(&self) -> Option<Command> {
         Command::ALL.get(usize::from(self.last_command.load(Ordering::Relaxed))).copied()
     }
@@ -181,7 +181,7 @@ const fn resp_version(protocol: Protocol) -> u8 {
     }
 }
 
-/// Returns seconds of a clock that never goes back, and costs next to nothing to read.
+/// Returns the seconds of a monotonic clock. The coarse clock is read without a system call, once for each batch.
 fn seconds() -> u32 {
     u32::try_from(clock_gettime(ClockId::MonotonicCoarse).tv_sec).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! Serves one client: reads what its socket has, answers, moves between threads, ends.
+//! The loop that serves one client: reads, answers, and moves to another thread or ends.
 
 use std::future::poll_fn;
 use std::io;
@@ -26,11 +26,12 @@ use crate::threads::turns::AnswersFirst;
 use crate::threads::worker_handle::WorkerHandle;
 use crate::transport::Transport;
 
-/// An idle connection that has sent at most this much of a line keeps it apart and lends no buffers.
+/// Longest part of a line that an idle connection keeps in memory of its own, so that it can give its buffers back.
 const MAX_RESTING_BYTES: usize = 4 * 1024;
 
-/// Serves one client until it leaves, says `QUIT`, idles too long, moves to another thread, or `stopping` asks to finish
-/// what was received; reports the end.
+/// Serves one client until its connection ends or moves to another thread; reports the reason.
+///
+/// Once `stopping` is cancelled, the connection answers what it has received, and ends.
 pub(crate) async fn serve<S: BatchStore>(
     accepted: Box<AcceptedConnection>,
     engine: Arc<Engine<S>>,
@@ -45,7 +46,7 @@ pub(crate) async fn serve<S: BatchStore>(
     }
 }
 
-/// Returns why the connection ended, `None` if it moved; an error ended it, too.
+/// Serves one client on this thread; returns the reason for which the connection ended, or `None` if it moved.
 async fn serve_here<S: BatchStore>(
     mut accepted: Box<AcceptedConnection>,
     engine: Arc<Engine<S>>,
@@ -59,8 +60,8 @@ async fn serve_here<S: BatchStore>(
         match connection.run(&stopping).await? {
             Leave::ByClient => return Ok(Some(CloseReason::ByClient.into())),
             Leave::ByServer(closing) => {
-                // The buffers go first, because lingering takes up to a second. The reason stays the same if the
-                // client does not take the end well.
+                // Dropping the connection gives its buffers back before the lingering close, which takes up to a second.
+                // An error of that close does not change the reason.
                 let _ = Box::pin(linger::close(connection.into_transport())).await;
                 return Ok(Some(closing));
             }
@@ -81,7 +82,7 @@ async fn serve_here<S: BatchStore>(
 enum Leave {
     ByClient,
     ByServer(Closing),
-    /// It goes on elsewhere.
+    /// The connection moves to another thread.
     ForOtherThread,
 }
 
@@ -90,9 +91,9 @@ struct Connection<S> {
     session: Box<Session>,
     engine: Arc<Engine<S>>,
     worker: WorkerHandle,
-    /// Held while there is something to do.
+    /// Held while the connection has something to do.
     buffers: Option<Box<Buffers>>,
-    /// The beginning of a line, while there are no buffers.
+    /// The beginning of a line, while the connection holds no buffers.
     resting: Vec<u8>,
     answers_first: AnswersFirst,
 }
@@ -108,7 +109,7 @@ impl<S: BatchStore> Connection<S> {
         Self { transport, session, engine, worker, buffers: None, resting: Vec::new(), answers_first }
     }
 
-    /// Gives up all but the transport.
+    /// Drops all but the transport.
     fn into_transport(self) -> Transport {
         self.transport
     }
@@ -132,7 +133,7 @@ impl<S: BatchStore> Connection<S> {
             if self.worker.count_batch() && self.hand_back() {
                 return Ok(Leave::ForOtherThread);
             }
-            // A client that sends without a pause is not to keep the others of this thread waiting.
+            // A client that sends without a pause must not starve the other connections of this thread.
             if self.buffers.as_ref().is_some_and(|buffers| buffers.input.was_filled()) {
                 yield_now().await;
             }
@@ -140,16 +141,17 @@ impl<S: BatchStore> Connection<S> {
         self.finish_received(stopping).await
     }
 
-    /// Answers what the socket has received by this moment, and no more, however fast the client goes on.
+    /// Answers what the socket has received by now, and nothing that arrives later: a client that sends without a pause could
+    /// otherwise delay the stop.
     ///
-    /// Bytes are counted where the socket is read, because in a layer they become others.
+    /// Bytes are counted at the socket, because a layer such as a cipher changes their number.
     async fn finish_received(&mut self, stopping: &CancellationToken) -> io::Result<Leave> {
         let received_bytes = self.transport.socket().received_bytes()?;
         let has_read_all = |transport: &Transport| transport.socket().read_bytes() >= received_bytes;
         while self.transport.has_bytes() || !has_read_all(&self.transport) {
             let read = poll_fn(|context| match self.poll_read(context) {
                 Poll::Ready(read) => Poll::Ready(Some(read)),
-                // Of a record that has come in part the rest is not waited for.
+                // The rest of a layer's record that has arrived in part would arrive later.
                 Poll::Pending if has_read_all(&self.transport) => Poll::Ready(None),
                 Poll::Pending => Poll::Pending,
             });
@@ -161,11 +163,11 @@ impl<S: BatchStore> Connection<S> {
         Ok(Leave::ByServer(CloseReason::Stopping.into()))
     }
 
-    /// Reads what the socket has; while it has nothing, the buffers are somebody else's.
+    /// Reads what the socket has; while it has nothing, the buffers are back in the pool.
     ///
-    /// Answers that may leave have their turn first, once for each wake-up. Connections have their turns in the order in which they
-    /// became ready, so a durable write would otherwise wait twice behind the requests of others: for its turn, as a read does, and
-    /// for its answer, behind all that came during its sync.
+    /// Before the read, once for each wake-up, it yields to connections whose answers have become durable. The runtime polls
+    /// connections in the order in which they became ready. Without the yield a durable write would wait behind other requests
+    /// twice: for its own execution, as a read does, and for its answer, behind all requests that came during its sync.
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.answers_first.poll(self.engine.store.reply_watermark(), context).is_pending() {
             self.rest();
@@ -191,13 +193,13 @@ impl<S: BatchStore> Connection<S> {
         }
     }
 
-    /// Gives the buffers back for a move, unless they still hold something.
+    /// Gives the buffers back before a move; returns false if they still hold input, which forbids the move.
     fn hand_back(&mut self) -> bool {
         let buffers = self.buffers.take_if(|buffers| buffers.input.len() == 0);
         buffers.map(Buffers::give_back).is_some()
     }
 
-    /// Answers all complete commands of the input; says who ends the connection if it ends here.
+    /// Answers all complete commands of the input; returns a reason if the connection ends or leaves here.
     async fn answer_input(
         &mut self,
         read_bytes: usize,

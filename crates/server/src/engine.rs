@@ -1,4 +1,4 @@
-//! The engine, which listeners share: the store, limits, counters, clients. It knows no socket.
+//! The engine: the store, limits, counters and clients that all listeners share. It knows no socket.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::clients::Clients;
 use crate::closing::Closings;
 use crate::rate_limit::RateLimit;
 
-/// The part of a server that all its listeners and connections share.
+/// State that all listeners and connections of a server share.
 #[derive(Debug)]
 pub(crate) struct Engine<S> {
     pub(crate) store: S,
@@ -26,13 +26,13 @@ pub(crate) struct Engine<S> {
     pub(crate) wal_path: PathBuf,
     pub(crate) threads: usize,
     pub(crate) max_connections: usize,
-    /// Permits as many connections, whichever listener they come to.
+    /// One permit for each connection that may be open, over all listeners.
     pub(crate) connection_permits: Arc<Semaphore>,
     pub(crate) max_memory_bytes: Option<u64>,
     pub(crate) max_output_bytes: usize,
     pub(crate) tcp_keepalive: Option<Duration>,
     pub(crate) idle_timeout: Option<Duration>,
-    /// Permits one compaction that was begun without waiting for its end.
+    /// The permit of the one background compaction (`BGREWRITEAOF`).
     pub(crate) background_compaction: Arc<Semaphore>,
 }
 
@@ -58,7 +58,7 @@ impl<S> Engine<S> {
     }
 }
 
-/// Counters that a server keeps in addition to the store's own figures.
+/// Counters of the server, in addition to the store's statistics.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) connections: Counter,
@@ -71,7 +71,7 @@ pub(crate) struct Counters {
     pub(crate) total_errors: Counter,
 }
 
-/// Counts a connection as open, also when its task panics.
+/// Counts a connection as open until it is dropped, so also when its task panics.
 #[derive(Debug)]
 pub(crate) struct OpenConnection {
     counters: Arc<Counters>,
@@ -92,7 +92,7 @@ impl Drop for OpenConnection {
     }
 }
 
-/// A figure for people; it orders nothing, so relaxed is enough.
+/// A counter for people. No other memory access is ordered by it, so relaxed accesses suffice.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 

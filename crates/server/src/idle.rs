@@ -1,4 +1,6 @@
-//! Ends connections on which nothing came for too long, with a timer that is set anew once a timeout, not at each request.
+//! Idle timeout of a connection.
+//!
+//! A request only stores the time; the timer is reset when it fires, once per timeout and not once per request.
 
 use std::future::pending;
 use std::pin::Pin;
@@ -6,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A connection's idle timeout; without a limit it costs nothing.
+/// A connection's idle timeout; without a limit no timer exists.
 #[derive(Debug)]
 pub(crate) struct IdleTimer {
     limit: Option<Duration>,
@@ -15,12 +17,12 @@ pub(crate) struct IdleTimer {
 }
 
 impl IdleTimer {
-    /// Begins to count.
+    /// Starts the timeout now.
     pub(crate) fn new(limit: Option<Duration>) -> Self {
         Self { limit, last_active: Instant::now(), timer: None }
     }
 
-    /// Begins to count anew.
+    /// Starts the timeout again.
     pub(crate) fn restart(&mut self) {
         if self.limit.is_some() {
             self.last_active = Instant::now();
@@ -34,7 +36,7 @@ impl IdleTimer {
             let ends_at = self.last_active + limit;
             let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(ends_at)));
             timer.as_mut().await;
-            // It may be from before the last restart.
+            // The timer may have been set before the last restart.
             if Instant::now() >= ends_at {
                 return;
             }

@@ -1,4 +1,4 @@
-//! The figures that `INFO` tells.
+//! Fields of `INFO`.
 
 use std::fmt::Display;
 use std::process;
@@ -8,20 +8,20 @@ use rustvault_storage::{CommitLatency, LatencySummary, Stats};
 use crate::commands::REDIS_VERSION;
 use crate::engine::Engine;
 
-/// The fields of `INFO`, ours and in Redis's terms.
+/// The fields of `INFO`: Redis's and RustVault's own.
 pub(crate) struct InfoFields(Vec<Field>);
 
-/// A section, and a name in it with its value. Fields of a section follow each other.
+/// Section, name and value of a field. The fields of a section are consecutive.
 type Field = (&'static str, &'static str, String);
 
-/// The section with our own figures, which comes after Redis's.
+/// The section of RustVault's own fields, which follows those of Redis.
 const OURS: &str = "RustVault";
 
-/// Words for which `INFO` tells all sections.
+/// Arguments for which `INFO` returns all sections.
 const ALL: [&str; 3] = ["all", "default", "everything"];
 
 impl InfoFields {
-    /// The figures at this moment; those of the data only if they `show_data` that is durable.
+    /// Collects the fields; without `show_data` it omits those that could reveal writes that are not durable.
     pub(crate) fn new<S>(engine: &Engine<S>, stats: &Stats, show_data: bool) -> Self {
         let mut fields = of_redis(engine, stats);
         fields.extend(ours(engine, stats));
@@ -29,13 +29,13 @@ impl InfoFields {
         Self(fields)
     }
 
-    /// Returns our own figures.
+    /// Returns RustVault's own fields.
     pub(crate) fn of_rustvault(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let ours = self.0.iter().filter(|(section, ..)| *section == OURS);
         ours.map(|(_, name, value)| (*name, value.as_str()))
     }
 
-    /// Returns the text that Redis's clients expect, with the sections of these names; with all if none is named.
+    /// Returns the named sections in Redis's format, or all if no section is named.
     pub(crate) fn sections(&self, names: &[&[u8]]) -> String {
         let is_wanted = |section: &str| {
             let is = |name: &[u8], known: &str| name.eq_ignore_ascii_case(known.as_bytes());
@@ -49,7 +49,7 @@ impl InfoFields {
                 text.push_str(&format!("{separator}# {section}\r\n"));
                 begun = section;
             }
-            // Without keys the section is there, and empty.
+            // Redis shows the section of an empty keyspace, without a field in it.
             if !name.is_empty() {
                 text.push_str(&format!("{name}:{value}\r\n"));
             }
@@ -101,7 +101,7 @@ fn ours<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
     figures.chain(closed).chain(stages).collect()
 }
 
-/// Returns the durations of a commit's stages, in the format of Redis's `latency_percentiles_usec_…`, with the longest added.
+/// Returns the durations of a commit's stages, in the format of Redis's `latency_percentiles_usec_…`, with `max` added.
 fn commit_stages(commit: &CommitLatency) -> [(&'static str, String); 6] {
     let stages = [
         ("commit_gather_us", commit.gather),
@@ -116,7 +116,7 @@ fn commit_stages(commit: &CommitLatency) -> [(&'static str, String); 6] {
     })
 }
 
-/// Returns what Redis's clients, and the tools around them, read in its terms.
+/// Returns the fields that clients and monitoring tools of Redis read.
 fn of_redis<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
     let counters = &engine.counters;
     let uptime = engine.started.elapsed().as_secs();
@@ -153,18 +153,18 @@ fn of_redis<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
         ("Cluster", "cluster_enabled", &0),
     ];
     let keyspace = ("Keyspace", if stats.keys > 0 { "db0" } else { "" }, keys);
-    let told = figures.iter().map(|(section, name, value)| (*section, *name, value.to_string()));
-    told.chain([keyspace]).collect()
+    let fields = figures.iter().map(|(section, name, value)| (*section, *name, value.to_string()));
+    fields.chain([keyspace]).collect()
 }
 
-/// Returns whether a figure describes the data, and so may show writes that are not durable.
+/// Returns whether a field depends on the data, and so could reveal writes that are not durable.
 fn is_of_data(name: &str) -> bool {
     const OF_DATA: &str = "keys used_bytes live_bytes log_bytes batches peak_batch_records used_memory used_memory_human \
         aof_current_size db0";
     OF_DATA.split(' ').any(|of_data| of_data == name)
 }
 
-/// A line break in a value would begin another line.
+/// Returns the text without control characters: a line break in a value would begin another field.
 fn one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
 }

@@ -1,4 +1,4 @@
-//! The bytes that a client has sent and that were not consumed yet.
+//! Input buffer of a connection: bytes that were read from the client and not consumed yet.
 
 use std::io;
 use std::ops::{Deref, DerefMut};
@@ -14,15 +14,17 @@ const MIN_INPUT_BYTES: usize = 8 * 1024;
 /// Capacity of an input once its client sends more than a little, and again after a long line, in bytes.
 pub(crate) const INPUT_BYTES: usize = 64 * 1024;
 
-/// A read gets at least this much room.
+/// Least room for a read.
 const MIN_READ_BYTES: usize = 4 * 1024;
 
-/// A read takes at most this much, because other connections wait meanwhile.
+/// Most bytes of one read, because the other connections of the thread wait meanwhile.
 const MAX_READ_BYTES: usize = 256 * 1024;
 
-/// Larger inputs are mapped, not allocated: unmapping gives the memory back at once, while an allocator
-/// may keep it, and a client decides how long a line is. They are mapped in the largest size: what nothing was read into
-/// takes address space only, and a copy for each doubling stopped the thread, for 16 ms at 64 MiB.
+/// Largest input that is allocated; larger ones are mapped.
+///
+/// A client decides on the length of a line: unmapping returns the memory to the system at once, but an allocator may keep it.
+/// A mapping has the largest size from the start. Pages that were never written take address space only, while a copy at each
+/// doubling would stop the thread: the one from 32 to 64 MiB took 16 ms.
 const MAX_ALLOCATED_BYTES: usize = 1024 * 1024;
 
 /// Bytes that were read and are not consumed yet.
@@ -31,7 +33,7 @@ pub(crate) struct Input {
     memory: Memory,
     start: usize,
     end: usize,
-    /// The last read filled all the room, so there is probably more.
+    /// Set if the last read filled all its room, so that the socket probably has more.
     was_filled: bool,
 }
 
@@ -48,12 +50,12 @@ impl Input {
         self.end - self.start
     }
 
-    /// Returns whether the last read filled all its room, so that there is probably more.
+    /// Returns whether the last read filled all its room, so that the socket probably has more.
     pub(crate) const fn was_filled(&self) -> bool {
         self.was_filled
     }
 
-    /// Memory that it holds, used or not.
+    /// Returns the memory of the buffer, used or not.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.memory.len()
     }
@@ -69,8 +71,10 @@ impl Input {
         (self.start, self.end) = (0, 0);
     }
 
-    /// Reads once, with room for at least a few KiB. It uses no more memory than `max_bytes`, nor than three times the most
-    /// that it ever held at a time, small inputs aside.
+    /// Reads once, with room for at least [`MIN_READ_BYTES`].
+    ///
+    /// The buffer never takes more memory than `max_bytes`, nor, beyond [`INPUT_BYTES`], than three times the most bytes that it
+    /// held at a time.
     pub(crate) fn poll_read<R: AsyncRead + Unpin>(
         &mut self,
         source: &mut R,
@@ -88,7 +92,7 @@ impl Input {
         Poll::Ready(Ok(read_bytes))
     }
 
-    /// Puts bytes that were read earlier in front, into an input that is empty.
+    /// Puts bytes that were read earlier into an empty input.
     pub(crate) fn restore(&mut self, bytes: &[u8]) {
         if let Some(front) = self.memory.get_mut(..bytes.len()) {
             front.copy_from_slice(bytes);
@@ -96,7 +100,7 @@ impl Input {
         }
     }
 
-    /// Frees what a long line has left behind.
+    /// Frees the memory that a long line needed.
     pub(crate) fn trim(&mut self) -> io::Result<()> {
         let is_oversized = self.memory.len() > INPUT_BYTES && self.len() <= INPUT_BYTES / 2;
         if is_oversized { self.reallocate(INPUT_BYTES) } else { Ok(()) }
@@ -108,9 +112,9 @@ impl Input {
         }
         let is_full = self.memory.len() - self.end < MIN_READ_BYTES;
         let is_largest = self.memory.len() >= max_bytes;
-        // Moving at most as much as was consumed keeps the work linear however the reads fall. What is mapped is moved
-        // before it is full, because each page that is used takes memory. At the largest size all is moved: a line fits, so
-        // that happens once for each at most.
+        // Moving no more bytes than were consumed keeps the total work linear in the input, whatever the sizes of the reads.
+        // A mapped input is moved before it is full, because each page that was written takes memory. At the largest size
+        // everything is moved: a whole line fits, so that happens at most once per line.
         let is_cheap = self.start >= MIN_READ_BYTES.max(self.len());
         if (is_full && is_largest) || (is_cheap && (is_full || self.memory.is_mapped())) {
             self.memory.copy_within(self.start..self.end, 0);
@@ -126,7 +130,7 @@ impl Input {
         if doubled <= MAX_ALLOCATED_BYTES {
             return self.reallocate(doubled);
         }
-        // A system that gives no address space without memory may still have enough for now.
+        // A system that does not overcommit may refuse the largest size, and still grant this one.
         self.reallocate(max_bytes).or_else(|_| self.reallocate(doubled))
     }
 
@@ -152,7 +156,7 @@ impl Memory {
         if bytes <= MAX_ALLOCATED_BYTES {
             Ok(Self::Allocated(vec![0; bytes]))
         } else {
-            // Most of it is never used, so the system need not have the memory for all of it.
+            // Most pages are never written, so no swap is reserved for them.
             MmapOptions::new().len(bytes).no_reserve_swap().map_anon().map(Self::Mapped)
         }
     }

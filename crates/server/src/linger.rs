@@ -1,4 +1,4 @@
-//! Ends a connection so that the client still gets its last answers.
+//! Lingering close: ends a connection so that the client still receives its last answers.
 
 use std::future::poll_fn;
 use std::io;
@@ -12,23 +12,23 @@ use tokio::time::timeout;
 
 use crate::transport::{Socket, Transport};
 
-/// Longest time that a client gets to read its last answers.
+/// Longest wait for the client to close its end.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Bytes that are dropped at a time, after which other connections have a turn.
+/// Bytes that one read discards, after which other connections have a turn.
 const DISCARD_BYTES: usize = 64 * 1024;
 
-/// Closes a connection so that the client surely gets what was written.
+/// Closes a connection after the client has received what was written.
 ///
-/// Closing a socket that holds unread input resets the connection, which can take the last answers from
-/// the client; so the input is read and dropped until the client closes, for a second at most.
+/// Closing a socket that holds unread input resets the connection, and the client may lose its last answers. So the input is
+/// read and discarded until the client closes its end, for [`LINGER`] at most.
 pub(crate) async fn close(mut transport: Transport) -> io::Result<()> {
     let closing = async {
         transport.shutdown().await?;
-        // Nobody wants to know what the bytes mean, so no layer is asked.
+        // The bytes are discarded undecoded, so the layers above the socket are bypassed.
         discard_input(transport.socket_mut()).await
     };
-    // Running out of time is no failure: the client had its chance.
+    // A client that does not close its end in time is no error of this server.
     timeout(LINGER, closing).await.unwrap_or(Ok(()))
 }
 
@@ -39,7 +39,7 @@ async fn discard_input(socket: &mut Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads once; returns the bytes that were dropped, 0 once the client has closed.
+/// Reads once; returns the number of discarded bytes, 0 after the client has closed its end.
 fn poll_discard(socket: &mut Socket, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
     let mut room = [0; DISCARD_BYTES];
     let mut room = ReadBuf::new(&mut room);

@@ -1,4 +1,4 @@
-//! A server: binds, recovers its log, serves until it is told to stop.
+//! A server: binds its addresses, recovers its log, and serves until a stop is requested.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -19,13 +19,13 @@ use crate::threads::affinity::LogWriter;
 use crate::threads::worker::Workers;
 use crate::{CpuAffinity, Error, ServerConfig};
 
-/// Longest time that connections get to finish at a stop; with the last sync, a stop stays below ten seconds.
+/// Longest time in which connections finish at a stop. With the last sync, a stop takes less than ten seconds.
 pub(crate) const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
-/// Longest time that error answers get to leave once the log has failed.
+/// Longest time in which error answers are sent after the log has failed.
 const FAILURE_DRAIN_LIMIT: Duration = Duration::from_secs(1);
 
-/// A durable server that has its addresses and has recovered its log, but serves nobody yet.
+/// A durable server that has bound its addresses and recovered its log, but does not serve yet.
 #[derive(Debug)]
 pub struct Server {
     listeners: Listeners,
@@ -37,10 +37,10 @@ pub struct Server {
 impl Server {
     /// Binds the addresses, then opens the log and recovers what it holds.
     ///
-    /// Connections that come meanwhile wait.
+    /// Connections that arrive during recovery wait in the kernel's queue.
     ///
     /// # Errors
-    /// A field of `config` out of range, an address that cannot be listened on, a log that cannot be opened.
+    /// A field of `config` is out of range, an address cannot be listened on, or the log cannot be opened.
     pub async fn bind(config: ServerConfig) -> Result<Self, Error> {
         config.validate()?;
         let (listeners, local_addrs) = listen(&config).await?;
@@ -49,31 +49,31 @@ impl Server {
         Ok(Self { listeners, local_addrs, store, config })
     }
 
-    /// The address that is listened on, with the real port; of several the first.
+    /// Returns the first address that the server listens on, with its real port.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addrs[0]
     }
 
-    /// All addresses that are listened on, with their real ports, in the order of
+    /// Returns all addresses that the server listens on, with their real ports, in the order of
     /// [`bind_addrs`](ServerConfig::bind_addrs).
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.local_addrs
     }
 
-    /// The path of the Unix socket that is listened on, if there is one.
+    /// Returns the path of the Unix socket that the server listens on, if there is one.
     pub fn unix_socket(&self) -> Option<&Path> {
         self.config.unix_socket.as_deref()
     }
 
-    /// Serves until `shutdown` ends, then lets every connection finish what was received, for five seconds
-    /// at most, and closes the log.
+    /// Serves until `shutdown` ends. Then every connection answers what it has received, for five seconds at most, and the
+    /// log is closed.
     ///
-    /// Dropping the future ends at once, as a crash would: what was answered is kept.
+    /// Dropping the future ends the server at once, like a crash: acknowledged writes are kept.
     ///
     /// # Errors
-    /// [`Error::Store`] once the log has failed; the server takes no more writes then and has stopped.
+    /// [`Error::Store`] after the log has failed; the server has stopped.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
-        self.log_start(&self.store.stats().await?);
+        self.report_start(&self.store.stats().await?);
         let stop = async {
             tokio::select! {
                 () = shutdown => Shutdown { failure: None, drain_limit: DRAIN_LIMIT },
@@ -103,16 +103,16 @@ impl Server {
         }
     }
 
-    fn log_start(&self, stats: &Stats) {
+    fn report_start(&self, stats: &Stats) {
         let wal_format = stats.log_format;
         let recovery = self.store.recovery();
         if recovery.torn_bytes_dropped > 0 {
             let bytes = recovery.torn_bytes_dropped;
-            warn!(bytes, "dropped the torn tail of the log: unconfirmed writes that a crash cut off");
+            warn!(bytes, "truncated the torn tail of the log: unconfirmed writes that a crash cut off");
         }
         self.warn_of_full_memory(stats);
         for address in self.local_addrs.iter().filter(|addr| !addr.ip().is_loopback()) {
-            warn!(%address, "anybody who can reach this address can read and write: there is no authentication");
+            warn!(%address, "anybody who can reach this address can read and write, because there is no authentication: bind to loopback or to a trusted network");
         }
         info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -127,7 +127,7 @@ impl Server {
         );
     }
 
-    /// Warns of a limit that leaves room for no write that adds something.
+    /// Warns if `max_memory_bytes` is reached, so that every write that adds data is refused.
     fn warn_of_full_memory(&self, stats: &Stats) {
         let Some(max_memory_bytes) = self.config.max_memory_bytes.filter(|max| *max <= stats.used_bytes)
         else {
@@ -138,26 +138,26 @@ impl Server {
             warn!(
                 used_bytes,
                 max_memory_bytes,
-                "no write can succeed: an empty store takes more than --max-memory; raise it"
+                "no write can succeed: an empty store takes more memory than --max-memory allows; raise it"
             );
         } else {
             warn!(
                 used_bytes,
                 max_memory_bytes,
-                "writes that add data are refused: --max-memory is used up; raise it or delete keys"
+                "writes that add data are refused: --max-memory is reached; raise it or delete keys"
             );
         }
     }
 }
 
-/// Serves any store, for example a [`MemoryStore`](rustvault_storage::MemoryStore), on listeners of the
-/// caller's until `shutdown` ends; then lets every connection finish what was received, for five seconds
-/// at most. The store stays open.
+/// Serves any store, for example a [`MemoryStore`](rustvault_storage::MemoryStore), on the caller's listeners until
+/// `shutdown` ends. Then every connection answers what it has received, for five seconds at most. The store stays open.
 ///
-/// Ignores the addresses and the CPU affinity of `config`; the path of the log and the sync policy are only shown by `INFO`.
+/// Ignores the addresses and the CPU affinity of `config`. `INFO` shows its log path and sync policy, which have no other
+/// effect.
 ///
 /// # Errors
-/// A field of `config` out of range, or a system that refuses the threads.
+/// A field of `config` is out of range, or the system refuses to start the threads.
 pub async fn serve<S: BatchStore>(
     listeners: impl Into<Listeners>,
     store: S,

@@ -1,33 +1,33 @@
-//! State of a client in the server: its protocol, what it reported about itself, and what it is in the middle of.
+//! Session: the server's state of one client, such as its protocol and its reply mode.
 
 use rustvault_protocol::{Limits, Protocol, RequestParser};
 
 use crate::clients::ClientRegistration;
 
-/// State of a client in the server. It moves with its connection from thread to thread.
+/// State of one client. It moves between threads with its connection.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) client: ClientRegistration,
     pub(crate) parser: RequestParser,
-    /// The version of RESP that is spoken, if it is RESP that is spoken.
+    /// Set after `HELLO 3`; without meaning in the text protocol.
     pub(crate) is_resp3: bool,
-    /// Set while a transaction is refused, whose commands are refused, too.
+    /// Set between a refused `MULTI` and the end of its transaction: the commands in between are refused, too.
     pub(crate) is_in_refused_transaction: bool,
-    /// The answers that the client wants, by `CLIENT REPLY`.
+    /// The reply mode, as set by `CLIENT REPLY`.
     pub(crate) reply_mode: ReplyMode,
 }
 
-/// The answers that a client wants.
+/// Reply mode of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReplyMode {
     On,
     Off,
-    /// Not the next one.
+    /// The next answer is left out; then the mode is `On` again.
     SkipNext,
 }
 
 impl Session {
-    /// A client that has sent nothing yet.
+    /// Returns the session of a client that has sent nothing yet.
     pub(crate) const fn new(client: ClientRegistration, limits: Limits) -> Self {
         Self {
             client,
@@ -38,7 +38,7 @@ impl Session {
         }
     }
 
-    /// Returns whether the next answer is written, and counts it as done.
+    /// Returns whether the next answer is written, and advances the reply mode past it.
     #[inline]
     pub(crate) fn wants_next_reply(&mut self) -> bool {
         match self.reply_mode {

@@ -106,13 +106,13 @@ fn is_normal(kind: &[u8]) -> Result<bool, Refusal> {
     }
 }
 
-/// Returns a number of a client; `error` is what Redis says of what is none.
+/// Returns a client's id, or `error` for text that is no id.
 fn client_id(text: &[u8], error: &'static str) -> Result<u64, Refusal> {
     let id = parse_integer(text).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0);
     id.ok_or_else(|| refuse(error))
 }
 
-/// Returns what is told of a client: the fields of Redis's line that mean something here.
+/// Returns the line of a client in `CLIENT LIST`, with those fields of Redis's line that have a meaning here.
 fn line(client: &ConnectedClient) -> String {
     let names = client.names();
     let (age, idle) = client.age_and_idle();
