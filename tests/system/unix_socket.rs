@@ -87,7 +87,7 @@ fn several_addresses_are_listened_on_and_named() {
     command.current_dir(launch.folder()).env("RUSTVAULT_BIND_ADDR", "127.0.0.1:0, 127.0.0.1:65536");
     let output = command.output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code() == Some(2) && stderr.contains("'127.0.0.1:65536'"), "{stderr}");
+    assert!(output.status.code() == Some(2) && stderr.contains("127.0.0.1:65536'"), "{stderr}");
     assert!(stderr.contains("RUSTVAULT_BIND_ADDR"), "{stderr}");
 }
 
@@ -156,9 +156,9 @@ fn a_path_that_cannot_be_is_told_and_nothing_is_removed() {
     refused(&folder.join("file"), "something else has this name");
     assert_eq!(fs::read_to_string(folder.join("file")).unwrap(), "mine");
     refused(&folder, "something else has this name");
-    refused(&folder.join("nowhere/vault.sock"), "its folder does not exist; make it");
-    refused(&folder.join("file/vault.sock"), "its folder does not exist; make it");
-    refused(&folder.join("x".repeat(108)), "the system takes 107; choose a shorter one");
+    refused(&folder.join("nowhere/vault.sock"), "its folder does not exist; create it");
+    refused(&folder.join("file/vault.sock"), "its folder does not exist; create it");
+    refused(&folder.join("x".repeat(108)), "the system's limit is 107; choose a shorter path");
     refused(Path::new("/proc/vault.sock"), "choose another path");
     assert!(!launch.wal().exists(), "the log was touched");
 }

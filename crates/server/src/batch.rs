@@ -17,7 +17,7 @@ pub(crate) const MAX_BATCH_REQUESTS: usize = 1024;
 #[derive(Debug, Default)]
 pub(crate) struct RequestBatch<'a> {
     requests: Vec<ParsedRequest>,
-    /// The arguments of all of them.
+    /// Arguments of all requests.
     arguments: Vec<Cow<'a, [u8]>>,
     /// Bytes of the input that the requests take.
     pub(crate) consumed_bytes: usize,
@@ -74,8 +74,8 @@ impl<'a> RequestBatch<'a> {
 
     /// Returns the batch as operations of the store, and a slot for the answer to each request.
     ///
-    /// Commands on the session take effect here, each before the next request is checked: `AUTH` decides about the request
-    /// behind it.
+    /// Commands on the session take effect here, each before the next request is checked: a refused `MULTI` decides about the
+    /// requests behind it.
     pub(crate) fn plan<'b, S: BatchStore>(
         &'b self,
         arguments: &'b [&'b [u8]],
@@ -140,7 +140,7 @@ fn plan_one<'b, S: BatchStore>(
     })
 }
 
-/// The place of one answer among the answers of a batch.
+/// Pending answer to one request of a batch.
 pub(crate) enum Slot<'b, S> {
     /// The answer is known.
     Ready(Reply<Payload<'b>>),
@@ -148,14 +148,14 @@ pub(crate) enum Slot<'b, S> {
     Asked(ReplyTo, Request<'b>),
     /// The next outcome of the store, the values of these keys, is the answer.
     Values(&'b [&'b [u8]]),
-    /// The keys are so many that it takes several steps; it is the last of its batch.
+    /// The command takes several steps, because it has many keys. It is the last one of its batch.
     InSteps(Many<'b>),
-    /// The command is carried out when its turn comes; it is the last of its batch.
+    /// The command is executed after the answers before it are written. It is the last one of its batch.
     Await(CarryOut<S>, Request<'b>),
 }
 
 impl<S> Slot<'_, S> {
-    /// Returns whether an outcome of the store belongs here.
+    /// Returns whether the answer is made of an outcome of the store.
     pub(crate) const fn needs_outcome(&self) -> bool {
         matches!(self, Self::Asked(..) | Self::Values(_))
     }

@@ -1,4 +1,4 @@
-//! Why a connection ends: the word for its message, its counter in `INFO`, and whether the operator is warned.
+//! Reasons for which a connection ends: their texts in messages, their counters in `INFO`, and which are warnings.
 
 use std::fmt::{self, Write as _};
 use std::io;
@@ -9,26 +9,26 @@ use crate::addr::Addr;
 use crate::engine::Counter;
 use crate::rate_limit::RateLimit;
 
-/// Why a connection ends.
+/// Reason for which a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CloseReason {
     /// The client closed it.
     ByClient,
-    /// The client said `QUIT`.
+    /// The client sent `QUIT`.
     Quit,
-    /// Another client, or it itself, had it disconnected.
+    /// A `CLIENT KILL`, of another client or of its own.
     Killed,
-    /// The client sent bytes after which nothing can be understood.
+    /// The client sent bytes after which no request can be recognised.
     ProtocolError,
     /// The client speaks another protocol, such as HTTP.
     ForeignProtocol,
-    /// The client did not read, and more was held for it than it may have.
+    /// The client did not read, and its answers needed more memory than `max_output_bytes`.
     OutputLimit,
-    /// The client did not read for longer than it may.
+    /// The client did not read for a minute.
     OutputStalled,
-    /// Nothing came for longer than the idle timeout.
+    /// The client sent nothing for longer than the idle timeout.
     Idle,
-    /// The client's machine did not answer any more, or took nothing for minutes: keepalive or `TCP_USER_TIMEOUT`.
+    /// The client's machine did not answer probes, or acknowledged nothing for minutes: keepalive or `TCP_USER_TIMEOUT`.
     Unreachable,
     /// The connection was reset, or failed otherwise.
     Lost,
@@ -57,7 +57,7 @@ impl CloseReason {
         match self {
             Self::ByClient => ("closed_by_client", "closed by the client"),
             Self::Quit => ("closed_quit", "the client asked for it"),
-            Self::Killed => ("closed_killed", "CLIENT KILL of another client"),
+            Self::Killed => ("closed_killed", "a client disconnected it"),
             Self::ProtocolError => ("closed_protocol_error", "protocol error"),
             Self::ForeignProtocol => ("closed_foreign_protocol", "the client speaks another protocol"),
             Self::OutputLimit => {
@@ -75,19 +75,19 @@ impl CloseReason {
         }
     }
 
-    /// Returns whether an operator should hear of it unasked: the client is at fault, and would not tell anybody.
+    /// Returns whether the end is reported as a warning: the client is at fault, and nobody else would report it.
     const fn is_warned_about(self) -> bool {
         matches!(self, Self::ProtocolError | Self::ForeignProtocol | Self::OutputLimit | Self::OutputStalled)
     }
 }
 
-/// The end of a connection: why, and what exactly happened.
+/// End of a connection: the reason, and details.
 ///
-/// It travels as an [`io::Error`] where a read or a write ends the connection, so `?` carries it.
+/// It converts to an [`io::Error`], so `?` returns it from reads and writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Closing {
     pub(crate) reason: CloseReason,
-    /// May be empty; it holds what a client sent, so it is only ever shown escaped.
+    /// May be empty. It may contain bytes that the client sent, so it is only shown escaped.
     detail: String,
 }
 
@@ -96,7 +96,7 @@ impl Closing {
         Self { reason, detail: detail.into() }
     }
 
-    /// Returns the end that a failed read or write means.
+    /// Returns the end that this error of a read or write stands for.
     pub(crate) fn of(error: &io::Error) -> Self {
         if let Some(closing) = error.get_ref().and_then(|source| source.downcast_ref::<Self>()) {
             return closing.clone();
@@ -137,7 +137,7 @@ impl fmt::Display for Closing {
     }
 }
 
-/// The connections that have ended, counted by reason.
+/// Counters of ended connections, by reason.
 #[derive(Debug, Default)]
 pub(crate) struct Closings {
     by_reason: [ReasonCounts; CloseReason::ALL.len()],
@@ -151,7 +151,7 @@ struct ReasonCounts {
 }
 
 impl Closings {
-    /// Counts a connection that has ended, and reports it: a fault of the client's as a warning, within a limit.
+    /// Counts and reports the end of a connection. A fault of the client is a warning, at a limited rate.
     pub(crate) fn report(&self, peer: &Addr, closing: &Closing) {
         let Some(counts) = self.by_reason.get(closing.reason as usize) else { return };
         counts.closed.add(1);

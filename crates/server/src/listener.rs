@@ -1,4 +1,4 @@
-//! The sockets that clients connect to, TCP and Unix: bound, and asked for their next client.
+//! Listening sockets, TCP and Unix: binding them, and accepting clients.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,8 +16,9 @@ use crate::tcp_options;
 use crate::transport::{Socket, Transport};
 use crate::unix_socket::{self, SocketFile};
 
-/// Connections that may wait to be accepted; the kernel has a limit of its own (net.core.somaxconn). With
-/// the usual 128 a thousand clients that come at once lose packets, and some wait seconds for a new try.
+/// Connections that may wait to be accepted; the kernel limits this further (net.core.somaxconn).
+///
+/// With the usual 128, a thousand clients that connect at the same time lose packets, and some wait seconds for a retry.
 const BACKLOG_CONNECTIONS: u32 = 4096;
 
 /// The listening sockets that [`serve`](crate::serve) accepts clients from: one, or [several](Self::and).
@@ -38,7 +39,7 @@ const BACKLOG_CONNECTIONS: u32 = 4096;
 pub struct Listeners(Vec<Listener>);
 
 impl Listeners {
-    /// Adds others.
+    /// Adds other listeners.
     #[must_use]
     pub fn and(mut self, others: impl Into<Self>) -> Self {
         self.0.extend(others.into().0);
@@ -57,7 +58,7 @@ impl From<TcpListener> for Listeners {
 }
 
 impl From<UnixListener> for Listeners {
-    /// A listener whose socket's file is the caller's to remove.
+    /// Takes over a listener; removing its socket's file is left to the caller.
     fn from(listener: UnixListener) -> Self {
         let addr = listener.local_addr().ok();
         let path = addr.as_ref().and_then(|addr| addr.as_pathname()).unwrap_or(Path::new("unix"));
@@ -72,7 +73,7 @@ impl From<Vec<Listener>> for Listeners {
     }
 }
 
-/// A socket that clients connect to.
+/// A listening socket.
 #[derive(Debug)]
 pub(crate) struct Listener {
     accepting: Accepting,
@@ -91,7 +92,7 @@ enum Accepting {
     },
 }
 
-/// A client that has been accepted.
+/// A connection that was accepted and is not prepared yet.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     stream: AcceptedStream,
@@ -116,7 +117,7 @@ impl Listener {
         }
     }
 
-    /// Listens on the first address that `addr`, a host and a port, resolves to and that can be had; returns that as well.
+    /// Listens on the first address that `addr`, a host and a port, resolves to and that is available; returns it as well.
     pub(crate) async fn bind(addr: &str) -> Result<(Self, SocketAddr), Error> {
         let bind_error = |source| Error::Bind { addr: addr.to_owned(), source };
         let listener = listen(addr).await.map_err(bind_error)?;
@@ -124,7 +125,7 @@ impl Listener {
         Ok((Self::new(Accepting::Tcp(listener)), local_addr))
     }
 
-    /// Listens on a Unix socket of this path, which must be free or left by a server that has gone.
+    /// Listens on a Unix socket at this path, which must be free or the stale socket of a server that has ended.
     pub(crate) async fn bind_unix(path: &Path) -> Result<Self, Error> {
         let path: Arc<Path> = path.into();
         let its_path = Arc::clone(&path);
@@ -138,7 +139,7 @@ impl Listener {
         Ok(Self::new(Accepting::Unix { _file: Some(file), listener, path }))
     }
 
-    /// Accepts the next client.
+    /// Accepts the next connection.
     pub(crate) fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<Incoming>> {
         let (stream, peer) = match &self.accepting {
             Accepting::Tcp(listener) => {
@@ -160,7 +161,7 @@ impl Listener {
 }
 
 impl Incoming {
-    /// Returns the server's end.
+    /// Returns the address of the server's end.
     pub(crate) fn local(&self) -> io::Result<Addr> {
         match &self.stream {
             AcceptedStream::Tcp(stream) => stream.local_addr().map(Addr::from),
@@ -168,7 +169,7 @@ impl Incoming {
         }
     }
 
-    /// Sets what has to be set for it to be served; `keepalive` is the silence after which a peer is probed.
+    /// Sets the socket's options; `keepalive` is the silence after which a peer is probed.
     pub(crate) fn prepare(&self, keepalive: Option<Duration>) -> io::Result<()> {
         match &self.stream {
             AcceptedStream::Tcp(stream) => tcp_options::set(stream, keepalive),
@@ -176,7 +177,7 @@ impl Incoming {
         }
     }
 
-    /// Returns its socket, which waits for a thread.
+    /// Returns the socket, which no thread has registered yet.
     pub(crate) fn into_socket(self) -> io::Result<Socket> {
         match self.stream {
             AcceptedStream::Tcp(stream) => stream.into_std().map(Socket::from),
@@ -184,7 +185,7 @@ impl Incoming {
         }
     }
 
-    /// Returns what carries its bytes.
+    /// Returns the transport over the socket.
     pub(crate) fn into_transport(self) -> io::Result<Transport> {
         #[cfg(test)]
         if self.has_stand_in {

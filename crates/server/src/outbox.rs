@@ -1,4 +1,4 @@
-//! Writes to a client that may not read: whoever takes nothing for too long is given up.
+//! Writes answers to a client, and gives up on one that does not read.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -14,25 +14,25 @@ use tokio::time::timeout;
 use crate::clients::ConnectedClient;
 use crate::closing::{CloseReason, Closing};
 
-/// Longest time in which a client may take nothing of its answers.
+/// Longest time in which a client may take no byte of its answers.
 const MAX_STALL: Duration = Duration::from_secs(60);
 
-/// Pieces that are written by one system call.
+/// Most slices that one system call writes.
 const MAX_SLICES: usize = 4;
 
-/// Takes bytes for a client, and knows what the system has taken of them.
+/// A writer to a client, which counts the bytes that the kernel has accepted.
 pub(crate) trait Outlet: AsyncWrite + Unpin {
-    /// Bytes that the system has taken so far.
+    /// Returns the number of bytes that the kernel has accepted.
     fn written_bytes(&self) -> u64;
 
-    /// Makes the next write try at once, without waiting for the report of room.
+    /// Makes the next write call the kernel although the runtime has not reported room.
     fn write_at_once(&mut self);
 }
 
-/// Writes all `bytes`, and has them leave.
+/// Writes and flushes all `bytes`.
 ///
 /// # Errors
-/// A [`Closing`] for a client that takes nothing for [`MAX_STALL`] or is killed meanwhile; what writing fails with.
+/// A [`Closing`] if the client takes no byte for [`MAX_STALL`] or is killed; the error of the write if that fails.
 pub(crate) async fn write_all(
     outlet: &mut impl Outlet,
     bytes: &mut impl Buf,
@@ -48,13 +48,13 @@ async fn write_all_unless(
 ) -> io::Result<()> {
     let mut killed = pin!(killed);
     loop {
-        // A client that reads costs no timer.
+        // The first try sets no timer: most writes succeed at once.
         let step = match step_now(outlet, bytes).await {
             Poll::Ready(step) => step?,
             Poll::Pending => {
                 let written_bytes = outlet.written_bytes();
                 let step = poll_fn(|context| poll_step(outlet, context, bytes));
-                // Boxed: a timer in every connection would be memory for those alone that do not read.
+                // Boxed, so that only connections whose client does not read have memory for a timer.
                 let waited = Box::pin(timeout(MAX_STALL, step));
                 let waited = select! {
                     waited = waited => waited,
@@ -68,27 +68,27 @@ async fn write_all_unless(
         };
         match step {
             WriteStep::Wrote(written_bytes) => bytes.advance(written_bytes),
-            WriteStep::HasLeft => return Ok(()),
+            WriteStep::Flushed => return Ok(()),
         }
     }
 }
 
-/// The result of one call of an outlet.
+/// Result of one call of an outlet.
 enum WriteStep {
-    /// It has taken so many bytes; a layer may hold them yet.
+    /// The outlet accepted this many bytes; a layer may still hold them.
     Wrote(usize),
-    /// The system has all of them.
-    HasLeft,
+    /// The kernel has accepted all bytes.
+    Flushed,
 }
 
 async fn step_now(outlet: &mut impl Outlet, bytes: &impl Buf) -> Poll<io::Result<WriteStep>> {
     poll_fn(|context| Poll::Ready(poll_step(outlet, context, bytes))).await
 }
 
-/// Tries once more, now that no room was reported for [`MAX_STALL`], before which the system had taken `written_bytes`.
+/// Tries once more after [`MAX_STALL`] without a report of room; the kernel had accepted `written_bytes` before that.
 ///
-/// Linux reports room once a third of the socket's buffer is free, so a slow reader may have taken up to a megabyte
-/// without a report.
+/// Linux reports room once a third of the socket's buffer is free, so a slow reader may have read up to a megabyte without
+/// such a report.
 async fn step_after_stall(
     outlet: &mut impl Outlet,
     bytes: &impl Buf,
@@ -97,14 +97,14 @@ async fn step_after_stall(
     outlet.write_at_once();
     match step_now(outlet, bytes).await {
         Poll::Ready(step) => step,
-        // A layer passes on what it holds before it takes more.
+        // A layer first passes on the bytes that it holds, so it may accept none although the client reads.
         Poll::Pending if outlet.written_bytes() > written_bytes => Ok(WriteStep::Wrote(0)),
         Poll::Pending => Err(stalled()),
     }
 }
 
 fn stalled() -> io::Error {
-    let detail = format!("nothing was taken for {} seconds", MAX_STALL.as_secs());
+    let detail = format!("it took no byte for {} seconds", MAX_STALL.as_secs());
     Closing::new(CloseReason::OutputStalled, detail).into()
 }
 
@@ -116,7 +116,7 @@ fn poll_step(
     if bytes.has_remaining() {
         poll_write(outlet, context, bytes).map_ok(WriteStep::Wrote)
     } else {
-        Pin::new(outlet).poll_flush(context).map_ok(|()| WriteStep::HasLeft)
+        Pin::new(outlet).poll_flush(context).map_ok(|()| WriteStep::Flushed)
     }
 }
 

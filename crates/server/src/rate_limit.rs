@@ -1,4 +1,4 @@
-//! Limits how often a warning that clients can cause is reported, so that they cannot fill a disk with messages.
+//! Rate limit of warnings that clients can cause: without it they could fill a disk with messages.
 
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
@@ -8,29 +8,29 @@ use parking_lot::Mutex;
 /// Most messages of one kind in an [`INTERVAL`].
 const MAX_MESSAGES: u32 = 10;
 
-/// Interval that the messages are counted in.
+/// Interval in which messages are counted.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// Limit on one kind of message: ten a minute. The next one reports how many were left out.
+/// Rate limit of one kind of message: ten a minute. The next message contains the number of those that were left out.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimit {
     window: Mutex<Option<RateWindow>>,
 }
 
-/// An interval, and what was asked for in it.
+/// The current interval, and the messages in it.
 #[derive(Debug)]
 struct RateWindow {
     began: Instant,
     admitted: u32,
-    /// Messages that were refused, and that no admitted one has reported yet.
+    /// Messages that were left out, and that no later message has reported yet.
     left_out: u64,
 }
 
 impl RateLimit {
-    /// Returns how many messages were left out since the last one if another may be reported now; zero is none, so that
-    /// a field of the message stands there only where it tells something.
+    /// Asks for permission to report one message; `None` refuses it and counts it as left out.
     ///
-    /// `None` counts this one as left out.
+    /// The inner value is the number of messages that were left out since the last one; it is `None` for zero, so that the
+    /// message then has no such field.
     pub(crate) fn admit(&self) -> Option<Option<NonZeroU64>> {
         self.admit_at(Instant::now()).map(NonZeroU64::new)
     }

@@ -1,4 +1,4 @@
-//! Carries a batch out and writes its answers to the socket: nothing leaves before what it depends on is durable.
+//! Executes a batch and writes its answers to the socket. No answer is written before the records that it depends on are durable.
 
 mod count;
 mod keys;
@@ -28,10 +28,10 @@ use crate::transport::Transport;
 
 pub(crate) use keys::PageOf;
 
-/// The store carries out no further operation of a batch once its replies hold more than this.
+/// Bytes of replies after which the store executes no further operation of a submission.
 const MAX_REPLY_BYTES: usize = 1024 * 1024;
 
-/// Carries batches out and writes their answers, for one connection.
+/// Executes batches and writes their answers, for one connection.
 pub(crate) struct Responder<'c, S> {
     pub(crate) transport: &'c mut Transport,
     pub(crate) session: &'c mut Session,
@@ -39,24 +39,24 @@ pub(crate) struct Responder<'c, S> {
     pub(crate) engine: &'c Engine<S>,
     pub(crate) worker: &'c WorkerHandle,
     pub(crate) stopping: &'c CancellationToken,
-    /// The reason why the connection ends after the answers at hand, if it does.
+    /// Reason for which the connection ends after the present answers, if it does.
     pub(crate) closing: Option<Closing>,
-    /// Set if the answer at hand is left out.
+    /// Set if the present answer is left out (`CLIENT REPLY`).
     pub(crate) is_muted: bool,
 }
 
-/// Decides which of the replies at hand may be revealed.
+/// Decides which of the present replies may be revealed.
 struct Gate {
     /// The highest LSN that a reply depends on.
     highest: Lsn,
-    /// Replies that depend on no more than this may be shown.
+    /// Replies that depend on an LSN up to this one may be revealed.
     visible: Lsn,
-    /// The reason why the others never may.
+    /// The failure for which the others never may.
     failure: Option<Error>,
 }
 
 impl Gate {
-    /// Returns whether it is known if the reply may be shown.
+    /// Returns whether it is already known if the reply may be revealed.
     fn is_decided(&self, reply: &storage::batch::Completion) -> bool {
         reply.depends_on <= self.visible || self.failure.is_some()
     }
@@ -72,7 +72,7 @@ impl Gate {
 }
 
 impl<'c, S: BatchStore> Responder<'c, S> {
-    /// Carries a batch out and writes its answers, in order; `replies` is working space.
+    /// Executes a batch and writes its answers, in order. `replies` is scratch memory.
     pub(crate) async fn answer(
         &mut self,
         batch: &RequestBatch<'_>,
@@ -90,14 +90,14 @@ impl<'c, S: BatchStore> Responder<'c, S> {
             (ops, submission) = self.submit(ops, replies).await?;
             self.write_answers(&mut slots, replies, submission).await?;
             if !ops.is_empty() {
-                // What came first was long work or large answers: let the thread's other connections have a turn.
+                // The first part was long work or had large answers: the other connections of the thread have a turn.
                 yield_now().await;
             }
         }
         Ok(())
     }
 
-    /// Submits `ops` to the store, which carries out as many of them as it chooses; returns those that remain.
+    /// Submits `ops` to the store, which executes the first ones, at least one; returns those that remain.
     async fn submit<'o>(
         &self,
         ops: &'o [Op<'o>],
@@ -113,7 +113,7 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         }
     }
 
-    /// Writes the answers up to the next one that has no reply yet.
+    /// Writes the answers up to the first one whose reply is still missing.
     async fn write_answers(
         &mut self,
         slots: &mut Peekable<vec::IntoIter<Slot<'_, S>>>,
@@ -145,7 +145,7 @@ impl<'c, S: BatchStore> Responder<'c, S> {
                         Ok(outcome) => reply_to(outcome, request),
                         Err(error) => store_error(error).into(),
                     };
-                    // Nearly all answers are small: for them this loop has nothing to wait for.
+                    // Nearly all answers are small. Those need no await point in this loop.
                     match large_value(&reply) {
                         None => self.put_small(&reply),
                         Some(value) => self.put_large(value).await?,
@@ -156,13 +156,13 @@ impl<'c, S: BatchStore> Responder<'c, S> {
                     if !gate.is_decided(&reply) {
                         self.open(&mut gate).await?;
                     }
-                    // Boxed: every connection would have room for it.
+                    // Boxed: otherwise the future of every connection would reserve memory for it.
                     Box::pin(self.put_values(keys, gate.admit(reply))).await?;
                 }
                 Slot::Ready(reply) => self.put(reply).await?,
                 Slot::InSteps(many) => Box::pin(self.put_in_steps(many)).await?,
                 Slot::Await(carry_out, request) => {
-                    // It may take long, and what comes before it need not wait for that.
+                    // The command may take long; the answers before it are sent first.
                     self.flush().await?;
                     let answer = carry_out(self, request).await;
                     self.put_answer(answer).await?;
@@ -175,7 +175,7 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         self.flush().await
     }
 
-    /// Carries out what takes several steps, and writes its answer.
+    /// Executes a command that takes several steps, and writes its answer.
     async fn put_in_steps(&mut self, many: Many<'_>) -> io::Result<()> {
         self.flush().await?;
         match many {
@@ -188,7 +188,7 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         }
     }
 
-    /// Carries out one operation by itself; returns what its outcome depends on, too.
+    /// Executes a single operation; returns its outcome and the LSN that this depends on.
     pub(crate) async fn ask(&self, op: Op<'_>) -> Result<(Outcome, Lsn), Refusal> {
         let mut replies = Vec::with_capacity(1);
         drop(self.engine.store.submit(&[op], usize::MAX, &mut replies).await);
@@ -196,12 +196,12 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         Ok((reply.outcome.map_err(store_error)?, reply.depends_on))
     }
 
-    /// Waits until what depends on `lsn` may be shown.
+    /// Waits until replies that depend on `lsn` may be revealed.
     pub(crate) async fn wait_for_commit(&self, lsn: Lsn) -> Result<(), Refusal> {
         self.engine.store.wait_for_commit(lsn).await.map_err(store_error)
     }
 
-    /// Waits until all replies at hand may be shown, or never may. What stands before them leaves meanwhile.
+    /// Writes the answers before the present replies, then waits until it is known whether these may be revealed.
     async fn open(&mut self, gate: &mut Gate) -> io::Result<()> {
         self.flush().await?;
         let awaited = AwaitedCommit::new(gate.highest);
@@ -212,7 +212,10 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         Ok(())
     }
 
-    /// Commits the records of a submission if they are pending and `nothing_precedes` the replies that wait for them.
+    /// Commits the records of a submission, if it has any, before its answers are written.
+    ///
+    /// Without `nothing_precedes` it does not wait: there are answers that can be written first. Dropping the submission
+    /// commits, too.
     async fn commit(&self, submission: Submission<'_>, nothing_precedes: bool) {
         if !submission.is_pending() {
             return;

@@ -1,4 +1,4 @@
-//! Options of an accepted TCP socket: no delay, and limits for a peer that has vanished or takes nothing.
+//! Options of an accepted TCP socket: no delay, and time limits for a peer that has vanished or does not read.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use rustix::net::sockopt;
 
-/// Unanswered probes after which the kernel takes a peer for vanished, if no other limit comes first.
+/// Unanswered probes after which the kernel ends the connection, if no other limit ends it earlier.
 const KEEPALIVE_PROBES: u32 = 3;
 
 /// Shortest time that written bytes may stay unacknowledged, or a peer's window shut, before the kernel ends the
-/// connection. It ends live peers that do not read, too, so it must be long for a person or a debugger.
+/// connection. It also ends live peers that do not read, for example a process in a debugger, so it must not be short.
 const MIN_USER_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Prepares a TCP socket for serving; `keepalive` is the silence after which its peer is probed.
 pub(crate) fn set(socket: impl AsFd, keepalive: Option<Duration>) -> io::Result<()> {
     let socket = socket.as_fd();
-    // Answers are written whole, so there is nothing to gather; holding them back only costs time.
+    // Answers are written whole, so Nagle's algorithm would only delay them.
     sockopt::set_tcp_nodelay(socket, true)?;
     if let Some(silence) = keepalive {
         sockopt::set_tcp_keepidle(socket, silence)?;
@@ -29,13 +29,15 @@ pub(crate) fn set(socket: impl AsFd, keepalive: Option<Duration>) -> io::Result<
     Ok(())
 }
 
-/// A third of the silence, as in Redis, so that the probes take as long as the silence before them.
+/// Returns a third of the silence, as in Redis, so that the probes take as long as the silence before them.
 fn probe_interval(silence: Duration) -> Duration {
-    // The kernel takes whole seconds.
+    // The kernel accepts whole seconds only.
     Duration::from_secs((silence.as_secs() / u64::from(KEEPALIVE_PROBES)).max(1))
 }
 
-/// The kernel lets this limit take the place of the number of probes (tcp(7)), so it must not end before they do.
+/// Returns the time after which unacknowledged bytes end the connection.
+///
+/// This limit overrides the number of probes (`TCP_USER_TIMEOUT` in tcp(7)), so it must be as long as all probes take.
 fn user_timeout(keepalive: Option<Duration>) -> Duration {
     keepalive.map_or(MIN_USER_TIMEOUT, |silence| {
         MIN_USER_TIMEOUT.max(silence + probe_interval(silence) * KEEPALIVE_PROBES)

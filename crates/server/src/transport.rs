@@ -1,4 +1,5 @@
-//! Transports, which carry a client's bytes: a plain socket now, a cipher over one later. A connection's loop does not know which.
+//! Transports, which carry a client's bytes: a plain socket at present, later also a cipher over one. The connection's loop does
+//! not depend on the kind.
 
 mod socket;
 

@@ -1,8 +1,8 @@
-//! The file of a Unix socket: taken if nobody listens on it, and removed at the end if it is still ours.
+//! File of a Unix socket: taken over if no server listens on it, and removed at the end if it is still this server's.
 //!
-//! Nothing can be removed "if it is still this one" in one step, so whoever looks at the file and then changes it holds a
-//! lock on its folder meanwhile: of two servers that start at one stale file the second finds the first one listening. The
-//! lock is on the folder and not on a file of its own, which would be left behind: a lock file cannot be removed safely.
+//! No system call removes a file only if it is still the same one. So a server examines and changes the file under a lock on
+//! its folder: if two servers start at one stale file, the second finds the first one listening. The lock is on the folder,
+//! because a lock file could not be removed safely and would remain.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -20,34 +20,35 @@ use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, 
 
 use crate::UnixSocketError;
 
-/// Longest path that the system takes: `sun_path` of unix(7), less its final 0.
+/// Longest path that the system accepts: `sun_path` of unix(7), less its final 0.
 pub(crate) const MAX_PATH_BYTES: usize = 107;
 
-/// Owner and group may connect, which takes the right to write.
+/// Mode of the file: connecting needs the right to write, which owner and group have.
 const SOCKET_MODE: Mode = Mode::from_raw_mode(0o660);
 
-/// Longest wait for others that look for a socket in the same folder: each takes microseconds.
+/// Longest wait for the folder's lock at the start: other servers hold it for microseconds.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Longest wait at the end, where a file that is left does no harm.
+/// Longest wait for the folder's lock at the end, where a file that remains does no harm.
 const LAST_LOCK_PATIENCE: Duration = Duration::from_millis(100);
 
 const LOCK_RETRY: Duration = Duration::from_millis(2);
 
-/// The file of a socket that listens; it is removed when this is dropped, if it is still the same file.
+/// File of a listening socket; dropping this removes the file, if it is still the same one.
 ///
-/// It must be dropped before the socket: as long as that is there, the system gives the file's number to no other file.
+/// It must be dropped before the socket: as long as the socket exists, no other file gets this one's inode number.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     folder: Folder,
-    /// Its device and its number there; `None` if it has not been made.
+    /// Its device and inode number; `None` before it is created.
     identity: Option<(u64, u64)>,
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
         let Some(ours) = self.identity else { return };
-        // Without the lock it could be another server's a moment later. What is left, the next server takes over.
+        // Without the lock, another server could take the name between the check and the removal. A file that remains is
+        // taken over by the next server.
         let Ok(_lock) = self.folder.lock(LAST_LOCK_PATIENCE) else { return };
         if self.folder.stat().is_ok_and(|stat| identity(&stat) == ours) {
             let _ = self.folder.remove();
@@ -55,7 +56,8 @@ impl Drop for SocketFile {
     }
 }
 
-/// Listens at this path, which must be free or the file of a socket on which nobody listens. It may wait for some seconds.
+/// Listens at this path, which must be free or a socket on which no server listens. Waits for the folder's lock, for
+/// [`LOCK_PATIENCE`] at most.
 pub(crate) fn listen(path: &Path, backlog: u32) -> Result<(OwnedFd, SocketFile), UnixSocketError> {
     let addr = address(path)?;
     let mut file = SocketFile { folder: Folder::of(path)?, identity: None };
@@ -64,12 +66,12 @@ pub(crate) fn listen(path: &Path, backlog: u32) -> Result<(OwnedFd, SocketFile),
     folder.make_way(&addr)?;
     let socket = new_socket()?;
     net::bind(&socket, &addr).map_err(|error| match error {
-        // It came within the last moment, and from no server of this kind.
+        // A program that does not use the lock has taken the name since it was examined.
         Errno::ADDRINUSE => UnixSocketError::InUse,
         error => system("create it", error),
     })?;
     file.identity = Some(identity(&folder.stat().map_err(|error| system("examine it", error))?));
-    // Nobody can connect before it listens, so the mode is set before anybody can.
+    // The mode is set before the socket listens, so nobody can connect with another mode.
     chmodat(&folder.handle, folder.name(), SOCKET_MODE, AtFlags::empty())
         .map_err(|error| system("set its mode", error))?;
     net::listen(&socket, backlog.cast_signed()).map_err(|error| system("listen on it", error))?;
@@ -122,7 +124,7 @@ impl Folder {
         }
     }
 
-    /// Removes the file of a socket on which nobody listens; anything else that has the name is left, and an error.
+    /// Removes the file of a socket on which no server listens; anything else that has the name stays, and is an error.
     fn make_way(&self, addr: &SocketAddrUnix) -> Result<(), UnixSocketError> {
         match self.stat() {
             Err(Errno::NOENT) => return Ok(()),
@@ -136,9 +138,9 @@ impl Folder {
             Err(Errno::CONNREFUSED) => {
                 self.remove().map_err(|error| system("remove the file of a server that has ended", error))
             }
-            // Full queues are a server's, too.
+            // A full queue (EAGAIN) belongs to a server that listens.
             Ok(()) | Err(Errno::AGAIN) => Err(UnixSocketError::InUse),
-            // One of datagrams, for example.
+            // A socket of another type, for example of datagrams.
             Err(Errno::PROTOTYPE) => Err(UnixSocketError::NotASocket),
             Err(error) => Err(system("check whether a server listens on it", error)),
         }
@@ -157,12 +159,12 @@ impl Folder {
     }
 }
 
-/// A lock on a folder that all servers take which look for the file of a socket there.
+/// Lock on a folder, which every server takes that looks for a socket's file there.
 struct FolderLock<'a>(&'a OwnedFd);
 
 impl Drop for FolderLock<'_> {
     fn drop(&mut self) {
-        // It ends with the folder's handle at the latest.
+        // If this fails, closing the folder's handle ends the lock.
         let _ = flock(self.0, FlockOperation::Unlock);
     }
 }

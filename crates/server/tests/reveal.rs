@@ -280,6 +280,6 @@ fn a_removal_in_steps_that_fails_says_what_was_done_and_others_go_on_meanwhile()
     store.may_fail.notify_one();
     let answer = first.line();
     let starts = "ERROR STORAGE disk full";
-    assert!(answer.starts_with(starts) && answer.contains("10000 were there"), "{answer}");
+    assert!(answer.starts_with(starts) && answer.contains("10000 of which existed"), "{answer}");
     first.expect("VALUE 14998\r\n");
 }

@@ -1,5 +1,5 @@
-//! Reads the arguments of commands; what is wrong with them is said in Redis's words where it has some. In text a bad number
-//! is named.
+//! Reads the arguments of commands. Errors have Redis's sentences where Redis has one; in the text protocol they also name a bad
+//! number.
 
 use std::fmt::Display;
 
@@ -7,13 +7,13 @@ use rustvault_protocol::{Command, ErrorCode, ErrorReply, limits::MAX_GLOB_BYTES,
 
 use super::{Refusal, check_len};
 
-/// Refuses a command; `message` says why.
+/// Returns an error with this message.
 #[cold]
 pub(super) fn refusal(code: ErrorCode, message: impl Display) -> Refusal {
     Box::new(ErrorReply::new(code, message))
 }
 
-/// Refuses a command in Redis's words.
+/// Returns an error with one of Redis's sentences.
 #[cold]
 pub(super) fn refuse(line: &'static str) -> Refusal {
     Box::new(ErrorReply::fixed(ErrorCode::Syntax, line))
@@ -23,13 +23,13 @@ pub(super) fn syntax_error() -> Refusal {
     refuse("ERR syntax error")
 }
 
-/// Says how to write a command.
+/// Returns a usage error with the syntax of a command.
 #[cold]
 pub(super) fn usage(command: Command) -> Refusal {
     refusal(ErrorCode::Syntax, format_args!("usage: {}", command.spec().usage()))
 }
 
-/// Says that `word` is wrong.
+/// Returns an error that names `word`.
 #[cold]
 pub(super) fn refuse_word(before: &str, word: &[u8]) -> Refusal {
     Box::new(ErrorReply::about_word(ErrorCode::Syntax, before, word, ""))
@@ -38,7 +38,7 @@ pub(super) fn refuse_word(before: &str, word: &[u8]) -> Refusal {
 /// Longest text of a decimal number that the store reads, in bytes.
 const MAX_DECIMAL_BYTES: usize = 1100;
 
-/// Returns the whole number that the argument of this name is.
+/// Reads an argument as an integer; `name` is its name in the error.
 pub(super) fn integer(name: &str, text: &[u8]) -> Result<i64, Refusal> {
     parse_integer(text).ok_or_else(|| {
         let expected = format_args!("{name} must be a whole number of 64 bits, without + or leading zeros");
@@ -46,8 +46,8 @@ pub(super) fn integer(name: &str, text: &[u8]) -> Result<i64, Refusal> {
     })
 }
 
-/// Returns the argument of this name if it is a decimal number. The store, which adds it up, could not tell it from a stored
-/// value that is none.
+/// Checks that an argument is a decimal number. The store's error for it would be the same as for a stored value that is not a
+/// number.
 pub(super) fn float<'b>(name: &str, text: &'b [u8]) -> Result<&'b [u8], Refusal> {
     let number = str::from_utf8(text).ok().filter(|text| text.len() <= MAX_DECIMAL_BYTES);
     let number = number.and_then(|text| text.parse::<f64>().ok());
@@ -62,7 +62,7 @@ pub(super) fn float<'b>(name: &str, text: &'b [u8]) -> Result<&'b [u8], Refusal>
     }
 }
 
-/// Refuses an argument in Redis's words, which do not name it; in text `expected` does.
+/// Returns the error for an argument: Redis's sentence, which does not name it; in text `expected` does.
 #[cold]
 fn refuse_number(line: &'static str, expected: impl Display) -> Refusal {
     Box::new(ErrorReply::fixed(ErrorCode::Syntax, line).with_text(expected))
@@ -72,7 +72,7 @@ pub(super) fn glob(text: &[u8]) -> Result<&[u8], Refusal> {
     check_len("pattern", text, MAX_GLOB_BYTES).map(|()| text)
 }
 
-/// Returns the cursor that `text` is. Redis reads it with `strtoul`, which takes `+`, `-`, leading zeros and nothing at all.
+/// Reads a cursor as Redis does, with `strtoul`, which accepts `+`, `-`, leading zeros and an empty text.
 pub(super) fn cursor(text: &[u8]) -> Result<u64, Refusal> {
     let (is_negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
@@ -85,9 +85,9 @@ pub(super) fn cursor(text: &[u8]) -> Result<u64, Refusal> {
     }
 }
 
-/// Returns the number that `text` is, if it has digits alone.
+/// Reads a number that consists of digits alone.
 pub(super) fn decimal(text: &[u8]) -> Option<u64> {
-    // The standard library takes a `+`, too.
+    // The standard library would accept a `+`.
     str::from_utf8(text).ok().filter(|text| !text.starts_with('+'))?.parse().ok()
 }
 

@@ -1,4 +1,4 @@
-//! Commands on the clients that are connected.
+//! Commands on connected clients.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -18,13 +18,13 @@ use crate::engine::Engine;
 use crate::respond::Responder;
 use crate::session::{ReplyMode, Session};
 
-/// Clients that are looked at before other connections have a turn.
+/// Clients that are listed before other connections have a turn.
 const CLIENTS_PER_TURN: usize = 256;
 
-/// Most numbers of clients that one list takes.
+/// Most ids in one `CLIENT LIST ID`.
 const MAX_LISTED_IDS: usize = 10_000;
 
-/// Types of clients that Redis knows; all of ours are the first.
+/// Redis's types of clients; all clients of this server have the first.
 const TYPES: [&[u8]; 5] = [b"normal", b"master", b"replica", b"slave", b"pubsub"];
 
 pub(super) fn info<'b, S>(_: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
@@ -63,7 +63,7 @@ impl ListFilter {
         }
     }
 
-    /// Returns the next clients above `after`, and where to go on, if anywhere.
+    /// Returns the next clients with ids above `after`, and the id to continue from, if there are more.
     fn page(&self, after: u64, clients: &Clients) -> (Vec<Arc<ConnectedClient>>, Option<u64>) {
         match self {
             Self::Nobody => (Vec::new(), None),
@@ -136,7 +136,7 @@ struct Filter<'r> {
     id: Option<u64>,
     peer: Option<&'r [u8]>,
     local: Option<&'r [u8]>,
-    /// Set by a type that no client has.
+    /// Set if the filter names a type that no client has.
     matches_nobody: bool,
     min_age: Option<u32>,
     skips_oneself: bool,
@@ -194,8 +194,8 @@ fn yes_or_no(text: &[u8]) -> Result<bool, Refusal> {
     }
 }
 
-/// Disconnects the client of an address, which must be there, or all that a filter takes. Whoever disconnects itself is told
-/// so first.
+/// Disconnects the client with an address, which must exist, or all that match a filter. A client that disconnects itself gets
+/// the answer first.
 pub(super) async fn kill<S>(responder: &mut Responder<'_, S>, request: Request<'_>) -> Answer<'static> {
     let own_id = responder.session.client.id;
     let (filter, must_be_there) = match *request.arguments {
@@ -213,7 +213,7 @@ pub(super) async fn kill<S>(responder: &mut Responder<'_, S>, request: Request<'
     }
 }
 
-/// Disconnects all that the filter takes but the one that asks; returns how many it takes, and whether that one is among them.
+/// Disconnects all matching clients but the calling one; returns the number of matches, and whether the caller is among them.
 async fn kill_all(filter: &Filter<'_>, own_id: u64, clients: &Clients) -> (usize, bool) {
     let (mut killed, mut has_killed_itself, mut after) = (0, false, 0);
     loop {
@@ -232,20 +232,20 @@ async fn kill_all(filter: &Filter<'_>, own_id: u64, clients: &Clients) -> (usize
     }
 }
 
-/// Nobody is disconnected here to make room, so there is nothing to spare a client from.
+/// Accepts the command and does nothing: this server never disconnects clients to free memory.
 pub(super) fn no_evict<'b, S>(request: Request<'b>, _: &mut Session, _: &Engine<S>) -> Answer<'b> {
     let mode = request.argument(0);
     let is_known = mode.eq_ignore_ascii_case(b"ON") || mode.eq_ignore_ascii_case(b"OFF");
     if is_known { Ok(Reply::OK) } else { Err(syntax_error()) }
 }
 
-/// Switches the answers to what follows off and on. Only `ON` and errors are answered.
+/// Sets the reply mode. Only `ON` and errors are answered.
 pub(super) async fn reply<S>(responder: &mut Responder<'_, S>, request: Request<'_>) -> Answer<'static> {
     let mode = &mut responder.session.reply_mode;
     *mode = match request.argument(0).to_ascii_uppercase().as_slice() {
         b"ON" => ReplyMode::On,
         b"OFF" => ReplyMode::Off,
-        // Where there are none, one is not left out.
+        // With replies off, SKIP changes nothing.
         b"SKIP" if *mode == ReplyMode::Off => ReplyMode::Off,
         b"SKIP" => ReplyMode::SkipNext,
         _ => return Err(syntax_error()),

@@ -12,7 +12,7 @@ use super::reply::{borrowed, bulk};
 use crate::engine::Engine;
 use crate::session::Session;
 
-/// Returns those settings of Redis that mean something here and match a pattern.
+/// Returns the settings that match a pattern, of those settings of Redis that have a meaning here.
 pub(super) fn get<'b, S>(request: Request<'b>, _: &mut Session, engine: &Engine<S>) -> Answer<'b> {
     let bytes: usize = request.arguments.iter().map(|pattern| pattern.len() + 1).sum();
     request.arguments.iter().try_for_each(|pattern| glob(pattern).map(drop))?;
@@ -47,7 +47,7 @@ fn settings<S>(engine: &Engine<S>) -> [(&'static str, String); 10] {
     ]
 }
 
-/// A duration as Redis writes it: whole seconds, 0 for never.
+/// Returns a duration as Redis writes it: whole seconds, 0 for never.
 fn seconds(duration: Option<Duration>) -> String {
     duration.map_or(0, |duration| duration.as_secs()).to_string()
 }

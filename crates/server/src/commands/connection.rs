@@ -1,4 +1,4 @@
-//! Commands on the connection that asks.
+//! Commands on the calling connection.
 
 use rustvault_protocol::limits::MAX_CONNECTION_NAME_BYTES;
 use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request, parse_integer};
@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::respond::Responder;
 use crate::session::{ReplyMode, Session};
 
-/// The only user that there is.
+/// The only user.
 pub(super) const USER: &str = "default";
 
 pub(super) fn ping<'b, S>(request: Request<'b>, _: &mut Session, _: &Engine<S>) -> Answer<'b> {
@@ -23,7 +23,7 @@ pub(super) fn echo<'b, S>(request: Request<'b>, _: &mut Session, _: &Engine<S>) 
     Ok(borrowed(request.argument(0)))
 }
 
-/// There is one database, so choosing it changes nothing.
+/// Accepts database 0, the only one, and changes nothing.
 pub(super) fn select<'b, S>(request: Request<'b>, _: &mut Session, _: &Engine<S>) -> Answer<'b> {
     match integer("index", request.argument(0))? {
         0 => Ok(Reply::OK),
@@ -32,7 +32,7 @@ pub(super) fn select<'b, S>(request: Request<'b>, _: &mut Session, _: &Engine<S>
     }
 }
 
-/// A command that has subcommands alone was named without one, which its arity refuses before.
+/// Handles a container command without a subcommand. Unreachable, because the arity check refuses it first.
 pub(super) fn no_subcommand<'b, S>(_: Request<'b>, _: &mut Session, _: &Engine<S>) -> Answer<'b> {
     Err(syntax_error())
 }
@@ -80,12 +80,12 @@ fn connection_name(name: &[u8]) -> Result<&[u8], Refusal> {
     Err(refuse("ERR Client names cannot contain spaces, newlines or special characters."))
 }
 
-/// Ends its batch, so that what follows is answered in the version that it chooses.
+/// Changes the protocol version. It ends its batch, so that later requests are answered in the new version.
 pub(super) async fn hello<S>(responder: &mut Responder<'_, S>, request: Request<'_>) -> Answer<'static> {
     greet(request, responder.session)
 }
 
-/// Reads all of `HELLO`, logs in, and only then changes the session.
+/// Checks all arguments of `HELLO` and logs in, and only then changes the session.
 fn greet(request: Request<'_>, session: &mut Session) -> Answer<'static> {
     let mut arguments = request.arguments.iter().copied();
     let is_resp3 = arguments.next().map(is_resp3).transpose()?;
@@ -130,7 +130,7 @@ fn properties(session: &Session) -> Reply<Payload<'static>> {
     Reply::Map(properties.into_iter().map(|(name, value)| (borrowed(name.as_bytes()), value)).collect())
 }
 
-/// Ends its batch, so that what follows is checked for the user who has logged in.
+/// Logs in. It ends its batch, so that later requests are checked for the new user.
 pub(super) async fn auth(request: Request<'_>) -> Answer<'static> {
     match *request.arguments {
         [user, _] => log_in(Some(user))?,
@@ -140,7 +140,7 @@ pub(super) async fn auth(request: Request<'_>) -> Answer<'static> {
     Ok(Reply::OK)
 }
 
-/// There are no users yet but `default`, who needs no password, as in a Redis that was not given one.
+/// Checks the user's name: only `default` exists, without a password, as in a Redis without `requirepass`.
 fn log_in(user: Option<&[u8]>) -> Result<(), Refusal> {
     let denied = |line| Err(Box::new(ErrorReply::fixed(ErrorCode::Denied, line)));
     match user {
@@ -159,7 +159,7 @@ pub(super) async fn quit<S>(responder: &mut Responder<'_, S>) -> Answer<'static>
 }
 
 pub(super) async fn reset<S>(responder: &mut Responder<'_, S>) -> Answer<'static> {
-    // It is answered even after a switch to no answers at all.
+    // Answered even if the reply mode is off.
     responder.is_muted = false;
     let session = &mut *responder.session;
     (session.is_resp3, session.is_in_refused_transaction) = (false, false);

@@ -1,4 +1,4 @@
-//! Help on commands, from their table.
+//! `HELP`, made of the command table.
 
 use rustvault_protocol::{Command, ErrorCode, Reply, Request};
 
@@ -8,7 +8,7 @@ use super::reply::bulk;
 use crate::engine::Engine;
 use crate::session::Session;
 
-/// `HELP`: a line for each command, or all about one.
+/// Returns a line for each command, or all details of one.
 pub(super) fn help<'b, S>(request: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     let protocol = session.protocol();
     let Some(name) = request.arguments.first() else {
@@ -36,7 +36,7 @@ pub(super) fn help<'b, S>(request: Request<'b>, session: &mut Session, _: &Engin
     Ok(Reply::Array(lines))
 }
 
-/// Answers the subcommand `HELP` as Redis does: a line for each subcommand, and an indented one on what it does.
+/// Returns the subcommands of a container in Redis's form: a line with the syntax of each, and an indented line with its summary.
 pub(super) fn subcommands<'b, S>(request: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     let protocol = session.protocol();
     let Some(container) = request.command.spec().container() else { return Err(syntax_error()) };

@@ -1,4 +1,4 @@
-//! Commands on commands: what the server tells about them, from their table.
+//! `COMMAND` and its subcommands, made of the command table.
 
 use rustvault_protocol::{
     Argument, ArgumentKind, Command, CommandSpec, ErrorCode, Flags, Reply, Request, glob_matches,
@@ -21,7 +21,7 @@ pub(super) fn count<'b, S>(_: Request<'b>, session: &mut Session, _: &Engine<S>)
     Ok(integer(Command::served(session.protocol()).count()))
 }
 
-/// Returns names: all, or those that a filter leaves. There are no modules, so none has commands.
+/// Returns the names of all commands, or of those that match a filter. There are no modules, so none has commands.
 pub(super) fn list<'b, S>(request: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
     let all = Command::served_with_subcommands(session.protocol());
     let names = |commands: Vec<Command>| {
@@ -59,7 +59,7 @@ pub(super) fn info<'b, S>(request: Request<'b>, session: &mut Session, engine: &
     Ok(Reply::Array(infos.collect()))
 }
 
-/// Limits the reply: a name takes a few bytes, and what is told of it kilobytes.
+/// Limits the number of names: each takes a few bytes in the request, and kilobytes in the reply.
 fn check_names(names: &[&[u8]]) -> Result<(), Refusal> {
     let max_names = Command::ALL.len();
     if names.len() <= max_names {
@@ -105,7 +105,7 @@ pub(super) fn words(names: impl Iterator<Item = &'static str>) -> StaticReply {
     Reply::Set(names.map(Reply::simple).collect())
 }
 
-/// Returns what Redis tells of a command: ten things in a fixed order.
+/// Returns Redis's description of a command: ten items in a fixed order.
 fn info_of(command: Command) -> StaticReply {
     let spec = command.spec();
     let (first, last, step) = spec.keys.as_ref().map_or((0, 0, 0), |keys| {
@@ -127,12 +127,12 @@ fn info_of(command: Command) -> StaticReply {
     ])
 }
 
-/// Returns how many names stand between the command's and its arguments, which Redis counts as arguments.
+/// Returns the number of subcommand names, which Redis counts as arguments.
 const fn names_before(spec: &CommandSpec) -> i64 {
     if spec.is_subcommand { 1 } else { 0 }
 }
 
-/// Returns the arity as Redis counts it: names included, and negative if more may come.
+/// Returns the arity as Redis counts it: names included, and negative if it is a minimum.
 fn arity_of(spec: &CommandSpec) -> i64 {
     let (least, most) = spec.arity.bounds();
     let arity = least as i64 + 1 + names_before(spec);
@@ -193,7 +193,7 @@ fn docs_of(command: Command) -> (StaticReply, StaticReply) {
     (bulk(spec.name.to_lowercase()), Reply::Map(docs))
 }
 
-/// Describes an argument; if it is a key, `key_spec` is the number of its specification.
+/// Describes an argument; `key_spec` is the index of its key specification, if it is a key.
 fn argument_of(argument: Argument, key_spec: usize) -> StaticReply {
     let (kind, parts) = match argument.kind {
         ArgumentKind::Key => ("key", Vec::new()),

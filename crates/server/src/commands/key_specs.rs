@@ -1,11 +1,11 @@
-//! What `COMMAND` tells of the keys of a command: their positions, and what is done with them.
+//! Key specifications in the answers of `COMMAND`: the positions of a command's keys, and how they are accessed.
 
 use rustvault_protocol::{KeyAccess, KeySpec, Reply};
 
 use super::introspection::{StaticReply, words};
 use super::reply::bulk;
 
-/// Returns Redis's words for what is done with all keys, or with each of two.
+/// Returns Redis's flags for the access to all keys, or to each of two.
 const fn access_flags(access: KeyAccess) -> &'static [&'static [&'static str]] {
     match access {
         KeyAccess::ReadOnly => &[&["RO", "access"]],
@@ -18,17 +18,17 @@ const fn access_flags(access: KeyAccess) -> &'static [&'static [&'static str]] {
     }
 }
 
-/// Returns how many specifications there are.
+/// Returns the number of specifications.
 pub(super) const fn number_of_key_specs(keys: &KeySpec) -> usize {
     access_flags(keys.access).len()
 }
 
-/// Returns one specification for all keys, or one for each key if they are used apart.
+/// Returns one specification for all keys, or one for each key if they are accessed differently.
 pub(super) fn key_specs_of(keys: &KeySpec, names_before: i64) -> Vec<StaticReply> {
     let first = i64::from(keys.first) + names_before;
     match access_flags(keys.access) {
         &[flags] => {
-            // Redis counts from the first of them, and below 0 from the end.
+            // Redis counts from the first key; a negative number counts from the last argument.
             let last = i64::from(keys.last) - if keys.last < 0 { 0 } else { i64::from(keys.first) };
             vec![key_spec_of(flags, first, last, keys.step)]
         }

@@ -1,4 +1,4 @@
-//! Commands on keys, whatever their values are.
+//! Commands on keys, independent of their values.
 
 use rustvault_protocol::limits::{DEFAULT_RESP_SCAN_COUNT, DEFAULT_SCAN_LIMIT, MAX_SCAN_LIMIT};
 use rustvault_protocol::{ErrorCode, Limits, Reply, Request, glob_literal_prefix};
@@ -17,10 +17,10 @@ const STRING: &str = "string";
 /// A glob that every key matches.
 const MATCHES_ALL: &[u8] = b"*";
 
-/// A glob that no key matches: a byte of no class.
+/// A glob that no key matches: an empty class.
 const MATCHES_NOTHING: &[u8] = b"[]";
 
-/// Cursors are below 2 to this power.
+/// Bits of a cursor.
 const CURSOR_BITS: u32 = 53;
 
 pub(super) fn delete<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
@@ -93,7 +93,7 @@ pub(super) fn dbsize<'b>(_: Request<'b>, _: &Limits) -> Planned<'b> {
 pub(super) fn flush<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     let is_known = |mode: &&[u8]| mode.eq_ignore_ascii_case(b"ASYNC") || mode.eq_ignore_ascii_case(b"SYNC");
     if request.arguments.len() <= 1 && request.arguments.iter().all(is_known) {
-        // The store starts a thread that frees the entries: it is to run on any core.
+        // The store starts a thread that frees the entries. A thread inherits its starter's cores, and this one may use all.
         affinity::unpin();
         Ok(Ask::One(Op::Clear, ok))
     } else {
@@ -145,7 +145,7 @@ fn limit_range() -> Refusal {
     refusal(ErrorCode::Syntax, format_args!("LIMIT needs a number from 1 to {MAX_SCAN_LIMIT}"))
 }
 
-/// Reads `cursor [MATCH pattern] [COUNT count] [TYPE type]`; of an option that comes twice the last one counts.
+/// Reads `cursor [MATCH pattern] [COUNT count] [TYPE type]`; of a repeated option the last one counts.
 fn resp_page(request: Request<'_>) -> Result<PageOf<'_>, Refusal> {
     let mut arguments = request.arguments.iter().copied();
     let cursor = cursor(arguments.next().unwrap_or_default())?;
@@ -160,12 +160,12 @@ fn resp_page(request: Request<'_>) -> Result<PageOf<'_>, Refusal> {
         }
     }
     let prefix = glob_literal_prefix(glob);
-    // A walk through values of a type that there is not ends as others do, and finds nothing.
+    // A scan for another type visits all keys, as any scan does, and matches none.
     let glob = if has_type { glob } else { MATCHES_NOTHING };
     Ok(PageOf { cursor, prefix, limit, glob })
 }
 
-/// `COUNT` is a wish, so more than a page may have is no error.
+/// Reads `COUNT`, which is a hint: a number above the largest page is no error.
 fn page_limit(text: &[u8]) -> Result<usize, Refusal> {
     match integer("count", text)? {
         ..1 => Err(syntax_error()),
@@ -173,7 +173,7 @@ fn page_limit(text: &[u8]) -> Result<usize, Refusal> {
     }
 }
 
-/// Returns the first key from a random position on. Positions are hashes, so all keys have about the same chance.
+/// Returns the first key behind a random position. Positions are hashes, so all keys have about the same chance.
 pub(super) async fn random_key<S: BatchStore>(responder: &mut Responder<'_, S>) -> Answer<'static> {
     let (mut cursor, mut may_wrap) = (fastrand::u64(..1 << CURSOR_BITS), true);
     loop {
@@ -187,7 +187,7 @@ pub(super) async fn random_key<S: BatchStore>(responder: &mut Responder<'_, S>) 
             0 => return Ok(Reply::Null),
             next => cursor = next,
         }
-        // After a mass removal there may be many pages without a key.
+        // After many removals a scan may return many pages without a key.
         yield_now().await;
     }
 }
@@ -196,7 +196,7 @@ pub(super) fn keys<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     Ok(Ask::Many(Many::Matching(arguments::glob(request.argument(0))?)))
 }
 
-/// Refuses a list of keys that would hold too much at a time.
+/// Returns the error for a list of keys that would take more memory than one answer may.
 pub(crate) fn too_large_a_list(max_bytes: usize) -> Refusal {
     let message = format_args!(
         "the keys that match take more than {max_bytes} bytes; walk them with SCAN, or raise --max-output-bytes"

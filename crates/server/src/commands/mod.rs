@@ -1,4 +1,4 @@
-//! The commands: what each does. Every row of the table has a handler here, or this does not compile.
+//! Handlers of the commands. Every row of the command table has one, or this does not compile.
 
 mod arguments;
 mod clients;
@@ -26,41 +26,41 @@ pub(crate) use keys::too_large_a_list;
 pub(crate) use reply::{Payload, integer, number, store_error, unexpected};
 pub(crate) use server::REDIS_VERSION;
 
-/// Most keys that one command looks up or removes in one step, at one moment.
+/// Most keys that one step of a command looks up or removes, all as of one moment.
 pub(crate) const MAX_STEP_KEYS: usize = 10_000;
 
-/// The reason why a command is not carried out.
+/// Error of a command that is not executed.
 pub(crate) type Refusal = Box<ErrorReply>;
 
-/// The way in which a command is carried out.
+/// Handler of a command, by what it acts on.
 pub(crate) enum Handler<S> {
-    /// It is an operation of the store, which is carried out with the others of its batch.
+    /// Returns an operation of the store, which is submitted together with the others of its batch.
     Store(for<'b> fn(Request<'b>, &Limits) -> Planned<'b>),
-    /// The same, on all keys: it takes several turns, so it ends its batch.
+    /// Returns an operation on all keys, which takes several turns and so ends its batch.
     AllKeys(for<'b> fn(Request<'b>, &Limits) -> Planned<'b>),
-    /// It reads or changes the session, and is done before the next request is looked at; it may read what all share.
+    /// Reads or changes the session, before the next request is checked; it may read the engine.
     Session(for<'b> fn(Request<'b>, &mut Session, &Engine<S>) -> Answer<'b>),
-    /// The same, with an answer that may be large: it ends its batch, so that there is one such answer at a time.
+    /// Does the same with an answer that may be large. It ends its batch, so that memory holds one such answer at a time.
     Large(for<'b> fn(Request<'b>, &mut Session, &Engine<S>) -> Answer<'b>),
-    /// It takes time, or changes what follows: it ends its batch, and is done once what comes before it was answered.
+    /// Takes time, or changes how later requests are handled. It ends its batch, and runs after all answers before it are written.
     Await(CarryOut<S>),
 }
 
-/// Carries a command out when its turn has come.
+/// Executes a command after the answers before it are written.
 pub(crate) type CarryOut<S> = for<'r, 'c> fn(&'r mut Responder<'c, S>, Request<'r>) -> Answering<'r>;
 
-/// A call of the store, or the reason why there is none.
+/// A call of the store, or the error of the request.
 pub(crate) type Planned<'b> = Result<Ask<'b>, Refusal>;
 
-/// The answer of a command, or why it is not carried out.
+/// The answer of a command, or its error.
 pub(crate) type Answer<'b> = Result<Reply<Payload<'b>>, Refusal>;
 
-/// A command that is being carried out.
+/// Future of a command that is being executed.
 pub(crate) type Answering<'r> = Pin<Box<dyn Future<Output = Answer<'static>> + Send + 'r>>;
 
 /// A call of the store, and the kind of its answer.
 pub(crate) enum Ask<'b> {
-    /// An operation, of whose outcome the answer is made.
+    /// One operation, and the function that makes the answer of its outcome.
     One(Op<'b>, ReplyTo),
     /// Operations on many keys, which may take several steps.
     Many(Many<'b>),
@@ -68,21 +68,21 @@ pub(crate) enum Ask<'b> {
 
 /// An operation on many keys.
 pub(crate) enum Many<'b> {
-    /// Their values, of which only as much is held as one answer may hold.
+    /// The values of these keys; their memory is limited by `max_output_bytes`.
     Values(&'b [&'b [u8]]),
-    /// The number of them that an operation finds.
+    /// The number of these keys that an operation finds.
     Count(CountOf, &'b [&'b [u8]]),
-    /// The keys that match this glob, of all that there are.
+    /// All keys that match this glob.
     Matching(&'b [u8]),
 }
 
-/// Makes the answer to a request of the outcome of its operation.
+/// Makes the answer to a request from the outcome of its operation.
 pub(crate) type ReplyTo = for<'a> fn(Outcome, Request<'a>) -> Reply<Payload<'a>>;
 
-/// An operation whose outcome is how many of these keys it found.
+/// Makes an operation whose outcome is the number of these keys that it found.
 pub(crate) type CountOf = for<'a> fn(&'a [&'a [u8]]) -> Op<'a>;
 
-/// Returns how a command is carried out.
+/// Returns the handler of a command.
 #[inline]
 pub(crate) fn handler<S: BatchStore>(command: Command) -> Handler<S> {
     use Handler::{AllKeys, Await, Large, Session, Store};
@@ -167,14 +167,14 @@ pub(crate) fn handler<S: BatchStore>(command: Command) -> Handler<S> {
     }
 }
 
-/// Returns whether a batch takes nothing after such a request: it takes several turns, or changes what follows it.
+/// Returns whether such a request ends its batch, because it takes several turns or changes how later requests are handled.
 #[inline]
 pub(crate) fn is_last<S: BatchStore>(command: Command, arguments: usize) -> bool {
     arguments > MAX_STEP_KEYS
         || matches!(handler::<S>(command), Handler::AllKeys(_) | Handler::Large(_) | Handler::Await(_))
 }
 
-/// Checks a request before it is planned: every one passes here, in order.
+/// Checks a request before it is planned. Every request passes here, in order.
 #[inline]
 pub(crate) fn admit(request: Request<'_>, session: &Session, limits: &Limits) -> Result<(), Refusal> {
     if !request.command.spec().arity.admits(request.arguments.len()) {
@@ -186,7 +186,7 @@ pub(crate) fn admit(request: Request<'_>, session: &Session, limits: &Limits) ->
     request.keys().try_for_each(|key| check_len("key", key, limits.max_key_bytes))
 }
 
-/// Checks the length of a part of a request.
+/// Checks the length of an argument.
 #[inline]
 fn check_len(what: &str, bytes: &[u8], max_bytes: usize) -> Result<(), Refusal> {
     if bytes.len() > max_bytes { Err(too_long(what, bytes.len(), max_bytes)) } else { Ok(()) }

@@ -1,4 +1,4 @@
-//! Outcomes of the store as replies, and the bytes that replies hold.
+//! Makes replies from outcomes of the store, and holds their bytes.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use rustvault_storage::{Error, Key, Value};
 
 use super::Refusal;
 
-/// The bytes of a reply, wherever they are held; stored ones are not copied.
+/// Bytes of a reply. Stored bytes are shared, not copied.
 #[derive(Debug)]
 pub(crate) enum Payload<'a> {
     Key(Key),
@@ -16,7 +16,7 @@ pub(crate) enum Payload<'a> {
     /// A part of a value.
     Part(Value, Range<u32>),
     Owned(Vec<u8>),
-    /// Bytes of the request, or of the program.
+    /// Bytes of the request, or of a constant.
     Borrowed(&'a [u8]),
 }
 
@@ -34,17 +34,17 @@ impl AsRef<[u8]> for Payload<'_> {
     }
 }
 
-/// A byte string that is made for the reply.
+/// Returns a byte string that the reply owns.
 pub(crate) fn bulk<'a>(text: impl Into<String>) -> Reply<Payload<'a>> {
     Reply::Bulk(Payload::Owned(text.into().into_bytes()))
 }
 
-/// A byte string of the request or the program.
+/// Returns a byte string that the reply borrows.
 pub(crate) const fn borrowed(bytes: &[u8]) -> Reply<Payload<'_>> {
     Reply::Bulk(Payload::Borrowed(bytes))
 }
 
-/// The value that was read, or null.
+/// Returns the value that was read, or null.
 pub(crate) fn value<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>> {
     match outcome {
         Outcome::Value(Some(value)) => Reply::Bulk(Payload::Value(value)),
@@ -53,7 +53,7 @@ pub(crate) fn value<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>> 
     }
 }
 
-/// `OK`, or null if there was no such key or the condition did not hold.
+/// Returns `OK`, or null if the key does not exist or the condition did not hold.
 pub(crate) fn ok<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>> {
     match outcome {
         Outcome::Stored
@@ -66,7 +66,7 @@ pub(crate) fn ok<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>> {
     }
 }
 
-/// The number that the outcome is: of keys, of bytes, a sum, or 1 for what was done.
+/// Returns the outcome as a number: a count of keys or bytes, a sum, or 1 if the operation took effect and 0 if not.
 pub(crate) fn number<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>> {
     match outcome {
         Outcome::Count(count) => integer(count),
@@ -78,18 +78,18 @@ pub(crate) fn number<'a>(outcome: Outcome, _: Request<'a>) -> Reply<Payload<'a>>
     }
 }
 
-/// A number, or the largest that a reply can have.
+/// Returns a number, or the largest one that a reply can have.
 pub(crate) fn integer<'a>(number: impl TryInto<i64>) -> Reply<Payload<'a>> {
     Reply::Integer(number.try_into().unwrap_or(i64::MAX))
 }
 
-/// The answer to an outcome that its operation never has.
+/// Returns the error for an outcome that the operation never has.
 #[cold]
 pub(crate) fn unexpected() -> Refusal {
     store_error(Error::Internal("the store gave an outcome that the server does not know"))
 }
 
-/// The answer to a failure of the store.
+/// Returns the error for a failure of the store.
 #[cold]
 pub(crate) fn store_error(failure: Error) -> Refusal {
     let code = match &failure {

@@ -15,11 +15,11 @@ use crate::info;
 use crate::respond::Responder;
 use crate::session::Session;
 
-/// The version of Redis whose commands are understood, as far as they are served: clients decide by it what they may send.
-/// 7.2 is the last version that all of Redis's descendants share.
+/// Version of Redis that this server reports, by which clients decide what they send. 7.2 is the last version that all forks of
+/// Redis share.
 pub(crate) const REDIS_VERSION: &str = "7.2.4";
 
-/// Longest wait of `INFO` for a sync; after it, figures that may show data that is not durable are left out.
+/// Longest wait of `INFO` for a sync. After it, fields that could reveal writes that are not durable are omitted.
 const INFO_PATIENCE: Duration = Duration::from_secs(1);
 
 pub(super) fn time<'b, S>(_: Request<'b>, _: &mut Session, _: &Engine<S>) -> Answer<'b> {
@@ -42,8 +42,8 @@ pub(super) async fn info<S: BatchStore>(
     Ok(Reply::Verbatim(Payload::Owned(text.into_bytes())))
 }
 
-/// Returns the figures, without those of the data if these may show what is not durable: whoever asks why the disk hangs
-/// must not wait for it.
+/// Returns the fields of `INFO`, without those that could reveal writes that are not durable if the sync takes long: the answer
+/// to whether the disk hangs must not wait for the disk.
 async fn figures<S: BatchStore>(responder: &mut Responder<'_, S>) -> Result<info::InfoFields, Refusal> {
     let (Outcome::Stats(stats), depends_on) = responder.ask(Op::Stats).await? else {
         return Err(unexpected());
@@ -55,7 +55,7 @@ async fn figures<S: BatchStore>(responder: &mut Responder<'_, S>) -> Result<info
     Ok(info::InfoFields::new(responder.engine, &stats, is_durable))
 }
 
-/// Answers once a compaction has ended. A stopping server does not wait for that: it has seconds.
+/// Compacts the log, and answers at the end. A server that stops does not wait for that end.
 pub(super) async fn compact<S: BatchStore>(responder: &mut Responder<'_, S>) -> Answer<'static> {
     select! {
         biased;
@@ -66,7 +66,7 @@ pub(super) async fn compact<S: BatchStore>(responder: &mut Responder<'_, S>) -> 
     }
 }
 
-/// Begins a compaction whose end nobody is told; messages and `INFO` tell how it went.
+/// Starts a compaction and answers at once. Messages and `INFO` report how it ends.
 pub(super) async fn rewrite<S: BatchStore>(responder: &mut Responder<'_, S>) -> Answer<'static> {
     let permits = Arc::clone(&responder.engine.background_compaction);
     let Ok(permit) = permits.try_acquire_owned() else {
@@ -75,7 +75,7 @@ pub(super) async fn rewrite<S: BatchStore>(responder: &mut Responder<'_, S>) -> 
     };
     let store = responder.engine.store.clone();
     tokio::spawn(async move {
-        // The store reports what went wrong.
+        // The store reports an error by a message.
         let _ = store.compact().await;
         drop(permit);
     });

@@ -153,12 +153,12 @@ fn part<'a>(outcome: Outcome, request: Request<'a>) -> Reply<Payload<'a>> {
     }
 }
 
-/// Returns the bytes from `start` to `end` of `len`, both included and counted from the end below 0.
+/// Returns the range from `start` to `end`, both included; negative positions count from the end of `len` bytes.
 fn range_of(start: i64, end: i64, len: usize) -> Range<u32> {
     let len = i64::try_from(len).unwrap_or(i64::MAX);
     let from_front =
         |position: i64| if position < 0 { position.saturating_add(len).max(0) } else { position };
-    // Redis gives nothing for two positions before the front, in the wrong order, and its first byte in the right one.
+    // Of two positions before the first byte, Redis returns nothing in descending order, and the first byte in ascending order.
     if start < 0 && end < 0 && start > end {
         return 0..0;
     }
@@ -175,9 +175,9 @@ pub(super) fn encoding<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     }))
 }
 
-/// Returns how Redis would keep a value.
+/// Returns the encoding in which Redis would store a value.
 fn encoding_of(value: &[u8]) -> &'static str {
-    /// Longest value that Redis keeps in one allocation with its header (`OBJ_ENCODING_EMBSTR_SIZE_LIMIT`).
+    /// Longest value that Redis stores in one allocation with its header (`OBJ_ENCODING_EMBSTR_SIZE_LIMIT`).
     const MAX_EMBEDDED_BYTES: usize = 44;
     if parse_integer(value).is_some() {
         "int"
@@ -188,7 +188,7 @@ fn encoding_of(value: &[u8]) -> &'static str {
     }
 }
 
-/// A string has no parts of which samples could be taken, so their number changes nothing.
+/// Returns the memory of a key and its value. `SAMPLES` has no effect, because strings have no elements to sample.
 pub(super) fn memory_usage<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     match *request.arguments {
         [_] => {}
@@ -210,7 +210,7 @@ fn check_value(value: &[u8], limits: &Limits) -> Result<(), Refusal> {
     check_len("value", value, limits.max_value_bytes)
 }
 
-/// Says of an option that Redis has what is missing here: a bare syntax error would send its user looking for a typo.
+/// Returns the error for an option of Redis that is not served. A bare syntax error would make its user look for a typo.
 #[cold]
 fn unknown_option_of_set(option: &[u8]) -> Refusal {
     let expiry = ["EX", "PX", "EXAT", "PXAT", "KEEPTTL"];

@@ -1,7 +1,7 @@
-//! Refuses transactions, which are not served yet, with all that belongs to them.
+//! Refuses transactions, which are not served yet, and their commands.
 //!
-//! Clients send `MULTI`, its commands and `EXEC` in one packet. Carrying out those commands after refusing `MULTI` would
-//! report a failure that has happened.
+//! Clients send `MULTI`, its commands and `EXEC` in one packet. If the commands were executed after `MULTI` is refused, the
+//! client would believe that they were not.
 
 use rustvault_protocol::{Command, ErrorCode, ErrorReply, Reply, Request};
 
@@ -9,7 +9,7 @@ use super::{Answer, Refusal};
 use crate::engine::Engine;
 use crate::session::Session;
 
-/// Checks whether a command is carried out while a transaction is refused.
+/// Checks whether a command may be executed inside a refused transaction.
 #[cold]
 pub(super) fn admit(command: Command) -> Result<(), Refusal> {
     let is_about_transactions = matches!(
@@ -57,7 +57,7 @@ pub(super) fn watch<'b, S>(_: Request<'b>, session: &mut Session, _: &Engine<S>)
     Err(refuse("ERR transactions are not served yet: WATCH watches nothing"))
 }
 
-/// Nothing is watched, so there is nothing to do.
+/// Accepts the command and does nothing: no keys are watched.
 pub(super) fn unwatch<'b, S>(_: Request<'b>, _: &mut Session, _: &Engine<S>) -> Answer<'b> {
     Ok(Reply::OK)
 }

@@ -1,4 +1,4 @@
-//! Numbers of keys, of so many that it takes several steps to find them.
+//! Counts keys, of commands with more keys than one step takes.
 
 use rustvault_protocol::{ErrorCode, ErrorReply};
 use rustvault_storage::Lsn;
@@ -9,8 +9,9 @@ use super::Responder;
 use crate::commands::{Answer, CountOf, MAX_STEP_KEYS, Refusal, integer, unexpected};
 
 impl<S: BatchStore> Responder<'_, S> {
-    /// Returns how many of more `keys` than one step takes an operation finds. A step that fails ends it: what the steps
-    /// before it did stays done.
+    /// Returns the number of `keys` that an operation finds, in several steps.
+    ///
+    /// The first failing step ends the command; the effects of the steps before it remain.
     pub(super) async fn count_in_steps(&self, op: CountOf, keys: &[&[u8]]) -> Answer<'static> {
         let (mut counted, mut depends_on) = (0, Lsn::ZERO);
         for keys in keys.chunks(MAX_STEP_KEYS) {
@@ -24,7 +25,7 @@ impl<S: BatchStore> Responder<'_, S> {
         Ok(integer(counted))
     }
 
-    /// Carries out an operation whose outcome is a number of keys.
+    /// Executes an operation whose outcome is a number of keys.
     async fn count_step(&self, op: Op<'_>) -> Result<(u64, Lsn), Refusal> {
         match self.ask(op).await? {
             (Outcome::Count(keys), depends_on) => Ok((keys, depends_on)),
@@ -33,14 +34,15 @@ impl<S: BatchStore> Responder<'_, S> {
     }
 }
 
-/// Says that a step has failed, perhaps after others were carried out. Then the code is the only one that does not promise
-/// that nothing was.
+/// Returns the error of a step that failed after others had succeeded.
+///
+/// Its code is `STORAGE`, the only one that does not promise that nothing was changed.
 fn half_done(counted: u64, refusal: Refusal) -> Refusal {
     if counted == 0 {
         return refusal;
     }
     let message = format_args!(
-        "{refusal}; of the keys before that, {counted} were there, and what was asked for was done to them"
+        "{refusal}; the command was carried out for the keys before that, {counted} of which existed"
     );
     Box::new(ErrorReply::new(ErrorCode::Storage, message))
 }

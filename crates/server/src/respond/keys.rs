@@ -1,4 +1,4 @@
-//! Keys: pages of a scan, and lists of all that match. What they hold is bounded.
+//! Lists keys: pages of a scan, and all that match a pattern. Their memory is bounded.
 
 use std::io;
 
@@ -15,37 +15,37 @@ use crate::outbox;
 /// Keys of a scan that are listed before other connections have a turn.
 const SCAN_KEYS_PER_TURN: usize = 500;
 
-/// Most keys that one answer lists; to see more, scan.
+/// Most keys that one answer lists; for more, a client has to scan.
 const MAX_LISTED_KEYS: usize = 1_000_000;
 
-/// Most bytes of keys in a page that takes several turns, unless its first turn alone has more: quoted fourfold they
-/// stay below 1 MiB. A page of one turn has the same limit in the store.
+/// Most bytes of keys in a page, unless its first turn alone has more. Quoting takes four bytes for one at most, so a page
+/// stays below 1 MiB. The store has the same limit for one turn.
 const MAX_PAGE_KEY_BYTES: usize = 200 * 1024;
 
-/// Bytes of the pieces in which gathered keys are kept.
+/// Size of the buffers for gathered keys.
 const GATHERED_PIECE_BYTES: usize = 256 * 1024;
 
-/// Most bytes that a key takes in an answer beside its own: its length in digits, and two line ends.
+/// Most bytes of a key in an answer beyond its own: its length in digits, and two line ends.
 const KEY_OVERHEAD_BYTES: usize = 32;
 
-/// Steps of matching keys after which other connections have a turn: some 40 µs.
+/// Steps of pattern matching after which other connections have a turn: some 40 µs.
 const MATCHING_STEPS_PER_TURN: usize = 16 * 1024;
 
-/// The page of a scan that was asked for.
+/// Request for a page of a scan.
 #[derive(Debug)]
 pub(crate) struct PageOf<'r> {
-    /// The beginning: 0, or the end of the page before.
+    /// Start: 0, or the next cursor of the page before.
     pub(crate) cursor: u64,
-    /// The bytes that its keys begin with.
+    /// Prefix of the keys.
     pub(crate) prefix: &'r [u8],
-    /// Most keys that it has, those counted that do not match.
+    /// Most keys in the page, including those that do not match.
     pub(crate) limit: usize,
-    /// The glob that its keys have to match; `*` for all.
+    /// Glob that the keys must match; `*` for all.
     pub(crate) glob: &'r [u8],
 }
 
 impl<S: BatchStore> Responder<'_, S> {
-    /// Returns a page of a scan: the cursor of the next one, and its keys without those that do not match.
+    /// Returns a page of a scan: the cursor of the next one, and the keys that match.
     pub(crate) async fn page(
         &self,
         asked: &PageOf<'_>,
@@ -61,7 +61,7 @@ impl<S: BatchStore> Responder<'_, S> {
         Ok((page.next_cursor, keys))
     }
 
-    /// Collects a page by several scans. It ends with one that lists less than it may: the store has its own limits.
+    /// Collects a page by several scans. A scan that returns fewer keys than requested ends it: the store reached its own limit.
     async fn collect_page(&self, asked: &PageOf<'_>) -> Result<KeyPage, Refusal> {
         let &PageOf { cursor: next_cursor, prefix, limit, .. } = asked;
         let (mut page, mut bytes, mut depends_on) = (KeyPage { next_cursor, keys: Vec::new() }, 0, Lsn::ZERO);
@@ -85,7 +85,7 @@ impl<S: BatchStore> Responder<'_, S> {
         Ok(page)
     }
 
-    /// Returns some of the keys that begin with `prefix`, from `cursor` on, and what that depends on.
+    /// Returns keys that begin with `prefix`, from `cursor` on, and the LSN that they depend on.
     async fn scan(&self, cursor: u64, prefix: &[u8], limit: usize) -> Result<(KeyPage, Lsn), Refusal> {
         match self.ask(Op::Scan { cursor, prefix, limit }).await? {
             (Outcome::Page(page), depends_on) => Ok((page, depends_on)),
@@ -97,7 +97,7 @@ impl<S: BatchStore> Responder<'_, S> {
     pub(super) async fn put_matching(&mut self, glob: &[u8]) -> io::Result<()> {
         let mut depends_on = Lsn::ZERO;
         let gathered = self.gather(glob, &mut depends_on).await;
-        // Also a refusal tells of keys that are there.
+        // A refusal reveals that keys exist, too, so it also waits.
         match self.wait_for_commit(depends_on).await.and(gathered) {
             Ok(gathered) => {
                 self.session.protocol().begin_array(gathered.keys, self.output);
@@ -111,8 +111,8 @@ impl<S: BatchStore> Responder<'_, S> {
         }
     }
 
-    /// Gathers copies of the keys, page by page. How many they are stands in front of them, so none leaves before all are
-    /// there.
+    /// Gathers copies of the matching keys, page by page. Their number comes first in the answer, so nothing is sent before all
+    /// are gathered.
     async fn gather(&self, glob: &[u8], depends_on: &mut Lsn) -> Result<Gathered, Refusal> {
         let (mut gathered, mut matcher, mut cursor) = (Gathered::default(), Matcher::new(glob), 0);
         loop {
@@ -134,7 +134,7 @@ impl<S: BatchStore> Responder<'_, S> {
     }
 }
 
-/// Matches keys with a glob; that may be long work, so other connections have their turns in between.
+/// Matches keys with a glob, and yields to other connections in between, because matching may take long.
 struct Matcher<'g> {
     glob: &'g [u8],
     steps_left: usize,
@@ -157,13 +157,13 @@ impl<'g> Matcher<'g> {
     }
 }
 
-/// Keys as they stand on the wire.
+/// Keys in their encoded form.
 #[derive(Debug, Default)]
 struct Gathered {
-    /// Pieces of the answer that have no more room. One buffer for all would be copied as it grows, and hold twice as much.
+    /// Full buffers. A single growing buffer would be copied again and again, and take up to twice the memory.
     full: Vec<BytesMut>,
     last: BytesMut,
-    /// Bytes in all pieces.
+    /// Bytes in all buffers.
     bytes: usize,
     keys: usize,
 }

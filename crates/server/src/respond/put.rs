@@ -1,4 +1,4 @@
-//! Encodes answers and writes them, large ones piece by piece.
+//! Encodes and writes answers; large ones piece by piece.
 
 use std::io;
 
@@ -10,15 +10,15 @@ use super::Responder;
 use crate::commands::{Answer, Payload};
 use crate::outbox;
 
-/// Encoded answers are written once they reach this size, so that a slow reader costs no more.
+/// Size of encoded answers at which they are written. It bounds the memory for a client that reads slowly.
 pub(super) const FLUSH_BYTES: usize = 48 * 1024;
 
-/// Values from this size on are written from where they are stored, or, if they have to be quoted, are
-/// encoded in pieces of this size.
+/// Least size of a large value. It is written from the store's memory without a copy, or, if it has to be quoted, encoded in
+/// pieces of this size.
 const PIECE_BYTES: usize = 16 * 1024;
 
 impl<S: BatchStore> Responder<'_, S> {
-    /// Encodes an answer at one go.
+    /// Encodes a small answer, whole.
     #[inline]
     pub(super) fn put_small(&mut self, reply: &Reply<Payload<'_>>) {
         self.engine.counters.total_errors.add(u64::from(matches!(reply, Reply::Error(_))));
@@ -37,7 +37,7 @@ impl<S: BatchStore> Responder<'_, S> {
         Ok(())
     }
 
-    /// Writes an answer, or why there is none.
+    /// Writes an answer, or the error in its place.
     pub(super) async fn put_answer(&mut self, answer: Answer<'_>) -> io::Result<()> {
         self.put(answer.unwrap_or_else(Into::into)).await
     }
@@ -72,7 +72,7 @@ impl<S: BatchStore> Responder<'_, S> {
     }
 }
 
-/// Returns the value that an answer is, if it is not encoded at one go.
+/// Returns the value of an answer that is too large to be encoded whole.
 #[inline]
 pub(super) fn large_value<'r>(reply: &'r Reply<Payload<'_>>) -> Option<&'r [u8]> {
     match reply {

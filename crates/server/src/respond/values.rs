@@ -1,4 +1,4 @@
-//! Values of many keys. What they hold is bounded.
+//! Values of many keys. The memory that they hold is bounded.
 
 use std::io;
 
@@ -11,16 +11,17 @@ use super::Responder;
 use crate::closing::{CloseReason, Closing};
 use crate::commands::{Payload, Refusal, store_error, unexpected};
 
-/// Keys of too many for one step whose values are looked up before other connections have a turn.
+/// Keys that one step looks up, of commands with more keys than one step takes; then other connections have a turn.
 const GET_KEYS_PER_TURN: usize = 1000;
 
-/// Keys that are looked up again at a time, at most.
+/// Most keys of one repeated look-up.
 const MAX_KEYS_AGAIN: usize = 256;
 
 impl<S: BatchStore> Responder<'_, S> {
-    /// Writes the values of `keys` as they were seen at one moment.
+    /// Writes the values of `keys` as of one moment.
     ///
-    /// Values beyond what may be held are read again when their turn comes. If one has changed meanwhile, the connection ends.
+    /// Values beyond the memory limit are looked up again when the values before them are written. If one has changed since, the
+    /// connection ends.
     pub(super) async fn put_values(
         &mut self,
         keys: &[&[u8]],
@@ -35,7 +36,7 @@ impl<S: BatchStore> Responder<'_, S> {
         }
     }
 
-    /// Writes the values of more `keys` than one step looks up, some in each turn.
+    /// Writes the values of more `keys` than one step takes, a step in each turn.
     pub(super) async fn put_values_in_steps(&mut self, keys: &[&[u8]]) -> io::Result<()> {
         for (turn, keys_of_turn) in keys.chunks(GET_KEYS_PER_TURN).enumerate() {
             let sights = match self.see_durable(keys_of_turn).await {
@@ -47,28 +48,28 @@ impl<S: BatchStore> Responder<'_, S> {
                 self.session.protocol().begin_array(keys.len(), self.output);
             }
             self.put_seen(keys_of_turn, sights).await?;
-            // The next look may have to wait for what it sees.
+            // The next look-up may have to wait for a sync.
             self.flush().await?;
             yield_now().await;
         }
         Ok(())
     }
 
-    /// Looks up `keys` at one moment, and waits until what was seen may be shown.
+    /// Looks up `keys` as of one moment, and waits until their values may be revealed.
     async fn see_durable(&self, keys: &[&[u8]]) -> Result<Vec<Sight>, Refusal> {
         let (sights, depends_on) = self.see(keys).await?;
         self.wait_for_commit(depends_on).await?;
         Ok(sights)
     }
 
-    /// Looks up `keys` at one moment.
+    /// Looks up `keys` as of one moment.
     async fn see(&self, keys: &[&[u8]]) -> Result<(Vec<Sight>, Lsn), Refusal> {
         let op = Op::GetManyWithin { keys, max_bytes: self.engine.max_output_bytes };
         let (outcome, depends_on) = self.ask(op).await?;
         Ok((seen(outcome)?, depends_on))
     }
 
-    /// Writes the values that are held, then those that are not, as they are looked up again.
+    /// Writes the values that are held; looks the others up again, and writes them.
     async fn put_seen(&mut self, keys: &[&[u8]], mut sights: Vec<Sight>) -> io::Result<()> {
         let held = held_front(&sights);
         let not_held = sights.split_off(held);
@@ -85,7 +86,7 @@ impl<S: BatchStore> Responder<'_, S> {
         Ok(())
     }
 
-    /// Writes items of an array that was begun: there may be many, and large ones, so what is encoded leaves in between.
+    /// Writes items of an array whose header was written. They may be many or large, so the output is flushed in between.
     async fn put_sights(&mut self, sights: Vec<Sight>) -> io::Result<()> {
         for sight in sights {
             let item = match sight {
@@ -98,7 +99,7 @@ impl<S: BatchStore> Responder<'_, S> {
         Ok(())
     }
 
-    /// Looks up some of the first `keys` again, at least one, of which this is what was seen earlier.
+    /// Looks up the first `keys` again, at least one; `earlier` has the results of the first look-up.
     async fn look_again(&self, keys: &[&[u8]], earlier: &[Sight]) -> io::Result<Vec<Sight>> {
         let keys = keys.get(..MAX_KEYS_AGAIN).unwrap_or(keys);
         let (mut sights, _) = self.see(keys).await.map_err(io::Error::other)?;
@@ -124,7 +125,7 @@ fn held_front(sights: &[Sight]) -> usize {
 }
 
 fn overwritten() -> Closing {
-    let detail = "values of one answer were overwritten before the client had read those before them; ask for fewer keys, or raise \
+    let detail = "values of one answer were overwritten before the client had read those before them; request fewer keys, or raise \
         --max-output-bytes";
     Closing::new(CloseReason::OutputLimit, detail)
 }

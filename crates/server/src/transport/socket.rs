@@ -1,4 +1,4 @@
-//! A client's socket, TCP or Unix: it counts its bytes, and changes threads without being taken out of what is layered on it.
+//! A client's socket, TCP or Unix. It counts its bytes, and moves to another thread in place, below the layers that use it.
 
 use std::io::{self, IoSlice};
 use std::mem;
@@ -20,7 +20,7 @@ pub(crate) struct Socket {
     registration: RuntimeRegistration,
     read_bytes: u64,
     written_bytes: u64,
-    /// The next write is tried although no room was reported.
+    /// Set if the next write is tried although the runtime has not reported room.
     writes_at_once: bool,
 }
 
@@ -29,9 +29,9 @@ pub(crate) struct Socket {
 enum RuntimeRegistration {
     /// The runtime of the thread that serves the connection.
     Here(Either<TcpStream, UnixStream>),
-    /// None: the connection has not begun, or moves to another thread.
+    /// No runtime: the connection has not begun, or moves to another thread.
     Moving(Either<net::TcpStream, unix::net::UnixStream>),
-    /// None, and the socket is closed: a runtime refused it.
+    /// No runtime, and the socket is closed: registering or deregistering failed.
     Refused,
 }
 
@@ -48,16 +48,16 @@ impl From<unix::net::UnixStream> for Socket {
 }
 
 impl Socket {
-    /// A socket that does not block, and is not registered yet.
+    /// Takes over a non-blocking socket, which no runtime has registered.
     const fn new(stream: Either<net::TcpStream, unix::net::UnixStream>) -> Self {
         let registration = RuntimeRegistration::Moving(stream);
         Self { registration, read_bytes: 0, written_bytes: 0, writes_at_once: false }
     }
 
-    /// Registers it with the runtime of this thread.
+    /// Registers the socket with the runtime of this thread.
     ///
     /// # Errors
-    /// The system has no room for it; the socket is closed then.
+    /// The system refuses it; the socket is closed then.
     pub(crate) fn attach(&mut self) -> io::Result<()> {
         self.registration = match mem::replace(&mut self.registration, RuntimeRegistration::Refused) {
             RuntimeRegistration::Moving(Either::Left(tcp)) => {
@@ -71,7 +71,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Ends its registration, so that it can move to another thread.
+    /// Ends the registration, so that the socket can move to another thread.
     ///
     /// # Errors
     /// The system refuses it; the socket is closed then.
@@ -88,27 +88,27 @@ impl Socket {
         Ok(())
     }
 
-    /// Bytes that were read from it.
+    /// Returns the number of bytes that were read from the socket.
     pub(crate) const fn read_bytes(&self) -> u64 {
         self.read_bytes
     }
 
-    /// Bytes that it has received so far, read or not.
+    /// Returns the number of bytes that the socket has received, read or not.
     pub(crate) fn received_bytes(&self) -> io::Result<u64> {
         Ok(self.read_bytes + ioctl_fionread(self.fd()?)?)
     }
 
-    /// Bytes that it has taken to be sent.
+    /// Returns the number of bytes that the kernel has accepted for sending.
     pub(crate) const fn written_bytes(&self) -> u64 {
         self.written_bytes
     }
 
-    /// Makes the next write try at once, without waiting for the report of room.
+    /// Makes the next write call the kernel although the runtime has not reported room.
     pub(crate) const fn write_at_once(&mut self) {
         self.writes_at_once = true;
     }
 
-    /// Waits for the first byte and returns it, without reading it; `None` if the client has closed.
+    /// Waits for the first byte and returns it without consuming it; `None` if the client has closed its end.
     pub(crate) async fn peek(&self) -> io::Result<Option<u8>> {
         let RuntimeRegistration::Here(stream) = &self.registration else { return Err(unregistered()) };
         loop {
@@ -130,7 +130,7 @@ impl Socket {
         }
     }
 
-    /// Writes what there is room for, whatever was reported; it need not be registered.
+    /// Writes as much as the kernel accepts without blocking; the socket need not be registered.
     pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         Ok(send(self.fd()?, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
     }
@@ -153,7 +153,7 @@ impl Socket {
         }
     }
 
-    /// Tries a write that was asked for [at once](Self::write_at_once); `None` if the system has no room.
+    /// Tries the write that [`write_at_once`](Self::write_at_once) asked for; `None` if the kernel has no room.
     #[cold]
     fn write_now(&mut self, bytes: &[u8]) -> Option<io::Result<usize>> {
         self.writes_at_once = false;
@@ -228,7 +228,7 @@ impl AsyncWrite for Socket {
 
     #[inline]
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // The kernel has what was written.
+        // Nothing is buffered here: the kernel has all bytes that were written.
         Poll::Ready(Ok(()))
     }
 
