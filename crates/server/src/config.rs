@@ -1,4 +1,4 @@
-//! Configuration of a server, and its limits.
+//! Configuration of a server, its defaults and its limits.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -10,44 +10,42 @@ use rustvault_storage::{DEFAULT_COMPACT_MIN_BYTES, DEFAULT_COMPACT_RATIO, LogFor
 
 use crate::CpuAffinity;
 
-/// Address that is bound unless the configuration says otherwise.
+/// Default address to listen on.
 pub const DEFAULT_BIND_ADDR: &str = "127.0.0.1:8080";
 
-/// Most addresses that a server listens on.
+/// Most addresses to listen on.
 pub const MAX_BIND_ADDRS: usize = 64;
 
-/// Log file that is used unless the configuration says otherwise.
+/// Default path of the log.
 pub const DEFAULT_WAL_PATH: &str = "vault.log";
 
-/// Connections that are served at a time unless the configuration says otherwise.
+/// Default of `max_connections`.
 pub const DEFAULT_MAX_CONNECTIONS: usize = 1000;
 
-/// The highest `max_connections` that is accepted.
+/// Highest accepted `max_connections`.
 pub const MAX_CONNECTIONS_LIMIT: usize = 1_000_000;
 
-/// The highest `max_value_bytes` that is accepted: 512 MiB, so that one command, all of it escaped, stays below
-/// the 4 GiB that a batch of the log may have.
+/// Highest accepted `max_value_bytes`: 512 MiB. A command with such a value, even if every byte is escaped, stays below 4 GiB,
+/// the limit of a batch in the log.
 pub const MAX_VALUE_BYTES_LIMIT: usize = 1 << 29;
 
-/// Most bytes of stored values that one connection holds for answers that its client has not read, unless the
-/// configuration says otherwise.
+/// Default of `max_output_bytes`.
 pub const DEFAULT_MAX_OUTPUT_BYTES: usize = 32 * 1024 * 1024;
 
-/// The highest number of threads that is accepted.
+/// Highest accepted number of threads.
 pub const MAX_THREADS: usize = 1024;
 
-/// Silence after which a peer is probed, unless the configuration says otherwise: a minute, which is shorter than the
-/// patience of common firewalls and address translators, so that the probes keep idle connections open, too. Redis's is
-/// 300 s.
+/// Default of `tcp_keepalive`: a minute. Common firewalls and address translators forget a connection later than that, so the
+/// probes also keep idle connections open. Redis's default is 300 s.
 pub const DEFAULT_TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// The longest `tcp_keepalive` that is accepted, which is the kernel's limit (`MAX_TCP_KEEPIDLE`).
+/// Longest accepted `tcp_keepalive`, which is the kernel's limit (`MAX_TCP_KEEPIDLE`).
 pub const MAX_TCP_KEEPALIVE: Duration = Duration::from_secs(32_767);
 
-/// The longest `idle_timeout` that is accepted: a year.
+/// Longest accepted `idle_timeout`: a year.
 pub const MAX_IDLE_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Settings of a server, given before it starts.
+/// Settings of a server.
 ///
 /// ```
 /// let mut config = rustvault_server::ServerConfig::default();
@@ -62,31 +60,31 @@ pub struct ServerConfig {
     /// Addresses to listen on, 1 to [`MAX_BIND_ADDRS`], each `host:port`; port 0 lets the system choose one.
     /// [`DEFAULT_BIND_ADDR`] by default.
     pub bind_addrs: Vec<String>,
-    /// The path of a Unix socket to listen on as well; none by default. It is made with mode 0660, and removed at the end.
+    /// Path of a Unix socket to listen on as well; none by default. It is created with mode 0660, and removed at the end.
     pub unix_socket: Option<PathBuf>,
-    /// The log file; it is made if it is not there. [`DEFAULT_WAL_PATH`] by default.
+    /// Path of the log; a missing log is created. [`DEFAULT_WAL_PATH`] by default.
     pub wal_path: PathBuf,
-    /// Connections served at a time, 1 to [`MAX_CONNECTIONS_LIMIT`]; [`DEFAULT_MAX_CONNECTIONS`] by default.
+    /// Most connections at a time, 1 to [`MAX_CONNECTIONS_LIMIT`]; [`DEFAULT_MAX_CONNECTIONS`] by default.
     pub max_connections: usize,
-    /// When a write counts as done; [`SyncPolicy::Always`] by default.
+    /// Policy by which writes are synced; [`SyncPolicy::Always`] by default.
     pub sync_policy: SyncPolicy,
     /// Longest value in bytes, 1 to [`MAX_VALUE_BYTES_LIMIT`]; 16 MiB by default.
     pub max_value_bytes: usize,
-    /// Format of the log; an existing log takes on another format when it is compacted. `None`, the default: a new log
-    /// is binary, and an existing one keeps its format.
+    /// Format of the log. An existing log in another format is converted by its next compaction. With `None`, the default, a
+    /// new log is binary, and an existing one keeps its format.
     pub wal_format: Option<LogFormat>,
-    /// The log is compacted once it is this many times as large as the live data in it: more than 1; 2 by default.
+    /// Ratio of the log's size to that of its live data at which the log is compacted: above 1; 2 by default.
     pub compact_ratio: f64,
-    /// The log is not compacted by itself below this size, in bytes; 32 MiB by default.
+    /// Least size of a log that is compacted automatically, in bytes; 32 MiB by default.
     pub compact_min_bytes: u64,
-    /// Most bytes of memory for entries and tables, beyond which writes are refused; no limit by default.
+    /// Most bytes of memory for keys, values and tables; beyond it, writes are refused. No limit by default.
     pub max_memory_bytes: Option<u64>,
     /// Most bytes of stored values, or of listed keys, that one connection holds for an answer that its client has not
-    /// read yet; at least 1. A single value is always held, whatever it takes. [`DEFAULT_MAX_OUTPUT_BYTES`] by default.
+    /// read; at least 1. A single value may exceed it. [`DEFAULT_MAX_OUTPUT_BYTES`] by default.
     pub max_output_bytes: usize,
     /// Threads that serve connections, 1 to [`MAX_THREADS`]; one per core by default.
     pub threads: usize,
-    /// Pinning of threads to cores, which a [`Server`](crate::Server) does alone; [`CpuAffinity::Off`] by default.
+    /// Pinning of threads to cores, only by a [`Server`](crate::Server); [`CpuAffinity::Off`] by default.
     pub cpu_affinity: CpuAffinity,
     /// Silence after which the kernel probes whether a client's machine is still there, in whole seconds, 1 s to
     /// [`MAX_TCP_KEEPALIVE`]; `None` for never. [`DEFAULT_TCP_KEEPALIVE`] by default.
@@ -119,7 +117,7 @@ impl Default for ServerConfig {
 }
 
 impl ServerConfig {
-    /// Checks every field; [`Server::bind`](crate::Server::bind) and [`serve`](crate::serve) do so, too.
+    /// Checks every field, as [`Server::bind`](crate::Server::bind) and [`serve`](crate::serve) do.
     ///
     /// # Errors
     /// The first field that is out of its range.
@@ -154,7 +152,7 @@ impl ServerConfig {
     }
 }
 
-/// A field of a [`ServerConfig`] that cannot be used.
+/// Invalid field of a [`ServerConfig`].
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -190,13 +188,13 @@ pub enum ConfigError {
         /// The longest that is accepted.
         max: Duration,
     },
-    /// With a ratio of 1 or less the log would be compacted all the time.
+    /// The ratio is 1 or less: the log would be compacted all the time.
     #[error("invalid compact_ratio {ratio}: expected a number above 1")]
     CompactRatio {
         /// The value that was given.
         ratio: f64,
     },
-    /// With no memory nothing could ever be stored.
+    /// The memory limit is 0: no write could succeed.
     #[error("invalid max_memory_bytes 0: expected more than 0, or None for no limit")]
     NoMemory,
 }
@@ -207,7 +205,7 @@ fn check_bind_addr(addr: &str) -> Result<(), ConfigError> {
     if is_host_and_port { Ok(()) } else { Err(ConfigError::BindAddr { addr: addr.to_owned() }) }
 }
 
-/// The second one would find the port in use, and send its user looking for another program.
+/// Refuses repeated addresses. Binding the second one would report a port in use, as if by another program.
 fn check_repeated_addrs(addrs: &[String]) -> Result<(), ConfigError> {
     let mut earlier = HashSet::new();
     let has_port = |addr: &&String| !addr.ends_with(":0");

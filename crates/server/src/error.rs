@@ -1,4 +1,4 @@
-//! Why a server could not start, or had to stop.
+//! Errors of a server: why it could not start, or had to stop.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use crate::ConfigError;
 use crate::unix_socket::MAX_PATH_BYTES;
 
-/// Why a server could not start, or had to stop.
+/// Error for which a server could not start, or had to stop.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The configuration cannot be used.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The address cannot be listened on.
+    /// The server cannot listen on the address.
     #[error("cannot listen on {addr}: {source}; choose another address")]
     Bind {
         /// The address, as configured.
@@ -21,7 +21,7 @@ pub enum Error {
         /// The system's error.
         source: io::Error,
     },
-    /// The Unix socket cannot be listened on.
+    /// The server cannot listen on the Unix socket.
     #[error("cannot listen on the Unix socket {}: {source}", path.display())]
     UnixSocket {
         /// The path, as configured.
@@ -40,7 +40,7 @@ pub enum Error {
     /// The store could not be opened, or has failed.
     #[error(transparent)]
     Store(#[from] rustvault_storage::Error),
-    /// A thread that serves connections has died, which is a defect.
+    /// A thread that serves connections has panicked, which is a defect.
     #[error(
         "a thread that serves connections ended, which is a defect; please report it with the messages above"
     )]
@@ -63,23 +63,23 @@ impl Error {
     }
 }
 
-/// The reason why a Unix socket cannot be listened on. An existing file is not touched.
+/// Reason for which the server cannot listen on a Unix socket. An existing file is left unchanged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnixSocketError {
     /// Another server listens there.
     #[error("a server listens on it already; stop that one, or choose another path")]
     InUse,
-    /// Something else has the name, such as a file.
+    /// Something else has the name, for example a file.
     #[error("something else has this name and was left unchanged; move it away, or choose another path")]
     NotASocket,
-    /// The path has more bytes than the system takes.
+    /// The path is longer than the system accepts.
     #[error("the path has {len_bytes} bytes, the system's limit is {MAX_PATH_BYTES}; choose a shorter path")]
     TooLong {
-        /// Bytes that it has.
+        /// Its length.
         len_bytes: usize,
     },
-    /// The path ends with no name of a file.
+    /// The path does not end with a file name.
     #[error("the path does not end with a file name; add one, for example rustvault.sock")]
     NoName,
     /// The folder does not exist.

@@ -1,4 +1,4 @@
-//! The daemon's options, and the configuration that they make.
+//! Options of the daemon, and the configuration that they define.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,54 +26,54 @@ newer version.";
 #[derive(Debug, Parser)]
 #[command(name = "rustvault-server", version, after_help = EXIT_CODES)]
 pub(super) struct Args {
-    /// Address to listen on; port 0 lets the system choose a port. For several repeat it, or separate them by commas
+    /// Address to listen on; with port 0 the system chooses a port. For several, repeat the option or separate them by commas
     #[arg(long, env = "RUSTVAULT_BIND_ADDR", value_name = "HOST:PORT", value_parser = bind_addr)]
     #[arg(value_delimiter = ',', default_value = DEFAULT_BIND_ADDR)]
     bind: Vec<String>,
 
-    /// Path of a Unix socket to listen on as well, which owner and group may use (mode 0660) [default: none]
+    /// Path of a Unix socket to listen on as well, for owner and group (mode 0660) [default: none]
     #[arg(long, env = "RUSTVAULT_UNIX_SOCKET", value_name = "PATH", value_parser = socket_path())]
     unix_socket: Option<PathBuf>,
 
-    /// Log file that holds the data; it is made if it is not there
+    /// Path of the write-ahead log, which holds all data; a missing log is created
     #[arg(long, env = "RUSTVAULT_WAL_PATH", value_name = "FILE", default_value = DEFAULT_WAL_PATH)]
     wal: PathBuf,
 
-    /// Connections served at a time; further ones are refused
+    /// Most connections at a time; further ones are refused
     #[arg(long, env = "RUSTVAULT_MAX_CONNECTIONS", value_name = "N")]
     #[arg(value_parser = count::<MAX_CONNECTIONS_LIMIT>, default_value_t = DEFAULT_MAX_CONNECTIONS)]
     max_connections: usize,
 
-    /// When a write is synced to disk: always (before OK), interval:<DURATION>, or never
+    /// Policy by which writes are synced to disk: always (before OK), interval:<DURATION>, or never
     #[arg(long, env = "RUSTVAULT_FSYNC", value_name = "POLICY", default_value_t = SyncPolicy::Always)]
     fsync: SyncPolicy,
 
-    /// Longest value that is stored
+    /// Longest accepted value
     #[arg(long, env = "RUSTVAULT_MAX_VALUE_BYTES", value_name = "SIZE")]
     #[arg(value_parser = value_bytes, default_value = "16MiB")]
     max_value_bytes: usize,
 
-    /// How the log is encoded: binary, or json (lines, without checksums); another format than it has takes effect
-    /// when it is compacted [default: a new log is binary, another keeps its format]
+    /// Format of the write-ahead log: binary, or json (lines, without checksums); an existing log in another format is
+    /// converted by its next compaction [default: a new log is binary, an existing one keeps its format]
     #[arg(long, env = "RUSTVAULT_WAL_FORMAT", value_name = "FORMAT", value_parser = wal_format())]
     wal_format: Option<LogFormat>,
 
-    /// The log is compacted once it is this many times as large as the live data in it; more than 1
+    /// Ratio of the log's size to that of its live data at which the log is compacted; above 1
     #[arg(long, env = "RUSTVAULT_COMPACT_RATIO", value_name = "RATIO")]
     #[arg(value_parser = compact_ratio, default_value_t = DEFAULT_COMPACT_RATIO)]
     compact_ratio: f64,
 
-    /// The log is not compacted by itself below this size
+    /// Least size of a log that is compacted automatically
     #[arg(long, env = "RUSTVAULT_COMPACT_MIN_BYTES", value_name = "SIZE")]
     #[arg(value_parser = size, default_value = "32MiB")]
     compact_min_bytes: u64,
 
-    /// Most memory for keys, values and tables; beyond it writes are refused [default: no limit]
+    /// Most memory for keys, values and tables; beyond it, writes are refused [default: no limit]
     #[arg(long, env = "RUSTVAULT_MAX_MEMORY", value_name = "SIZE", value_parser = max_memory)]
     max_memory: Option<u64>,
 
-    /// Most that one connection holds of stored values for an answer that its client has not read; one that would need
-    /// more is closed, and so is one whose client has read nothing for 60 seconds
+    /// Most memory that one connection holds for an answer that its client has not read; a connection that needs more is
+    /// closed, and so is one whose client has read nothing for 60 seconds
     #[arg(long, env = "RUSTVAULT_MAX_OUTPUT_BYTES", value_name = "SIZE")]
     #[arg(value_parser = output_bytes, default_value = "32MiB")]
     max_output_bytes: usize,
@@ -84,16 +84,16 @@ pub(super) struct Args {
     threads: usize,
 
     /// Pinning of threads to cores: auto (on two cores, the log writer and the first serving thread share one while that is
-    /// enough for them), or off (none is pinned: for several servers on one machine, cpusets, containers with a CPU quota)
+    /// enough for both), or off (no thread is pinned: for several servers on one machine, cpusets, containers with a CPU quota)
     #[arg(long, env = "RUSTVAULT_CPU_AFFINITY", value_name = "MODE", value_parser = cpu_affinity(), default_value = "auto")]
     cpu_affinity: CpuAffinity,
 
-    /// Seconds of silence after which the kernel probes whether a client's machine is still there; 0 for never
+    /// Seconds of silence after which the kernel probes if a client's machine still exists; 0 for never
     #[arg(long, env = "RUSTVAULT_TCP_KEEPALIVE", value_name = "SECONDS")]
     #[arg(value_parser = seconds::<{ MAX_TCP_KEEPALIVE.as_secs() }>, default_value_t = DEFAULT_TCP_KEEPALIVE.as_secs())]
     tcp_keepalive: u64,
 
-    /// Seconds without a byte from its client after which a connection is closed; 0 for never
+    /// Seconds after which a connection is closed if its client sends nothing; 0 for never
     #[arg(long, env = "RUSTVAULT_IDLE_TIMEOUT", value_name = "SECONDS")]
     #[arg(value_parser = seconds::<{ MAX_IDLE_TIMEOUT.as_secs() }>, default_value_t = 0)]
     idle_timeout: u64,
@@ -152,7 +152,7 @@ fn bind_addr(text: &str) -> Result<String, String> {
     Ok(text.trim().to_owned())
 }
 
-/// Refuses `unix:PATH`, by which clients name a socket: the server would create it in a folder `unix:`, or with that name.
+/// Refuses `unix:PATH`, the form of clients' addresses: the server would create a socket in a folder `unix:`, or with that name.
 fn socket_path() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| {
         match path.to_str().and_then(|text| text.strip_prefix("unix:")) {

@@ -1,7 +1,7 @@
-//! The way of messages to standard error: a bounded queue, and a thread that writes what is in it.
+//! Queue of messages to standard error, which is bounded, and the thread that writes them.
 //!
-//! Whoever reports something may hold a lock of the log, while standard error is a pipe that nobody reads or a file on a
-//! full disk. So that thread alone waits for it, and its failures are nobody's: messages are counted as lost then.
+//! A thread that reports a message may hold a lock of the log, and standard error may be a pipe that nobody reads or a file on a
+//! full disk. So only the writing thread waits for standard error, and messages that it cannot write are counted as lost.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use tracing::warn;
 /// Most bytes of messages that wait to be written; further ones are lost.
 const MAX_QUEUED_BYTES: usize = 1024 * 1024;
 
-/// Longest wait of a process that ends for its last messages to be written.
+/// Longest wait for the last messages to be written when the process ends.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
-/// A writer of messages, one a call, that never waits and never fails.
+/// A writer of messages, one per call, that never waits and never fails.
 ///
-/// It is our own because the writer of tracing-appender prints, and so may panic, when it ends with a full queue, and
-/// because its queue is bounded in lines only.
+/// tracing-appender does not fit: it prints, and so may panic, if it ends with a full queue, and it bounds its queue in lines
+/// and not in bytes.
 #[derive(Debug, Clone)]
 pub(super) struct Messages {
     queue: Sender<Item>,
@@ -61,16 +61,16 @@ impl Messages {
             reported: 0,
             is_cut: false,
         };
-        // A system that refuses this thread will refuse those that serve, too, and that is reported: see `enqueue`.
+        // If the system refuses this thread, it refuses the serving threads as well. `enqueue` reports that without a thread.
         let _ = thread::Builder::new().name("messages".to_owned()).spawn(move || writing.run());
         Self { queue, backlog }
     }
 
-    /// Waits, for [`FLUSH_LIMIT`] at most, until what was reported so far has been written.
+    /// Waits until all messages reported so far are written, for [`FLUSH_LIMIT`] at most.
     pub(super) fn flush(&self) {
         let (done, flushed) = mpsc::sync_channel(0);
         if self.queue.send(Item::Flush(done)).is_ok() {
-            // It ends with an error either way: the other end is dropped, or the time is up.
+            // Both results are errors: the thread drops its end, or the time is up.
             let _ = flushed.recv_timeout(FLUSH_LIMIT);
         }
     }
@@ -83,7 +83,7 @@ impl Messages {
         } else if let Err(unsent) = self.queue.send(Item::Message(message.to_vec())) {
             self.backlog.queued_bytes.fetch_sub(message.len(), Ordering::Relaxed);
             if let Item::Message(message) = unsent.0 {
-                // There is no thread, so the daemon does not serve, and nobody holds a lock.
+                // Without the thread the daemon does not serve, so nobody holds a lock.
                 let _ = io::stderr().write_all(&message);
             }
         }
@@ -97,7 +97,7 @@ impl Write for Messages {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        // Whoever reports something does not wait for it to be written.
+        // Reporting a message does not wait for it to be written.
         Ok(())
     }
 }
@@ -110,7 +110,7 @@ struct Writing<W> {
     backlog: Arc<Backlog>,
     /// Number of lost messages that have been reported.
     reported: u64,
-    /// The last message was written in part only, so the next one has to begin a line.
+    /// Set if the last message was cut off, so that the next one has to begin a line.
     is_cut: bool,
 }
 
@@ -120,7 +120,7 @@ impl<W: Write> Writing<W> {
             match item {
                 Item::Message(message) => self.write_message(&message),
                 Item::Flush(done) => {
-                    // The report of lost messages may have come after it.
+                    // A report of lost messages may have been queued behind the flush.
                     while let Ok(Item::Message(message)) = self.items.try_recv() {
                         self.write_message(&message);
                     }
@@ -150,7 +150,7 @@ impl<W: Write> Writing<W> {
                     Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                     Ok(written_bytes) => rest = rest.get(written_bytes..).unwrap_or_default(),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    // Whoever started this process may have made the pipe a non-blocking one.
+                    // The parent process may have made the pipe non-blocking.
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         (self.wait_for_room)().inspect_err(|_| self.is_cut |= rest.len() < part.len())?;
                     }
@@ -165,7 +165,7 @@ impl<W: Write> Writing<W> {
         Ok(())
     }
 
-    /// Reports lost messages by a message, once messages get through again and there is room for it.
+    /// Reports lost messages by a message, as soon as messages can be written again and the queue has room.
     fn report_lost(&mut self) {
         let lost = self.backlog.lost.load(Ordering::Relaxed);
         if lost > self.reported && self.backlog.queued_bytes.load(Ordering::Relaxed) < MAX_QUEUED_BYTES / 2 {

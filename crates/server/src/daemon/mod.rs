@@ -1,4 +1,4 @@
-//! The server as a process of its own: arguments, messages, signals, the limit of open files.
+//! The daemon: the server as a process, with arguments, messages, signals and the limit of open files.
 
 mod args;
 mod environment;
@@ -48,15 +48,16 @@ impl Drop for LastWords {
     }
 }
 
-/// Binds, recovers, serves. Until the signals that stop it are taken over, at the end of recovery, they end the
-/// process as they would any other: nothing was promised to anybody yet.
+/// Binds the addresses, recovers the log, and serves.
+///
+/// Until the end of recovery, SIGINT and SIGTERM end the process without a stop: no write has been acknowledged yet.
 fn run(config: ServerConfig, messages: &Messages) -> Result<(), Error> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|source| Error::System { action: "start the runtime", source })?;
     runtime.block_on(async {
-        // Opening the log writes to it already.
+        // Before the log is opened, which already writes to it.
         signals::survive_file_size_limit()?;
         signals::ignore_hangup()?;
         let server = Server::bind(config).await?;
@@ -65,10 +66,10 @@ fn run(config: ServerConfig, messages: &Messages) -> Result<(), Error> {
     })
 }
 
-/// `--help` and `--version` as they are; a usage error as one line.
+/// Prints help and version to standard output, and reports a usage error as one line.
 fn usage_answer(answer: &clap::Error, messages: &Messages) -> ExitCode {
     if !answer.use_stderr() {
-        // Nobody is there to read it if this fails.
+        // If standard output cannot be written, nobody reads it.
         let _ = answer.print();
         return ExitCode::SUCCESS;
     }

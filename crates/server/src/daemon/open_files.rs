@@ -1,15 +1,15 @@
-//! The limit of open files: raised at the start to what connections and threads need.
+//! Raises the limit of open files at the start to the number that connections and threads need.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
-/// Files beside the connections: the log, the listener, connections that are being refused.
+/// Open files beyond the connections: the log, the listeners, connections that are being refused.
 const RESERVED_FILES: usize = 512;
 
 /// Open files that the runtime of one thread needs.
 const FILES_PER_THREAD: usize = 4;
 
-/// Raises the soft limit of open files to what is needed, as far as the hard limit lets it.
+/// Raises the soft limit of open files as far as needed and as the hard limit permits; warns if that is not enough.
 pub(super) fn allow(max_connections: usize, threads: usize) {
     let needed = (max_connections + RESERVED_FILES + threads * FILES_PER_THREAD) as u64;
     let limit = getrlimit(Resource::Nofile);
@@ -24,7 +24,7 @@ pub(super) fn allow(max_connections: usize, threads: usize) {
     }
 }
 
-/// The limit to set, if the present one does not do; `None` as a limit means that there is none.
+/// Returns the limit to set, if the present one is too low. A limit of `None` is unlimited.
 fn raise(limit: &Rlimit, needed: u64) -> Option<Rlimit> {
     let is_enough = limit.current.is_none_or(|current| current >= needed);
     let reachable = limit.maximum.map_or(needed, |maximum| maximum.min(needed));

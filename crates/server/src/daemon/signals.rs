@@ -1,4 +1,4 @@
-//! The signals that the daemon handles.
+//! Signals that the daemon handles.
 
 use std::process;
 
@@ -27,8 +27,8 @@ pub(super) fn survive_file_size_limit() -> Result<(), Error> {
 
 /// Keeps SIGHUP from ending the process.
 ///
-/// It says that a terminal has gone, or asks to read settings or open files anew: nohup, logrotate and service managers
-/// send it to what should live on.
+/// It means that a terminal was closed, or requests a reload: nohup, logrotate and service managers send it to processes that
+/// should continue.
 pub(super) fn ignore_hangup() -> Result<(), Error> {
     let mut hangup = listen(SignalKind::hangup())?;
     tokio::spawn(async move {
@@ -48,7 +48,7 @@ impl Signals {
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
-    /// Ends at the first signal; a second one ends the process at once, which the log survives like a crash.
+    /// Waits for the first signal. A second one ends the process at once, which the log survives like a crash.
     pub(super) async fn shutdown(mut self, messages: Messages) {
         let signal = self.next().await;
         info!(signal = signal.name, "stopping; a second signal ends the process at once");
@@ -68,7 +68,7 @@ impl Signals {
     }
 }
 
-/// A signal, and the code that a shell gives for a process that it ended.
+/// A signal, and the exit code by which a shell reports it.
 struct Received {
     name: &'static str,
     exit_code: i32,

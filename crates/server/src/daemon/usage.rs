@@ -43,7 +43,7 @@ pub(super) fn message_format(args: &[OsString]) -> MessageFormat {
     format.and_then(Result::ok).unwrap_or(MessageFormat::Text)
 }
 
-/// The first paragraph of a usage error, which says what is wrong, as one line.
+/// Returns the first paragraph of a usage error, which contains the reason, as one line.
 pub(super) fn one_line(usage_error: &str) -> String {
     let lines = usage_error.lines().map(str::trim).take_while(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join(" ")
@@ -65,7 +65,7 @@ fn typed_names<'a>(arg: &'a Arg, args: &[OsString]) -> Vec<&'a str> {
     names(arg).into_iter().filter(is_typed).collect()
 }
 
-/// Returns a message about a variable that is no UTF-8, of those that must be; a path need not be.
+/// Returns a message that names the variable that is not UTF-8. Paths may be other bytes.
 fn unreadable_variable(command: &Command) -> Option<String> {
     let is_path = |arg: &Arg| ["wal", "unix_socket"].iter().any(|id| arg.get_id() == id);
     let mut variables = command.get_arguments().filter(|arg| !is_path(arg)).filter_map(environment::variable);
@@ -85,7 +85,7 @@ fn last_value(option: &Arg, args: &[OsString]) -> Option<OsString> {
     values.next_back()
 }
 
-/// Returns the value within an argument that is this option; `Some(None)` if the next argument has it.
+/// Returns the value in this argument if it is the option `long`; `Some(None)` if the value is the next argument.
 fn value_after<'a>(long: &str, arg: &'a OsStr) -> Option<Option<&'a str>> {
     let rest = arg.to_str()?.strip_prefix("--")?.strip_prefix(long)?;
     if rest.is_empty() { Some(None) } else { rest.strip_prefix('=').map(Some) }
