@@ -1,4 +1,4 @@
-//! A connection on its way to the worker that serves it. Knows no worker.
+//! An accepted connection on its way to a worker.
 
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -6,20 +6,22 @@ use crate::engine::OpenConnection;
 use crate::session::Session;
 use crate::transport::Transport;
 
-/// A connection that no worker serves yet, or none any more.
+/// A connection that no worker serves at present.
 #[derive(Debug)]
 pub(crate) struct AcceptedConnection {
     pub(crate) transport: Transport,
     pub(crate) session: Box<Session>,
     pub(crate) open: OpenConnection,
-    /// Returned when its worker begins with it; `None` for one that has migrated.
+    /// Released when a worker begins to serve the connection; `None` after a migration.
     pub(crate) start_permit: Option<OwnedSemaphorePermit>,
 }
 
 impl AcceptedConnection {
-    /// Takes it out of the box that it begins in, and frees that. Each of the nested futures that serve it keeps room for
-    /// what it was given, as long as the connection lasts: a box is little.
-    #[expect(clippy::boxed_local, reason = "the box is what is freed")]
+    /// Moves the connection out of its box, and frees the box.
+    ///
+    /// Each of the nested futures that serve a connection reserves memory for its arguments as long as the connection lasts. A
+    /// box takes little.
+    #[expect(clippy::boxed_local, reason = "this frees the box")]
     pub(crate) fn unbox(self: Box<Self>) -> Self {
         *self
     }

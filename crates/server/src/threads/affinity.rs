@@ -1,13 +1,13 @@
-//! Pins the log writer and the first worker to one core, or leaves both to the kernel, whatever is better. Relies on there
-//! being two cores: with more the kernel mostly finds an idle one, and nothing is pinned.
+//! Pins the log writer and the first worker to one core, or unpins both. Only on two cores: with more, the kernel mostly finds an
+//! idle one, and nothing is pinned.
 //!
-//! The kernel wakes a thread where it ran last if that core is idle, else rather where its waker runs. On a machine of two
-//! cores whose clients run there, too, that soon has the log writer wait behind a client, or a client behind the worker
-//! that serves it, for up to a millisecond while the other core idles (`perf sched`). So log writer and worker run on one
-//! core as long as it is enough for them, and leave the other one to the clients. It is the core that the disk interrupts:
-//! what a sync wakes is then next to what waits for it. Throughput, Redis = 1, without and with this: SET from 50
-//! connections 1.21 and 1.45, from 500 1.02 and 1.11, in pipelines of 16 2.32 and 2.74. Pinned from outside (`taskset`) to
-//! the core of the disk these were 1.38, 1.07 and 2.64, to the other core 1.21, 0.93 and 2.49.
+//! The kernel wakes a thread on its last core if that is idle, otherwise often on the waker's core. If clients run on the same
+//! two cores, the log writer then waits behind a client, or a client behind its worker, for up to a millisecond while the other
+//! core is idle (`perf sched`). So log writer and worker share one core as long as it suffices, and leave the other one to the
+//! clients. The shared core is the one that the disk interrupts, so the interrupt of a sync wakes the log writer on its own core.
+//! Throughput of `compare`, Redis = 1, without and with pinning: SET from 50 connections 1.21 and 1.45, from 500 1.02 and 1.11, in
+//! pipelines of 16 2.32 and 2.74. Pinned from outside (`taskset`) to the disk's core: 1.38, 1.07 and 2.64; to the other core:
+//! 1.21, 0.93 and 2.49.
 
 use std::cell::RefCell;
 use std::io;
@@ -23,36 +23,38 @@ use super::procfs::{ThreadTime, interrupted_core, thread_time};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum CpuAffinity {
-    /// No thread is pinned: all keep the cores that the process was started with, or is given later.
+    /// No thread is pinned: all keep the cores of the process.
     #[default]
     Off,
     /// On exactly two cores, the thread that writes the log and the first one that serves connections are pinned to one core
-    /// while that is better; on any other number no thread is. It overrides what is set from outside, for example by
-    /// taskset(1) for a process that runs already.
+    /// while that is better. On any other number no thread is pinned. This overrides an affinity that is set from outside while
+    /// the process runs, for example by taskset(1).
     Auto,
 }
 
-/// The writer of a log, beside which the first worker may run.
+/// The thread that writes the log.
 #[derive(Debug)]
 pub(crate) struct LogWriter {
-    /// Its number in the system (gettid(2)).
+    /// Thread id (gettid(2)).
     pub(crate) thread: i32,
     /// The file that it writes.
     pub(crate) log: PathBuf,
 }
 
 thread_local! {
-    /// The affinity that this worker keeps up. The first worker alone has one, so no other thread has to look.
+    /// Affinity that this worker maintains. Only the first worker has one.
     static AFFINITY: RefCell<Option<Affinity>> = const { RefCell::new(None) };
 }
 
-/// Starts keeping this thread, the first worker, on the log writer's core while that is better.
+/// Begins to pin this thread, the first worker, and the log writer.
 pub(super) fn begin(writer: &LogWriter) {
     AFFINITY.set(Affinity::new(writer));
 }
 
-/// Samples the window that ends now, then pins or unpins the log writer and this worker. `one_is_enough`: no other worker
-/// serves, or should. Returns the share of this worker's core that the writer used in that window, in thousandths.
+/// Samples the window that ends now, then pins or unpins the log writer and this worker.
+///
+/// `one_is_enough` means that no other worker serves, or should. Returns the share of this worker's core that the writer used in
+/// the window, in thousandths.
 pub(super) fn sample(window_us: u64, one_is_enough: bool) -> u32 {
     AFFINITY.with_borrow_mut(|affinity| {
         let share = affinity.as_mut().map(|affinity| affinity.sample(window_us, one_is_enough));
@@ -64,7 +66,7 @@ pub(super) fn sample(window_us: u64, one_is_enough: bool) -> u32 {
     })
 }
 
-/// Returns whether this worker and the log writer are pinned to one core, which nobody else wants by what the last windows tell.
+/// Returns whether this worker and the log writer are pinned to one core. In the last windows, no other thread competed for it.
 pub(super) fn shares_core_with_writer() -> bool {
     AFFINITY.with_borrow(|affinity| affinity.as_ref().is_some_and(|affinity| affinity.policy.is_pinned))
 }
@@ -77,7 +79,7 @@ pub(crate) fn unpin() {
     });
 }
 
-/// The cores of the log writer and the first worker.
+/// Affinity of the log writer and the first worker.
 #[derive(Debug)]
 struct Affinity {
     writer: PinnedThread,
@@ -87,7 +89,7 @@ struct Affinity {
     policy: PinningPolicy,
 }
 
-/// A thread of the two, and its time at the last sample.
+/// One of the two threads, and its time at the last sample.
 #[derive(Debug)]
 struct PinnedThread {
     thread: Pid,
@@ -95,7 +97,7 @@ struct PinnedThread {
 }
 
 impl Affinity {
-    /// Makes one for this thread and a log writer; `None` if the kernel is to decide.
+    /// Returns the affinity of this thread and a log writer; `None` if nothing is to be pinned.
     fn new(LogWriter { thread, log }: &LogWriter) -> Option<Self> {
         let (writer, worker) = (PinnedThread::new(Pid::from_raw(*thread)?)?, PinnedThread::new(gettid())?);
         let all_cores = sched_getaffinity(None).ok()?;
@@ -109,7 +111,7 @@ impl Affinity {
     fn sample(&mut self, window_us: u64, one_is_enough: bool) -> io::Result<u32> {
         let (Some(writer), Some(worker)) = (self.writer.since_last_sample(), self.worker.since_last_sample())
         else {
-            // The number of a thread that has ended may be another's by now, so this worker alone is unpinned.
+            // The id of a thread that has ended may belong to another one by now, so only this worker is unpinned.
             let _ = sched_setaffinity(Some(self.worker.thread), &self.all_cores);
             return Err(io::Error::other("the log writer has ended"));
         };
@@ -139,7 +141,7 @@ impl Affinity {
     fn apply(&self) -> io::Result<()> {
         let applied = self.run_on(if self.policy.is_pinned { &self.home_core } else { &self.all_cores });
         if applied.is_err() {
-            // Not one of them alone; this may fail as well.
+            // Never only one of them: unpin both. This may fail as well.
             let _ = self.run_on(&self.all_cores);
         }
         applied

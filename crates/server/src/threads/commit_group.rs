@@ -1,5 +1,7 @@
-//! Coalesces the commits of the connections of one worker: the first one of a group commits the records of all. Relies on
-//! the worker's connections taking turns on one thread. (Group commit is what the log makes of the commits of all workers.)
+//! Commit groups: coalesces the commits of one worker's connections. The first connection of a group commits the records of all.
+//!
+//! Relies on the worker's connections taking turns on one thread. The log's group commit, in contrast, coalesces the commits of
+//! all workers.
 
 use std::cell::Cell;
 use std::thread;
@@ -10,15 +12,15 @@ use tokio::task::yield_now;
 use super::affinity;
 
 thread_local! {
-    /// Connections in the group that is forming on this thread; 0: none is.
+    /// Number of connections in the group that is forming on this thread; 0 if there is none.
     static GROUP: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Commits the records of a submission together with those of the worker's other connections.
 ///
-/// A sync costs as much as several requests, so it is worth sharing. The first connection of a group waits for others, which leave
-/// their records to it: for one turn of all connections of the thread that have something to do. If the group is to be larger
-/// (`complete_size`), it waits for further turns as long as each adds connections to the group.
+/// A sync costs as much as several requests, so sharing it pays. The first connection of a group waits for one turn of all
+/// connections of the thread that have something to do; those that write leave their records to it. Up to `complete_size`
+/// connections it waits for further turns, as long as each of them adds connections to the group.
 pub(crate) async fn commit(submission: Submission<'_>, complete_size: u32) {
     let before = GROUP.get();
     GROUP.set(before + 1);
@@ -34,15 +36,15 @@ pub(crate) async fn commit(submission: Submission<'_>, complete_size: u32) {
     drop(forming);
     drop(submission);
     if affinity::shares_core_with_writer() {
-        // The writer has been woken on this core, and would wait until the kernel ends this thread's time slice: up to 4 ms
-        // (`perf sched`), while it needs microseconds to begin a sync. On a core that somebody else wants as well this would
-        // give that one the time: beside two busy loops 0.6 of Redis's throughput instead of 1.4.
+        // The writer has been woken on this core. It would wait until the kernel ends this thread's time slice, up to 4 ms
+        // (`perf sched`), although it needs microseconds to begin a sync. If other threads compete for the core, they would get
+        // the time instead: beside two busy loops, 0.6 of Redis's throughput instead of 1.4 (`compare`, SET).
         thread::yield_now();
     }
 }
 
-/// The group that this thread's first connection forms. It ends also when that connection is dropped, because dropping
-/// its submission commits.
+/// The group that this connection forms. Dropping it ends the group, also if the connection is dropped: dropping its submission
+/// commits.
 struct FormingGroup;
 
 impl Drop for FormingGroup {

@@ -1,5 +1,5 @@
-//! Threads that serve connections: which of them serves which connection, which commits for the others of its thread, and
-//! on which core the first of them runs. Knows nothing of commands.
+//! Workers, the threads that serve connections: assignment and migration of connections, commit groups, and pinning to a core.
+//! Nothing here depends on commands.
 
 pub(crate) mod accepted;
 pub(crate) mod affinity;

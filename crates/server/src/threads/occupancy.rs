@@ -1,5 +1,6 @@
-//! Counts the connections of a worker, and marks it as blocked while it waits for a disk on behalf of its only connection.
-//! Relies on both being one atomic state, so a blocked worker never gets a connection, and on permits, so one never blocks.
+//! Number of a worker's connections, and whether it is blocked, which is while it waits for a disk for its only connection.
+//!
+//! Both are one atomic state, so a blocked worker never gets a connection. Permits ensure that one worker is never blocked.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,11 +10,11 @@ const BLOCKED: usize = 1 << (usize::BITS - 1);
 /// The state in which a worker may be blocked: one connection, not blocked.
 const ALONE: usize = 1;
 
-/// The connections of one worker, those on their way to it included, and whether it is blocked.
+/// Number of connections of one worker, including those on their way to it, and whether it is blocked.
 #[derive(Debug, Default)]
 pub(crate) struct Occupancy(AtomicUsize);
 
-/// Permits to block a worker: one fewer than there are workers, so that one serves at any moment.
+/// Permits to block a worker: one fewer than there are workers, so that at least one serves at any moment.
 #[derive(Debug)]
 pub(crate) struct BlockingPermits {
     taken: AtomicUsize,
@@ -42,7 +43,7 @@ impl Occupancy {
         self.0.fetch_update(Ordering::Acquire, Ordering::Relaxed, add).is_ok()
     }
 
-    /// Counts a connection no more: it has left, or could not be delivered.
+    /// Subtracts a connection that has left, or could not be delivered.
     pub(crate) fn remove(&self) {
         let state = self.0.fetch_sub(1, Ordering::Release);
         debug_assert!(state & !BLOCKED > 0, "a connection leaves once");
@@ -50,12 +51,12 @@ impl Occupancy {
 
     /// Marks the worker as blocked, if it has exactly one connection and another worker remains that serves.
     pub(crate) fn try_block<'a>(&'a self, permits: &'a BlockingPermits) -> Option<BlockedWorker<'a>> {
-        // Most workers have more connections: they leave the permits, which all workers share, alone.
+        // Checked first, because most workers have more connections, and the permits are shared by all workers.
         if self.0.load(Ordering::Relaxed) != ALONE || !permits.try_take() {
             return None;
         }
-        // The permit is taken before the mark is set and returned after it is cleared, so that the marks
-        // are never more than the permits.
+        // The permit is taken before the mark is set, and returned after it is cleared: there are never more marks than
+        // permits.
         if self.0.compare_exchange(ALONE, ALONE | BLOCKED, Ordering::Acquire, Ordering::Relaxed).is_err() {
             permits.put_back();
             return None;

@@ -1,28 +1,28 @@
-//! Decides whether the log writer and the first worker are pinned to one core. A pure function of the windows that were
-//! measured: it pins nothing.
+//! Policy that decides whether the log writer and the first worker are pinned to one core: a pure function of the measured
+//! windows.
 
-/// Share of the core, in thousandths, above which the writer is not pinned any more: it has much to copy.
+/// Share of the core, in thousandths, above which a pinned writer is unpinned: it copies many bytes.
 const BUSY_PINNED_WRITER: u32 = 500;
 
-/// Share of a core of its own, in thousandths, above which the writer is not pinned. What uses 550 there may use 250 beside
-/// the worker, whose records it then finds in its core's caches.
+/// Share of a core, in thousandths, above which an unpinned writer is not pinned. A writer that uses 550 unpinned may use 250
+/// beside the worker, because it finds the worker's records in the core's caches.
 const BUSY_UNPINNED_WRITER: u32 = 700;
 
-/// Most that both threads together may wait for their core, in thousandths of the time. They wait about 300 for each
-/// other, and 550 to 850 beside a thread that keeps their core or the other one busy.
+/// Most time that both threads together may wait for their core, in thousandths. They wait about 300 for each other, and 550 to
+/// 850 beside a thread that keeps their core or the other one busy.
 const CROWDED: u32 = 500;
 
-/// Time for which both are left to the kernel after their core was not enough for them, in microseconds.
+/// Time for which both stay unpinned after their core did not suffice, in microseconds.
 const RETRY_US: u64 = 2_000_000;
 
-/// The decision whether both are pinned, and what it depends on.
+/// The decision, and the measurements that it depends on.
 #[derive(Debug, Default)]
 pub(super) struct PinningPolicy {
     pub(super) is_pinned: bool,
     /// Time until the last sample.
     now_us: u64,
     retry_at_us: u64,
-    /// Time that both have waited for their core in the last windows, in thousandths; recent ones count more.
+    /// Time that both waited for their core, in thousandths: a moving average over the last windows.
     waited: u32,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct SampleWindow {
     pub(super) length_us: u64,
     /// Share of a core that the writer used.
     pub(super) writer: u32,
-    /// Time that both have waited for a core.
+    /// Time that both waited for a core.
     pub(super) waited: u32,
 }
 
@@ -40,14 +40,14 @@ impl PinningPolicy {
     /// Decides from the last window, and those before, whether both are pinned in the next one.
     pub(super) fn decide(&mut self, window: SampleWindow, one_is_enough: bool) -> bool {
         self.now_us += window.length_us;
-        // Single windows vary too much. While they are not pinned, both wait for others.
+        // A moving average, because single windows vary too much. Unpinned threads wait for others, so that time does not count.
         self.waited = if self.is_pinned { (3 * self.waited).saturating_add(window.waited) / 4 } else { 0 };
         let busy = if self.is_pinned { BUSY_PINNED_WRITER } else { BUSY_UNPINNED_WRITER };
         let is_crowded = window.writer > busy || self.waited > CROWDED;
         if is_crowded {
             self.retry_at_us = self.now_us + RETRY_US;
         }
-        // Without writes it makes no difference, and nothing is changed.
+        // Without writes pinning makes no difference, so nothing is changed.
         let may_begin = window.writer > 0 && self.now_us >= self.retry_at_us;
         self.is_pinned = one_is_enough && !is_crowded && (self.is_pinned || may_begin);
         self.is_pinned

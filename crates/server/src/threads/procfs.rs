@@ -1,5 +1,5 @@
-//! Reads what the kernel counts: idle time of the cores, time of single threads, interrupts of a disk. Relies on /proc and
-//! /sys alone; where they do not tell, there is no figure.
+//! Reads the kernel's counters from /proc and /sys: idle time of the cores, time of single threads, interrupts of a disk. A
+//! counter that they lack is `None`.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 /// The unit of /proc/stat: 1/100 s, whatever the kernel's own (`USER_HZ`, proc_stat(5)).
 const TICK_US: u64 = 10_000;
 
-/// Returns the idle time of all cores together since the machine was started.
+/// Returns the idle time of all cores together since boot.
 pub(crate) fn idle_us() -> Option<u64> {
     let stat = std::fs::read_to_string("/proc/stat").ok()?;
     // The first line: cpu, user, nice, system, idle, …
@@ -29,11 +29,11 @@ pub(crate) fn thread_cpu_us() -> u64 {
 pub(crate) struct ThreadTime {
     /// Time in which it ran.
     pub(crate) ran_us: u64,
-    /// Time in which it could have run and had no core.
+    /// Time in which it was runnable and had no core.
     pub(crate) waited_us: u64,
 }
 
-/// Returns the time of a thread of this process; `None` if it has ended, or if the kernel does not tell.
+/// Returns the time of a thread of this process; `None` if it has ended, or if the kernel lacks the counter.
 pub(crate) fn thread_time(thread: Pid) -> Option<ThreadTime> {
     let schedstat = std::fs::read_to_string(format!("/proc/self/task/{thread}/schedstat")).ok()?;
     // Nanoseconds, nanoseconds, time slices (the kernel's Documentation/scheduler/sched-stats.rst).
@@ -41,14 +41,14 @@ pub(crate) fn thread_time(thread: Pid) -> Option<ThreadTime> {
     Some(ThreadTime { ran_us: numbers.next()? / 1000, waited_us: numbers.next()? / 1000 })
 }
 
-/// Returns the core that was interrupted most often, since the machine was started, by the disk that holds the file at `path`.
+/// Returns the core with the most interrupts since boot by the disk that holds the file at `path`.
 ///
-/// `None` if the kernel does not tell, or if the disk is no device that interrupts by itself (a file system in memory,
-/// several disks taken together).
+/// `None` if the kernel lacks the counter, or if the disk has no interrupts of its own (a file system in memory, several disks
+/// combined).
 pub(crate) fn interrupted_core(path: &Path) -> Option<usize> {
     let device = stat(path).ok()?.st_dev;
     let device = std::fs::canonicalize(format!("/sys/dev/block/{}:{}", major(device), minor(device))).ok()?;
-    // A partition is below its disk, and that below what has the interrupts.
+    // A partition is below its disk, which is below the device with the interrupts.
     let irqs = device.ancestors().find_map(|above| std::fs::read_dir(above.join("msi_irqs")).ok())?;
     let irqs: Vec<_> = irqs.filter_map(|irq| irq.ok()?.file_name().into_string().ok()).collect();
     most_interrupted(&std::fs::read_to_string("/proc/interrupts").ok()?, &irqs)

@@ -1,10 +1,10 @@
-//! Decides which worker serves which connection: assigns new ones, samples the load of each worker, plans migrations.
+//! Scheduler: assigns new connections to workers, samples the load of each worker, and plans migrations.
 //!
-//! Connections are served by as few workers as keep up with them: workers that share them wake more often,
-//! each for less, and on few cores take time from the clients (redis-benchmark on 2 cores: GET in pipelines
-//! of 16 1.39 times Redis's throughput with one worker, 1.17 with two). It is the more so with writes: each
-//! sync is then shared by half as many of them (50 connections: 19 with one worker, 11 with two, and 1.4
-//! times the throughput). Connections migrate between two batches, to workers with less load.
+//! It uses as few workers as keep up with the connections. More workers wake more often, each for less work, and on few cores
+//! they take time from the clients (redis-benchmark on 2 cores, GET in pipelines of 16: 1.39 times Redis's throughput with one
+//! worker, 1.17 with two). With writes the difference is larger, because fewer writes share a sync (50 connections: 19 per
+//! sync with one worker, 11 with two; 1.4 times the throughput). Connections migrate between two batches, to workers with less
+//! load.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,30 +19,30 @@ use super::procfs::thread_cpu_us;
 use super::worker_stats::{WorkerStats, micros};
 use crate::Error;
 
-/// The least time over which a worker's load is measured.
+/// Shortest window in which a worker's load is measured.
 const WINDOW: Duration = Duration::from_millis(60);
 
-/// A worker that uses more of a core than this, in thousandths, does not keep up.
+/// Load, in thousandths of a core, above which a worker does not keep up.
 const SATURATED: u32 = 920;
 
-/// Highest average load of the workers, in thousandths of a core, that is left once one of them has been given up.
+/// Highest average load, in thousandths of a core, that the remaining workers may have when one of them is no longer used.
 const RELAXED: u32 = 600;
 
-/// Loads that differ by less, in thousandths of a core, are alike.
+/// Difference of loads, in thousandths of a core, below which no connection migrates.
 const ALIKE: u32 = 100;
 
 /// All workers, and which of them are in use.
 #[derive(Debug)]
 pub(crate) struct Scheduler {
     workers: Box<[WorkerStats]>,
-    /// The workers from the first up to here take connections.
+    /// Number of workers in use: the first ones.
     in_use: AtomicUsize,
     pub(super) blocking: BlockingPermits,
     started: Instant,
 }
 
 impl Scheduler {
-    /// Makes a scheduler of workers that take connections from these inboxes.
+    /// Makes a scheduler of workers with these inboxes.
     pub(crate) fn new(inboxes: impl Iterator<Item = UnboundedSender<AcceptedConnection>>) -> Arc<Self> {
         let workers: Box<[WorkerStats]> = inboxes.map(WorkerStats::new).collect();
         Arc::new(Self {
@@ -57,7 +57,7 @@ impl Scheduler {
         &self.workers[worker]
     }
 
-    /// Assigns a new connection to the worker in use that has the fewest, but to none that is blocked.
+    /// Assigns a new connection to the worker in use with the fewest connections, never to a blocked one.
     pub(crate) fn assign(&self, connection: AcceptedConnection) -> Result<(), Error> {
         let now_us = self.now_us();
         if self.workers.iter().all(|stats| stats.share_at(now_us) == 0) {
@@ -75,15 +75,15 @@ impl Scheduler {
         };
         loop {
             let (_, stats) = self.workers.iter().enumerate().min_by_key(rank)?;
-            // It may have been blocked since it was ranked. Some other worker is not, at any moment.
+            // The worker may have been blocked since it was ranked. At any moment, some worker is not blocked.
             if stats.occupancy.try_add() {
                 return Some(stats);
             }
         }
     }
 
-    /// Ends the worker's window if it is over: measures its load, then decides how many workers are in use and how many
-    /// of its connections migrate. Runs on that worker.
+    /// Ends the worker's window if that has lasted long enough: measures the load, then decides on the number of workers in use and
+    /// on migrations. Runs on that worker.
     pub(super) fn sample(&self, worker: usize) {
         let stats = self.stats(worker);
         let now_us = self.now_us();
@@ -94,7 +94,7 @@ impl Scheduler {
         let cpu_us = thread_cpu_us();
         let used_us = cpu_us - stats.cpu_us.swap(cpu_us, Ordering::Relaxed);
         let writer_share = affinity::sample(window_us, stats.one_is_enough.load(Ordering::Relaxed));
-        // What the log writer uses of its core this worker cannot have.
+        // The log writer's share of the worker's core is not available to the worker.
         let used = used_us * 1000 / window_us + u64::from(writer_share);
         let share = used.min(1000) as u32;
         stats.share.store(share, Ordering::Relaxed);
@@ -107,7 +107,7 @@ impl Scheduler {
         stats.end_window();
     }
 
-    /// Returns the number of workers that the load asks for, which may be more than there are.
+    /// Returns the number of workers that the load needs, which may be more than exist.
     fn wanted_workers(&self, stats: &WorkerStats, in_use: usize) -> usize {
         let now_us = self.now_us();
         let shares: u32 = self.workers.iter().map(|stats| stats.share_at(now_us)).sum();
@@ -120,7 +120,7 @@ impl Scheduler {
         }
     }
 
-    /// Decides how many of the worker's connections are to migrate, and where.
+    /// Decides how many of the worker's connections migrate, and to which worker.
     fn plan_migration(&self, worker: usize, share: u32, in_use: usize) {
         let (stats, now_us) = (self.stats(worker), self.now_us());
         let others = self.workers.iter().enumerate().take(in_use).filter(|&(index, _)| index != worker);

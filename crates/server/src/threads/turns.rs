@@ -1,5 +1,6 @@
-//! Knows whether connections of a worker wait with answers that may leave, which then go before new requests. Relies on the
-//! connections taking turns on one thread, in the order in which they became ready.
+//! Order of turns on a worker: answers that have become durable are written before new requests are read.
+//!
+//! Relies on the connections taking turns on one thread, in the order in which they became ready.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,15 +10,15 @@ use std::task::{Context, Poll};
 use rustvault_storage::Lsn;
 
 thread_local! {
-    /// The LSNs that connections of this thread wait for, each with the number of those connections.
+    /// LSNs that connections of this thread wait for, each with the number of those connections.
     static AWAITED: RefCell<BTreeMap<Lsn, u32>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// An entry for a connection that waits for the commit of an LSN. Dropping it, also because the connection ends, removes it.
+/// Entry of a connection that waits for the commit of an LSN. Dropping it, also because the connection ends, removes the entry.
 pub(crate) struct AwaitedCommit(Lsn);
 
 impl AwaitedCommit {
-    /// Enters a connection of this thread.
+    /// Adds an entry for a connection of this thread.
     pub(crate) fn new(lsn: Lsn) -> Self {
         AWAITED.with_borrow_mut(|awaited| *awaited.entry(lsn).or_default() += 1);
         Self(lsn)
@@ -33,14 +34,14 @@ impl Drop for AwaitedCommit {
     }
 }
 
-/// A connection's yielding to answers that may leave, once for each time that it is woken.
+/// Makes a connection yield to connections with durable answers, once per wake-up.
 #[derive(Debug, Default)]
 pub(crate) struct AnswersFirst {
     has_yielded: bool,
 }
 
 impl AnswersFirst {
-    /// Returns `Pending`, and has the task woken again, if an answer may leave with this `watermark`; not twice in a row.
+    /// Returns `Pending`, and wakes the task again, if an answer is durable at this `watermark`; never twice in a row.
     pub(crate) fn poll(&mut self, watermark: Lsn, context: &mut Context<'_>) -> Poll<()> {
         if mem::replace(&mut self.has_yielded, false) || !is_answer_due(watermark) {
             return Poll::Ready(());
@@ -51,7 +52,7 @@ impl AnswersFirst {
     }
 }
 
-/// Returns whether a connection of this thread waits for an LSN up to `watermark`: its answer may leave.
+/// Returns whether a connection of this thread waits for an LSN up to `watermark`, so that its answer is durable.
 fn is_answer_due(watermark: Lsn) -> bool {
     AWAITED.with_borrow(|awaited| awaited.keys().next().is_some_and(|first| *first <= watermark))
 }

@@ -1,5 +1,5 @@
-//! Starts the workers, the threads that serve connections, and stops them. Each has a runtime of its own, into which it
-//! takes the connections that the scheduler sends it.
+//! Starts and stops the workers, the threads that serve connections. Each has a runtime of its own, and serves the connections
+//! that the scheduler sends to its inbox.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -22,14 +22,14 @@ use crate::Error;
 use crate::connection;
 use crate::engine::Engine;
 
-/// Least number of connections that a worker begins to serve in one turn, however short its turns are.
+/// Fewest connections that a worker begins to serve in one turn.
 const MIN_ARRIVALS_PER_TURN: u32 = 4;
 
-/// Greatest number of them: a turn may have been long because the thread did not run.
+/// Most connections that a worker begins to serve in one turn: a turn may have been long because the thread had no core.
 const MAX_ARRIVALS_PER_TURN: u32 = 64;
 
-/// Length of the others' turn for which one more connection may begin: a short connection takes about 10 µs in all, so
-/// those that come and go get about a tenth of a busy worker.
+/// Length of the previous turn for each connection that may begin. A short connection takes about 10 µs in all, so connections
+/// that come and go get about a tenth of a busy worker.
 const TURN_PER_ARRIVAL: Duration = Duration::from_micros(100);
 
 /// The workers of a server.
@@ -39,16 +39,16 @@ const TURN_PER_ARRIVAL: Duration = Duration::from_micros(100);
 pub(crate) struct Workers {
     threads: Vec<JoinHandle<()>>,
     scheduler: Arc<Scheduler>,
-    /// Connections finish what they have received, then end.
+    /// Cancelled when connections should answer what they have received, then end.
     stopping: CancellationToken,
-    /// Connections end now.
+    /// Cancelled when connections should end at once.
     aborting: CancellationToken,
-    /// Yields `None` once every thread has ended.
+    /// Yields `None` after every thread has ended.
     ended: mpsc::Receiver<()>,
 }
 
 impl Workers {
-    /// Starts as many workers as the configuration asks for. With a log writer, the first one keeps up the affinity of both.
+    /// Starts the configured number of workers. With a log writer, the first worker maintains the affinity of both.
     pub(crate) fn start<S: BatchStore>(
         engine: &Arc<Engine<S>>,
         mut log_writer: Option<LogWriter>,
@@ -80,16 +80,16 @@ impl Workers {
         log_writer: Option<LogWriter>,
         alive: mpsc::Sender<()>,
     ) -> std::io::Result<JoinHandle<()>> {
-        // Connections that the log writer wakes, from its thread, are in the runtime's global queue. By default the runtime looks
-        // there after every 31st task only: a durable write would wait behind the requests of as many others. Every second turn is
-        // for the thread's own tasks, so that no stream of such wake-ups keeps them from theirs.
+        // Connections that the log writer wakes, from its thread, enter the runtime's global queue. By default the runtime polls
+        // that queue after every 31 tasks: a durable write would wait behind the requests of as many others. With an interval of
+        // 2, every second task is one of the thread's own, so wake-ups cannot starve those.
         let runtime = Builder::new_current_thread().global_queue_interval(2).enable_all().build()?;
         let worker_loop = WorkerLoop {
             inbox,
             engine: Arc::clone(engine),
             log_writer,
             handle: WorkerHandle::new(&self.scheduler, number),
-            // A token of its own keeps the threads off each other's lock.
+            // A child token for each thread: otherwise the threads would contend for one lock.
             stopping: self.stopping.child_token(),
             aborting: self.aborting.clone(),
         };
@@ -104,7 +104,7 @@ impl Workers {
         self.scheduler.assign(connection)
     }
 
-    /// Lets connections finish what they have received.
+    /// Makes connections answer what they have received, then end.
     pub(crate) fn stop(&self) {
         self.stopping.cancel();
     }
@@ -119,7 +119,7 @@ impl Workers {
         while self.ended.recv().await.is_some() {}
     }
 
-    /// Collects the threads, which must have [ended](Self::ended).
+    /// Joins the threads, which must have [ended](Self::ended).
     pub(crate) fn join(mut self) -> Result<(), Error> {
         let mut threads = self.threads.drain(..).map(JoinHandle::join);
         threads.try_for_each(|thread| thread.map_err(|_| Error::ThreadDied))

@@ -1,5 +1,4 @@
-//! A connection's access to the worker that serves it: counts batches, forms commit groups, moves the connection. Relies on
-//! the scheduler for every decision.
+//! A connection's handle to its worker: counts batches and commits, and moves the connection. The scheduler decides.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,15 +11,15 @@ use super::worker_stats::WorkerStats;
 /// Batches between two reads of the clock.
 const BATCHES_PER_SAMPLE: u32 = 64;
 
-/// Number of [writing connections](WorkerStats::writing) from which on a commit waits for [a part](COMMIT_GROUPS_IN_A_ROUND) of
-/// them. With fewer, their clients would only wait longer.
+/// Number of [writing connections](WorkerStats::writing) from which a commit waits for
+/// [a part of them](COMMIT_GROUPS_IN_A_ROUND). With fewer, waiting would only delay their clients.
 const MANY_WRITING: u32 = 32;
 
-/// Commit groups in which many writing connections take part one after the other: while one is synced, the next one forms, and
-/// the requests of others are on their way from their clients.
+/// Number of commit groups over which many writing connections are spread: while one group is synced, the next one forms, and
+/// the clients of the others are sending requests.
 const COMMIT_GROUPS_IN_A_ROUND: u32 = 4;
 
-/// The worker of a connection, as the connection sees it.
+/// Handle of a connection to its worker.
 #[derive(Debug, Clone)]
 pub(crate) struct WorkerHandle {
     scheduler: Arc<Scheduler>,
@@ -30,28 +29,28 @@ pub(crate) struct WorkerHandle {
 }
 
 impl WorkerHandle {
-    /// Makes a handle to the worker of this number.
+    /// Makes a handle to the worker with this index.
     pub(crate) fn new(scheduler: &Arc<Scheduler>, worker: usize) -> Self {
         Self { scheduler: Arc::clone(scheduler), worker, window: 0 }
     }
 
-    /// Marks the worker as blocked, if it has one connection only and another worker remains for new ones.
+    /// Marks the worker as blocked, if it has a single connection and another worker remains for new ones.
     pub(crate) fn try_block(&self) -> Option<BlockedWorker<'_>> {
         self.stats().occupancy.try_block(&self.scheduler.blocking)
     }
 
-    /// Counts a commit that the connection asks for.
+    /// Counts a commit of the connection.
     pub(crate) fn count_commit(&self) {
         self.stats().commits.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns the number of connections with which a commit group is complete.
+    /// Returns the number of connections up to which a commit group waits for more.
     pub(crate) fn commit_group_size(&self) -> u32 {
         let writing = self.stats().writing.load(Ordering::Relaxed);
         if writing < MANY_WRITING { 1 } else { writing / COMMIT_GROUPS_IN_A_ROUND }
     }
 
-    /// Counts a batch; returns `true` if the connection is to [move](Self::migrate).
+    /// Counts a batch; returns `true` if the connection should [migrate](Self::migrate).
     pub(crate) fn count_batch(&mut self) -> bool {
         let stats = self.scheduler.stats(self.worker);
         let window = stats.window.load(Ordering::Relaxed);
@@ -66,16 +65,16 @@ impl WorkerHandle {
         stats.to_migrate.load(Ordering::Relaxed) > 0
     }
 
-    /// Hands the connection over to a worker with less load; gives it back if that has ended or is blocked.
+    /// Sends the connection to a worker with less load; returns it if that worker has ended or is blocked.
     pub(crate) fn migrate(&self, connection: AcceptedConnection) -> Result<(), AcceptedConnection> {
         let stats = self.stats();
         stats.to_migrate.fetch_sub(1, Ordering::Relaxed);
         let target = self.scheduler.stats(stats.migrate_to.load(Ordering::Relaxed));
-        // On a blocked worker it would wait for another connection's sync.
+        // On a blocked worker the connection would wait for another one's sync.
         if target.occupancy.try_add() { target.send(connection) } else { Err(connection) }
     }
 
-    /// Counts the connection on this worker no more.
+    /// Subtracts the connection from this worker's.
     pub(crate) fn leave(&self) {
         self.stats().occupancy.remove();
     }

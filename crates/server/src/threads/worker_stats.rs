@@ -1,5 +1,6 @@
-//! Statistics of one worker, as the scheduler knows them: its connections, its load in the last window, and how many connections it is to
-//! hand over. Relies on each worker alone changing what it measures of itself, so every access is relaxed.
+//! Statistics of one worker for the scheduler: its connections, its load in the last window, and its planned migrations.
+//!
+//! Each worker alone changes its own measurements, so every access is relaxed.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,16 +11,16 @@ use super::accepted::AcceptedConnection;
 use super::occupancy::Occupancy;
 use super::procfs::idle_us;
 
-/// A sample of this age says that the worker has been idle since.
+/// Age of a sample from which the worker counts as idle.
 pub(super) const STALE: Duration = Duration::from_millis(200);
 
-/// Idle time of all cores together, in thousandths of a core, from which on a further worker has a core to run on.
+/// Idle time of all cores together, in thousandths of a core, above which a further worker has a core to run on.
 const IDLE_CORE: u64 = 400;
 
-/// The load of one worker, and the way to it.
+/// Load and inbox of one worker.
 #[derive(Debug)]
 pub(super) struct WorkerStats {
-    // Bounded by the permits that the connections hold.
+    // Unbounded, but each connection in it holds a permit.
     inbox: UnboundedSender<AcceptedConnection>,
     pub(super) occupancy: Occupancy,
     /// Number of the current window.
@@ -27,12 +28,12 @@ pub(super) struct WorkerStats {
     pub(super) window_began_us: AtomicU64,
     pub(super) cpu_us: AtomicU64,
     pub(super) batches: AtomicU32,
-    /// Connections that had a batch in this window.
+    /// Number of connections that had a batch in this window.
     pub(super) active: AtomicU32,
-    /// Commits that connections asked for in this window; several for a batch that is carried out in parts.
+    /// Number of commits in this window; a batch that is executed in parts has several.
     pub(super) commits: AtomicU32,
-    /// Connections that write at a time, estimated from the window before: those that were active, times the share of batches
-    /// that asked for a commit.
+    /// Number of connections that write at a time, estimated from the window before: active connections, times the share of
+    /// batches with a commit.
     pub(super) writing: AtomicU32,
     /// Idle time of the machine's cores when this worker was last saturated.
     idle_us: AtomicU64,
@@ -43,7 +44,7 @@ pub(super) struct WorkerStats {
     /// Connections that are to move to `migrate_to`.
     pub(super) to_migrate: AtomicU32,
     pub(super) migrate_to: AtomicUsize,
-    /// Set if, after the last window, this worker alone could serve all.
+    /// Set if, by the last window, this worker alone could serve all connections.
     pub(super) one_is_enough: AtomicBool,
 }
 
@@ -68,7 +69,7 @@ impl WorkerStats {
         }
     }
 
-    /// Sends the worker a connection that is counted there; if the worker has ended, gives it back and counts it no more.
+    /// Sends the worker a connection that was added to its occupancy. If the worker has ended, subtracts and returns it.
     pub(super) fn send(&self, connection: AcceptedConnection) -> Result<(), AcceptedConnection> {
         self.inbox.send(connection).map_err(|error| {
             self.occupancy.remove();
@@ -76,24 +77,24 @@ impl WorkerStats {
         })
     }
 
-    /// Returns the worker's share of a core as of `now_us`, in thousandths: 0 if it has not been sampled lately.
+    /// Returns the worker's share of a core at `now_us`, in thousandths; 0 if its last sample is [stale](STALE).
     pub(super) fn share_at(&self, now_us: u64) -> u32 {
         let age_us = now_us.saturating_sub(self.window_began_us.load(Ordering::Relaxed));
         if age_us > micros(STALE) { 0 } else { self.share.load(Ordering::Relaxed) }
     }
 
-    /// Begins another window, and estimates from the counts of the last one how many connections write.
+    /// Begins another window, and estimates the number of writing connections from the last one.
     pub(super) fn end_window(&self) {
         self.window.fetch_add(1, Ordering::Relaxed);
         let [active, commits, batches] = [&self.active, &self.commits, &self.batches]
             .map(|count| u64::from(count.swap(0, Ordering::Relaxed)));
-        // A batch may ask for several commits.
+        // A batch may have several commits.
         let writing = active * commits.min(batches) / batches.max(1);
         self.writing.store(u32::try_from(writing).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
-    /// Returns whether some core has been idle since this worker was last saturated. A further worker that had to share
-    /// its core with the clients would only slow them down.
+    /// Returns whether some core has been idle since this worker was last saturated. Without an idle core, a further worker would
+    /// only take time from the clients.
     pub(super) fn finds_idle_core(&self, now_us: u64) -> bool {
         let Some(idle_us) = idle_us() else { return true };
         let idle_us = idle_us - self.idle_us.swap(idle_us, Ordering::Relaxed).min(idle_us);
