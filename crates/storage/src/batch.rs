@@ -1,6 +1,6 @@
-//! Batches of operations, in two steps: what a store implements and a server drives.
+//! Batches of operations, executed in two steps: the trait that stores implement and servers use.
 //!
-//! Programs that embed a store have [`Store`](crate::Store), or the methods of the stores themselves.
+//! Programs that embed a store use [`Store`](crate::Store), or the methods of the stores themselves.
 
 use std::fmt;
 use std::future::Future;
@@ -11,7 +11,7 @@ use crate::{Error, Key, KeyPage, Lsn, Stats, Value};
 /// The answer to one [`Op`].
 #[derive(Debug, Clone)]
 pub struct Completion {
-    /// The answer must not be shown to anybody before [`BatchStore::wait`] for this LSN has succeeded.
+    /// LSN that the outcome depends on: it must not be revealed before [`BatchStore::wait`] for it has succeeded.
     pub depends_on: Lsn,
     /// The result of the operation.
     pub outcome: Result<Outcome, Error>,
@@ -20,25 +20,25 @@ pub struct Completion {
 /// The result of an operation.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    /// [`Op::Get`]: the value, if the key is there.
+    /// [`Op::Get`]: the value, if the key exists.
     Value(Option<Value>),
-    /// [`Op::GetMany`]: the value of each key, in order, where there is one.
+    /// [`Op::GetMany`]: the value of each key, in order; `None` for a missing key.
     Values(Vec<Option<Value>>),
-    /// [`Op::GetManyWithin`]: what was seen of each key, in order.
+    /// [`Op::GetManyWithin`]: the result for each key, in order.
     Seen(Vec<Sight>),
     /// [`Op::Set`], [`Op::SetMany`] without a condition: stored.
     Stored,
-    /// [`Op::Clear`]: all keys are gone.
+    /// [`Op::Clear`]: all keys were removed.
     Cleared,
-    /// [`Op::Keys`]: the keys, in no useful order.
+    /// [`Op::Keys`]: the keys, in no particular order.
     Keys(Vec<Key>),
-    /// [`Op::Delete`]: whether the key was there.
+    /// [`Op::Delete`]: true if the key existed.
     Deleted(bool),
-    /// [`Op::Exists`]: whether the key is there.
+    /// [`Op::Exists`]: true if the key exists.
     Exists(bool),
-    /// [`Op::Count`], [`Op::CountOf`], [`Op::DeleteMany`]: a number of keys. Of some updates: a number of bytes.
+    /// [`Op::Count`], [`Op::CountOf`], [`Op::DeleteMany`]: a number of keys. Some updates: a number of bytes.
     Count(u64),
-    /// A write with a condition: whether it was carried out.
+    /// A conditional write: true if it took effect.
     Changed(bool),
     /// A sum.
     Integer(i64),
@@ -46,7 +46,7 @@ pub enum Outcome {
     Text(String),
     /// [`Op::Scan`]: the page.
     Page(KeyPage),
-    /// [`Op::Stats`]: the figures; boxed, because every outcome is as large as the largest.
+    /// [`Op::Stats`]: the statistics; boxed, because every outcome is as large as the largest variant.
     Stats(Box<Stats>),
 }
 
@@ -83,61 +83,61 @@ impl Outcome {
     }
 }
 
-/// A key as [`Op::GetManyWithin`] saw it.
+/// Result of [`Op::GetManyWithin`] for one key.
 #[derive(Debug, Clone)]
 pub enum Sight {
     /// There is no such key.
     Missing,
     /// Its value.
     Value(Value),
-    /// There is a value, which was not held: that of the record with this LSN. A later look finds it unchanged if
-    /// [`Value::lsn`] is the same.
+    /// The key has a value that exceeded the memory limit: that of the record with this LSN. If a later look-up returns the same
+    /// [`Value::lsn`], the value has not changed.
     NotHeld(Lsn),
 }
 
-/// The records of a submit, on their way to being durable.
+/// Uncommitted records of a submit.
 ///
-/// Dropping it has the log commit them soon.
+/// Dropping it requests a commit from the log writer.
 pub struct Submission<'a> {
     log: Option<&'a dyn Commit>,
 }
 
 /// The part of a store that commits records.
 pub trait Commit: Sync {
-    /// Asks another thread to commit what was submitted, soon.
+    /// Requests a commit of the submitted records from another thread.
     fn commit_soon(&self);
 
-    /// Commits what was submitted on this thread, which blocks as long as that takes.
+    /// Commits the submitted records on this thread, which blocks meanwhile.
     fn commit_here(&self);
 }
 
 impl<'a> Submission<'a> {
-    /// A submission without records, or whose records need nothing more.
+    /// Returns a submission without uncommitted records.
     pub const fn done() -> Self {
         Self { log: None }
     }
 
-    /// A submission whose records `log` has yet to commit.
+    /// Returns a submission whose records `log` has not committed yet.
     pub const fn pending(log: &'a dyn Commit) -> Self {
         Self { log: Some(log) }
     }
 
-    /// Returns whether anything is left to be committed.
+    /// Returns whether there are uncommitted records.
     pub const fn is_pending(&self) -> bool {
         self.log.is_some()
     }
 
-    /// Commits the records on this thread, which blocks for a sync if the policy asks for one.
+    /// Commits the records on this thread, which blocks for a sync if the policy requires one.
     ///
-    /// It saves two hand-overs between threads, and is for a thread that has nobody else to serve.
-    /// [`BatchStore::wait`] then has little or nothing left to wait for, and tells how it went.
+    /// This saves two hand-overs between threads, and is meant for a thread that serves nobody else. [`BatchStore::wait`] returns
+    /// the result, and then hardly waits.
     pub fn commit_here(mut self) {
         if let Some(log) = self.log.take() {
             log.commit_here();
         }
     }
 
-    /// Leaves the records to an earlier submission that has yet to commit: it will commit these, too.
+    /// Leaves the records to an earlier uncommitted submission, whose commit includes them.
     pub fn leave_to_earlier(mut self) {
         self.log = None;
     }
@@ -157,21 +157,19 @@ impl fmt::Debug for Submission<'_> {
     }
 }
 
-/// A store that carries out batches of operations.
+/// A store that executes batches of operations.
 ///
-/// A batch is carried out in two steps, so that a pipeline of many commands costs one wait:
-/// [`submit`](Self::submit) carries operations out in order and says on which LSN each reply depends;
-/// [`wait`](Self::wait) waits until such an LSN is as durable as the sync policy asks.
+/// Two steps let a pipeline of many commands wait once: [`submit`](Self::submit) executes operations in order, and returns the
+/// LSN that each reply depends on; [`wait`](Self::wait) waits until such an LSN is as durable as the sync policy requires.
 pub trait BatchStore: Clone + Send + Sync + 'static {
-    /// Carries out a prefix of `ops`, in order, and appends one [`Completion`] for each to `replies`.
+    /// Executes a prefix of `ops`, in order, and appends one [`Completion`] for each to `replies`.
     ///
-    /// At least one operation is carried out if there is any; it stops early once the replies hold more
-    /// than `max_reply_bytes`, before a write with which the records would be more than 1 GiB, or those that depend on stored
-    /// values more than 1 MiB, or after operations that take long: one on the whole keyspace, or several with 2,000 keys in
-    /// all. The caller submits the rest again. Nothing of a reply may be shown before [`wait`](Self::wait) for its
-    /// [`depends_on`](Completion::depends_on) has succeeded.
+    /// At least one operation is executed, if there are any. The prefix ends when the replies hold more than `max_reply_bytes`;
+    /// before a write with which the records would exceed 1 GiB, or those that depend on stored values 1 MiB; and after operations
+    /// that take long: one on the whole keyspace, or several with 2,000 keys in all. The caller submits the rest again. No part of a
+    /// reply may be revealed before [`wait`](Self::wait) for its [`depends_on`](Completion::depends_on) has succeeded.
     ///
-    /// Dropping the future before it ends: either none of `ops` was carried out, or all that would have been.
+    /// If the future is dropped before it ends, either no operation of the prefix was executed, or all of them.
     fn submit(
         &self,
         ops: &[Op<'_>],
@@ -179,15 +177,15 @@ pub trait BatchStore: Clone + Send + Sync + 'static {
         replies: &mut Vec<Completion>,
     ) -> impl Future<Output = Submission<'_>> + Send;
 
-    /// Commits everything up to `lsn`, also records of a [`Submission`] that is still held, and waits until replies that
-    /// depend on it may be shown.
+    /// Requests a commit of everything up to `lsn`, including records of a [`Submission`] that is still held, and waits until
+    /// replies that depend on it may be revealed.
     ///
     /// # Errors
     /// [`Error::Poisoned`] when the log has failed: the outcome of writes up to `lsn` is unknown.
     fn wait(&self, lsn: Lsn) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Waits as [`wait`](Self::wait) does, but leaves committing to whoever holds the [`Submission`]: for callers that
-    /// gather the records of several submits for one commit. It does not end while that submission is held back.
+    /// Waits as [`wait`](Self::wait) does, but leaves the commit to the holder of the [`Submission`]: for callers that gather the
+    /// records of several submits for one commit. It does not end while that submission is held.
     ///
     /// # Errors
     /// As [`wait`](Self::wait).
@@ -195,21 +193,20 @@ pub trait BatchStore: Clone + Send + Sync + 'static {
         self.wait(lsn)
     }
 
-    /// The highest LSN for which [`wait`](Self::wait) would return at once.
+    /// Returns the highest LSN for which [`wait`](Self::wait) would return at once.
     fn reply_watermark(&self) -> Lsn;
 
-    /// Rewrites the log as the live data and what comes meanwhile; everybody is served all along.
+    /// Rewrites the log as the live data and the writes that arrive meanwhile. The store is in use all the time.
     ///
-    /// Returns when a compaction that began after this call has ended. All calls that wait share one. It does
-    /// not depend on the future, and goes on when that is dropped. A store without a log has nothing to do.
+    /// Returns when a compaction that began after this call has ended. All waiting calls share one. The compaction continues if the
+    /// future is dropped. A store without a log does nothing.
     ///
-    /// If the log's file was removed, this writes a new one from memory. Should another file have its name by now, that
-    /// is kept beside it, as `<log>.replaced-1` or with the next number that is free.
+    /// If the log's file was removed, this writes a new one from memory. If another file has the log's name by then, that is kept as
+    /// `<log>.replaced-1`, or with the next free number.
     ///
     /// # Errors
-    /// [`Error::DiskFull`], [`Error::Io`]: it was abandoned, and the log is as it was; it is tried again by
-    /// itself when it is due.
-    /// [`Error::Locked`]: another process has the file that has taken the log's place.
+    /// [`Error::DiskFull`], [`Error::Io`]: it was abandoned, and the log is unchanged; it is retried automatically when it is due.
+    /// [`Error::Locked`]: another process has the file open that has the log's name.
     /// [`Error::Poisoned`], [`Error::Closed`].
     fn compact(&self) -> impl Future<Output = Result<(), Error>> + Send;
 }

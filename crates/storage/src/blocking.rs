@@ -1,4 +1,4 @@
-//! The calls of a store for threads that may block.
+//! Blocking methods of a store.
 
 use pollster::block_on;
 
@@ -6,16 +6,16 @@ use crate::batch::{BatchStore, Op, Outcome, Pair, StringUpdate, UpdateWith};
 use crate::store::call_and_commit;
 use crate::{Change, Entries, Error, Key, KeyPage, Keys, Stats, Value};
 
-/// A store whose calls block: for programs without a runtime, and for threads that may block.
+/// A store with blocking methods: for programs without a runtime, and for threads that may block.
 ///
-/// Do not call it from async code: it stops the thread that it is called on for as long as a sync takes. That thread writes
-/// and syncs the log itself, together with what others have written by then, so a single writer waits for no other thread.
+/// Do not call it from async code: it blocks the calling thread for as long as a sync takes. That thread writes and syncs the log
+/// itself, together with the records that others have appended by then, so a single writer waits for no other thread.
 #[derive(Debug)]
 pub struct Blocking<'s, S> {
     store: &'s S,
 }
 
-/// Reads what an operation on a [`Blocking`] store came to.
+/// Executes an operation on a [`Blocking`] store and returns its outcome.
 fn call<S: BatchStore, T>(store: &S, op: Op<'_>, read: fn(Outcome) -> Option<T>) -> Result<T, Error> {
     block_on(call_and_commit(store, op, read))
 }
@@ -36,13 +36,13 @@ impl<'s, S: BatchStore> Blocking<'s, S> {
     /// Stores `value` under `key`.
     ///
     /// # Errors
-    /// See [`Error`]; a key or value over its limit is refused before anything happens.
+    /// See [`Error`]; a key or value over its limit is refused before anything changes.
     pub fn set(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<(), Error> {
         let op = Op::Set { key: key.as_ref(), value: value.as_ref() };
         call(self.store, op, Outcome::into_done)
     }
 
-    /// Removes `key` and returns whether it was there.
+    /// Removes `key` and returns whether it existed.
     ///
     /// # Errors
     /// See [`Error`].
@@ -50,7 +50,7 @@ impl<'s, S: BatchStore> Blocking<'s, S> {
         call(self.store, Op::Delete { key: key.as_ref() }, Outcome::into_flag)
     }
 
-    /// Returns whether `key` is there.
+    /// Returns whether `key` exists.
     ///
     /// # Errors
     /// See [`Error`].
@@ -58,7 +58,7 @@ impl<'s, S: BatchStore> Blocking<'s, S> {
         call(self.store, Op::Exists { key: key.as_ref() }, Outcome::into_flag)
     }
 
-    /// Reads several values, all as they were at one moment; `None` for each key that is not there.
+    /// Reads several values as of one moment; `None` for each key that does not exist.
     ///
     /// # Errors
     /// See [`Error`].
@@ -71,8 +71,7 @@ impl<'s, S: BatchStore> Blocking<'s, S> {
         call(self.store, Op::GetMany { keys: &keys }, Outcome::into_values)
     }
 
-    /// Stores several values at once: readers, and a crash, see all of them or none. Of a key that comes twice the last
-    /// value counts.
+    /// Stores several values atomically, for readers and across a crash. Of a repeated key the last value counts.
     ///
     /// # Errors
     /// See [`Error`].
@@ -85,7 +84,7 @@ impl<'s, S: BatchStore> Blocking<'s, S> {
         call(self.store, Op::SetMany { pairs: &pairs }, Outcome::into_done)
     }
 
-    /// Removes several keys at once: readers, and a crash, see all of that or nothing. Returns how many were there.
+    /// Removes several keys atomically, for readers and across a crash. Returns the number of keys that existed.
     ///
     /// # Errors
     /// See [`Error`].
@@ -95,8 +94,7 @@ impl<'s, S: BatchStore> Blocking<'s, S> {
         call(self.store, Op::DeleteMany { keys: &keys }, Outcome::into_count)
     }
 
-    /// Changes `key` by what `function` returns for the value that it has, as [`Store::update`](crate::Store::update)
-    /// does.
+    /// Reads and changes the value of `key` in one atomic step, as [`Store::update`](crate::Store::update) does.
     ///
     /// # Errors
     /// See [`Error`]; [`Error::UpdatePanicked`], [`Error::ValueTooLarge`].
@@ -135,7 +133,7 @@ impl<'s, S: BatchStore> Blocking<'s, S> {
         BlockingEntries(Entries::new(self.store, prefix.as_ref()))
     }
 
-    /// Reads the store's figures.
+    /// Reads the store's statistics.
     ///
     /// # Errors
     /// See [`Error`].
@@ -152,11 +150,11 @@ impl<'s, S: BatchStore> Blocking<'s, S> {
     }
 }
 
-/// The keys of a store, as [`Keys`] returns them, for threads that may block. After an error it ends.
+/// Blocking iterator over the keys of a store, as of [`Keys`]. It ends after an error.
 #[derive(Debug)]
 pub struct BlockingKeys<'s, S>(Keys<'s, S>);
 
-/// The keys of a store with their values, as [`Entries`] returns them, for threads that may block. After an error it ends.
+/// Blocking iterator over the keys of a store with their values, as of [`Entries`]. It ends after an error.
 #[derive(Debug)]
 pub struct BlockingEntries<'s, S>(Entries<'s, S>);
 

@@ -9,36 +9,36 @@ use crate::batch::Op;
 use crate::op::{Records, total_bytes};
 use crate::wal::{Demand, LoggedChange, MAX_BATCH_PAYLOAD_BYTES};
 
-/// Most bytes of records that one submit appends, unless a single operation has more. Far below what a batch may
-/// have, and that much memory is enough to hold at one time.
+/// Most bytes of records that one submit appends, unless a single operation has more. It bounds memory, and is far below the limit
+/// of a batch.
 pub(crate) const MAX_SUBMIT_BYTES: usize = 1024 * 1024 * 1024;
 
-/// Most bytes of records in one submit that depend on stored values, unless a single operation has more: a short request
-/// may copy and log a long value, and others are to have a turn in between.
+/// Most bytes of records in one submit that depend on stored values, unless a single operation has more. A short request may copy
+/// and log a long value, and other connections should have a turn in between.
 const MAX_DEPENDENT_BYTES: usize = 1024 * 1024;
 
 /// Upper bounds on the records of operations that depend on stored values, in order, in bytes.
 ///
-/// They are computed before any lock is taken, so a value may have grown when its operation is carried out.
+/// They are computed before any lock is taken, so a value may have grown when its operation is executed.
 pub(crate) type Bounds = SmallVec<[usize; 4]>;
 
-/// The operations that fit into one submit, and what they need of the log.
+/// Operations that fit into one submit, and the log space that they need.
 pub(crate) struct Wanted<'o, 'a> {
     pub(crate) ops: &'o [Op<'a>],
     pub(crate) demand: Demand,
     pub(crate) bounds: Bounds,
 }
 
-/// Knowledge of the values that are stored, before any lock is taken.
+/// Lengths of stored values, read before any lock is taken.
 pub(crate) trait StoredValues {
-    /// Returns the length of the value that a key has at this moment, in bytes; 0 without one.
+    /// Returns the present length of a key's value, in bytes; 0 for a missing key.
     fn value_bytes(&self, key: &[u8]) -> usize;
 
-    /// Returns the length that no value exceeds, in bytes.
+    /// Returns the limit on the length of values, in bytes.
     fn max_value_bytes(&self) -> usize;
 }
 
-/// Upper bounds on the values of those keys that records of a run depend on: earlier operations may add to what is stored.
+/// Upper bounds on the lengths of values that a run of operations depends on, including what earlier operations of the run add.
 struct Lengths<'a> {
     of_keys: BTreeMap<&'a [u8], usize>,
     max_value_bytes: usize,
@@ -64,7 +64,7 @@ impl<'a> Lengths<'a> {
             Records::None => 0,
             Records::AtMost(bytes) => bytes,
             Records::DependsOnValue { key, target, added_bytes, other_bytes } => {
-                // What adds more than a value may have is refused.
+                // An operation that adds more than the limit of a value is refused, so it adds nothing.
                 let added_bytes = if added_bytes > self.max_value_bytes { 0 } else { added_bytes };
                 let before = self.of_keys.get(key).copied().unwrap_or_default();
                 let value_bytes = before.saturating_add(added_bytes).min(self.max_value_bytes);
@@ -78,7 +78,7 @@ impl<'a> Lengths<'a> {
         if bytes > MAX_BATCH_PAYLOAD_BYTES { 0 } else { bytes }
     }
 
-    /// Notes that a key may have a value of this length from now on. The one that it has may stay.
+    /// Records that a key may have a value of this length from now on; it may also keep its present one.
     fn note(&mut self, key: &[u8], value_bytes: usize) {
         if let Some(longest) = self.of_keys.get_mut(key) {
             *longest = value_bytes.max(*longest);
@@ -86,7 +86,7 @@ impl<'a> Lengths<'a> {
     }
 }
 
-/// Checks that records which belong together fit into a batch.
+/// Checks that records of one operation fit into a batch.
 ///
 /// # Errors
 /// [`Error::WriteTooLarge`].
@@ -130,10 +130,10 @@ pub(crate) fn leading<'o, 'a>(
     wanted
 }
 
-/// Returns the demand of the operations, as far as they remove data.
+/// Returns the log space that those operations need that remove data.
 pub(crate) fn shrinking_demand(ops: &[Op<'_>]) -> Demand {
     let mut demand = Demand::default();
-    // One that is too large for a batch is refused.
+    // An operation that is too large for a batch is refused.
     let removals = ops.iter().filter_map(Op::removal_bytes).filter(|&bytes| bytes <= MAX_BATCH_PAYLOAD_BYTES);
     removals.for_each(|bytes| add(&mut demand, bytes));
     demand
@@ -144,7 +144,7 @@ const fn add(demand: &mut Demand, record_bytes: usize) {
     demand.appends += 1;
 }
 
-/// The operations in front that only read.
+/// Returns the leading run of operations that only read.
 pub(crate) fn leading_reads<'o, 'a>(ops: &'o [Op<'a>]) -> &'o [Op<'a>] {
     let end = ops.iter().position(|op| op.records() != Records::None).unwrap_or(ops.len());
     ops.split_at(end).0

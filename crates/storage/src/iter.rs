@@ -4,31 +4,32 @@ use std::vec;
 
 use crate::{Error, Key, Store, Value};
 
-/// Keys of a page; reading one looks at some 500 entries, which takes a fraction of a millisecond.
+/// Keys of a page. Reading one visits some 500 entries, which takes a fraction of a millisecond.
 const PAGE_KEYS: usize = 500;
 
-/// The keys that start with a prefix, in no useful order.
+/// Iterator over the keys that start with a prefix, in no particular order.
 ///
-/// A key that is there all along is returned, some more than once if many keys come or go meanwhile; one that comes or goes
-/// meanwhile may or may not be. Dropping the future of a call loses nothing. After an error it ends.
+/// A key that exists all the time is returned, maybe more than once if many keys are added or removed meanwhile. A key that is
+/// added or removed meanwhile may or may not be returned. Dropping the future of a call loses no key. The iterator ends after an
+/// error.
 #[derive(Debug)]
 #[must_use = "nothing is read before the next key is asked for"]
 pub struct Keys<'s, S> {
     store: &'s S,
     prefix: Vec<u8>,
-    /// The cursor of the next page; `None` behind the last.
+    /// Cursor of the next page; `None` after the last.
     next_cursor: Option<u64>,
     page: vec::IntoIter<Key>,
 }
 
-/// The keys that start with a prefix, with their values, in no useful order.
+/// Iterator over the keys that start with a prefix, with their values, in no particular order.
 ///
-/// The guarantee is that of [`Keys`]; a value is that of some moment since its page was read.
+/// It has the guarantee of [`Keys`]. A value is as of some moment after its page was read.
 #[derive(Debug)]
 #[must_use = "nothing is read before the next entry is asked for"]
 pub struct Entries<'s, S> {
     keys: Keys<'s, S>,
-    /// Keys whose values are not read yet: they stand here so that a dropped future does not take them along.
+    /// Keys whose values are not read yet. They are kept here, so that dropping a future does not lose them.
     unread: Vec<Key>,
     page: vec::IntoIter<(Key, Value)>,
 }
@@ -38,7 +39,7 @@ impl<'s, S: Store> Keys<'s, S> {
         Self { store, prefix: prefix.to_vec(), next_cursor: Some(0), page: Vec::new().into_iter() }
     }
 
-    /// Returns the next key; `None` once there are no more.
+    /// Returns the next key; `None` at the end.
     ///
     /// # Errors
     /// See [`Error`].
@@ -67,7 +68,7 @@ impl<'s, S: Store> Entries<'s, S> {
         Self { keys: Keys::new(store, prefix), unread: Vec::new(), page: Vec::new().into_iter() }
     }
 
-    /// Returns the next key with its value; `None` once there are no more.
+    /// Returns the next key with its value; `None` at the end.
     ///
     /// # Errors
     /// See [`Error`].
@@ -83,7 +84,7 @@ impl<'s, S: Store> Entries<'s, S> {
             let values = self.values().await;
             let keys = std::mem::take(&mut self.unread).into_iter();
             let values = values.inspect_err(|_| self.keys.next_cursor = None)?;
-            // A key that went since its page was read has no value.
+            // A key that was removed since its page was read is skipped.
             let entries = keys.zip(values).filter_map(|(key, value)| Some((key, value?)));
             self.page = entries.collect::<Vec<_>>().into_iter();
         }

@@ -1,4 +1,4 @@
-//! A store as a program that embeds it uses it: one key, several keys, all keys.
+//! The trait of stores for programs that embed one: operations on one key, several keys and all keys.
 
 use std::fmt;
 use std::future::Future;
@@ -6,22 +6,22 @@ use std::future::Future;
 use crate::batch::{BatchStore, Completion, Op, Outcome, StringUpdate, UpdateWith};
 use crate::{Change, Error, Key, Stats, Value};
 
-/// A log sequence number: the place of a record in the history of a store.
+/// A log sequence number: the position of a record in the history of a store.
 ///
-/// LSNs only grow, and one is never used twice, also not after a crash. They are not byte positions.
+/// LSNs only grow, and none is used twice, even after a crash. They are not byte offsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Lsn(u64);
 
 impl Lsn {
-    /// Before the first record: what depends on it depends on nothing.
+    /// The LSN before the first record. A reply that depends on it depends on no record.
     pub const ZERO: Self = Self(0);
 
-    /// The LSN with this number.
+    /// Returns the LSN with this number.
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// The number.
+    /// Returns the number.
     pub const fn get(self) -> u64 {
         self.0
     }
@@ -36,18 +36,19 @@ impl fmt::Display for Lsn {
 /// A page of keys.
 #[derive(Debug, Clone, Default)]
 pub struct KeyPage {
-    /// Cursor at which the next page starts, below 2^53; 0 when this page was the last.
+    /// Cursor of the next page, below 2^53; 0 if this page is the last.
     pub next_cursor: u64,
-    /// The keys of this page, in no useful order. It may be empty before the last page.
+    /// The keys of this page, in no particular order. A page before the last may be empty.
     pub keys: Vec<Key>,
 }
 
 /// A key-value store, for code that is generic over stores; every [`BatchStore`] is one.
 ///
 /// [`DurableStore`](crate::DurableStore) and [`MemoryStore`](crate::MemoryStore) have the same calls as methods of their own,
-/// which take any bytes. All return when what they have done, and what they tell, is as durable as the sync policy asks.
+/// which take any bytes. All return when their changes, and the changes that their results depend on, are as durable as the sync
+/// policy requires.
 ///
-/// Dropping the future of a write: it was either not begun, or it is carried out whole and only its confirmation is lost.
+/// If the future of a write is dropped, the write either has no effect, or completes, and only its confirmation is lost.
 pub trait Store: BatchStore {
     /// Reads the value of `key`.
     ///
@@ -60,12 +61,12 @@ pub trait Store: BatchStore {
     /// Stores `value` under `key`.
     ///
     /// # Errors
-    /// See [`Error`]; a key or value over its limit is refused before anything happens.
+    /// See [`Error`]; a key or value over its limit is refused before anything changes.
     fn set(&self, key: &[u8], value: &[u8]) -> impl Future<Output = Result<(), Error>> + Send {
         async move { call(self, Op::Set { key, value }, Outcome::into_done).await }
     }
 
-    /// Removes `key` and returns whether it was there.
+    /// Removes `key` and returns whether it existed.
     ///
     /// # Errors
     /// See [`Error`].
@@ -73,7 +74,7 @@ pub trait Store: BatchStore {
         call(self, Op::Delete { key }, Outcome::into_flag)
     }
 
-    /// Returns whether `key` is there.
+    /// Returns whether `key` exists.
     ///
     /// # Errors
     /// See [`Error`].
@@ -81,7 +82,7 @@ pub trait Store: BatchStore {
         call(self, Op::Exists { key }, Outcome::into_flag)
     }
 
-    /// Reads several values, all as they were at one moment; `None` for each key that is not there.
+    /// Reads several values as of one moment; `None` for each key that does not exist.
     ///
     /// # Errors
     /// See [`Error`].
@@ -89,8 +90,7 @@ pub trait Store: BatchStore {
         async move { call(self, Op::GetMany { keys }, Outcome::into_values).await }
     }
 
-    /// Stores several values at once: readers, and a crash, see all of them or none. Of a key that comes twice the last
-    /// value counts.
+    /// Stores several values atomically, for readers and across a crash. Of a repeated key the last value counts.
     ///
     /// # Errors
     /// See [`Error`].
@@ -98,7 +98,7 @@ pub trait Store: BatchStore {
         async move { call(self, Op::SetMany { pairs }, Outcome::into_done).await }
     }
 
-    /// Removes several keys at once: readers, and a crash, see all of that or nothing. Returns how many were there.
+    /// Removes several keys atomically, for readers and across a crash. Returns the number of keys that existed.
     ///
     /// # Errors
     /// See [`Error`].
@@ -106,11 +106,11 @@ pub trait Store: BatchStore {
         async move { call(self, Op::DeleteMany { keys }, Outcome::into_count).await }
     }
 
-    /// Changes `key` by what `function` returns for the value that it has, if it is there; returns whether anything was
-    /// changed. Nothing comes between.
+    /// Reads the value of `key` and applies the change that `function` returns for it, in one atomic step; returns whether
+    /// anything was changed.
     ///
-    /// The function must only compute: it runs under the key's lock, so it must not use the store, and it may run more than
-    /// once. If it panics, nothing is changed.
+    /// The function runs under the key's lock and may run more than once, so it must only compute, and not use the store. If it
+    /// panics, nothing is changed.
     ///
     /// # Errors
     /// See [`Error`]; [`Error::UpdatePanicked`], [`Error::ValueTooLarge`].
@@ -134,8 +134,8 @@ pub trait Store: BatchStore {
 
     /// Reads a page of at most `limit` keys that start with `prefix`.
     ///
-    /// Start with cursor 0 and go on with [`KeyPage::next_cursor`] until that is 0. A key that is there
-    /// during the whole scan is returned at least once; one that comes or goes meanwhile may or may not be.
+    /// Start with cursor 0 and continue with [`KeyPage::next_cursor`] until that is 0. A key that exists during the whole scan is
+    /// returned at least once; one that is added or removed meanwhile may or may not be returned.
     ///
     /// # Errors
     /// See [`Error`].
@@ -148,7 +148,7 @@ pub trait Store: BatchStore {
         call(self, Op::Scan { cursor, prefix, limit }, Outcome::into_page)
     }
 
-    /// Reads the store's figures.
+    /// Reads the store's statistics.
     ///
     /// # Errors
     /// See [`Error`].
@@ -159,14 +159,14 @@ pub trait Store: BatchStore {
 
 impl<S: BatchStore> Store for S {}
 
-/// Carries one operation out and waits until its outcome may be shown.
+/// Executes one operation and waits until its outcome may be revealed.
 async fn call<S: BatchStore, T>(store: &S, op: Op<'_>, read: fn(Outcome) -> Option<T>) -> Result<T, Error> {
     let mut completions = Vec::with_capacity(1);
     drop(store.submit(&[op], usize::MAX, &mut completions).await);
     finish(store, completions, read).await
 }
 
-/// Does what [`call`] does, but this thread, which has nobody else to serve, commits what it has written.
+/// Does the same as [`call`], but commits on this thread, which may block.
 pub(crate) async fn call_and_commit<S: BatchStore, T>(
     store: &S,
     op: Op<'_>,
@@ -183,7 +183,7 @@ async fn finish<S: BatchStore, T>(
     read: fn(Outcome) -> Option<T>,
 ) -> Result<T, Error> {
     let completion = completions.pop().ok_or(Error::Internal("an operation was not completed"))?;
-    // Errors wait as well: some tell of what is stored.
+    // An error waits as well: some reveal what is stored.
     store.wait(completion.depends_on).await?;
     read(completion.outcome?).ok_or(Error::Internal("an operation had the outcome of another"))
 }
