@@ -1,4 +1,4 @@
-//! The store that survives: a keyspace behind a write-ahead log.
+//! The durable store: a keyspace behind a write-ahead log.
 
 use std::fmt;
 use std::path::Path;
@@ -14,25 +14,25 @@ use crate::recovery::{RecoveryReport, recover};
 use crate::wal::{Admission, Demand, Growth, Log, LoggedChange};
 use crate::{Error, Lsn, Options, Stats};
 
-/// The largest limit that [`Options`] may set for keys and values: lengths in the log have 32 bits.
+/// Highest limit of [`Options`] on keys and values, because lengths in the log have 32 bits.
 pub(crate) const MAX_LIMIT_BYTES: usize = 1024 * 1024 * 1024;
 
-/// Slack that an operation is granted beyond what it asked for in vain, in bytes, the first time; twice as much each further time.
+/// Slack beyond the bound that proved too small when an operation is retried, in bytes; doubled at each further retry.
 const MIN_SLACK_BYTES: usize = 1024;
 
-/// A store that survives: every write goes to a write-ahead log before anybody sees it.
+/// A durable store: every write is logged before anybody can see it.
 ///
-/// Clones share the store. When the last one is dropped the log is closed, which blocks for a sync;
-/// [`close`](Self::close) does that where you choose and tells how it went.
+/// Clones share the store. Dropping the last one closes the log, which blocks for a sync. [`close`](Self::close) does that at a
+/// place of your choice, and returns the result.
 #[derive(Clone)]
 pub struct DurableStore {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    // Dropped before the log that it works on.
+    // Dropped before the log, which it uses.
     compactor: Compactor,
-    // Dropped before the keyspace, because closing may still clear tombstones.
+    // Dropped before the keyspace, because closing may clear tombstones.
     log: Log,
     keyspace: Arc<Keyspace>,
     options: Options,
@@ -40,20 +40,20 @@ struct Inner {
 }
 
 impl DurableStore {
-    /// Opens the log at `path`, or makes one, and restores everything that it holds.
+    /// Opens the log at `path`, or creates one, and recovers its contents.
     ///
-    /// Blocks until recovery has ended; from async code call it on a thread that may block. A new log is for its
-    /// owner alone (mode 0600); one that is there keeps its mode.
+    /// Blocks until recovery has ended; from async code, call it on a thread that may block. A new log is accessible to its owner
+    /// alone (mode 0600); an existing one keeps its mode.
     ///
     /// # Errors
     /// [`Error::Locked`] if another process has the log; [`Error::NotALog`], [`Error::NewerFormat`] and
-    /// [`Error::Corrupted`] if its content is not what this version wrote, the file is then untouched;
+    /// [`Error::Corrupted`] if this version cannot trust its content, and then the file is unchanged;
     /// [`Error::Io`]; [`Error::InvalidOptions`].
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
         Self::open_on(Arc::new(OsFileSystem), path, options)
     }
 
-    /// Opens a log like [`open`](Self::open), on a file system of your own: tests put faults into one.
+    /// Opens a log as [`open`](Self::open) does, on another file system, for example one that injects faults.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -82,24 +82,24 @@ impl DurableStore {
         &self.inner.recovery
     }
 
-    /// Ends once the log has failed, with the failure; as long as all is well it never ends.
+    /// Waits until the log has failed, and returns the failure; never ends if it does not fail.
     pub async fn poisoned(&self) -> Error {
         self.inner.log.failed().await
     }
 
-    /// Returns the number in the system (gettid(2)) of the thread that writes and syncs the log, for callers that pin threads
-    /// to cores. The store itself pins none.
+    /// Returns the thread id (gettid(2)) of the thread that writes and syncs the log, for callers that pin threads to cores. The
+    /// store itself pins none.
     pub fn writer_thread(&self) -> i32 {
         self.inner.log.writer_thread()
     }
 
-    /// Takes no more writes, syncs and seals the log. Blocks. A second call does nothing.
+    /// Closes the log: refuses writes from now on, then syncs and seals it. Blocks. A second call does nothing.
     ///
-    /// Reads go on; writes get [`Error::Closed`].
+    /// Reads continue; writes get [`Error::Closed`].
     ///
     /// # Errors
-    /// [`Error::Poisoned`] if the log has failed, now or before. [`Error::LogRemoved`] if its file is gone: what the
-    /// store held is lost unless somebody has a copy.
+    /// [`Error::Poisoned`] if the log has failed, now or before. [`Error::LogRemoved`] if its file is missing: then the contents of
+    /// the store are lost, unless there is a copy.
     pub fn close(&self) -> Result<(), Error> {
         self.inner.compactor.stop();
         self.inner.log.close()
@@ -161,9 +161,9 @@ impl fmt::Debug for DurableStore {
 }
 
 impl DurableStore {
-    /// Admits the leading operations of `ops` that fit into one submit; if that would have to wait, those in front that only
-    /// read, because readers never wait for admission. On a full disk only deletes are admitted, and the error for the rest
-    /// is returned. `least_bytes`: as for [`demand::leading`].
+    /// Admits the leading operations of `ops` that fit into one submit. If that would have to wait, it admits only the leading
+    /// reads, because readers never wait for admission. On a full disk it admits only deletes, and returns the error for the
+    /// rest. `least_bytes`: as for [`demand::leading`].
     async fn admit<'o, 'a>(&self, ops: &'o [Op<'a>], least_bytes: usize) -> Admitted<'o, 'a, '_> {
         let log = &self.inner.log;
         let Wanted { ops, demand, bounds } =
@@ -205,7 +205,7 @@ impl StoredValues for Inner {
     }
 }
 
-/// Operations that may be carried out.
+/// Operations that may be executed.
 struct Admitted<'o, 'a, 'l> {
     ops: &'o [Op<'a>],
     bounds: Bounds,

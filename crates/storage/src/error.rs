@@ -1,10 +1,10 @@
-//! The errors of this crate, with the facts and with what to do.
+//! Errors of this crate.
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Why a store could not be opened, or an operation not be carried out.
+/// Error for which a store cannot be opened, or an operation is not executed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -44,18 +44,18 @@ pub enum Error {
         /// The system's error.
         source: Arc<io::Error>,
     },
-    /// There are more keys than the operation may list.
+    /// More keys match than the operation may list.
     #[error("more than {max_keys} keys match; list them in pages, with a scan")]
     TooManyKeys {
         /// The limit.
         max_keys: usize,
     },
-    /// There is no room on the disk; nothing was written. Writes are taken again once there is.
+    /// The disk is full; nothing was written. Writes resume when there is room.
     #[error(
         "disk full: the log cannot grow; free space on the disk, and writes resume by themselves; reads continue"
     )]
     DiskFull,
-    /// Somebody removed, replaced or truncated the log's file; nothing was written. Reads go on, and
+    /// The log's file was removed, replaced or truncated; nothing was written. Reads continue, and
     /// [`BatchStore::compact`](crate::batch::BatchStore::compact) writes a new log from memory.
     #[error(
         "log removed: {} {reason}; reads continue; COMPACT (BGREWRITEAOF) writes a new log from memory",
@@ -64,35 +64,35 @@ pub enum Error {
     LogRemoved {
         /// The log.
         path: PathBuf,
-        /// Harm that was done to it, as the end of a sentence: `was truncated`.
+        /// What happened to it, as the end of a sentence: `was truncated`.
         reason: &'static str,
     },
-    /// The entries have reached [`Options::max_memory_bytes`](crate::Options::max_memory_bytes); nothing was
-    /// written. Deleting still works.
+    /// The limit [`Options::max_memory_bytes`](crate::Options::max_memory_bytes) is reached; nothing was written. Deletes still
+    /// succeed.
     #[error("the memory limit of {max_bytes} bytes is reached; delete keys or raise the limit")]
     OutOfMemory {
         /// The limit.
         max_bytes: u64,
     },
-    /// The value is not a number of 64 bits in decimal digits, so nothing can be added to it; nothing was written.
+    /// The value is not a 64-bit integer in decimal digits; nothing was written.
     #[error("value is not an integer or out of range")]
     NotAnInteger,
-    /// The sum is beyond a number of 64 bits; nothing was written.
+    /// The sum is not a 64-bit integer; nothing was written.
     #[error("increment or decrement would overflow")]
     Overflow,
-    /// The value, or what is to be added to it, is not a decimal number; nothing was written.
+    /// The value, or the increment, is not a decimal number; nothing was written.
     #[error("value is not a valid float")]
     NotADecimal,
-    /// The sum is beyond what 64-bit binary floating point can hold; nothing was written.
+    /// The sum is beyond the range of 64-bit floating point; nothing was written.
     #[error("increment would produce NaN or Infinity")]
     NotFinite,
-    /// There is no key to rename; nothing was written.
+    /// The key to rename does not exist; nothing was written.
     #[error("no such key")]
     NoSuchKey,
     /// The function of an update panicked; nothing was written.
     #[error("the update function panicked, nothing was written; see the message of the panic")]
     UpdatePanicked,
-    /// The options contradict what the store can do.
+    /// An option is out of its range.
     #[error("{0}")]
     InvalidOptions(&'static str),
     /// Another process has the log open.
@@ -100,18 +100,18 @@ pub enum Error {
     Locked {
         /// The log.
         path: PathBuf,
-        /// The process that holds it, where the system tells.
+        /// Process id of the holder, if the system reports it.
         holder_pid: Option<u32>,
     },
-    /// The file is no RustVault log; it was left as it is.
+    /// The file is not a RustVault log; it was left unchanged.
     #[error("{} is not a RustVault log: {reason}; it was left unchanged; choose another file", path.display())]
     NotALog {
         /// The file.
         path: PathBuf,
-        /// The content that was found instead.
+        /// Description of its content.
         reason: &'static str,
     },
-    /// A newer version of RustVault wrote the log; it was left as it is.
+    /// A newer version of RustVault wrote the log; it was left unchanged.
     #[error("{} has log format {found}, this version reads formats up to {supported}; use a newer RustVault", path.display())]
     NewerFormat {
         /// The log.
@@ -121,7 +121,7 @@ pub enum Error {
         /// The newest format version that this build reads.
         supported: u32,
     },
-    /// The log is damaged in a way that no crash explains; it was left as it is.
+    /// The log is damaged in a way that no crash explains; it was left unchanged.
     #[error("{} is corrupt at byte {offset}: {reason}; it was left unchanged; {}", path.display(), way_out(*offset))]
     Corrupted {
         /// The log.
@@ -131,13 +131,13 @@ pub enum Error {
         /// Description of the damage.
         reason: String,
     },
-    /// The log failed earlier; the store takes no more writes and the outcome of unconfirmed ones is unknown.
+    /// The log has failed; the store refuses writes, and the outcome of unconfirmed ones is unknown.
     #[error("the log has failed, and unconfirmed writes may or may not survive a restart: {cause}")]
     Poisoned {
         /// The failure.
         cause: Arc<Error>,
     },
-    /// The store was closed; the operation was not carried out.
+    /// The store was closed; the operation was not executed.
     #[error("the store is closed")]
     Closed,
     /// A defect of the store.
@@ -146,18 +146,18 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns whether the log's content, not the system, is the reason.
+    /// Returns whether the reason is the content of the log, and not the system.
     pub const fn is_bad_log(&self) -> bool {
         matches!(self, Self::NotALog { .. } | Self::NewerFormat { .. } | Self::Corrupted { .. })
     }
 
-    /// Returns whether a file operation failed because there is no room on the disk.
+    /// Returns whether a file operation failed because the disk is full.
     pub(crate) fn is_no_space(&self) -> bool {
         matches!(self, Self::Io { source, .. } if is_no_space(source))
     }
 }
 
-/// Returns whether the system reports that there is no room: on the disk, for this user, or in a file.
+/// Returns whether the system reports a full disk, an exhausted quota, or a file at its size limit.
 pub(crate) fn is_no_space(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)

@@ -1,4 +1,4 @@
-//! Carries operations out on the keyspace, the same for every store.
+//! Executes operations on the keyspace, for every store.
 
 mod many;
 
@@ -10,50 +10,49 @@ use crate::op::{Decision, KeyUpdate, Op, Records, StringUpdate, change, total_by
 use crate::wal::{Growth, LoggedChange};
 use crate::{Error, KeyPage, Lsn, Options, Stats};
 
-/// The destination of the records that an [`Executor`] makes of its writes.
+/// Destination of the records of an [`Executor`]'s writes.
 pub(crate) trait RecordSink {
-    /// Checks that records of a change with this growth may be appended.
+    /// Checks that records of a change with this growth are admitted.
     fn check_admitted(&self, growth: Growth) -> Result<(), Error>;
 
-    /// Returns the bytes of records that were admitted for the next operation whose records depend on stored values.
+    /// Returns the admitted bytes of records for the next operation whose records depend on stored values.
     fn next_bound(&mut self) -> usize;
 
-    /// Encodes the records of changes that belong together.
+    /// Encodes the records of one operation.
     fn prepare<'c>(&mut self, changes: impl Iterator<Item = LoggedChange<'c>>);
 
-    /// Appends the prepared records and returns the LSN of the first; called under the locks of the keys'
-    /// shards, so it neither waits nor fails.
+    /// Appends the prepared records and returns the LSN of the first. Callers hold the locks of the keys' shards, so it must
+    /// neither wait nor fail.
     fn append_prepared(&mut self) -> Lsn;
 
-    /// The LSN of the newest record.
+    /// Returns the LSN of the newest record.
     fn appended(&self) -> Lsn;
 
-    /// Fills in the figures that a log has.
+    /// Fills in the statistics of a log.
     fn fill_stats(&self, stats: &mut Stats);
 }
 
-/// Operations of a pipeline whose keys are looked up together: enough to overlap their waits for memory, and
-/// few enough that the locks of their shards are held for a few microseconds only.
+/// Operations of a pipeline whose keys are looked up together: enough to overlap their waits for memory, and few enough that the
+/// locks of their shards are held for a few microseconds.
 const MAX_KEYS_TOGETHER: usize = 32;
 
-/// Keys that operations on several keys may have in all, before whoever has more operations lets others have a turn: some
-/// 0.2 ms.
+/// Total keys of operations on several keys after which a submit ends, so that other connections have a turn: some 0.2 ms.
 const MAX_KEYS_IN_A_RUN: usize = 2000;
 
-/// Carries operations out against a keyspace, in order.
+/// Executes operations on a keyspace, in order.
 pub(crate) struct Executor<'a, S> {
     pub(crate) keyspace: &'a Keyspace,
     pub(crate) options: &'a Options,
-    /// The highest LSN up to which replies may be sent: deletions up to it need no tombstone.
+    /// Highest LSN up to which replies may be revealed. Deletions up to it need no tombstone.
     pub(crate) watermark: Lsn,
     pub(crate) sink: S,
 }
 
-/// The reason why an operation has no outcome.
+/// Reason for which an operation has no outcome.
 enum ExecuteError {
-    /// It is not carried out; the error tells of what the record with this LSN, and those before it, have made.
+    /// It failed; the error reveals state up to the record with this LSN.
     Failed(Error, Lsn),
-    /// It needs so many bytes of records, which were not admitted.
+    /// It needs this many bytes of records, more than were admitted.
     Unadmitted(usize),
 }
 
@@ -67,9 +66,10 @@ impl From<Error> for ExecuteError {
 type Done = Result<(Outcome, Lsn), ExecuteError>;
 
 impl<S: RecordSink> Executor<'_, S> {
-    /// Appends a reply for each operation of a prefix of `ops`: all, or until they hold `max_reply_bytes`, or
-    /// until some of them may have taken long, so that whoever has many of those lets others have a turn in between, or
-    /// until one needs more room in the log than was admitted: that is returned, in bytes of records.
+    /// Executes a prefix of `ops` and appends a reply for each operation.
+    ///
+    /// The prefix ends when the replies hold `max_reply_bytes`, when operations that take long should give others a turn, or when an
+    /// operation needs more log space than was admitted: then that is returned, in bytes of records.
     pub(crate) fn run(
         &mut self,
         ops: &[Op<'_>],
@@ -119,13 +119,13 @@ impl<S: RecordSink> Executor<'_, S> {
         writes.saturating_sub(1)
     }
 
-    /// Returns the reply to an operation, or the bytes of records that it needs and that were not admitted.
+    /// Returns the reply to an operation, or the bytes of records that it needs if those were not admitted.
     fn reply(&mut self, op: &Op<'_>) -> Result<Completion, usize> {
         match self.execute(op) {
             Ok((outcome, depends_on)) => Ok(Completion { depends_on, outcome: Ok(outcome) }),
             Err(ExecuteError::Unadmitted(record_bytes)) => Err(record_bytes),
             Err(ExecuteError::Failed(error, seen)) => {
-                // These tell of all keys that are there; other errors of those looked at, or of the request alone.
+                // These errors depend on all keys. Others depend on the keys that were read, or on the request alone.
                 let tells_of_all_keys =
                     matches!(error, Error::TooManyKeys { .. } | Error::OutOfMemory { .. });
                 let depends_on = if tells_of_all_keys { self.sink.appended() } else { seen };
@@ -194,7 +194,7 @@ impl<S: RecordSink> Executor<'_, S> {
         self.sink.prepare(once(LoggedChange::Delete { key }));
         let hash = self.keyspace.hash(key);
         let mut locked = self.keyspace.lock(hash);
-        // Also if there is nothing to delete: else what a mass removal leaves would stay until something is stored.
+        // Also if the key does not exist: otherwise the tombstones of a mass removal would stay until the next write.
         locked.clear_some_tombstones(hash, self.watermark);
         if locked.look(hash, key).is_none() {
             return Ok((Outcome::Deleted(false), locked.seen()));
@@ -224,7 +224,7 @@ impl<S: RecordSink> Executor<'_, S> {
         self.carry_out(locked, decision, bound_bytes)
     }
 
-    /// Returns the bytes of records that were admitted for an operation.
+    /// Returns the admitted bytes of records for an operation.
     fn bound(&mut self, op: &Op<'_>) -> usize {
         match op.records() {
             Records::None => 0,
@@ -233,7 +233,7 @@ impl<S: RecordSink> Executor<'_, S> {
         }
     }
 
-    /// Logs and applies what was decided on locked keys, or says why that is not possible: nothing has changed then.
+    /// Logs and applies a decision on locked keys. On an error nothing has changed.
     fn carry_out(
         &mut self,
         mut locked: Locked<'_>,
@@ -305,7 +305,7 @@ fn leading<'a>(ops: &[Op<'a>], key_of: impl Fn(&Op<'a>) -> Option<&'a [u8]>) -> 
     ops.iter().take(MAX_KEYS_TOGETHER).take_while(|op| key_of(op).is_some()).count()
 }
 
-/// Adds a reply; `false` if there is no room for a further one.
+/// Adds a reply; returns `false` if the limit on replies is reached.
 fn push(replies: &mut Vec<Completion>, reply: Completion, room_bytes: &mut usize) -> bool {
     let bytes = payload_bytes(&reply);
     replies.push(reply);

@@ -12,7 +12,7 @@ use crate::{Error, Lsn, Options, Stats};
 
 /// A store without a log: a cache, or a stand-in for [`DurableStore`](crate::DurableStore) in tests.
 ///
-/// Everything is gone when the last clone is dropped.
+/// Dropping the last clone frees all data.
 #[derive(Clone)]
 pub struct MemoryStore {
     keyspace: Arc<Keyspace>,
@@ -21,10 +21,10 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store; the sync policy of `options` means nothing here.
+    /// Returns an empty store. The sync policy of `options` has no effect.
     ///
     /// # Errors
-    /// [`Error::Io`] when the system gives no random bytes for the keyed hash.
+    /// [`Error::Io`] if the system provides no random bytes for the keyed hash.
     pub fn new(options: Options) -> Result<Self, Error> {
         let seed = HashSeed(crate::random::bytes()?);
         Ok(Self {
@@ -68,10 +68,10 @@ impl fmt::Debug for MemoryStore {
     }
 }
 
-/// The sink of a store without a log: LSNs tell versions of a value apart, and nothing waits for them.
+/// Sink of a store without a log: LSNs only distinguish versions of a value, and nothing waits for them.
 struct NoLog<'a> {
     last_lsn: &'a AtomicU64,
-    /// Number of changes that the next records describe.
+    /// Number of prepared records.
     prepared: u64,
 }
 

@@ -4,33 +4,33 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Longest key, in bytes, unless [`Options`] says otherwise.
+/// Default limit on the length of keys, in bytes.
 pub const DEFAULT_MAX_KEY_BYTES: usize = 64 * 1024;
 
-/// Longest value, in bytes, unless [`Options`] says otherwise.
+/// Default limit on the length of values, in bytes.
 pub const DEFAULT_MAX_VALUE_BYTES: usize = 16 * 1024 * 1024;
 
-/// Ratio of a log's size to its live data's at which it is compacted, unless [`Options`] says otherwise.
+/// Default ratio of a log's size to that of its live data at which it is compacted.
 pub const DEFAULT_COMPACT_RATIO: f64 = 2.0;
 
-/// Size below which a log is not compacted, in bytes, unless [`Options`] says otherwise.
+/// Default least size of a log that is compacted automatically, in bytes.
 pub const DEFAULT_COMPACT_MIN_BYTES: u64 = 32 * 1024 * 1024;
 
-/// When a write counts as done.
+/// Policy by which writes are synced: when a write is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum SyncPolicy {
     /// After a sync: survives a crash of the process or the kernel, and a power loss.
     #[default]
     Always,
-    /// After `write(2)`: survives a crash of the process. A sync runs at this interval beside the writes, so
-    /// a kernel crash or power loss takes at most the last two intervals.
+    /// After `write(2)`: survives a crash of the process. A sync runs at this interval, concurrently with writes, so a kernel crash
+    /// or power loss loses at most the last two intervals.
     Interval(Duration),
-    /// After `write(2)`: survives a crash of the process; what a power loss takes is up to the kernel.
+    /// After `write(2)`: survives a crash of the process. A kernel crash or power loss loses what the kernel has not written back.
     Never,
 }
 
-/// The text is no sync policy.
+/// Error for a text that is not a sync policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is no sync policy: say always, never, or interval:<duration> such as interval:100ms")]
 pub struct ParseSyncPolicyError(String);
@@ -75,7 +75,7 @@ impl fmt::Display for SyncPolicy {
     }
 }
 
-/// Encoding of a log.
+/// Format of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum LogFormat {
@@ -106,26 +106,25 @@ impl fmt::Display for LogFormat {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Options {
-    /// When a write counts as done; [`SyncPolicy::Always`] by default.
+    /// Policy by which writes are synced; [`SyncPolicy::Always`] by default.
     pub sync_policy: SyncPolicy,
     /// Longest key, in bytes; 64 KiB by default, at most 1 GiB.
     pub max_key_bytes: usize,
     /// Longest value, in bytes; 16 MiB by default, at most 1 GiB.
     pub max_value_bytes: usize,
-    /// Encoding of the log. A log that has another format gets this one when it is compacted, not before.
-    /// `None`, the default: a new log is binary, and one that is there keeps its format.
+    /// Format of the log. An existing log in another format is converted by its next compaction. With `None`, the default, a
+    /// new log is binary, and an existing one keeps its format.
     pub log_format: Option<LogFormat>,
-    /// The log is compacted once it is this many times as large as the live data in it; 2 by default.
+    /// Ratio of the log's size to that of its live data at which the log is compacted; 2 by default.
     pub compact_ratio: f64,
-    /// The log is not compacted below this size, in bytes; 32 MiB by default.
+    /// Least size of a log that is compacted automatically, in bytes; 32 MiB by default.
     pub compact_min_bytes: u64,
     /// Most bytes of memory for entries and tables, as [`Stats::used_bytes`](crate::Stats::used_bytes) counts
     /// them; no limit by default.
     ///
-    /// What would store more is refused with [`Error::OutOfMemory`](crate::Error::OutOfMemory). Deleting and
-    /// values that are no longer than those they replace are not, nor is recovery. Tables that
-    /// grow for a write may pass the limit by some 64 KiB; threads that write at once by that and what the
-    /// write of each adds.
+    /// Writes beyond it are refused with [`Error::OutOfMemory`](crate::Error::OutOfMemory), except deletes and values that are no
+    /// longer than those they replace; recovery is never refused. Tables that grow for a write may exceed the limit by some
+    /// 64 KiB; concurrent writers may exceed it by that and by what each of them adds.
     pub max_memory_bytes: Option<u64>,
 }
 
@@ -144,7 +143,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Sets when a write counts as done.
+    /// Sets the policy by which writes are synced.
     #[must_use]
     pub const fn sync_policy(mut self, sync_policy: SyncPolicy) -> Self {
         self.sync_policy = sync_policy;
@@ -165,21 +164,21 @@ impl Options {
         self
     }
 
-    /// Sets how the log is encoded, from its next compaction on if it has another format.
+    /// Sets the format of the log; an existing log in another format is converted by its next compaction.
     #[must_use]
     pub const fn log_format(mut self, log_format: LogFormat) -> Self {
         self.log_format = Some(log_format);
         self
     }
 
-    /// Sets how many times as large as its live data the log grows before it is compacted.
+    /// Sets the ratio of the log's size to that of its live data at which the log is compacted.
     #[must_use]
     pub const fn compact_ratio(mut self, compact_ratio: f64) -> Self {
         self.compact_ratio = compact_ratio;
         self
     }
 
-    /// Sets the size below which the log is not compacted, in bytes.
+    /// Sets the least size of a log that is compacted automatically, in bytes.
     #[must_use]
     pub const fn compact_min_bytes(mut self, compact_min_bytes: u64) -> Self {
         self.compact_min_bytes = compact_min_bytes;

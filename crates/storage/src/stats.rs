@@ -1,18 +1,18 @@
-//! Figures of a store, for who watches it.
+//! Statistics of a store, for monitoring.
 
 use std::sync::Arc;
 
 use crate::LogFormat;
 
-/// Figures of a store; those that a store does not have are 0.
+/// Statistics of a store; those that a store lacks are 0.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
     /// Live keys.
     pub keys: u64,
-    /// Memory that entries and tables take, counted, in bytes.
+    /// Memory of entries and tables as counted, in bytes.
     pub used_bytes: u64,
-    /// Present encoding of the log.
+    /// Present format of the log.
     pub log_format: LogFormat,
     /// The log's size in bytes.
     pub log_bytes: u64,
@@ -30,9 +30,9 @@ pub struct Stats {
     pub records_recovered: u64,
     /// Bytes of a torn tail that recovery dropped at the start.
     pub torn_bytes_dropped: u64,
-    /// The disk is full: writes that need room are refused until there is some.
+    /// Set while writes that need room are refused because the disk is full.
     pub is_disk_full: bool,
-    /// The log's file was removed, replaced or truncated: writes are refused until a compaction has written a new one.
+    /// Set while writes are refused because the log's file was removed, replaced or truncated.
     pub is_log_removed: bool,
     /// Durations of the stages of the log's commits since the start.
     pub commit_latency: CommitLatency,
@@ -44,34 +44,34 @@ pub struct Stats {
     pub compaction_running: bool,
     /// Duration of the last compaction that succeeded, in milliseconds.
     pub last_compaction_ms: u64,
-    /// When the last compaction that succeeded ended, in milliseconds since the Unix epoch; 0 if none has.
+    /// End of the last compaction that succeeded, in milliseconds since the Unix epoch; 0 if none has.
     pub last_compaction_unix_ms: u64,
-    /// Why the last compaction failed; `None` once one has succeeded after it.
+    /// Error of the last compaction; `None` if it succeeded.
     pub last_compaction_error: Option<Arc<str>>,
 }
 
 /// Durations of the stages that a durable write waits for, since the start.
 ///
-/// The stage that is slow points to the cause: `gather` to whoever holds commits back to share a sync, `queue` to the commit before
-/// or the processor, `write` to memory or the file system, `sync` to the disk, `wake` to the processor. Percentiles of stages do not
-/// add up to one of whole writes. Under [`SyncPolicy::Interval`](crate::SyncPolicy::Interval) and
+/// The slow stage points to the cause: `gather` to callers that delay commits to share a sync, `queue` to the previous commit or the
+/// processor, `write` to memory or the file system, `sync` to the disk, `wake` to the processor. Percentiles of stages do not add up
+/// to those of whole writes. Under [`SyncPolicy::Interval`](crate::SyncPolicy::Interval) and
 /// [`SyncPolicy::Never`](crate::SyncPolicy::Never) no write waits for `sync`, and `wake` begins when the batch is written. Nothing
 /// here covers what a write waits for before its record has an LSN, such as room in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct CommitLatency {
-    /// Time from the first record of a batch until somebody asks for its commit. One value a batch.
+    /// Time from the first record of a batch until its commit is requested. One value per batch.
     pub gather: LatencySummary,
-    /// Time from there until the commit begins: the commit before has to end, and the log writer to get a core. One
-    /// value a batch.
+    /// Time from the request until the commit begins, which needs the end of the previous commit, and a core for the log writer.
+    /// One value per batch.
     pub queue: LatencySummary,
-    /// Writing the batch to the file: to the system's cache, not to the disk. One value a batch.
+    /// Writing the batch to the page cache. One value per batch.
     pub write: LatencySummary,
-    /// Syncing the file. One value a sync: those of the interval and of seals count, too.
+    /// Syncing the file. One value per sync, including those of the interval and of seals.
     pub sync: LatencySummary,
-    /// Time from the wake-up of the waiters until the first of them runs. One value for each thread that has some.
+    /// Time from the wake-up of the waiters until the first of them runs. One value for each thread with waiters.
     pub wake: LatencySummary,
-    /// Reserving room for the file. A commit that is asked for meanwhile waits for it, in `queue`. One value a reservation.
+    /// Reserving room for the file. A commit that is requested meanwhile waits for it, in `queue`. One value per reservation.
     pub reserve: LatencySummary,
 }
 

@@ -1,4 +1,4 @@
-//! Operations on several keys, and on all. They are kept out of line, so that those on one key remain short.
+//! Operations on several or all keys. They are not inlined, so that the code for single keys stays short.
 
 use std::collections::BTreeMap;
 use std::iter::once;
@@ -45,7 +45,7 @@ impl<S: RecordSink> Executor<'_, S> {
     #[inline(never)]
     pub(super) fn get_many_within(&self, keys: &[&[u8]], max_bytes: usize) -> (Outcome, Lsn) {
         let (mut sights, mut depends_on) = (Vec::with_capacity(keys.len()), Lsn::ZERO);
-        // `None` once there was too little: what is held is to be the front.
+        // `None` after a value did not fit: the values that are held must be the first ones.
         let (mut room_bytes, mut holds_none) = (Some(max_bytes), true);
         self.keyspace.see_many(keys, |entry, lsn| {
             depends_on = depends_on.max(lsn);
@@ -74,7 +74,7 @@ impl<S: RecordSink> Executor<'_, S> {
         check_fits(changes())?;
         self.sink.check_admitted(Growth::Grows)?;
         self.sink.prepare(changes());
-        // Records and entries are made before the locks are taken, which so many keys hold for long.
+        // Records and entries are made before the locks are taken, because with so many keys the locks are held for long.
         let entries: Vec<_> =
             pairs.iter().map(|[key, value]| (self.keyspace.hash(key), Entry::live(key, value))).collect();
         let mut locked = self.keyspace.lock_keys(entries.iter().map(|&(hash, _)| hash));
@@ -90,7 +90,7 @@ impl<S: RecordSink> Executor<'_, S> {
         Ok((done(), lsn))
     }
 
-    /// Checks that these entries, of which later ones replace earlier ones of their key, leave the memory within its limit.
+    /// Checks that these entries keep the memory within its limit. Of a repeated key, the last entry counts.
     fn check_room_for(&self, locked: &Locked<'_>, entries: &[(KeyHash, Entry)]) -> Result<(), Error> {
         let added_bytes: usize = entries.iter().map(|(_, entry)| entry.memory_bytes()).sum();
         locked.check_room(self.options.max_memory_bytes, added_bytes as u64, || {
@@ -113,7 +113,7 @@ impl<S: RecordSink> Executor<'_, S> {
         self.sink.check_admitted(Growth::Shrinks)?;
         let mut keys: Vec<(KeyHash, &[u8])> =
             keys.iter().map(|&key| (self.keyspace.hash(key), key)).collect();
-        // A key that comes twice is deleted once.
+        // A repeated key is deleted once.
         keys.sort_unstable_by_key(|&(hash, key)| (hash.position(), key));
         keys.dedup();
         let mut locked = self.keyspace.lock_keys(keys.iter().map(|&(hash, _)| hash));
