@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use rustvault_protocol::{Command, ErrorCode, ErrorReply, limits::MAX_GLOB_BYTES, parse_integer};
 
-use super::{Refusal, check_len};
+use super::{Refusal, check_len, too_long};
 
 /// Returns an error with this message.
 #[cold]
@@ -70,6 +70,31 @@ fn refuse_number(line: &'static str, expected: impl Display) -> Refusal {
 
 pub(super) fn glob(text: &[u8]) -> Result<&[u8], Refusal> {
     check_len("pattern", text, MAX_GLOB_BYTES).map(|()| text)
+}
+
+/// Returns the glob of a scan. One that is a prefix may be as long as that of a key: matching it is one comparison.
+pub(super) fn scan_glob(text: &[u8], max_key_bytes: usize) -> Result<&[u8], Refusal> {
+    match prefix_bytes(text) {
+        Some(bytes) if text.len() > MAX_GLOB_BYTES => {
+            let is_short = bytes <= max_key_bytes;
+            if is_short { Ok(text) } else { Err(too_long("prefix", bytes, max_key_bytes)) }
+        }
+        _ => glob(text),
+    }
+}
+
+/// Returns the length of the prefix that a glob is, if it is nothing else.
+fn prefix_bytes(glob: &[u8]) -> Option<usize> {
+    let (mut bytes, mut rest) = (0, glob);
+    loop {
+        rest = match rest {
+            b"*" => return Some(bytes),
+            [b'\\', _, rest @ ..] => rest,
+            [b'*' | b'?' | b'[' | b'\\', ..] | [] => return None,
+            [_, rest @ ..] => rest,
+        };
+        bytes += 1;
+    }
 }
 
 /// Reads a cursor as Redis does, with `strtoul`, which accepts `+`, `-`, leading zeros and an empty text.

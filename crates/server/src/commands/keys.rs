@@ -114,7 +114,7 @@ pub(super) async fn scan<S: BatchStore>(
     responder: &mut Responder<'_, S>,
     request: Request<'_>,
 ) -> Answer<'static> {
-    let (cursor, keys) = responder.page(&resp_page(request)?).await?;
+    let (cursor, keys) = responder.page(&resp_page(request, responder.engine.limits.max_key_bytes)?).await?;
     Ok(Reply::Array(vec![bulk(cursor.to_string()), Reply::Array(keys)]))
 }
 
@@ -146,7 +146,7 @@ fn limit_range() -> Refusal {
 }
 
 /// Reads `cursor [MATCH pattern] [COUNT count] [TYPE type]`; of a repeated option the last one counts.
-fn resp_page(request: Request<'_>) -> Result<PageOf<'_>, Refusal> {
+fn resp_page(request: Request<'_>, max_key_bytes: usize) -> Result<PageOf<'_>, Refusal> {
     let mut arguments = request.arguments.iter().copied();
     let cursor = cursor(arguments.next().unwrap_or_default())?;
     let (mut glob, mut limit, mut has_type) = (MATCHES_ALL, DEFAULT_RESP_SCAN_COUNT as usize, true);
@@ -155,7 +155,7 @@ fn resp_page(request: Request<'_>) -> Result<PageOf<'_>, Refusal> {
         match option.to_ascii_uppercase().as_slice() {
             b"COUNT" => limit = page_limit(value)?,
             b"TYPE" => has_type = value.eq_ignore_ascii_case(STRING.as_bytes()),
-            b"MATCH" => glob = arguments::glob(value)?,
+            b"MATCH" => glob = arguments::scan_glob(value, max_key_bytes)?,
             _ => return Err(syntax_error()),
         }
     }
@@ -219,7 +219,7 @@ mod tests {
 
     fn resp(line: &str) -> Result<(u64, String, usize, String), String> {
         let words: Vec<_> = line.split(' ').skip(1).map(str::as_bytes).collect();
-        let page = resp_page(Request { command: Command::Scan, arguments: &words });
+        let page = resp_page(Request { command: Command::Scan, arguments: &words }, 300);
         let page = page.map_err(|refusal| String::from_utf8_lossy(refusal.line()).into_owned())?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok((page.cursor, text(page.prefix), page.limit, text(page.glob)))
@@ -287,5 +287,17 @@ mod tests {
         assert_eq!(resp("SCAN 0 COUNT 1x"), Err("ERR value is not an integer or out of range".to_owned()));
         let long = format!("SCAN 0 MATCH {}", "?".repeat(257));
         assert_eq!(resp(&long), Err("TOOLARGE pattern of 257 bytes is over the limit of 256".to_owned()));
+    }
+
+    #[test]
+    fn the_pattern_of_a_scan_may_be_as_long_as_a_key_if_it_is_a_prefix() {
+        let prefix = "p".repeat(300);
+        assert_eq!(resp(&format!("SCAN 0 MATCH {prefix}*")).unwrap().1, prefix);
+        assert!(resp(&format!("SCAN 0 MATCH {}*", r"\*".repeat(300))).is_ok());
+        for bad in
+            [format!("{prefix}p*"), format!("{prefix}?*"), format!(r"{prefix}\*"), format!("{prefix}**")]
+        {
+            assert!(resp(&format!("SCAN 0 MATCH {bad}")).is_err(), "{bad}");
+        }
     }
 }
