@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rustvault_client::Client;
+use rustvault_client::{Client, Commands};
 use rustvault_tests::{Keepalive, Launch, SocketOptions, socket_options, until};
 
 const fn secs(seconds: u64) -> Duration {

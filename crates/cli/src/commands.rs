@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use bytes::Bytes;
-use rustvault_client::{Client, Options};
+use rustvault_client::{Client, Commands, Options};
 use rustvault_protocol::Limits;
 use rustvault_protocol::limits::DEFAULT_MAX_KEY_BYTES;
 

@@ -9,7 +9,7 @@
 
 use std::process::ExitCode;
 
-use rustvault_client::{Client, Error};
+use rustvault_client::{Client, Commands, Error};
 use tokio::io::{self, AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -35,7 +35,7 @@ async fn run(addr: &str) -> Result<(), Box<dyn std::error::Error>> {
     Ok(visitor.await?)
 }
 
-/// What the service does, apart from its sockets.
+/// The work of the service, apart from its sockets.
 #[derive(Clone)]
 struct Links {
     client: Client,

@@ -12,11 +12,12 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::dial::{Target, Wire, dial};
+use crate::address::Target;
+use crate::dial::{Dialed, dial};
+use crate::duplex::Duplex;
 use crate::error::{Error, ErrorKind};
+use crate::pending::PendingRequest;
 use crate::queue::Queue;
-use crate::request::Request;
-use crate::session::Session;
 
 /// First delay between two tries to connect; the random jitter comes on top.
 const MIN_RECONNECT_DELAY: Duration = Duration::from_millis(20);
@@ -26,12 +27,12 @@ const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
 /// A client's end of one of its connections.
 #[derive(Debug)]
-pub(crate) struct Handle {
-    pub(crate) requests: mpsc::Sender<Request>,
+pub(crate) struct ConnectionHandle {
+    pub(crate) requests: mpsc::Sender<PendingRequest>,
     outage: watch::Receiver<Option<Error>>,
 }
 
-impl Handle {
+impl ConnectionHandle {
     /// Waits until requests wait for a connection, and returns why they do.
     pub(crate) async fn outage(&self) -> Error {
         let mut outage = self.outage.clone();
@@ -42,18 +43,22 @@ impl Handle {
 
 /// Starts the task that owns one connection; it ends when `stop` is cancelled.
 ///
-/// Without a `wire` it connects when the first request comes.
-pub(crate) fn spawn(target: Arc<Target>, wire: Option<Wire>, stop: CancellationToken) -> Handle {
+/// If none is `dialed` yet, it connects when the first request comes.
+pub(crate) fn spawn(
+    target: Arc<Target>,
+    dialed: Option<Dialed>,
+    stop: CancellationToken,
+) -> ConnectionHandle {
     let (requests, queue) = Queue::new();
     let (outage, watched) = watch::channel(None);
-    let connection = Connection { target, queue, broken: None, outage };
-    tokio::spawn(stop.run_until_cancelled_owned(connection.run(wire)));
-    Handle { requests, outage: watched }
+    let connection = ConnectionTask { target, queue, broken: None, outage };
+    tokio::spawn(stop.run_until_cancelled_owned(connection.run(dialed)));
+    ConnectionHandle { requests, outage: watched }
 }
 
 /// Sends what is queued over one socket after another.
 #[derive(Debug)]
-struct Connection {
+struct ConnectionTask {
     target: Arc<Target>,
     queue: Queue,
     /// When the last socket broke, and why.
@@ -62,21 +67,21 @@ struct Connection {
     outage: watch::Sender<Option<Error>>,
 }
 
-impl Connection {
-    async fn run(mut self, mut wire: Option<Wire>) {
+impl ConnectionTask {
+    async fn run(mut self, mut dialed: Option<Dialed>) {
         loop {
-            let wire = match wire.take() {
-                Some(wire) => wire,
+            let dialed = match dialed.take() {
+                Some(dialed) => dialed,
                 None => self.reconnect().await,
             };
-            let reason = Session::new(&self.target.options, wire).run(&mut self.queue).await;
+            let reason = Duplex::new(&self.target.options, dialed).run(&mut self.queue).await;
             debug!(addr = self.target.addr, %reason, "connection broke");
             self.broken = Some((Instant::now(), reason));
         }
     }
 
     /// Connects as soon as there is something to send, again and again until it works.
-    async fn reconnect(&mut self) -> Wire {
+    async fn reconnect(&mut self) -> Dialed {
         let mut delays = backoff(self.target.options.connect_timeout);
         loop {
             if !self.queue.is_wanted() {
@@ -94,9 +99,9 @@ impl Connection {
                 is_first
             });
             let error = match self.meanwhile(dial(&target), None).await {
-                Ok(wire) => {
+                Ok(dialed) => {
                     self.outage.send_replace(None);
-                    return wire;
+                    return dialed;
                 }
                 Err(error) => error,
             };
@@ -121,7 +126,7 @@ impl Connection {
     async fn meanwhile<T>(&mut self, work: impl Future<Output = T>, last_error: Option<&Error>) -> T {
         let target = Arc::clone(&self.target);
         let broke_at = self.broken.as_ref().map(|(at, _)| *at);
-        let ends_at = |request: &Request| patience_ends_at(request, broke_at, &target);
+        let ends_at = |request: &PendingRequest| patience_ends_at(request, broke_at, &target);
         let mut work = pin!(work);
         loop {
             let wake_at = self.queue.oldest().map(&ends_at);
@@ -139,7 +144,7 @@ impl Connection {
 }
 
 /// Until when a request waits for a connection: the connect timeout from when it began to need one.
-fn patience_ends_at(request: &Request, broke_at: Option<Instant>, target: &Target) -> Instant {
+fn patience_ends_at(request: &PendingRequest, broke_at: Option<Instant>, target: &Target) -> Instant {
     let began = broke_at.map_or(request.queued_at, |at| at.max(request.queued_at));
     request.deadline.min(began + target.options.connect_timeout)
 }

@@ -3,8 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use bytes::BytesMut;
-use rustvault_protocol::{ClientCodec, Command, Reply as WireReply, encode_request};
+use bytes::{Bytes, BytesMut};
+use rustvault_protocol::{ClientCodec, Command, ErrorCode, ErrorReply, Reply, Request};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -17,8 +17,10 @@ use tokio_util::codec::Decoder;
 use tokio_util::either::Either;
 
 use crate::Options;
+use crate::address::{Endpoint, Target};
 use crate::error::{Error, ErrorKind};
-use crate::reply::read;
+use crate::from_reply::{describe, unexpected};
+use crate::outgoing::Outgoing;
 
 /// Silence after which the kernel probes whether the server's machine is still there.
 const KEEPALIVE_SILENCE: Duration = Duration::from_secs(60);
@@ -34,33 +36,24 @@ const KEEPALIVE_PROBES: u32 = 3;
 #[cfg(target_os = "linux")]
 const USER_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Begins an address that is the path of a Unix socket.
-const UNIX_PREFIX: &str = "unix:";
+/// Error of servers that speak RESP in an older version alone.
+const NO_SUCH_VERSION: &[u8] = b"NOPROTO ";
 
 /// A socket of either family.
 pub(crate) type Stream = Either<TcpStream, UnixStream>;
 
-/// Address to connect to, and the options of the connection.
-#[derive(Debug)]
-pub(crate) struct Target {
-    pub(crate) addr: String,
-    pub(crate) options: Options,
-}
-
 /// A connection on which the server has answered once.
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub(crate) struct Dialed {
     pub(crate) stream: Stream,
     pub(crate) codec: ClientCodec,
     pub(crate) received: BytesMut,
 }
 
-impl Wire {
-    /// Sends a command without arguments and reads its answer, however long that takes.
-    pub(crate) async fn ask(&mut self, command: Command) -> io::Result<WireReply> {
-        let mut frame = BytesMut::new();
-        encode_request::<&[u8]>(command, &[], &mut frame);
-        let sent = self.stream.write_all(&frame).await;
+impl Dialed {
+    /// Sends an encoded command and reads its answer, however long that takes.
+    pub(crate) async fn ask(&mut self, frame: &[u8]) -> io::Result<Reply> {
+        let sent = self.stream.write_all(frame).await;
         loop {
             // Looked for even if it could not be sent: a server that closed at once may have said why.
             if let Some(reply) = self.codec.decode(&mut self.received)? {
@@ -79,9 +72,9 @@ impl Wire {
 
 /// Connects once, within the connect timeout.
 ///
-/// A `PING` goes first: so a server that turns the connection away, or is none of ours, is found out
+/// A `HELLO` goes first: so a server that turns the connection away, or is none of ours, is found out
 /// before a request is sent whose outcome would then be unknown.
-pub(crate) async fn dial(target: &Target) -> Result<Wire, Error> {
+pub(crate) async fn dial(target: &Target) -> Result<Dialed, Error> {
     let limit = target.options.connect_timeout;
     match timeout(limit, open(target)).await {
         Ok(result) => result,
@@ -92,37 +85,50 @@ pub(crate) async fn dial(target: &Target) -> Result<Wire, Error> {
     }
 }
 
-impl Target {
-    pub(crate) fn connect_error(&self, source: io::Error) -> Error {
-        ErrorKind::Connect { addr: self.addr.clone(), source }.into()
-    }
-}
-
-async fn open(target: &Target) -> Result<Wire, Error> {
-    let stream = connect(&target.addr).await.map_err(|error| target.connect_error(error))?;
-    let mut wire =
-        Wire { stream, codec: ClientCodec::text(target.options.limits), received: BytesMut::new() };
-    let reply = wire.ask(Command::Ping).await.map_err(|error| match error.kind() {
+async fn open(target: &Target) -> Result<Dialed, Error> {
+    let stream = connect(&target.endpoint).await.map_err(|error| target.connect_error(error))?;
+    let codec = ClientCodec::resp(target.options.limits);
+    let mut dialed = Dialed { stream, codec, received: BytesMut::new() };
+    let reply = dialed.ask(&greeting(&target.options)).await.map_err(|error| match error.kind() {
         io::ErrorKind::InvalidData => ErrorKind::Protocol { source: error.into() }.into(),
         _ => target.connect_error(error),
     })?;
-    let reply = read(Command::Ping, reply).map_err(|error| ErrorKind::Protocol { source: error.into() })?;
-    reply.map(|_| wire)
+    check_greeting(reply).map(|()| dialed)
 }
 
-async fn connect(addr: &str) -> io::Result<Stream> {
-    if let Some(path) = unix_path(addr) {
-        return connect_unix(path).await.map(Either::Right);
+/// Returns `HELLO 3`, with the name of the connection.
+fn greeting(options: &Options) -> BytesMut {
+    let mut arguments: Vec<&[u8]> = vec![b"3"];
+    if let Some(name) = &options.client_name {
+        arguments.extend([&b"SETNAME"[..], name.as_bytes()]);
     }
+    Outgoing::from(Request { command: Command::Hello, arguments: &arguments }).frame()
+}
+
+/// Takes any server that speaks RESP3, under whatever name.
+fn check_greeting(reply: Reply<Bytes>) -> Result<(), Error> {
+    let problem = match reply {
+        Reply::Map(_) => return Ok(()),
+        Reply::Error(error) if is_of_another_server(&error) => format!("it does not know HELLO 3: {error}"),
+        Reply::Error(error) => return Err(ErrorKind::Server { error, is_write: false }.into()),
+        other => format!("HELLO answered with {}", describe(&other)),
+    };
+    Err(ErrorKind::Protocol { source: unexpected(problem).into() }.into())
+}
+
+fn is_of_another_server(error: &ErrorReply) -> bool {
+    error.code == ErrorCode::UnknownCommand || error.line().starts_with(NO_SUCH_VERSION)
+}
+
+async fn connect(endpoint: &Endpoint) -> io::Result<Stream> {
+    let addr = match endpoint {
+        Endpoint::Tcp(addr) => addr,
+        Endpoint::Unix(path) => return connect_unix(path).await.map(Either::Right),
+    };
     let stream = TcpStream::connect(addr).await?;
     stream.set_nodelay(true)?;
     notice_a_vanished_server(&stream)?;
     Ok(Either::Left(stream))
-}
-
-/// Returns the path of a Unix socket, if the address is one: `unix:` and anything but a port number.
-fn unix_path(addr: &str) -> Option<&str> {
-    addr.strip_prefix(UNIX_PREFIX).filter(|path| path.parse::<u16>().is_err())
 }
 
 #[cfg(unix)]
@@ -146,18 +152,4 @@ fn notice_a_vanished_server(stream: &TcpStream) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_behind_unix_is_a_path_unless_it_is_a_port() {
-        assert_eq!(unix_path("unix:/run/rv.sock"), Some("/run/rv.sock"));
-        assert_eq!(unix_path("unix:rv.sock"), Some("rv.sock"));
-        for addr in ["unix:8080", "localhost:8080", "[::1]:8080"] {
-            assert_eq!(unix_path(addr), None, "{addr}");
-        }
-    }
 }

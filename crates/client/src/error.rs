@@ -142,6 +142,20 @@ pub(crate) enum ErrorKind {
     )]
     PipelineTooLarge { commands: usize, bytes: usize, max_commands: usize, max_bytes: usize },
 
+    #[error("invalid address '{addr}': {problem}")]
+    Address { addr: String, problem: String },
+
+    #[error("cannot start a runtime for the blocking client: {source}")]
+    Runtime { source: io::Error },
+
+    #[error("not sent: {reason}")]
+    Refused { reason: String },
+
+    #[error(
+        "the handle belongs to another pipeline, or to one that was not sent: take the reply from its own"
+    )]
+    ForeignHandle,
+
     #[error("the connection's task is gone: the tokio runtime that the client was made in has ended")]
     RuntimeGone,
 }

@@ -1,26 +1,32 @@
-//! The async client of a RustVault server, for programs in Rust.
+//! The client of a RustVault server, for programs in Rust: async, and blocking for those without a runtime.
 #![doc = include_str!("../README.md")]
 
+mod address;
+pub mod blocking;
+mod call;
 mod client;
+mod commands;
 mod connection;
 mod dial;
+mod duplex;
 mod error;
-mod keys;
+mod from_reply;
+mod iterate;
 mod options;
+mod outgoing;
+mod pending;
 mod pipeline;
 mod pool;
 mod queue;
-mod reply;
-mod request;
-mod scan;
-mod session;
 
 pub use bytes::Bytes;
+pub use call::Call;
 pub use client::Client;
+pub use commands::{Commands, SetOptions};
 pub use error::Error;
-pub use keys::Keys;
+pub use from_reply::{FromReply, ScanPage};
+pub use iterate::{Entries, Keys};
 pub use options::Options;
-pub use pipeline::{MAX_PIPELINE_BYTES, MAX_PIPELINE_COMMANDS, Pipeline};
+pub use pipeline::{MAX_PIPELINE_BYTES, MAX_PIPELINE_COMMANDS, Pipeline, Replies, ReplyHandle};
 pub use pool::Pool;
-pub use reply::{Reply, ScanPage};
-pub use rustvault_protocol::ErrorCode;
+pub use rustvault_protocol::{Command, ErrorCode, ErrorReply, Reply, Request};

@@ -22,22 +22,28 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 ///
 /// let options = Options::new().request_timeout(Duration::from_secs(2)).reconnect(false);
 /// ```
+///
+/// They may stand in the address as well: `rustvault://db.example:8080?request_timeout=2s&reconnect=false`.
 #[derive(Debug, Clone)]
 pub struct Options {
     pub(crate) connect_timeout: Duration,
     pub(crate) request_timeout: Duration,
     pub(crate) reconnect: bool,
+    pub(crate) one_connection: bool,
+    pub(crate) client_name: Option<String>,
     pub(crate) limits: Limits,
 }
 
 impl Options {
-    /// The defaults: 5 s to connect, 30 s for a request, reconnecting, keys up to 64 KiB, values up to 16
-    /// MiB.
+    /// The defaults: 5 s to connect, 30 s for a request, reconnecting, two connections without a name, keys up to 64 KiB,
+    /// values up to 16 MiB.
     pub fn new() -> Self {
         Self {
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             request_timeout: DEFAULT_REQUEST_TIMEOUT,
             reconnect: true,
+            one_connection: false,
+            client_name: None,
             limits: Limits { max_key_bytes: DEFAULT_MAX_KEY_BYTES, max_value_bytes: DEFAULT_MAX_VALUE_BYTES },
         }
     }
@@ -49,7 +55,7 @@ impl Options {
         self
     }
 
-    /// Longest time that a request may take from the call to the answer, its upload included. Default: 30 s; at most
+    /// Sets the longest time that a request may take from when it is first polled to the answer, its upload included. Default: 30 s; at most
     /// a year.
     ///
     /// A request that is overdue fails by itself: the connection stays, and the answer is discarded when it
@@ -71,13 +77,29 @@ impl Options {
         self
     }
 
-    /// Longest key that is sent or accepted, in bytes; set it as the server has it. Default: 64 KiB.
+    /// Sets whether reads and writes share one connection. Default: false, so that no read waits for a write.
+    ///
+    /// All commands of the client are then carried out in the order in which they were sent, and those on the connection
+    /// itself, such as `CLIENT SETNAME`, hold for all that follow, until the connection breaks.
+    pub fn one_connection(mut self, one_connection: bool) -> Self {
+        self.one_connection = one_connection;
+        self
+    }
+
+    /// Sets the name that the connections have in `CLIENT LIST`: up to 1,024 bytes of printable ASCII without spaces.
+    /// Default: none.
+    pub fn client_name(mut self, name: impl Into<String>) -> Self {
+        self.client_name = Some(name.into());
+        self
+    }
+
+    /// Sets the longest key that is sent or accepted, in bytes; set it as the server has it. Default: 64 KiB.
     pub fn max_key_bytes(mut self, bytes: usize) -> Self {
         self.limits.max_key_bytes = bytes;
         self
     }
 
-    /// Longest value that is sent or accepted, in bytes; set it as the server has it. Default: 16 MiB.
+    /// Sets the longest value that is sent or accepted, in bytes; set it as the server has it. Default: 16 MiB.
     pub fn max_value_bytes(mut self, bytes: usize) -> Self {
         self.limits.max_value_bytes = bytes;
         self

@@ -27,11 +27,10 @@ impl Pool {
     /// # Errors
     ///
     /// As [`Client::connect_with`]: the first client that cannot connect fails them all.
-    pub async fn connect(addr: impl Into<String>, size: usize, options: Options) -> Result<Self, Error> {
-        let addr = addr.into();
+    pub async fn connect(addr: impl AsRef<str>, size: usize, options: Options) -> Result<Self, Error> {
         let mut clients = Vec::new();
         for _ in 0..size.max(1) {
-            clients.push(Client::connect_with(addr.clone(), options.clone()).await?);
+            clients.push(Client::connect_with(addr.as_ref(), options.clone()).await?);
         }
         Ok(Self { shared: Arc::new(Shared { clients, next: AtomicUsize::new(0) }) })
     }

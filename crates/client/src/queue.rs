@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::error::Error;
-use crate::request::Request;
+use crate::pending::PendingRequest;
 
 /// Most requests that wait to be sent, per connection, once in the channel and once behind it;
 /// callers beyond that wait for room.
@@ -18,12 +18,12 @@ pub(crate) const MAX_QUEUED_REQUESTS: usize = 1024;
 /// time out.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    channel: mpsc::Receiver<Request>,
-    pending: VecDeque<Request>,
+    channel: mpsc::Receiver<PendingRequest>,
+    pending: VecDeque<PendingRequest>,
 }
 
 impl Queue {
-    pub(crate) fn new() -> (mpsc::Sender<Request>, Self) {
+    pub(crate) fn new() -> (mpsc::Sender<PendingRequest>, Self) {
         let (sender, channel) = mpsc::channel(MAX_QUEUED_REQUESTS);
         (sender, Self { channel, pending: VecDeque::new() })
     }
@@ -45,7 +45,7 @@ impl Queue {
     /// Waits until there is a request that somebody wants.
     pub(crate) async fn ready(&mut self) {
         loop {
-            self.pending.retain(Request::is_wanted);
+            self.pending.retain(PendingRequest::is_wanted);
             if !self.pending.is_empty() {
                 return;
             }
@@ -55,11 +55,11 @@ impl Queue {
 
     /// Returns whether somebody waits, as far as requests were taken in.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.pending.iter().any(Request::is_wanted)
+        self.pending.iter().any(PendingRequest::is_wanted)
     }
 
     /// The oldest request that somebody still wants.
-    pub(crate) fn next(&mut self) -> Option<Request> {
+    pub(crate) fn next(&mut self) -> Option<PendingRequest> {
         loop {
             let request = self.pending.pop_front()?;
             if request.is_wanted() {
@@ -68,19 +68,23 @@ impl Queue {
         }
     }
 
-    pub(crate) fn oldest(&self) -> Option<&Request> {
+    pub(crate) fn oldest(&self) -> Option<&PendingRequest> {
         self.pending.front()
     }
 
     /// Puts requests back to where they came from: before all others, in their order.
-    pub(crate) fn put_back(&mut self, requests: Vec<Request>) {
+    pub(crate) fn put_back(&mut self, requests: Vec<PendingRequest>) {
         for request in requests.into_iter().rev() {
             self.pending.push_front(request);
         }
     }
 
     /// Fails the requests whose time, as `ends_at` tells it, is over.
-    pub(crate) fn fail_overdue(&mut self, ends_at: impl Fn(&Request) -> Instant, error: impl Fn() -> Error) {
+    pub(crate) fn fail_overdue(
+        &mut self,
+        ends_at: impl Fn(&PendingRequest) -> Instant,
+        error: impl Fn() -> Error,
+    ) {
         let now = Instant::now();
         while self.pending.front().is_some_and(|request| ends_at(request) <= now) {
             if let Some(mut request) = self.pending.pop_front() {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::support::{Answer, FakeServer, SHORT, get, patient, request, set, text, value};
+use crate::support::{FakeServer, Reply, SHORT, get, hello, patient, request, set, text, value};
 use bytes::Bytes;
-use rustvault_client::{Client, Error, ErrorCode, Reply};
+use rustvault_client::{Client, Commands, Error, ErrorCode};
 use rustvault_protocol::Command;
 use tokio::join;
 use tokio::task::JoinSet;
@@ -41,8 +41,8 @@ async fn write_that_timed_out_is_not_retryable_and_not_sent_again() {
 
     let script = async {
         writes.expect(set("next", "2")).await;
-        writes.send(Answer::OK).await;
-        writes.send(Answer::error(ErrorCode::ReadOnly, "next")).await;
+        writes.send(Reply::OK).await;
+        writes.send(Reply::error(ErrorCode::ReadOnly, "next")).await;
     };
     let (next, ()) = join!(client.set("next", "2"), script);
     assert_eq!(next.unwrap_err().code(), Some(ErrorCode::ReadOnly));
@@ -98,8 +98,8 @@ async fn a_peer_that_reads_slowly_but_steadily_is_not_given_up() {
         let mut writes = server.accept().await;
         let received = writes.recv_slowly(VALUE_BYTES / UPLOAD_SECONDS).await;
         assert!(received == Some(request(Command::Set, ["large".into(), large.clone()])));
-        writes.send(Answer::OK).await;
-        writes.answer(set("behind", "2"), Answer::OK).await;
+        writes.send(Reply::OK).await;
+        writes.answer(set("behind", "2"), Reply::OK).await;
     };
     let (uploaded, stored, ()) = join!(upload, behind, script);
     assert!(uploaded.unwrap_err().is_timeout(), "its own time was over");
@@ -149,7 +149,7 @@ async fn unanswered_write_fails_as_unknown_and_is_never_sent_again() {
     assert!(error.to_string().contains("unknown whether the write took effect"), "{error}");
 
     let (next, ()) = join!(client.set("next", "2"), async {
-        server.accept().await.answer(set("next", "2"), Answer::OK).await;
+        server.accept().await.answer(set("next", "2"), Reply::OK).await;
     });
     next.unwrap();
 }
@@ -158,7 +158,10 @@ async fn unanswered_write_fails_as_unknown_and_is_never_sent_again() {
 async fn pipeline_that_was_answered_in_part_fails_whole_and_is_never_sent_again() {
     let server = FakeServer::start().await;
     let (client, _reads) = server.client(patient()).await;
-    let (lost, ()) = join!(client.pipeline().get("a").set("b", "1").send(), async {
+    let mut pipeline = client.pipeline();
+    pipeline.get("a");
+    pipeline.set("b", "1");
+    let (lost, ()) = join!(pipeline.send(), async {
         let mut writes = server.accept().await;
         writes.answer(get("a"), value("v")).await;
         writes.expect(set("b", "1")).await;
@@ -166,7 +169,7 @@ async fn pipeline_that_was_answered_in_part_fails_whole_and_is_never_sent_again(
     assert!(!lost.unwrap_err().is_retryable());
 
     let (next, ()) = join!(client.set("next", "2"), async {
-        server.accept().await.answer(set("next", "2"), Answer::OK).await;
+        server.accept().await.answer(set("next", "2"), Reply::OK).await;
     });
     next.unwrap();
 }
@@ -179,7 +182,7 @@ async fn write_that_was_never_sent_is_sent_once_connected() {
         for _ in 0..3 {
             drop(server.accept_raw().await);
         }
-        server.accept().await.answer(set("k", "v"), Answer::OK).await;
+        server.accept().await.answer(set("k", "v"), Reply::OK).await;
     });
     done.unwrap();
 }
@@ -213,11 +216,13 @@ async fn pipeline_of_reads_that_was_answered_in_part_is_asked_again_whole() {
         drop(first);
         let mut second = server.accept().await;
         second.answer(get("a"), value("new")).await;
-        second.answer(get("b"), Answer::Null).await;
+        second.answer(get("b"), Reply::Null).await;
     };
-    let (replies, ()) = join!(client.pipeline().get("a").get("b").send(), script);
-    let replies: Vec<_> = replies.unwrap().into_iter().map(Result::unwrap).collect();
-    assert_eq!(replies, [Reply::Value(Some(Bytes::from("new"))), Reply::Value(None)]);
+    let mut pipeline = client.pipeline();
+    let (a, b) = (pipeline.get("a"), pipeline.get("b"));
+    let (replies, ()) = join!(pipeline.send(), script);
+    let mut replies = replies.unwrap();
+    assert_eq!((replies.take(a).unwrap(), replies.take(b).unwrap()), (Some(Bytes::from("new")), None));
 }
 
 #[tokio::test]
@@ -288,7 +293,9 @@ async fn without_reconnecting_requests_fail_at_once_after_the_connection_broke()
 
 #[tokio::test]
 async fn malformed_answer_is_a_protocol_error_and_breaks_the_connection() {
-    for malformed in ["HTTP/1.1 400 Bad Request\r\n\r\n", "PONG\r\n", "LIST x\r\n", "VALUE \"open\r\n"] {
+    for malformed in
+        ["HTTP/1.1 400 Bad Request\r\n\r\n", "+PONG\r\n", ":1\r\n", "*x\r\n", "$-7\r\n", ":1x\r\n"]
+    {
         let server = FakeServer::start().await;
         let (client, mut peer) = server.client(patient()).await;
         let (result, ()) = join!(client.get("k"), async {
@@ -338,13 +345,13 @@ async fn too_many_connections_is_what_a_request_fails_with_when_its_connection_i
     assert!(error.is_retryable());
 
     let (done, ()) = join!(client.set("k", "v"), async {
-        server.accept().await.answer(set("k", "v"), Answer::OK).await;
+        server.accept().await.answer(set("k", "v"), Reply::OK).await;
     });
     done.unwrap();
 }
 
-fn too_many() -> Answer {
-    Answer::error(ErrorCode::TooManyConnections, "1000 connections are open")
+fn too_many() -> Reply {
+    Reply::error(ErrorCode::TooManyConnections, "max number of clients reached")
 }
 
 #[tokio::test]
@@ -376,12 +383,56 @@ async fn connect_tells_a_server_of_another_kind() {
 }
 
 #[tokio::test]
+async fn connect_tells_a_server_of_http() {
+    let server = FakeServer::start().await;
+    let (result, ()) = join!(Client::connect_with(&server.addr, patient()), async {
+        let mut peer = server.accept_raw().await;
+        peer.expect(hello()).await;
+        peer.send_raw(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    });
+    let error = result.unwrap_err();
+    assert!(error.to_string().contains("is the address right?"), "{error}");
+    assert!(!error.is_retryable());
+}
+
+#[tokio::test]
+async fn command_that_the_table_lacks_is_sent_as_it_is_and_never_again() {
+    let server = FakeServer::start().await;
+    let (client, _reads) = server.client(patient()).await;
+    let frame = b"*3\r\n$6\r\nBFfAdd\r\n$1\r\nk\r\n$0\r\n\r\n";
+    let (lost, ()) = join!(client.command(["BFfAdd", "k", ""]), async {
+        let mut writes = server.accept().await;
+        assert_eq!(writes.recv_raw(frame.len()).await, &frame[..]);
+    });
+    let error = lost.unwrap_err();
+    assert!(error.is_not_connected() && !error.is_retryable(), "{error}");
+    assert!(error.to_string().contains("unknown whether the write took effect"), "{error}");
+
+    let (next, ()) = join!(client.set("next", "2"), async {
+        server.accept().await.answer(set("next", "2"), Reply::OK).await;
+    });
+    next.unwrap();
+}
+
+#[tokio::test]
+async fn read_by_its_words_is_asked_again_once() {
+    let server = FakeServer::start().await;
+    let (client, mut first) = server.client(patient()).await;
+    let (found, ()) = join!(client.command(["get", "k"]), async {
+        first.expect(get("k")).await;
+        drop(first);
+        server.accept().await.answer(get("k"), value("v")).await;
+    });
+    assert_eq!(found.unwrap(), value("v"));
+}
+
+#[tokio::test]
 async fn answer_in_pieces_is_put_together() {
     let server = FakeServer::start().await;
     let (client, mut peer) = server.client(patient()).await;
     let (page, ()) = join!(client.scan(0, "", 10), async {
-        peer.expect(request(Command::TextScan, ["0", "LIMIT", "10"])).await;
-        for piece in ["LI", "ST 2\r", "\nVALUE 0\r\nVAL", "UE key", "\r\n"] {
+        peer.expect(request(Command::Scan, ["0", "MATCH", "*", "COUNT", "10"])).await;
+        for piece in ["*", "2\r", "\n$1\r\n0\r\n*1", "\r\n$3\r\nke", "y\r\n"] {
             peer.send_raw(piece.as_bytes()).await;
             tokio::task::yield_now().await;
         }

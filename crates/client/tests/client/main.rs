@@ -1,6 +1,8 @@
 //! The client against a scripted server on a loopback socket.
 
 #[cfg(test)]
+mod blocking;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod faults;
@@ -8,3 +10,5 @@ mod faults;
 mod sharing;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod typed;

@@ -1,7 +1,7 @@
 //! Many callers on one client: none waits for, or gets, what is another's.
 
-use crate::support::{Answer, FakeServer, Peer, get, patient, ping, pong, set, text, value};
-use rustvault_client::Client;
+use crate::support::{FakeServer, Peer, Reply, get, greeting, hello, patient, ping, pong, set, text, value};
+use rustvault_client::{Client, Commands};
 use rustvault_protocol::Command;
 use tokio::join;
 use tokio::task::JoinSet;
@@ -71,7 +71,10 @@ async fn large_requests_and_large_answers_do_not_wait_for_each_other() {
     let server = FakeServer::start().await;
     let (client, mut peer) = server.client(patient()).await;
     let key = "k".repeat(60_000);
-    let calls = (0..100).fold(client.pipeline(), |pipeline, _| pipeline.get(&key));
+    let mut calls = client.pipeline();
+    for _ in 0..100 {
+        calls.get(&key);
+    }
     // The server takes no second command before its first answer is taken whole.
     let script = async {
         for _ in 0..100 {
@@ -97,7 +100,7 @@ async fn read_is_answered_while_a_write_waits() {
     let (found, ()) = join!(client.get("k"), reads.answer(get("k"), value("old")));
     assert_eq!(text(found).as_deref(), Some("old"));
     assert!(!writer.is_finished());
-    writes.send(Answer::OK).await;
+    writes.send(Reply::OK).await;
     writer.await.unwrap().unwrap();
 }
 
@@ -129,10 +132,41 @@ async fn request_that_was_dropped_before_it_was_sent_is_never_sent() {
         writes = server.accept_raw() => writes,
     };
     let (done, ()) = join!(client.set("kept", "2"), async {
-        writes.answer(ping(), pong()).await;
-        writes.answer(set("kept", "2"), Answer::OK).await;
+        writes.answer(hello(), greeting()).await;
+        writes.answer(set("kept", "2"), Reply::OK).await;
     });
     done.unwrap();
+}
+
+#[tokio::test]
+async fn command_that_is_dropped_before_it_is_polled_is_never_sent() {
+    let server = FakeServer::start().await;
+    let (client, mut reads) = server.client(patient()).await;
+    drop(client.get("dropped"));
+    let unpolled = client.get("dropped, too");
+    let (found, ()) = join!(client.get("kept"), reads.answer(get("kept"), value("v")));
+    assert_eq!(text(found).as_deref(), Some("v"));
+    drop(unpolled);
+    drop(client);
+    assert_eq!(reads.recv().await, None);
+}
+
+#[tokio::test]
+async fn one_connection_carries_reads_and_writes_in_their_order() {
+    let server = FakeServer::start().await;
+    let (client, mut only) = server.client(patient().one_connection(true)).await;
+    let script = async {
+        only.expect(get("k")).await;
+        only.expect(set("k", "v")).await;
+        only.expect(get("k")).await;
+        for reply in [Reply::Null, Reply::OK, value("v")] {
+            only.send(reply).await;
+        }
+    };
+    let calls = async { join!(client.get("k"), client.set("k", "v"), client.get("k")) };
+    let ((before, stored, after), ()) = join!(calls, script);
+    stored.unwrap();
+    assert_eq!((text(before), text(after).as_deref()), (None, Some("v")));
 }
 
 #[tokio::test]
@@ -141,7 +175,7 @@ async fn last_drop_closes_both_connections() {
     let (client, mut reads) = server.client(patient()).await;
     let (done, mut writes) = join!(client.set("k", "v"), async {
         let mut writes = server.accept().await;
-        writes.answer(set("k", "v"), Answer::OK).await;
+        writes.answer(set("k", "v"), Reply::OK).await;
         writes
     });
     done.unwrap();

@@ -7,18 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use rustvault_protocol::{ClientCodec, Reply as WireReply};
+use rustvault_protocol::{ClientCodec, Reply};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::codec::Decoder;
 use tokio_util::either::Either;
 
 use crate::Options;
-use crate::dial::{Stream, Wire};
+use crate::dial::{Dialed, Stream};
 use crate::error::ErrorKind;
+use crate::from_reply::{describe, unexpected};
+use crate::pending::PendingRequest;
 use crate::queue::Queue;
-use crate::reply::{name, unexpected};
-use crate::request::Request;
 
 /// Most requests that are sent and not answered yet, per connection; a pipeline counts as one.
 const MAX_IN_FLIGHT_REQUESTS: usize = 1024;
@@ -34,7 +34,7 @@ const MAX_KEPT_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Why a connection cannot be used any more.
 #[derive(Debug)]
-enum Broken {
+enum BreakReason {
     /// It failed.
     Lost(io::Error),
     /// Input on it is not the answer that is due.
@@ -43,16 +43,16 @@ enum Broken {
 
 /// The life of one socket.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct Duplex {
     stream: Stream,
     link: Link,
 }
 
-impl Session {
-    pub(crate) fn new(options: &Options, wire: Wire) -> Self {
+impl Duplex {
+    pub(crate) fn new(options: &Options, dialed: Dialed) -> Self {
         let link = Link {
-            codec: wire.codec,
-            received: wire.received,
+            codec: dialed.codec,
+            received: dialed.received,
             unsent: BytesMut::new(),
             was_cut: false,
             in_flight: VecDeque::new(),
@@ -60,7 +60,7 @@ impl Session {
             request_timeout: options.request_timeout,
             silence_timeout: options.request_timeout.max(options.connect_timeout),
         };
-        Self { stream: wire.stream, link }
+        Self { stream: dialed.stream, link }
     }
 
     /// Serves the queue until the connection breaks, and says why it did.
@@ -89,7 +89,7 @@ struct Link {
     /// The last write had no room for all of that.
     was_cut: bool,
     /// Sent, or about to be, and not answered: oldest first, as the answers come.
-    in_flight: VecDeque<Request>,
+    in_flight: VecDeque<PendingRequest>,
     /// Since when answers are due and nothing moved, in neither direction.
     quiet_since: Instant,
     request_timeout: Duration,
@@ -103,7 +103,7 @@ impl Link {
         &mut self,
         (mut reader, mut writer): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
         queue: &mut Queue,
-    ) -> Result<std::convert::Infallible, Broken> {
+    ) -> Result<std::convert::Infallible, BreakReason> {
         let mut timer = pin!(sleep_until(Instant::now()));
         let mut is_timer_set = false;
         loop {
@@ -118,7 +118,7 @@ impl Link {
                 biased;
                 read = reader.read_buf(&mut self.received) => self.take_answers(read)?,
                 written = writer.write_buf(&mut self.unsent), if !self.unsent.is_empty() => {
-                    written.map_err(Broken::Lost)?;
+                    written.map_err(BreakReason::Lost)?;
                     self.note_written();
                 }
                 () = queue.pull(), if queue.has_room() => {}
@@ -147,7 +147,7 @@ impl Link {
         give_back_if_large(&mut self.unsent);
         while self.unsent.len() < MAX_BATCH_BYTES && self.in_flight.len() < MAX_IN_FLIGHT_REQUESTS {
             let Some(mut request) = queue.next() else { return };
-            self.unsent.extend_from_slice(&request.take_frame());
+            request.append_frame(&mut self.unsent);
             if self.in_flight.is_empty() {
                 self.quiet_since = Instant::now();
             }
@@ -162,18 +162,18 @@ impl Link {
         self.received.reserve(READ_BUFFER_BYTES);
     }
 
-    fn take_answers(&mut self, read: io::Result<usize>) -> Result<(), Broken> {
-        if read.map_err(Broken::Lost)? == 0 {
+    fn take_answers(&mut self, read: io::Result<usize>) -> Result<(), BreakReason> {
+        if read.map_err(BreakReason::Lost)? == 0 {
             let closed = io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed it");
-            return Err(Broken::Lost(closed));
+            return Err(BreakReason::Lost(closed));
         }
         self.quiet_since = Instant::now();
-        while let Some(reply) = self.codec.decode(&mut self.received).map_err(Broken::Malformed)? {
+        while let Some(reply) = self.codec.decode(&mut self.received).map_err(BreakReason::Malformed)? {
             let Some(request) = self.in_flight.front_mut() else { return Err(unasked(reply)) };
-            if request.take_answer(reply).map_err(Broken::Malformed)?
+            if let Some(answers) = request.take_answer(reply).map_err(BreakReason::Malformed)?
                 && let Some(request) = self.in_flight.pop_front()
             {
-                request.finish();
+                request.finish(answers);
             }
         }
         Ok(())
@@ -194,7 +194,7 @@ impl Link {
 
     /// Fails what is overdue. Its answers, if they come, are discarded; if nothing comes at all, the
     /// connection is given up.
-    fn time_out(&mut self, queue: &mut Queue) -> Result<(), Broken> {
+    fn time_out(&mut self, queue: &mut Queue) -> Result<(), BreakReason> {
         let now = Instant::now();
         let after = self.request_timeout;
         for request in self.in_flight.iter_mut().take_while(|request| request.deadline <= now) {
@@ -207,14 +207,14 @@ impl Link {
         }
         let silent =
             format!("nothing came from the server, nor could be sent, for {:?}", self.silence_timeout);
-        Err(Broken::Lost(io::Error::new(io::ErrorKind::TimedOut, silent)))
+        Err(BreakReason::Lost(io::Error::new(io::ErrorKind::TimedOut, silent)))
     }
 
     /// Decides what becomes of the requests that were not answered.
-    fn settle(mut self, broken: Broken, queue: &mut Queue) -> Arc<io::Error> {
+    fn settle(mut self, broken: BreakReason, queue: &mut Queue) -> Arc<io::Error> {
         let reason = match broken {
-            Broken::Lost(reason) => Arc::new(reason),
-            Broken::Malformed(reason) => {
+            BreakReason::Lost(reason) => Arc::new(reason),
+            BreakReason::Malformed(reason) => {
                 let reason = Arc::new(reason);
                 if let Some(mut culprit) = self.in_flight.pop_front() {
                     culprit.fail(ErrorKind::Protocol { source: Arc::clone(&reason) }.into());
@@ -234,9 +234,9 @@ fn give_back_if_large(empty: &mut BytesMut) {
 }
 
 /// The server speaks unasked only to say why it is about to close.
-fn unasked(reply: WireReply) -> Broken {
+fn unasked(reply: Reply) -> BreakReason {
     match reply {
-        WireReply::Error(error) => Broken::Lost(io::Error::other(format!("{error} ({})", error.code))),
-        other => Broken::Malformed(unexpected(format!("{} without a request", name(&other)))),
+        Reply::Error(error) => BreakReason::Lost(io::Error::other(format!("{error} ({})", error.code))),
+        other => BreakReason::Malformed(unexpected(format!("{} without a request", describe(&other)))),
     }
 }

@@ -1,0 +1,159 @@
+//! Streams over the keys with a prefix, and over them with their values: one scan for each page.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::vec;
+
+use bytes::Bytes;
+use futures_util::stream::{self, Stream, TryStreamExt};
+
+use crate::{Client, Commands, Error};
+
+/// Keys asked for with one request of a scan.
+const PAGE_KEYS: u32 = 1_000;
+
+/// Values that a walk asks for at first.
+const FIRST_GROUP_KEYS: usize = 8;
+
+/// Most values that are asked for, and in memory, at a time.
+const MAX_GROUP_KEYS: usize = 64;
+
+/// Bytes that the values of a group are to have: the next group has fewer of them if they have more.
+const GROUP_BYTES: usize = 1024 * 1024;
+
+type Items<T> = Pin<Box<dyn Stream<Item = Result<T, Error>> + Send>>;
+
+/// All keys with a prefix; made by [`Client::keys`].
+pub struct Keys(Items<Bytes>);
+
+impl Keys {
+    pub(crate) fn new(client: Client, prefix: &[u8]) -> Self {
+        let pages = stream::try_unfold(Walk::new(client, prefix), |mut walk| async move {
+            Ok(walk.next_page().await?.map(|keys| (keys, walk)))
+        });
+        Self(Box::pin(flat(pages)))
+    }
+
+    /// Returns the next key, or `None` after the last one.
+    ///
+    /// # Errors
+    ///
+    /// Those of a read; it is the end of the stream.
+    pub async fn try_next(&mut self) -> Result<Option<Bytes>, Error> {
+        self.0.try_next().await
+    }
+}
+
+impl Stream for Keys {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.as_mut().poll_next(context)
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").finish_non_exhaustive()
+    }
+}
+
+/// All keys with a prefix, and their values; made by [`Client::entries`].
+pub struct Entries(Items<(Bytes, Bytes)>);
+
+impl Entries {
+    pub(crate) fn new(client: Client, prefix: &[u8]) -> Self {
+        let groups = stream::try_unfold(Walk::new(client, prefix), |mut walk| async move {
+            Ok(walk.next_group().await?.map(|entries| (entries, walk)))
+        });
+        Self(Box::pin(flat(groups)))
+    }
+
+    /// Returns the next key with its value, or `None` after the last one.
+    ///
+    /// # Errors
+    ///
+    /// Those of a read; it is the end of the stream.
+    pub async fn try_next(&mut self) -> Result<Option<(Bytes, Bytes)>, Error> {
+        self.0.try_next().await
+    }
+}
+
+impl Stream for Entries {
+    type Item = Result<(Bytes, Bytes), Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.as_mut().poll_next(context)
+    }
+}
+
+impl fmt::Debug for Entries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entries").finish_non_exhaustive()
+    }
+}
+
+fn flat<T>(pages: impl Stream<Item = Result<Vec<T>, Error>>) -> impl Stream<Item = Result<T, Error>> {
+    pages.map_ok(|page| stream::iter(page.into_iter().map(Ok))).try_flatten()
+}
+
+/// The state of a walk over the keys with a prefix.
+struct Walk {
+    client: Client,
+    prefix: Vec<u8>,
+    /// Cursor of the next page; `None` after the last one.
+    cursor: Option<u64>,
+    /// The keys of a page whose values are not asked for yet.
+    page: vec::IntoIter<Bytes>,
+    group_keys: usize,
+}
+
+impl Walk {
+    fn new(client: Client, prefix: &[u8]) -> Self {
+        let page = Vec::new().into_iter();
+        Self { client, prefix: prefix.to_vec(), cursor: Some(0), page, group_keys: FIRST_GROUP_KEYS }
+    }
+
+    async fn next_page(&mut self) -> Result<Option<Vec<Bytes>>, Error> {
+        let Some(cursor) = self.cursor else { return Ok(None) };
+        let page = self.client.scan(cursor, &self.prefix, PAGE_KEYS).await?;
+        self.cursor = Some(page.next_cursor).filter(|cursor| *cursor != 0);
+        Ok(Some(page.keys))
+    }
+
+    /// Returns the next keys with their values; those that were deleted meanwhile are left out.
+    async fn next_group(&mut self) -> Result<Option<Vec<(Bytes, Bytes)>>, Error> {
+        while self.page.as_slice().is_empty() {
+            let Some(keys) = self.next_page().await? else { return Ok(None) };
+            self.page = keys.into_iter();
+        }
+        let keys: Vec<Bytes> = self.page.by_ref().take(self.group_keys).collect();
+        let values = self.client.mget(&keys).await?;
+        let value_bytes: usize = values.iter().flatten().map(Bytes::len).sum();
+        self.group_keys = next_group_keys(keys.len(), value_bytes);
+        Ok(Some(keys.into_iter().zip(values).filter_map(|(key, value)| Some((key, value?))).collect()))
+    }
+}
+
+/// Returns how many keys the next group has, after one of so many: as many as would have had the wanted size, at most
+/// twice as many.
+fn next_group_keys(keys: usize, value_bytes: usize) -> usize {
+    let fitting = GROUP_BYTES * keys / value_bytes.max(1);
+    fitting.clamp(1, (keys * 2).clamp(1, MAX_GROUP_KEYS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_grows_while_values_are_small_and_shrinks_when_they_are_large() {
+        assert_eq!(next_group_keys(8, 100), 16);
+        assert_eq!(next_group_keys(64, 100), MAX_GROUP_KEYS);
+        assert_eq!(next_group_keys(8, 0), 16);
+        assert_eq!(next_group_keys(64, 64 * 64 * 1024), 16);
+        assert_eq!(next_group_keys(16, 16 * 16 * 1024 * 1024), 1);
+        assert_eq!(next_group_keys(1, 1), 2);
+    }
+}
