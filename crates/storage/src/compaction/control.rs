@@ -1,4 +1,4 @@
-//! Requests to the compacting thread, and the figures that it reports.
+//! Requests to the compacting thread, and its statistics.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Instant, Mutex, oneshot};
 use crate::{Error, Stats};
 
-/// Callers that wait for a compaction: each is sent its result.
+/// Callers that wait for a compaction; each receives its result.
 pub(super) type Waiting = Vec<oneshot::Sender<Result<(), Error>>>;
 
-/// State that the compacting thread shares with the others: requests to it, and figures that it reports.
+/// State that the compacting thread shares with other threads: requests to it, and its statistics.
 #[derive(Default)]
 pub(super) struct Control {
     requests: Mutex<Requests>,
@@ -37,17 +37,17 @@ pub(super) struct CompactionStats {
     pub(super) last_error: Option<std::sync::Arc<str>>,
 }
 
-/// Why the compacting thread woke up.
+/// Reason for which the compacting thread woke up.
 pub(super) enum Wakeup {
-    /// To look whether a compaction is due.
+    /// A check if a compaction is due.
     Look,
-    /// Somebody wants one.
+    /// A requested compaction.
     Asked(Waiting),
     Stop,
 }
 
 impl Control {
-    /// Asks for a compaction and waits until it has ended.
+    /// Requests a compaction and waits until it has ended.
     pub(super) async fn compact(&self) -> Result<(), Error> {
         let (sender, receiver) = oneshot::channel();
         {
@@ -61,13 +61,13 @@ impl Control {
         receiver.await.unwrap_or(Err(Error::Closed))
     }
 
-    /// Says that the log has grown.
+    /// Reports that the log has grown.
     pub(super) fn alarm(&self) {
         self.requests.lock().is_alarmed = true;
         self.changed.notify_one();
     }
 
-    /// Requests that the running compaction is abandoned and the thread ends; does not wait for either.
+    /// Requests that the running compaction is abandoned and the thread ends, and waits for neither.
     pub(super) fn stop(&self) {
         self.is_stopping.store(true, Ordering::Release);
         let mut requests = self.requests.lock();
@@ -81,7 +81,7 @@ impl Control {
         self.is_stopping.load(Ordering::Acquire)
     }
 
-    /// Waits for a reason to wake up, at most until `look_at` if there is such a time.
+    /// Waits for a reason to wake up, until `look_at` at the latest if that is set.
     pub(super) fn next_wakeup(&self, look_at: Option<Instant>) -> Wakeup {
         let mut requests = self.requests.lock();
         loop {
@@ -104,7 +104,7 @@ impl Control {
         }
     }
 
-    /// Rests, but not when it is time to stop.
+    /// Rests; returns early if a stop is requested.
     pub(super) fn rest(&self, rest: Duration) {
         let until = Instant::now() + rest;
         let mut requests = self.requests.lock();

@@ -1,4 +1,4 @@
-//! Rewriting the log as the live entries and what came meanwhile, beside everything else.
+//! Compaction: rewrites the log as the live entries and the writes that arrive meanwhile, while the store is in use.
 
 mod control;
 mod pace;
@@ -27,10 +27,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Delay before the first retry of a failed compaction; twice as long after each further failure.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
-/// Longest time between two tries.
+/// Longest delay before a retry.
 const LAST_RETRY: Duration = Duration::from_secs(300);
 
-/// Compacts a log when it is due, or when somebody asks for it, on a thread of its own.
+/// Compacts a log when it is due or requested, on a thread of its own.
 pub(crate) struct Compactor {
     control: Arc<Control>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -41,13 +41,13 @@ impl Compactor {
         Self { control: Arc::default(), thread: Mutex::new(None) }
     }
 
-    /// Returns the callback that the log calls when it has reached the size set for its alarm.
+    /// Returns the callback that the log calls when it has reached its alarm size.
     pub(crate) fn alarm(&self) -> impl Fn() + Send + Sync + 'static {
         let control = Arc::clone(&self.control);
         move || control.alarm()
     }
 
-    /// Starts the thread. A log that has another format than this gets it when it is compacted.
+    /// Starts the thread. Compactions write this format, also if the log has another one.
     pub(crate) fn start(
         &self,
         keyspace: Arc<Keyspace>,
@@ -72,7 +72,7 @@ impl Compactor {
             failures: 0,
             retry_at: None,
         };
-        // Before anything is written: the thread may come to it late.
+        // Set here, before anything is written, because the thread may get a core late.
         worker.limit_size();
         let spawn_error = worker.location.spawn_error();
         let thread = thread::Builder::new().name("compactor".to_owned()).spawn(move || worker.run());
@@ -80,12 +80,12 @@ impl Compactor {
         Ok(())
     }
 
-    /// Compacts the log; returns when a compaction that began after this call has ended.
+    /// Compacts the log; returns after the end of a compaction that began after this call.
     pub(crate) async fn compact(&self) -> Result<(), Error> {
         self.control.compact().await
     }
 
-    /// Abandons what is running; nothing is compacted any more.
+    /// Abandons a running compaction; no further one begins.
     pub(crate) fn stop(&self) {
         self.control.stop();
         if self.thread.lock().take().is_some_and(|thread| thread.join().is_err()) {
@@ -115,13 +115,13 @@ struct Worker {
     format: LogFormat,
     /// The log's size after the last compaction.
     after_last: u64,
-    /// Since the last compaction that succeeded.
+    /// Number of failures since the last compaction that succeeded.
     failures: u32,
     retry_at: Option<Instant>,
 }
 
 impl Drop for Worker {
-    /// Nobody compacts any more: nobody has to wait for it.
+    /// Ends the wait of all callers when the thread ends: no compaction follows.
     fn drop(&mut self) {
         self.log.set_size_limit(u64::MAX);
     }
@@ -143,7 +143,7 @@ impl Worker {
                     continue;
                 }
             };
-            // What has taken the place of the log is somebody's: only who asks may have it moved.
+            // Another file has the log's name, maybe on purpose: only a requested compaction moves it.
             let result = self.compact(!waiting.is_empty());
             let told = result.map_err(|error| self.told(error));
             waiting.into_iter().for_each(|waiting| drop(waiting.send(told.clone())));
@@ -151,17 +151,17 @@ impl Worker {
         }
     }
 
-    /// Limits the log, so that writers leave a compaction the room that it needs, as long as there is to be one.
+    /// Limits the size of the log, so that writers leave the room that a compaction needs, if one may run.
     fn limit_size(&self) {
         let limit = match self.sizes() {
-            // Who waits for more than that while none is due gets it: nothing would come of waiting.
+            // If none is due, writers that wait for more room get it: waiting would free none.
             Ok(sizes) if self.may_try() => Rule::size_limit(&sizes).max(self.log.held_bytes()),
             _ => u64::MAX,
         };
         self.log.set_size_limit(limit);
     }
 
-    /// When to look again. A log that does not grow is looked at when it does.
+    /// Returns the time of the next check; `None` for a log that does not grow, which is checked when it grows.
     fn plan(&self, log_bytes: u64, is_quiet: bool) -> Option<Instant> {
         self.limit_size();
         let now = Instant::now();
@@ -173,11 +173,11 @@ impl Worker {
         }
         let look_bytes = self.sizes().map_or(u64::MAX, |sizes| self.rule.look_bytes(&sizes));
         self.log.set_alarm(look_bytes);
-        // One that has become due since it was looked at is past the alarm.
+        // The log may have passed the alarm size since it was checked.
         Some(if self.is_due() { now } else { now + LOOK_EVERY })
     }
 
-    /// Returns whether a compaction that is due may begin by itself.
+    /// Returns whether a due compaction may begin automatically.
     fn may_try(&self) -> bool {
         !self.log.is_removed() && self.retry_at.is_none_or(|retry_at| retry_at <= Instant::now())
     }
@@ -195,7 +195,7 @@ impl Worker {
         })
     }
 
-    /// Returns the bytes that the live entries would take in a compacted log; an estimate if it has lines of JSON.
+    /// Returns the size of a compacted log of the live entries, in bytes; an estimate for lines of JSON.
     fn live_bytes(&self) -> u64 {
         let stats = self.keyspace.stats();
         let entry_bytes = LoggedChange::live_bytes(stats.live_keys, stats.live_payload_bytes);

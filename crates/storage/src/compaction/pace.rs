@@ -1,4 +1,4 @@
-//! Rests between stretches of a compaction, what writers may take of the disk meanwhile, and reasons to abandon it.
+//! Throttle of a compaction: rests between stretches of work, the log's size limit meanwhile, and reasons to abandon it.
 
 use std::time::Duration;
 
@@ -8,34 +8,34 @@ use crate::Error;
 use crate::sync::Instant;
 use crate::wal::{Location, LogHandle};
 
-/// Rest after each stretch of work, in parts of what the work took: clients keep most of the disk and the cores.
+/// Rest after each stretch of work, as a multiple of its duration: clients keep most of the disk and of the cores.
 const REST_PER_WORK: u32 = 6;
 
-/// Work between two rests, so that resting costs little itself.
+/// Least duration of work between two rests, so that the overhead of resting is small.
 const MIN_WORK: Duration = Duration::from_millis(1);
 
 /// Longest rest.
 const MAX_REST: Duration = Duration::from_millis(100);
 
-/// With less room on the disk than this there is no rest, in bytes: writers could take it during the longest one.
+/// Free room on the disk, in bytes, below which there is no rest: writers could fill it during the longest one.
 const LEAST_ROOM_TO_REST: u64 = 64 * 1024 * 1024;
 
-/// Keeps a compaction from taking the machine for itself, and looks whether it should go on at all.
+/// Throttles a compaction, and decides whether it continues.
 pub(super) struct Pace<'c> {
     control: &'c Control,
     log: &'c LogHandle,
     location: &'c Location,
     live_bytes_at_start: u64,
     log_bytes_at_start: u64,
-    /// The size that the log may have by now.
+    /// The present size limit of the log.
     size_limit: u64,
-    /// It was told that writers wait.
+    /// Set after the warning that writers wait.
     has_told: bool,
     work_began: Instant,
 }
 
 impl<'c> Pace<'c> {
-    /// Begins a compaction of so many live bytes with so many free on the disk.
+    /// Begins a compaction with these live bytes, and these free bytes on the disk.
     pub(super) fn begin(
         control: &'c Control,
         log: &'c LogHandle,
@@ -58,8 +58,8 @@ impl<'c> Pace<'c> {
         pace
     }
 
-    /// Rests after some work, unless the log has grown more meanwhile than `done_bytes`, what was done so far,
-    /// the disk is small, or writers wait for the end of the compaction.
+    /// Rests after some work, unless the log has grown by more than the `done_bytes` so far, the disk is nearly full, or writers
+    /// wait for the end of the compaction.
     pub(super) fn rest(&mut self, done_bytes: u64) -> Result<(), Error> {
         let worked = self.work_began.elapsed();
         if worked < MIN_WORK {
@@ -82,12 +82,12 @@ impl<'c> Pace<'c> {
         Ok(())
     }
 
-    /// An error if the compaction is to be abandoned.
+    /// Returns an error if the compaction must be abandoned.
     pub(super) fn check(&self) -> Result<(), Error> {
         self.free_bytes().map(|_| ())
     }
 
-    /// Lets the log grow by what the compaction will not need of the disk, now that so much of it is done.
+    /// Raises the size limit of the log by the room that the compaction no longer needs after this progress.
     fn raise_size_limit(&mut self, done_bytes: u64, free_bytes: u64) {
         let (live_bytes, log_bytes) = (self.live_bytes_at_start, self.log.len_bytes());
         let limit = size_limit_beside(live_bytes, done_bytes, self.log_bytes_at_start, log_bytes, free_bytes);
@@ -97,7 +97,7 @@ impl<'c> Pace<'c> {
         }
     }
 
-    /// Returns the bytes that are free on the disk; an error if the compaction is to be abandoned.
+    /// Returns the free bytes on the disk, or an error if the compaction must be abandoned.
     fn free_bytes(&self) -> Result<u64, Error> {
         if self.control.is_stopping() {
             return Err(Error::Closed);

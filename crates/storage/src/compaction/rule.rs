@@ -1,25 +1,25 @@
-//! Rules: when a log is compacted, and how much of the disk writers leave for it.
+//! Policy of compactions: when one is due, and how much of the disk writers leave for it.
 
 use crate::wal::compacted_overhead_bytes;
 use crate::{Error, Options};
 
-/// Room on the disk that a compaction leaves free, in bytes: the log goes on growing beside it.
+/// Room on the disk that a compaction leaves free, in bytes, because the log grows meanwhile.
 const SPARE_DISK_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Zeros and batches that a successor has beside its entries, in bytes.
+/// Zeros and batches of a successor in addition to its entries, in bytes.
 const SUCCESSOR_SPARE_BYTES: u64 = 2 * 1024 * 1024;
 
-/// Garbage below which a compaction for want of space is not worth it, in bytes.
+/// Least garbage for which a compaction is worth it when room is scarce, in bytes.
 const MIN_GARBAGE_BYTES: u64 = 1024 * 1024;
 
-/// When a log is compacted by itself.
+/// Policy of automatic compactions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rule {
     ratio: f64,
     min_bytes: u64,
 }
 
-/// Sizes by which the rule decides, in bytes.
+/// Sizes by which the policy decides, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sizes {
     pub(super) log: u64,
@@ -27,12 +27,12 @@ pub(super) struct Sizes {
     pub(super) live: u64,
     /// The log's size after the last compaction; 0 before the first.
     pub(super) after_last: u64,
-    /// Free on the disk.
+    /// Free room on the disk.
     pub(super) free: u64,
 }
 
 impl Rule {
-    /// The rule of these options.
+    /// Returns the policy of these options.
     pub(crate) fn new(options: &Options) -> Result<Self, Error> {
         if options.compact_ratio.is_finite() && options.compact_ratio > 1.0 {
             Ok(Self { ratio: options.compact_ratio, min_bytes: options.compact_min_bytes })
@@ -45,35 +45,34 @@ impl Rule {
         sizes.log >= self.due_bytes(sizes) || Self::is_due_for_space(sizes)
     }
 
-    /// The size at which a log with these live data is compacted.
+    /// Returns the size at which a log with this live data is compacted.
     pub(super) fn due_bytes(&self, sizes: &Sizes) -> u64 {
         let live = sizes.live as f64;
-        // Beside the ratio: what a compaction cannot get rid of must not make it run again and again.
+        // In addition to the ratio: overhead that a compaction cannot remove must not make it run again and again.
         let grown = sizes.after_last.saturating_add((live * (self.ratio - 1.0) / 2.0) as u64);
         self.min_bytes.max((live * self.ratio) as u64).max(grown).max(1)
     }
 
-    /// The size at which a log that is not compacted yet may have become due. In between, time decides.
+    /// Returns the size at which the log is checked next.
     pub(super) fn look_bytes(&self, sizes: &Sizes) -> u64 {
-        // One that is due already is between two tries.
+        // A log that is already due waits for a retry.
         let due = Some(self.due_bytes(sizes)).filter(|&due| due > sizes.log).unwrap_or(u64::MAX);
-        // Fast writers fill a small disk within a second, and on a full one there is no room to compact.
+        // Fast writers fill a small disk within a second, and a full disk has no room for a compaction.
         let until_tight = sizes.free.saturating_sub(room_bytes(sizes.live).saturating_mul(2));
         due.min(sizes.log.saturating_add(until_tight.max(MIN_GARBAGE_BYTES)))
     }
 
-    /// The size that the log may have before it is looked at again: writers must leave a compaction that is worth it
-    /// the room that it needs.
+    /// Returns the size limit of the log until the next check: writers must leave the room for a compaction that is worth it.
     pub(super) fn size_limit(sizes: &Sizes) -> u64 {
-        // Without room for a compaction there is none to keep.
+        // If there is no room for a compaction, none is kept.
         let Some(spare) = sizes.free.checked_sub(room_bytes(sizes.live)) else { return u64::MAX };
         let until_worth_it =
             (sizes.live.max(sizes.after_last) + least_garbage(sizes.live)).saturating_sub(sizes.log);
-        // Of what is written, a compaction has to write as much at most: each takes half.
+        // A compaction may have to copy everything that is written meanwhile, so each may take half.
         sizes.log.saturating_add((spare / 2).max(until_worth_it))
     }
 
-    /// Returns whether the disk would soon have no room for a compaction that would give enough back to be worth it.
+    /// Returns whether the disk would soon lack the room for a compaction that is worth it.
     fn is_due_for_space(sizes: &Sizes) -> bool {
         let garbage = sizes.log.saturating_sub(sizes.live.max(sizes.after_last));
         let is_tight = sizes.free < room_bytes(sizes.live).saturating_mul(2);
@@ -81,25 +80,25 @@ impl Rule {
     }
 }
 
-/// Garbage from which on a compaction for want of space is worth it, in bytes.
+/// Returns the least garbage for which a compaction is worth it when room is scarce, in bytes.
 fn least_garbage(live: u64) -> u64 {
     MIN_GARBAGE_BYTES.max(live / 4)
 }
 
-/// Free room that a compaction of so many live bytes begins with.
+/// Returns the free room that a compaction of these live bytes needs to begin.
 pub(super) fn room_bytes(live: u64) -> u64 {
     live + compacted_overhead_bytes(live) + SUCCESSOR_SPARE_BYTES + SPARE_DISK_BYTES
 }
 
-/// The size that the log may have while a compaction of `live` bytes at its start runs, which has written `done` bytes
-/// since the log had `log_at_start`.
+/// Returns the size limit of the log during a compaction that began with `live` live bytes and a log of `log_at_start` bytes, and
+/// has written `done` bytes.
 pub(super) fn size_limit_beside(live: u64, done: u64, log_at_start: u64, log: u64, free: u64) -> u64 {
     let grown = log.saturating_sub(log_at_start);
     let to_write = room_bytes(live).saturating_add(grown).saturating_sub(done);
     log.saturating_add(free.saturating_sub(to_write) / 2)
 }
 
-/// Returns whether so little room is free that a running compaction has to make way for the log.
+/// Returns whether free room is so scarce that a running compaction must be abandoned for the log.
 pub(super) const fn is_too_tight(free_bytes: u64) -> bool {
     free_bytes < SPARE_DISK_BYTES / 2
 }

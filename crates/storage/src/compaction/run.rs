@@ -1,4 +1,4 @@
-//! The run of a compaction: entries, then what was written meanwhile, then the take-over.
+//! A running compaction: writes the entries, copies the records that were written meanwhile, and swaps the files.
 
 use std::time::Duration;
 
@@ -9,50 +9,50 @@ use crate::keyspace::{Keyspace, KeyspaceWalk};
 use crate::wal::{Location, LogHandle, LoggedEntry, Rewrite};
 use crate::{Error, LogFormat};
 
-/// Bytes of entries that a compaction holds at one time, or one larger entry.
+/// Most bytes of entries that a compaction holds at a time, or one larger entry.
 const MAX_HELD_BYTES: usize = 1024 * 1024;
 
-/// Bytes of the log that are copied between two rests.
+/// Bytes of the log to copy between two rests.
 const COPY_STEP_BYTES: u64 = 1024 * 1024;
 
-/// Most bytes of the log that may be left for the moment in which nothing is written. That is more than the
-/// batches that come while so much is copied, of large values too, or the copy would never be near the end.
+/// Most bytes of the log that are copied while writers are blocked. It exceeds the batches that arrive while so much is copied, also
+/// with large values; otherwise the copy would never come that close to the end.
 const LITTLE_BYTES: u64 = 2 * 1024 * 1024;
 
-/// Rounds in which the copy may catch up with a log that goes on growing, before writers are slowed down.
+/// Rounds in which the copy may catch up with the growing log before writers are slowed down.
 const PATIENT_ROUNDS: u32 = 2;
 
-/// Rounds in all, before the rest is copied while nothing is written.
+/// Most rounds; then the rest is copied while writers are blocked.
 const MAX_ROUNDS: u32 = 10;
 
-/// By how much writers are slowed down at first, before each batch; twice as much in each further round.
+/// First pause of writers before each batch; doubled in each further round.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 
-/// By how much they are slowed down at most.
+/// Longest pause of writers before each batch.
 const MAX_PAUSE: Duration = Duration::from_millis(8);
 
-/// Figures of a compaction that succeeded.
+/// Statistics of a compaction that succeeded.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Summary {
     pub(super) entries: u64,
-    /// Most bytes of memory that it held: entries, of which the keys may have got other values, and buffers.
+    /// Most bytes of memory that it held: entries, which may have been overwritten since, and buffers.
     pub(super) peak_memory_bytes: usize,
 }
 
-/// A compaction, with all that it works on.
+/// A compaction and its inputs.
 pub(super) struct Run<'c> {
     pub(super) keyspace: &'c Keyspace,
     pub(super) log: &'c LogHandle,
     pub(super) location: &'c Location,
     pub(super) control: &'c Control,
-    /// Format in which the successor is encoded.
+    /// Format of the successor.
     pub(super) format: LogFormat,
-    /// Allows taking the place of a log that was removed or replaced.
+    /// Set if it may replace a log that was removed or replaced.
     pub(super) may_restore: bool,
 }
 
 impl Run<'_> {
-    /// Makes a successor of the log and has it take over.
+    /// Writes a successor of the log, and swaps it in.
     pub(super) fn run(&self, live_bytes: u64) -> Result<Summary, Error> {
         let free_bytes = self.location.free_bytes()?;
         if free_bytes < room_bytes(live_bytes) {
@@ -62,15 +62,15 @@ impl Run<'_> {
         pace.check()?;
         let mut rewrite = Rewrite::begin(self.log, self.location, self.format, self.keyspace.seed().0)?;
         let summary = self.write_entries(&mut rewrite, &mut pace)?;
-        // The walk has skipped what was written after it began, and missed what was deleted: the records of
-        // all that have to be in the successor too.
+        // The walk skipped entries that were written after it began, and missed keys that were deleted: the successor must
+        // contain the records of both.
         self.log.commit()?;
         {
             let _at_full_speed_again = FullSpeed(self.log);
             self.catch_up(&mut rewrite, |done_bytes| pace.rest(done_bytes))?;
             rewrite.zero_ahead()?;
             self.catch_up(&mut rewrite, |_| pace.check())?;
-            // Closing the old file frees its blocks, which may take long: here nobody waits for it.
+            // Closing the old file frees its blocks, which may take long. On this thread, nobody waits for it.
             drop(rewrite.take_over(self.may_restore)?);
         }
         Ok(summary)
@@ -95,7 +95,7 @@ impl Run<'_> {
         Ok(summary)
     }
 
-    /// Copies what was written since the entries, until little is left of it.
+    /// Copies the records that were written since the walk began, until few are left.
     fn catch_up(
         &self,
         rewrite: &mut Rewrite,

@@ -4,13 +4,13 @@ use crate::Lsn;
 use crate::keyspace::{Keyspace, KeyspaceWalk};
 use crate::wal::{LoggedChange, line_bytes, now_ms};
 
-/// Bytes of entries that are looked at, or one larger entry.
+/// Bytes of entries in a sample, or one larger entry.
 const SAMPLE_BYTES: usize = 64 * 1024;
 
 /// Estimates the bytes that live entries would take as lines of JSON, if they take `entry_bytes` in a binary log.
 ///
-/// That depends on what is in them: a byte becomes one to six. The entries that a walk comes to first are a fair
-/// sample, because where a key lies is as good as random.
+/// That depends on their content: a byte becomes one to six. The first entries of a walk are a fair sample, because positions are
+/// hashes.
 pub(super) fn bytes_as_lines(keyspace: &Keyspace, entry_bytes: u64) -> u64 {
     let mut walk = KeyspaceWalk::new(keyspace, Lsn::new(u64::MAX), SAMPLE_BYTES);
     let (mut sampled_bytes, mut as_lines_bytes) = (0, 0);

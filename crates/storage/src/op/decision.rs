@@ -1,4 +1,4 @@
-//! Decisions: what an operation that reads and writes in one step has for an outcome, and what it changes.
+//! Decisions: the outcome of an operation that reads and writes in one step, and its changes.
 
 use smallvec::{SmallVec, smallvec};
 
@@ -6,7 +6,7 @@ use crate::batch::Outcome;
 use crate::keyspace::Effect;
 use crate::wal;
 
-/// An outcome and the effects that go with it: all of them happen, or none.
+/// An outcome and its effects, which are applied atomically.
 pub(crate) struct Decision<'a> {
     pub(crate) outcome: Outcome,
     pub(crate) effects: SmallVec<[Effect<'a>; 1]>,
@@ -24,7 +24,7 @@ impl<'a> Decision<'a> {
     }
 }
 
-/// Returns what the log keeps of an effect.
+/// Returns the logged form of an effect.
 pub(crate) fn change<'e>(effect: &'e Effect<'_>) -> wal::LoggedChange<'e> {
     match effect {
         Effect::Put { key, value } => wal::LoggedChange::Set { key, value: value.bytes() },

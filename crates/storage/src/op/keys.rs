@@ -1,4 +1,4 @@
-//! Operations on two keys, whatever their values are.
+//! Operations on two keys, independent of the type of their values.
 
 use smallvec::smallvec;
 
@@ -11,14 +11,14 @@ use crate::wal::LoggedChange;
 /// The change of the keys of an [`Op::UpdateKeys`](super::Op::UpdateKeys).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyUpdate {
-    /// The value goes from one key to the other: [`Outcome::Changed`], or [`Error::NoSuchKey`].
+    /// Move the value from one key to the other: [`Outcome::Changed`], or [`Error::NoSuchKey`].
     Rename {
-        /// Change nothing if the other key is there.
+        /// Change nothing if the other key exists.
         only_if_new: bool,
     },
-    /// The other key gets the same value: [`Outcome::Changed`], which is `false` if there is none.
+    /// Copy the value to the other key: [`Outcome::Changed`], which is `false` if the key does not exist.
     Copy {
-        /// Whatever the other key has is replaced; without this nothing changes if it is there.
+        /// Replace the value of the other key; otherwise nothing changes if that exists.
         replaces: bool,
     },
 }
@@ -35,7 +35,7 @@ impl KeyUpdate {
         Records::DependsOnValue { key: from, target: to, added_bytes: 0, other_bytes }
     }
 
-    /// Decides by what the two keys have.
+    /// Decides by the present values of the two keys.
     pub(crate) fn decide<'a>(
         self,
         (from, source): (&'a [u8], Option<&Entry>),
@@ -51,7 +51,7 @@ impl KeyUpdate {
         if target.is_some() && !may_replace {
             return Ok(Decision::keep(Outcome::Changed(false)));
         }
-        // A key that takes its own place: two records for it would remove it.
+        // A key that is moved to itself stays: a `Set` and a `Delete` of it would remove it.
         if from == to {
             return Ok(Decision::keep(Outcome::Changed(true)));
         }

@@ -1,7 +1,7 @@
-//! Operations: what a batch asks of a store, with the facts of each that admission, scheduling and look-ups need.
+//! Operations of a batch, and the facts of each that admission, scheduling and look-ups need.
 //!
-//! An operation that reads and writes in one step has a pure function from what is stored to an outcome and its effects, in a file
-//! for each family.
+//! An operation that reads and writes in one step has a pure function from the stored values to an outcome and its effects, in one
+//! file per family.
 
 mod decimal;
 mod decision;
@@ -14,7 +14,7 @@ pub use strings::{Change, Condition, StringUpdate, UpdateWith};
 
 use crate::wal;
 
-/// A key and its new value, in this order: an array, so that the flat arguments of a request are a slice of pairs.
+/// A key and its new value, in this order. As an array, so that the arguments of a request can be viewed as a slice of pairs.
 pub type Pair<'a> = [&'a [u8]; 2];
 
 /// An operation of a batch; keys and values are borrowed until
@@ -38,7 +38,7 @@ pub enum Op<'a> {
         /// The key to remove.
         key: &'a [u8],
     },
-    /// Ask whether a key is there.
+    /// Check whether a key exists.
     Exists {
         /// The key to look for.
         key: &'a [u8],
@@ -50,7 +50,7 @@ pub enum Op<'a> {
         /// The change of its value.
         update: StringUpdate<'a>,
     },
-    /// Put the value of a key under another one, in one step.
+    /// Move or copy the value of a key to another key, in one step.
     UpdateKeys {
         /// The key to read.
         from: &'a [u8],
@@ -59,44 +59,44 @@ pub enum Op<'a> {
         /// The change of them.
         update: KeyUpdate,
     },
-    /// Read several values, all as they were at one moment.
+    /// Read several values as of one moment.
     GetMany {
         /// The keys to read.
         keys: &'a [&'a [u8]],
     },
-    /// Read several values, all as they were at one moment, but hold only so much of them: whoever holds a value keeps
-    /// it in memory, also when its key has another one by then.
+    /// Read several values as of one moment, and hold a limited number of bytes of them: a value that is held stays in memory,
+    /// even after it is overwritten.
     GetManyWithin {
         /// The keys to read.
         keys: &'a [&'a [u8]],
-        /// Most bytes that the values held take, keys included; the first value is held whatever it takes.
+        /// Most bytes of the held values, keys included; the first value is always held.
         max_bytes: usize,
     },
-    /// Store several values at once: readers, and a crash, see all of them or none.
+    /// Store several values atomically, for readers and across a crash.
     SetMany {
-        /// Keys with their new values; of a key that comes twice the last one counts.
+        /// Keys with their new values; of a repeated key the last value counts.
         pairs: &'a [Pair<'a>],
     },
-    /// Store several values at once if none of their keys is there.
+    /// Store several values atomically, if none of their keys exists.
     SetManyIfNew {
-        /// Keys with their new values; of a key that comes twice the last one counts.
+        /// Keys with their new values; of a repeated key the last value counts.
         pairs: &'a [Pair<'a>],
     },
-    /// Remove several keys at once: readers, and a crash, see all of that or nothing.
+    /// Remove several keys atomically, for readers and across a crash.
     DeleteMany {
         /// The keys to remove.
         keys: &'a [&'a [u8]],
     },
-    /// Count how many of these keys are there; one that is named twice counts twice.
+    /// Count those of these keys that exist; a repeated key counts twice.
     CountOf {
         /// The keys to look for.
         keys: &'a [&'a [u8]],
     },
-    /// Remove all keys: one record, however many there are.
+    /// Remove all keys, with a single record.
     Clear,
     /// Count the keys.
     Count,
-    /// List all keys. This walks the whole keyspace at one go: [`Op::Scan`] is kinder to others.
+    /// List all keys. This reads the whole keyspace without a pause; [`Op::Scan`] delays other callers less.
     Keys {
         /// Only keys that start with these bytes.
         prefix: &'a [u8],
@@ -109,21 +109,21 @@ pub enum Op<'a> {
         cursor: u64,
         /// Only keys that start with these bytes.
         prefix: &'a [u8],
-        /// Most keys that the page may have; also bounds the work.
+        /// Most keys of the page; it also bounds the work.
         limit: usize,
     },
-    /// Read the store's figures.
+    /// Read the store's statistics.
     Stats,
 }
 
 /// Upper bound on the records of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Records<'a> {
-    /// It only reads.
+    /// No records: the operation only reads.
     None,
-    /// They have so many bytes.
+    /// Records of this many bytes.
     AtMost(usize),
-    /// They give `target` a value that is at most `added_bytes` longer than that of `key`, and have `other_bytes` beside it.
+    /// Records that store a value at `target` that is at most `added_bytes` longer than that of `key`, plus `other_bytes`.
     DependsOnValue { key: &'a [u8], target: &'a [u8], added_bytes: usize, other_bytes: usize },
 }
 
@@ -156,7 +156,7 @@ impl<'a> Op<'a> {
         }
     }
 
-    /// Returns an upper bound on the operation's records if it removes data and stores none; `None` if it never does.
+    /// Returns an upper bound on the operation's records if it may only remove data; otherwise `None`.
     pub(crate) fn removal_bytes(&self) -> Option<usize> {
         match *self {
             Op::Delete { .. } | Op::DeleteMany { .. } | Op::Clear => match self.records() {
@@ -180,7 +180,7 @@ impl<'a> Op<'a> {
         }
     }
 
-    /// Calls `note` with each key that is given a value of a length known before, and with that length.
+    /// Calls `note` with each key whose new value has a length that is known in advance, and with that length.
     pub(crate) fn known_lengths(&self, mut note: impl FnMut(&'a [u8], usize)) {
         match *self {
             Op::Set { key, value } => note(key, value.len()),
@@ -209,13 +209,13 @@ impl<'a> Op<'a> {
         }
     }
 
-    /// Returns whether the operation alone may take long.
+    /// Returns whether a single such operation may take long.
     #[inline]
     pub(crate) const fn is_long(&self) -> bool {
         matches!(self, Op::Keys { .. } | Op::Scan { .. } | Op::Clear | Op::Stats)
     }
 
-    /// Returns the key of a plain read: such reads are looked up together.
+    /// Returns the key of a plain read. Such reads are looked up together.
     pub(crate) const fn key_of_read(&self) -> Option<&'a [u8]> {
         match *self {
             Op::Get { key } => Some(key),
@@ -223,7 +223,7 @@ impl<'a> Op<'a> {
         }
     }
 
-    /// Returns the key of a write of one key: what such writes will need of the memory is read together.
+    /// Returns the key of a write of one key. The memory that such writes need is prefetched together.
     pub(crate) const fn key_of_write(&self) -> Option<&'a [u8]> {
         match *self {
             Op::Set { key, .. } | Op::Delete { key } | Op::Update { key, .. } => Some(key),
@@ -232,7 +232,7 @@ impl<'a> Op<'a> {
     }
 }
 
-/// Returns what the records of these changes take in the log, in bytes.
+/// Returns the size of the records of these changes in the log, in bytes.
 pub(crate) fn total_bytes<'c>(changes: impl Iterator<Item = wal::LoggedChange<'c>>) -> usize {
     changes.map(|change| change.encoded_bytes()).sum()
 }

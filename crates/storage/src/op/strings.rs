@@ -15,49 +15,49 @@ const MAX_INTEGER_BYTES: usize = 20;
 /// The change of the value of an [`Op::Update`](super::Op::Update).
 #[derive(Debug, Clone, Copy)]
 pub enum StringUpdate<'a> {
-    /// A value is stored if a condition holds: [`Outcome::Changed`].
+    /// Store a value if a condition holds: [`Outcome::Changed`].
     SetIf {
         /// The new value.
         value: &'a [u8],
         /// The condition.
         condition: Condition,
     },
-    /// The same, but what was there before is returned: [`Outcome::Value`].
+    /// Store a value if a condition holds, and return the previous value: [`Outcome::Value`].
     Swap {
         /// The new value.
         value: &'a [u8],
         /// The condition.
         condition: Condition,
     },
-    /// The key is removed, and what it had returned: [`Outcome::Value`].
+    /// Remove the key, and return its value: [`Outcome::Value`].
     Take,
-    /// A number is added to that in the key, which counts as 0 if it is missing: the sum, as [`Outcome::Integer`].
+    /// Add a number to the one stored, or to 0 if the key is missing: the sum, as [`Outcome::Integer`].
     Add(i64),
-    /// A decimal number, as text, is added to that in the key: the sum as it is stored, as [`Outcome::Text`].
+    /// Add a decimal number, as text, to the one stored: the stored sum, as [`Outcome::Text`].
     ///
     /// The arithmetic is decimal; the sum is rounded to 17 digits behind the point.
     AddDecimal(&'a [u8]),
-    /// Bytes are added to the end; the length then, as [`Outcome::Count`].
+    /// Append bytes: the new length, as [`Outcome::Count`].
     Append(&'a [u8]),
-    /// A part is overwritten, behind zeros if the value is too short; the length then, as [`Outcome::Count`].
+    /// Overwrite a part, after filling a value that is too short with zeros: the new length, as [`Outcome::Count`].
     SetRange {
         /// Position of the first byte that is overwritten.
         offset: usize,
-        /// The new bytes; if there are none, nothing is changed.
+        /// The new bytes; without any, nothing is changed.
         bytes: &'a [u8],
     },
-    /// Whatever a function says: [`Outcome::Changed`].
+    /// Apply the change that a function returns: [`Outcome::Changed`].
     With(UpdateWith<'a>),
 }
 
-/// Condition on a key that is about to be written.
+/// Condition of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
     /// None.
     Always,
-    /// The key is not there.
+    /// The key does not exist.
     IfNew,
-    /// The key is there.
+    /// The key exists.
     IfPresent,
 }
 
@@ -71,18 +71,18 @@ impl Condition {
     }
 }
 
-/// The change of a key that a function asks for.
+/// Change of a key that an update function requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// It stays as it is.
+    /// Keep the value.
     Keep,
-    /// It has this value from now on.
+    /// Store this value.
     Put(Vec<u8>),
-    /// It is removed.
+    /// Remove the key.
     Delete,
 }
 
-/// A function from the value that a key has, if it is there, to what becomes of it.
+/// A function from the present value of a key, if it exists, to its change.
 #[derive(Clone, Copy)]
 pub struct UpdateWith<'a>(pub &'a (dyn Fn(Option<&[u8]>) -> Change + Send + Sync));
 
@@ -115,7 +115,7 @@ impl<'a> StringUpdate<'a> {
         matches!(self, Self::Take | Self::With(_))
     }
 
-    /// Returns the length that the value may have then, if that does not depend on what it is.
+    /// Returns the longest new value, if that is known without the present one.
     pub(super) const fn value_bytes(self) -> Option<usize> {
         match self {
             Self::SetIf { value, .. } | Self::Swap { value, .. } => Some(value.len()),
@@ -125,7 +125,7 @@ impl<'a> StringUpdate<'a> {
         }
     }
 
-    /// Decides by what the key has. A value is at most `max_value_bytes` long.
+    /// Decides by the present value of the key. A new value has at most `max_value_bytes`.
     pub(crate) fn decide(
         self,
         key: &'a [u8],
@@ -177,7 +177,7 @@ impl<'a> StringUpdate<'a> {
                 put(Outcome::Count(value.len() as u64), Content::Owned(value))
             }
             Self::With(UpdateWith(function)) => {
-                // What it has captured is not looked at again here: if it is broken, that is the caller's to know.
+                // The captured state of the function is not used again here; a broken invariant in it is the caller's.
                 let change = catch_unwind(AssertUnwindSafe(|| function(current.map(Entry::value))));
                 match change.map_err(|_| Error::UpdatePanicked)? {
                     Change::Put(value) => put(Outcome::Changed(true), Content::Owned(value)),
@@ -191,7 +191,7 @@ impl<'a> StringUpdate<'a> {
     }
 }
 
-/// Returns the number that a value is, in the one way in which it is written: without `+`, zeros in front, or `-0`.
+/// Reads a value as an integer in its canonical form: without `+`, leading zeros, or `-0`.
 fn integer(value: &[u8]) -> Option<i64> {
     let number: i64 = std::str::from_utf8(value).ok()?.parse().ok()?;
     (number.to_string().as_bytes() == value).then_some(number)
