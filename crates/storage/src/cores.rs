@@ -1,19 +1,19 @@
-//! Work that is spread over the machine's cores while the caller waits for it.
+//! Runs work on all cores while the caller waits.
 
 use crate::Error;
 use crate::sync::{LazyLock, thread};
 
-/// Threads that can run at the same time.
+/// Returns the number of threads that can run at the same time.
 pub(crate) fn available() -> usize {
-    // Asking reads files of the control groups: as long as it takes to recover a small log.
+    // Cached, because it reads files of the control groups, which takes as long as recovering a small log.
     static AVAILABLE: LazyLock<usize> =
         LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
     *AVAILABLE
 }
 
-/// Runs `work` on this thread and, at the same time, on `helpers` others; ends when all have.
+/// Runs `work` on this thread and on `helpers` others at the same time; returns after all have ended.
 ///
-/// A system that refuses threads leaves more to the others: `work` takes its pieces from a common store.
+/// If the system refuses threads, the others do more: `work` takes its pieces from a shared source.
 ///
 /// # Errors
 /// [`Error::Internal`] if a helper panicked.

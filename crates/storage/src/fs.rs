@@ -1,7 +1,6 @@
-//! The file system as the store sees it: the only file of this crate that names `std::fs`.
+//! File system of the store, as a trait: the only file of this crate that uses `std::fs`.
 //!
-//! It is a trait so that a test can put a faulty one in its place: one that holds a sync back, loses
-//! what was not synced, or fails at the Nth call.
+//! Tests implement the trait with faults: file systems that delay a sync, lose unsynced bytes, or fail at the Nth call.
 
 use std::fs::{File, FileType, OpenOptions, Permissions, TryLockError};
 use std::io;
@@ -12,7 +11,7 @@ use std::sync::Arc;
 use rustix::fs::{FallocateFlags, OFlags, major, minor};
 use rustix::process::{Resource, getrlimit};
 
-/// Size of a sector, which disks write in one piece, in bytes: a crash leaves each one whole, old or new.
+/// Size of a sector, in bytes. Disks write sectors atomically: a crash leaves each one old or new.
 pub(crate) const SECTOR_BYTES: u64 = 512;
 
 /// Modes of files, and parts of them.
@@ -22,123 +21,122 @@ const ALL_PERMISSIONS: u32 = 0o777;
 
 /// Opens files and changes directories.
 pub trait FileSystem: Send + Sync {
-    /// The path that `path` leads to once symbolic links are followed; its file need not exist.
+    /// Returns the path that `path` resolves to after following symbolic links; its file need not exist.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     fn resolve(&self, path: &Path) -> io::Result<PathBuf>;
 
-    /// Opens the file at `path` for reading and writing, making an empty one if there is none, which is for its
-    /// owner alone.
+    /// Opens the file at `path` for reading and writing; creates a missing one, empty and accessible to its owner alone.
     ///
     /// # Errors
-    /// What the system says; also when `path` names something else than a regular file.
+    /// The system's error; also an error if `path` names anything but a regular file.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn LogFile>>;
 
-    /// Opens the file at `path`, which is left as it is; none is made. Only the tools of
-    /// [`offline`](crate::offline) need this: a file system that does not have it is not for them.
+    /// Opens the existing file at `path`. Only the tools of [`offline`](crate::offline) need this, so other file systems need not
+    /// implement it.
     ///
     /// # Errors
-    /// What the system says; [`io::ErrorKind::NotFound`] if nothing has that name; also when it names something
-    /// else than a regular file: a link is not followed.
+    /// The system's error; [`io::ErrorKind::NotFound`] if nothing has that name; also an error if it names anything but a regular
+    /// file: a link is not followed.
     fn open_existing(&self, path: &Path, access: Access) -> io::Result<Arc<dyn LogFile>> {
         let _ = (path, access);
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Makes an empty file at `path`, a name that nothing has yet, not even a link that leads nowhere.
+    /// Creates an empty file at `path`, a name that nothing has yet, not even a dangling link.
     ///
-    /// It gets this owner, as far as the process may give it, and mode; nobody may read it who may not read a file that has
-    /// them. Without, it is for its owner alone.
+    /// It gets this mode, and this owner as far as the process may change it; at no moment can anybody read it whom they exclude.
+    /// Without `Ownership` it is accessible to its owner alone.
     ///
     /// # Errors
-    /// What the system says; [`io::ErrorKind::AlreadyExists`] if something has that name.
+    /// The system's error; [`io::ErrorKind::AlreadyExists`] if something has that name.
     fn create(&self, path: &Path, like: Option<Ownership>) -> io::Result<Arc<dyn LogFile>>;
 
-    /// Gives the file at `from` the name `to`, in the place of the file that has it.
+    /// Renames the file at `from` to `to`, and replaces a file that has that name.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Gives the file at `from` the further name `to`. Only a compaction needs this, when another file has taken the
-    /// log's place: a file system that does not have it refuses that compaction.
+    /// Links the file at `from` to the further name `to`. Only a compaction needs this, if another file has the log's name; a file
+    /// system without it refuses that compaction.
     ///
     /// # Errors
-    /// What the system says; [`io::ErrorKind::AlreadyExists`] if there is something at `to`.
+    /// The system's error; [`io::ErrorKind::AlreadyExists`] if there is something at `to`.
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
         let _ = (from, to);
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Removes the regular file at `path`. Something else that has that name stays, a symbolic link, too.
+    /// Removes the regular file at `path`. Anything else that has that name stays, including a symbolic link.
     ///
     /// # Errors
-    /// What the system says; [`io::ErrorKind::NotFound`] if nothing has that name; also when it names something
-    /// else than a regular file.
+    /// The system's error; [`io::ErrorKind::NotFound`] if nothing has that name; also an error if it names anything but a regular
+    /// file.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// Opens the directory that `path` lies in, to sync it later.
+    /// Opens the directory of `path`, to sync it later.
     ///
-    /// Opening needs a descriptor and may fail for want of one; syncing what is open does not.
+    /// Opening fails if the process has no free descriptor; syncing an open directory does not need one.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     fn open_parent(&self, path: &Path) -> io::Result<Box<dyn Directory>>;
 
-    /// Bytes that are free where `path` lies.
+    /// Returns the free bytes on the file system of `path`.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     fn free_bytes(&self, path: &Path) -> io::Result<u64>;
 }
 
 /// An open file of a log.
 pub trait LogFile: Send + Sync {
-    /// Takes the file for this process alone, without waiting.
+    /// Locks the file for this process, without waiting.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     fn try_lock(&self) -> io::Result<Lock>;
 
-    /// The file's size in bytes.
+    /// Returns the file's size in bytes.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     fn len_bytes(&self) -> io::Result<u64>;
 
-    /// Reads bytes from `offset` on, as many as come at one go; 0 means the end.
+    /// Reads bytes from `offset` on with one call; returns their number, 0 at the end.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
-    /// Writes bytes from `offset` on, as many as go at one go.
+    /// Writes bytes from `offset` on with one call; returns their number.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
 
-    /// Makes the content, and the size that is needed to read it, durable: `fdatasync(2)`.
+    /// Makes the content, and the size, durable: `fdatasync(2)`.
     ///
     /// # Errors
-    /// What the system says. After an error nobody knows what is on the disk; a second try may lie.
+    /// The system's error. After an error the content of the disk is unknown, and a retry may wrongly succeed.
     fn sync(&self) -> io::Result<()>;
 
-    /// Cuts the file, or extends it with zeros.
+    /// Truncates the file, or extends it with zeros.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     fn set_len(&self, len_bytes: u64) -> io::Result<()>;
 
-    /// Keeps room on the disk for bytes from `offset` on, also beyond the end, which stays where it is.
+    /// Reserves room on the disk for bytes from `offset` on, also beyond the end of the file, which does not move.
     ///
     /// # Errors
-    /// What the system says; [`io::ErrorKind::StorageFull`] if there is no such room, or
+    /// The system's error; [`io::ErrorKind::StorageFull`] if there is no such room, or
     /// [`io::ErrorKind::FileTooLarge`] if the process may not write a file of that size.
     fn reserve(&self, offset: u64, len_bytes: u64) -> io::Result<()>;
 
-    /// Returns whose the file is; `None` on a file system that does not know.
+    /// Returns owner and mode of the file; `None` on a file system without them.
     ///
     /// # Errors
     /// The system's error.
@@ -146,19 +144,19 @@ pub trait LogFile: Send + Sync {
         Ok(None)
     }
 
-    /// Returns whether `path` names this file, and not another one that has taken its place.
+    /// Returns whether `path` still names this file, and not another one.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     fn is_at(&self, path: &Path) -> io::Result<bool>;
 }
 
 /// Owner and mode of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ownership {
-    /// The user's number.
+    /// User id.
     pub uid: u32,
-    /// The group's number.
+    /// Group id.
     pub gid: u32,
     /// The permission bits, as of chmod(2).
     pub mode: u32,
@@ -166,17 +164,17 @@ pub struct Ownership {
 
 /// An open directory.
 pub trait Directory: Send + Sync {
-    /// Makes durable which file each name in it means: `fsync(2)`.
+    /// Makes the names in it durable: `fsync(2)`.
     ///
     /// # Errors
-    /// What the system says. After an error nobody knows what is on the disk; a second try may lie.
+    /// The system's error. After an error the content of the disk is unknown, and a retry may wrongly succeed.
     fn sync(&self) -> io::Result<()>;
 }
 
 /// Access that a file is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Reading alone: the right to write it is not needed.
+    /// Reading only, without the right to write.
     Read,
     /// Reading and writing.
     Write,
@@ -185,11 +183,11 @@ pub enum Access {
 /// Result of an attempt to lock a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lock {
-    /// It is this process's until the file is closed.
+    /// This process has the lock until the file is closed.
     Taken,
-    /// Somebody else has it.
+    /// Another process has the lock.
     HeldBy {
-        /// The process that has it, where the system reports one.
+        /// Process id of its holder, if the system reports it.
         pid: Option<u32>,
     },
 }
@@ -212,7 +210,7 @@ impl FileSystem for OsFileSystem {
     }
 
     fn open_existing(&self, path: &Path, access: Access) -> io::Result<Arc<dyn LogFile>> {
-        // Asked first, because opening some devices does something; and opening a pipe would wait for a writer.
+        // Checked first, because opening some devices has side effects, and opening a pipe would wait for a writer.
         if !std::fs::symlink_metadata(path)?.is_file() {
             return Err(not_a_regular_file());
         }
@@ -223,14 +221,14 @@ impl FileSystem for OsFileSystem {
     }
 
     fn create(&self, path: &Path, like: Option<Ownership>) -> io::Result<Arc<dyn LogFile>> {
-        // Only a new file is surely nobody else's: links, of either kind, may have been planted under a name that
-        // can be guessed. Until its mode is set nobody else may open it.
+        // Only a new file is certain to belong to nobody else: links of either kind may have been planted under a predictable
+        // name. Until its mode is set, nobody else can open it.
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(OWNER_ALONE).open(path)?;
         if let Some(like) = like {
             let mode = if has_owner_of(&file, like)? { like.mode } else { like.mode & !GROUP };
             file.set_permissions(Permissions::from_mode(mode & ALL_PERMISSIONS))?;
         }
-        // Of a file's content alone a later sync may leave this out.
+        // A later `fdatasync` may leave owner and mode out.
         file.sync_all()?;
         Ok(Arc::new(OsFile(file)))
     }
@@ -258,7 +256,7 @@ impl FileSystem for OsFileSystem {
     }
 }
 
-/// Returns the target of a link that leads to nothing yet, or the path where a file that does not exist would be.
+/// Returns the target of a dangling link, or the path of a file that does not exist.
 fn follow_dangling(path: &Path) -> io::Result<PathBuf> {
     if let Ok(target) = std::fs::read_link(path) {
         return OsFileSystem.resolve(&parent_of(path).join(target));
@@ -271,7 +269,7 @@ fn parent_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Gives the file the owner and group of another one; whether it has that group now.
+/// Gives the file the owner and group of another one; returns whether it has that group now.
 fn has_owner_of(file: &File, like: Ownership) -> io::Result<bool> {
     let Ownership { uid, gid, .. } = like;
     let is = file.metadata()?;
@@ -336,7 +334,7 @@ impl LogFile for OsFile {
     }
 
     fn reserve(&self, offset: u64, len_bytes: u64) -> io::Result<()> {
-        // Most file systems hold only writes against this limit, so they would reserve room that no write may use.
+        // Most file systems apply this limit to writes only, so they would reserve room that no write may use.
         let limit = getrlimit(Resource::Fsize).current;
         if limit.is_some_and(|limit_bytes| offset.saturating_add(len_bytes) > limit_bytes) {
             return Err(io::ErrorKind::FileTooLarge.into());
@@ -364,21 +362,21 @@ impl Directory for OsDirectory {
     }
 }
 
-/// Makes what the directory of `path` says of it durable.
+/// Makes the name `path` durable in its directory.
 pub(crate) fn sync_parent(fs: &dyn FileSystem, path: &Path) -> io::Result<()> {
     fs.open_parent(path)?.sync()
 }
 
-/// The process that holds the lock on `file`, as /proc/locks tells it.
+/// Returns the process id of the holder of the lock on `file`, from /proc/locks.
 fn lock_holder(file: &File) -> Option<u32> {
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
     let metadata = file.metadata().ok()?;
     holder_in(&locks, metadata.dev(), metadata.ino())
 }
 
-/// The holder of the lock on this file: the fifth field of a line is the pid, the sixth `major:minor:inode`, the
-/// device in hexadecimal (proc_locks(5)). Where a file system has another device for that than for `stat`, as one with
-/// subvolumes may, nobody is named.
+/// Returns the holder of the lock on this file: the fifth field of a line is the pid, the sixth `major:minor:inode`, the
+/// device in hexadecimal (proc_locks(5)). If a file system has another device there than in `stat`, as one with subvolumes may,
+/// the holder is not found.
 fn holder_in(locks: &str, device: u64, inode: u64) -> Option<u32> {
     let place = format!("{:02x}:{:02x}:{inode}", major(device), minor(device));
     locks.lines().filter(|line| line.contains("FLOCK")).find_map(|line| {
@@ -404,10 +402,10 @@ pub(crate) fn write_all_at(file: &dyn LogFile, mut bytes: &[u8], mut offset: u64
     Ok(())
 }
 
-/// Writes chunks one behind the other from `offset` on, so that no write but the last ends inside a sector.
+/// Writes chunks consecutively from `offset` on, so that no write but the last ends inside a sector.
 ///
-/// A crash leaves a sector as it was after one of the writes to it. One that two writes share could be left
-/// half written, which is not how a torn write looks.
+/// A crash leaves a sector as it was after one of the writes to it. A sector that two writes share could be left half written,
+/// which recovery does not recognise as a torn write.
 pub(crate) fn write_chunks_at(file: &dyn LogFile, chunks: &[Vec<u8>], mut offset: u64) -> io::Result<()> {
     let mut carried = Vec::new();
     for (index, chunk) in chunks.iter().enumerate() {
@@ -440,7 +438,7 @@ const fn bytes_to_sector_end(offset: u64) -> usize {
     (SECTOR_BYTES - offset % SECTOR_BYTES) as usize
 }
 
-/// Fills `buffer` from `offset` on, or as much of it as the file has; returns how much that was.
+/// Fills `buffer` from `offset` on, up to the end of the file; returns the number of bytes.
 pub(crate) fn read_up_to(file: &dyn LogFile, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut filled = 0;
     while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::Error;
 use crate::sync::fill_random;
 
-/// Random bytes from the system.
+/// Returns random bytes from the system.
 pub(crate) fn bytes<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
     fill_random(&mut bytes).map_err(|error| Error::Io {

@@ -1,4 +1,4 @@
-//! Recovers a keyspace, and a log that goes on, from a file: opens, reads, mends, marks the new epoch.
+//! Recovery: opens and reads a log, repairs its end, begins a new epoch, and returns the keyspace and the log.
 
 pub(crate) mod json;
 mod progress;
@@ -18,7 +18,7 @@ use crate::wal::{
 use crate::{Error, LogFormat, Lsn, Options, SyncPolicy};
 use replay::Replay;
 
-/// Bytes of an unproven tail that are rewritten at a time.
+/// Bytes of the tail that may not be synced, that are rewritten at a time.
 const REWRITE_BYTES: usize = 1024 * 1024;
 
 /// Report of what recovery found when a store was opened.
@@ -29,7 +29,7 @@ pub struct RecoveryReport {
     pub keys: u64,
     /// Records replayed.
     pub records: u64,
-    /// Bytes of a torn tail that were dropped: a write that a crash cut, never acknowledged as durable.
+    /// Bytes of a torn tail that were truncated: a write that a crash cut, which was never acknowledged as durable.
     pub torn_bytes_dropped: u64,
     /// Time that recovery took.
     pub elapsed: Duration,
@@ -43,9 +43,9 @@ pub(crate) struct Recovered {
     pub(crate) report: RecoveryReport,
 }
 
-/// Opens the log at `path`, or makes one, and restores its keyspace.
+/// Opens the log at `path`, or creates one, and recovers its keyspace.
 ///
-/// A file that is refused is left as it is. A crash at any step leaves a file that recovers to the same state.
+/// A refused file is left unchanged. A crash at any step leaves a file that recovers to the same state.
 pub(crate) fn recover(fs: &Arc<dyn FileSystem>, path: &Path, options: &Options) -> Result<Recovered, Error> {
     let began = Instant::now();
     let log = OpenLog::open(&**fs, path)?;
@@ -58,7 +58,7 @@ pub(crate) fn recover(fs: &Arc<dyn FileSystem>, path: &Path, options: &Options) 
         return Ok(Recovered { keyspace, start, location, report });
     }
     let header = log.header()?;
-    // At every open: the process that made the file may have died before it came to this.
+    // At every open, because the process that created the file may have died before this.
     log.check("sync the directory of", sync_parent(&**fs, &log.target))?;
     let len = log.len()?;
     let replay = Replay::new(HashSeed(header.hash_seed), len);
@@ -77,7 +77,7 @@ fn report(keyspace: &Keyspace, records: u64, torn_bytes_dropped: u64, began: Ins
 }
 
 fn apply(keyspace: &Keyspace, change: LoggedChange<'_>, lsn: Lsn) {
-    // What this clears is freed here: nobody is served meanwhile, and a log may clear any number of times.
+    // Cleared entries are freed on this thread: nobody is served meanwhile, and a log may contain any number of clears.
     keyspace.apply(effect(change), lsn, lsn);
 }
 
@@ -91,9 +91,9 @@ fn effect(change: LoggedChange<'_>) -> Effect<'_> {
 
 /// A log's file, locked.
 pub(crate) struct OpenLog {
-    /// Path of the log as it was given.
+    /// Path of the log, as the caller gave it.
     pub(crate) path: PathBuf,
-    /// Path of the file that this leads to.
+    /// Path of the file that it resolves to.
     pub(crate) target: PathBuf,
     pub(crate) file: Arc<dyn LogFile>,
 }
@@ -103,7 +103,7 @@ impl OpenLog {
         Self::open_with(fs, path, |target| fs.open(target))
     }
 
-    /// Opens as [`open`](Self::open) does, but makes no file.
+    /// Opens as [`open`](Self::open) does, but creates no file.
     pub(crate) fn open_existing(fs: &dyn FileSystem, path: &Path, access: Access) -> Result<Self, Error> {
         Self::open_with(fs, path, |target| fs.open_existing(target, access))
     }
@@ -122,7 +122,7 @@ impl OpenLog {
             }
             match file.is_at(&target) {
                 Ok(true) => return Ok(Self { path: path.to_owned(), target, file }),
-                // Whoever had the log has compacted it between the opening and the locking.
+                // The previous holder has compacted the log between the opening and the locking.
                 Ok(false) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(io_error("find", path, error)),
@@ -130,7 +130,7 @@ impl OpenLog {
         }
     }
 
-    /// The file header; a file without any content gets one.
+    /// Reads the file header; a file without content gets one.
     fn header(&self) -> Result<FileHeader, Error> {
         if self.is_blank()? {
             return self.create();
@@ -144,8 +144,7 @@ impl OpenLog {
         FileHeader::decode(bytes.split_at(read).0).map_err(|error| self.header_error(error))
     }
 
-    /// Returns whether the file is empty or all zeros: a crash can leave that of a log that was just being
-    /// made.
+    /// Returns whether the file is empty or all zeros, as a crash during the creation of a log can leave it.
     pub(crate) fn is_blank(&self) -> Result<bool, Error> {
         let mut buffer = vec![0; REWRITE_BYTES];
         let mut offset = 0;
@@ -175,10 +174,10 @@ impl OpenLog {
         Ok(header)
     }
 
-    /// Cuts a torn tail off and makes sure that what was read is what the disk has.
+    /// Truncates a torn tail, and ensures that the disk has the bytes that were read.
     ///
-    /// After a failed sync the page cache may show bytes that the disk does not have, and a later sync
-    /// says nothing of them. Written again they are dirty, and the sync is about them.
+    /// After a failed sync the page cache may contain bytes that the disk lacks, and a later sync does not write them. Rewriting
+    /// makes them dirty, so the next sync covers them.
     pub(crate) fn mend(&self, ending: &Ending) -> Result<(), Error> {
         if ending.torn_bytes > 0 {
             self.check("cut the torn tail of", self.file.set_len(ending.offset))?;
@@ -195,10 +194,10 @@ impl OpenLog {
         self.check("sync", self.file.sync())
     }
 
-    /// Returns the start of the log that goes on: behind a seal of what was recovered, under a new epoch.
+    /// Returns the start of the new epoch, which follows a seal of the recovered records.
     ///
-    /// Unless the log was closed, writes may be lost without a trace: their LSNs are not given again. Nothing
-    /// is written yet: the disk may be full, and what is in the log can be read all the same.
+    /// Unless the log was closed, a crash may have lost writes without a trace, so the LSNs jump. Nothing is written yet: the disk
+    /// may be full, and the recovered data can be read all the same.
     pub(crate) fn begin_epoch(
         &self,
         header: &FileHeader,
@@ -229,7 +228,7 @@ impl OpenLog {
         })
     }
 
-    /// Writes and syncs the seal that a log of this start begins with.
+    /// Writes and syncs the seal that begins this epoch.
     pub(crate) fn seal(&self, start: &LogStart) -> Result<(), Error> {
         let seal = start.opening_seal.as_ref().map_or(&[][..], |seal| seal);
         self.check("write to", write_all_at(&*self.file, seal, start.offset))?;

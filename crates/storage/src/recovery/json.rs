@@ -9,14 +9,14 @@ use crate::options::{DEFAULT_MAX_KEY_BYTES, DEFAULT_MAX_VALUE_BYTES};
 use crate::wal::{JsonEnding, JsonReadError, JsonReader, LogStart, max_line_bytes};
 use crate::{Error, LogFormat, Options};
 
-/// Bytes at the start of a file that are looked at to tell what it is.
+/// Bytes at the start of a file by which its format is detected.
 const LOOK_BYTES: usize = 4096;
 
-/// Bytes at the end of a log that are written again: more than the log's writer writes between two syncs,
-/// unless a single record is larger.
+/// Bytes at the end of a log that are rewritten: more than the log writer writes between two syncs, unless a single record is
+/// larger.
 const UNPROVEN_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Returns whether the log is one of JSON lines, or becomes one because nothing is there yet.
+/// Returns whether the log consists of JSON lines, or will, because it is new.
 pub(crate) fn is_json(log: &OpenLog, format_of_new: LogFormat) -> Result<bool, Error> {
     let mut start = [0; LOOK_BYTES];
     let read = log.check("read", read_up_to(&*log.file, &mut start, 0))?;
@@ -27,15 +27,15 @@ pub(crate) fn is_json(log: &OpenLog, format_of_new: LogFormat) -> Result<bool, E
     }
 }
 
-/// Restores the keyspace of a log of JSON lines and makes the file ready for more of them.
+/// Recovers the keyspace of a log of JSON lines, and prepares the file for further lines.
 ///
-/// There is no header to keep the hash seed in, so `SCAN` cursors do not survive a restart.
+/// The format has no header with a hash seed, so `SCAN` cursors do not survive a restart.
 pub(super) fn recover_json(
     log: &OpenLog,
     options: &Options,
 ) -> Result<(Keyspace, LogStart, JsonEnding), Error> {
     let keyspace = Keyspace::new(HashSeed(crate::random::bytes()?));
-    // What was written under larger limits than today's stays readable, up to the usual ones.
+    // Lines that were written under larger limits stay readable, up to the default limits.
     let longest = max_line_bytes(
         options.max_key_bytes.max(DEFAULT_MAX_KEY_BYTES),
         options.max_value_bytes.max(DEFAULT_MAX_VALUE_BYTES),
@@ -67,12 +67,12 @@ pub(super) fn recover_json(
     Ok((keyspace, start, ending))
 }
 
-/// Cuts off a torn tail and zeros, ends the last line, and makes sure, as far as can be, that what was read
-/// is what the disk has; returns where the next line goes.
+/// Truncates a torn tail and zeros, ends the last line, and ensures, as far as possible, that the disk has the bytes that were
+/// read; returns the offset of the next line.
 pub(crate) fn mend(log: &OpenLog, ending: &JsonEnding, len: u64) -> Result<u64, Error> {
     if ending.torn_bytes > 0 {
-        // First made zeros: should a crash undo the cut after more was written, then no torn bytes follow it.
-        // The start comes last: as long as it is there, a crash leaves a torn tail again.
+        // Overwritten with zeros first: if a crash undoes the truncation after more was written, no torn bytes follow that.
+        // The start is overwritten last: until then, a crash leaves a torn tail again.
         let end = ending.offset + ending.torn_bytes;
         let start_end = end.min((ending.offset / SECTOR_BYTES + 1) * SECTOR_BYTES);
         for range in [start_end..end, ending.offset..start_end] {
@@ -86,7 +86,7 @@ pub(crate) fn mend(log: &OpenLog, ending: &JsonEnding, len: u64) -> Result<u64, 
     if len > ending.offset {
         log.check("cut the end of", log.file.set_len(ending.offset))?;
     }
-    // Nothing tells what was synced.
+    // The format does not record which bytes were synced.
     overwrite(log, ending.offset.saturating_sub(UNPROVEN_BYTES)..ending.offset, |piece, at| {
         read_up_to(&*log.file, piece, at).map(drop)
     })?;
@@ -96,7 +96,7 @@ pub(crate) fn mend(log: &OpenLog, ending: &JsonEnding, len: u64) -> Result<u64, 
     Ok(ending.offset + end.len() as u64)
 }
 
-/// Writes what `fill` gives for each piece of a range.
+/// Writes the bytes that `fill` provides for each piece of a range.
 fn overwrite(
     log: &OpenLog,
     range: Range<u64>,

@@ -1,4 +1,4 @@
-//! Reports how far recovery is, and how long it will still take.
+//! Reports the progress of a recovery, and the time that is left.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(super) struct RecoveryProgress {
     len_bytes: u64,
     bytes: AtomicU64,
     records: AtomicU64,
-    /// The moment of the last report.
+    /// Time of the last report.
     reported_at: Mutex<Instant>,
 }
 
@@ -25,17 +25,17 @@ pub(super) struct RecoveryProgress {
 struct ProgressReport {
     records: u64,
     percent: u64,
-    /// At the speed so far.
+    /// Estimate at the present speed.
     left: Duration,
 }
 
 impl RecoveryProgress {
-    /// Begins the progress of the recovery of a log of `len_bytes`, at `now`.
+    /// Begins at `now` the recovery of a log of `len_bytes`.
     pub(super) fn new(len_bytes: u64, now: Instant) -> Self {
         Self { began: now, len_bytes, bytes: 0.into(), records: 0.into(), reported_at: Mutex::new(now) }
     }
 
-    /// Counts what was done, and reports how far it is if a second has passed since the last report.
+    /// Adds progress, and reports it if a second has passed since the last report.
     pub(super) fn advance(&self, records: u64, bytes: u64) {
         if let Some(ProgressReport { records, percent, left }) = self.count(records, bytes, Instant::now()) {
             info!(records, percent, seconds_left = left.as_secs(), "reading the log");
@@ -45,7 +45,7 @@ impl RecoveryProgress {
     fn count(&self, records: u64, bytes: u64, now: Instant) -> Option<ProgressReport> {
         let records = self.records.fetch_add(records, Ordering::Relaxed) + records;
         let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        // Another thread that holds it is reporting.
+        // If another thread holds the lock, that one reports.
         let mut reported_at = self.reported_at.try_lock()?;
         if now.saturating_duration_since(*reported_at) < INTERVAL {
             return None;

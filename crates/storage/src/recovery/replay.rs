@@ -1,4 +1,4 @@
-//! Applies what a log holds to a keyspace that is being restored.
+//! Applies the records of a log to a keyspace that is being recovered.
 
 use super::progress::RecoveryProgress;
 use crate::Error;
@@ -6,19 +6,19 @@ use crate::keyspace::{HashSeed, Keyspace, Past, Restore};
 use crate::sync::Instant;
 use crate::wal::{Logged, LoggedChange};
 
-/// Makes a keyspace of the log's records, which may come in any order.
+/// Builds a keyspace from the log's records, in any order.
 pub(super) struct Replay {
     restore: Restore,
     progress: RecoveryProgress,
 }
 
 impl Replay {
-    /// For a log of `len_bytes`, of which nothing has been read yet.
+    /// Begins with a log of `len_bytes`.
     pub(super) fn new(seed: HashSeed, len_bytes: u64) -> Self {
         Self { restore: Restore::new(seed), progress: RecoveryProgress::new(len_bytes, Instant::now()) }
     }
 
-    /// Applies some records, which took `bytes` of the log.
+    /// Applies records that take `bytes` of the log.
     pub(super) fn apply(&self, records: &[Logged<'_>], bytes: u64) {
         let clears = records.iter().filter(|logged| logged.change == LoggedChange::Clear);
         if let Some(newest) = clears.map(|logged| logged.lsn).max() {
