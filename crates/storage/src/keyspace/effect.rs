@@ -1,33 +1,33 @@
-//! Effects: what an operation changes in the keyspace, and what the log keeps of it.
+//! Effects: changes of the keyspace by an operation.
 
 use super::Entry;
 
 /// A change of the keyspace.
 #[derive(Debug)]
 pub(crate) enum Effect<'a> {
-    /// The key has this value from now on.
+    /// Stores a value.
     Put { key: &'a [u8], value: Content<'a> },
-    /// The key is gone.
+    /// Removes a key.
     Delete { key: &'a [u8] },
-    /// All keys are gone.
+    /// Removes all keys.
     Clear,
 }
 
-/// The bytes of a new value, wherever they are; never a borrow of the map, which an effect is about to change.
+/// Bytes of a new value. They never borrow from the map, which the effect is about to change.
 #[derive(Debug)]
 pub(crate) enum Content<'a> {
     /// Bytes of the request.
     Borrowed(&'a [u8]),
     /// Bytes that were computed.
     Owned(Vec<u8>),
-    /// The value of an entry that is stored already, under whatever key.
+    /// The value of a stored entry, of any key.
     Stored(Entry),
     /// An entry made for this effect, with its key.
     Made(Entry),
 }
 
 impl<'a> Effect<'a> {
-    /// Returns the key that it changes, if it is one.
+    /// Returns the key that it changes, if it changes a single one.
     pub(crate) const fn key(&self) -> Option<&'a [u8]> {
         match *self {
             Self::Put { key, .. } | Self::Delete { key } => Some(key),
@@ -35,7 +35,7 @@ impl<'a> Effect<'a> {
         }
     }
 
-    /// Returns the memory that it takes, in bytes, whatever it gives back.
+    /// Returns the memory that it adds, in bytes, without subtracting what it frees.
     pub(crate) fn memory_bytes(&self) -> u64 {
         match self {
             Self::Put { key, value } => Entry::memory_bytes_of(key.len() + value.bytes().len()) as u64,

@@ -9,7 +9,7 @@ use crate::sync::counter::{AtomicU64, Ordering};
 
 /// The header before an entry's bytes.
 struct Header {
-    /// The record that made this entry; set under the shard's lock, before anybody else sees it.
+    /// LSN of the record that stored this entry; set under the shard's lock, before another thread can see the entry.
     lsn: AtomicU64,
     key_len: u32,
     kind: EntryKind,
@@ -22,17 +22,17 @@ enum EntryKind {
     Tombstone,
 }
 
-/// A key with its value, or with the mark that it was deleted: one allocation, counted references.
+/// A key with its value, or a tombstone: one allocation with a reference count.
 #[derive(Clone)]
 pub(crate) struct Entry(ThinArc<Header, u8>);
 
 impl Entry {
-    /// Bytes of memory that an entry takes beside its key and value: the reference count, the header, the length.
+    /// Memory of an entry beyond its key and value, in bytes: the reference count, the header, the length.
     const OVERHEAD_BYTES: usize = 32;
 
     pub(crate) fn live(key: &[u8], value: &[u8]) -> Self {
-        // ThinArc fills itself from one slice: join the two first. A second copy of a small value is cheap,
-        // a byte-wise iterator is not.
+        // ThinArc is filled from one slice, so both are joined first. A second copy of a small value is cheap; a byte-wise
+        // iterator is not.
         let mut joined = Vec::with_capacity(key.len() + value.len());
         joined.extend_from_slice(key);
         joined.extend_from_slice(value);
@@ -43,8 +43,8 @@ impl Entry {
         Self::new(EntryKind::Tombstone, key.len(), key)
     }
 
-    /// Puts another value as long in the place of a live entry's, by the record `lsn`, unless somebody else has
-    /// a handle; says whether it did.
+    /// Overwrites the value of a live entry with one of the same length, by the record `lsn`, unless there are other handles;
+    /// returns whether it did.
     pub(crate) fn overwrite(&mut self, value: &[u8], lsn: Lsn) -> bool {
         let key_len = self.key_len();
         if !self.is_live() || self.payload_bytes() - key_len != value.len() {
@@ -92,17 +92,17 @@ impl Entry {
         self.lsn().get() ^ u64::from(self.0.slice.last().copied().unwrap_or_default())
     }
 
-    /// Memory that is given back when the last handle goes, in bytes.
+    /// Returns the memory that is freed with the last handle, in bytes.
     pub(crate) fn memory_bytes(&self) -> usize {
         Self::memory_bytes_of(self.payload_bytes())
     }
 
-    /// Memory that an entry with so many bytes of key and value takes.
+    /// Returns the memory of an entry with this many bytes of key and value.
     pub(crate) const fn memory_bytes_of(payload_bytes: usize) -> usize {
         Self::OVERHEAD_BYTES + payload_bytes
     }
 
-    /// Bytes of key and value.
+    /// Returns the bytes of key and value.
     pub(crate) fn payload_bytes(&self) -> usize {
         self.0.slice.len()
     }
@@ -118,7 +118,7 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// A value, shared with the store: cheap to clone, and it stays as it is when the key changes.
+/// A value, shared with the store: cheap to clone, and unchanged when the key gets another value.
 #[derive(Clone)]
 pub struct Value(Entry);
 
@@ -127,12 +127,12 @@ impl Value {
         Self(entry)
     }
 
-    /// Returns the LSN of the record that stored it: what another look at the key finds with the same one is this value.
+    /// Returns the LSN of the record that stored it. A later look-up of the key with the same LSN has the same value.
     pub fn lsn(&self) -> Lsn {
         self.0.lsn()
     }
 
-    /// Returns what it takes in memory with its key, in bytes; the table that holds it is not counted.
+    /// Returns its memory with that of its key, in bytes, without the table.
     pub fn memory_bytes(&self) -> usize {
         self.0.memory_bytes()
     }

@@ -1,5 +1,5 @@
-//! Keyed hash of a key, and the scan position that is a part of it.
-//! The seed is kept in the log, so that positions, and with them scan cursors, survive a restart.
+//! Keyed hash of a key, and the scan position, which is a part of it.
+//! The log stores the seed, so that positions, and so scan cursors, survive a restart.
 
 use std::hash::Hasher;
 
@@ -8,15 +8,15 @@ use siphasher::sip::SipHasher13;
 /// Bits of a scan position; JavaScript clients hold integers below 2^53 exactly.
 const POSITION_BITS: u32 = 53;
 
-/// Bits that hashbrown tags its slots with, from the top of the hash.
+/// Highest bits of the hash, with which hashbrown tags its slots.
 const TAG_BITS: u32 = 7;
 
-/// The key of the hash. It is kept in the log, so that scan cursors survive a restart.
+/// Key of the hash. The log stores it, so that scan cursors survive a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HashSeed(pub(crate) [u8; 16]);
 
 impl HashSeed {
-    /// Keys come from strangers: `SipHash-1-3` is keyed, so nobody can choose keys that collide.
+    /// `SipHash-1-3`, which is keyed: clients choose the keys, and cannot choose ones that collide.
     pub(crate) fn hash(self, key: &[u8]) -> KeyHash {
         let mut hasher = SipHasher13::new_with_key(&self.0);
         hasher.write(key);
@@ -24,28 +24,28 @@ impl HashSeed {
     }
 }
 
-/// The hash of a key: the table takes it whole, scans and sharding see its [`position`](Self::position).
+/// Hash of a key. Tables use all of it; scans and sharding use its [`position`](Self::position).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeyHash(pub(crate) u64);
 
 impl KeyHash {
-    /// The key's place in the order of a scan.
+    /// Returns the key's position in the order of a scan.
     ///
-    /// It leaves out the hash's tag bits: sharding by those would make every tag of a table alike, and a
-    /// miss would then compare keys instead of tags.
+    /// It omits the hash's tag bits. Sharding by those would make all tags of a table equal, and a miss would then compare keys
+    /// instead of tags.
     pub(crate) const fn position(self) -> Position {
         Position((self.0 << TAG_BITS) >> (u64::BITS - POSITION_BITS))
     }
 }
 
-/// A place in the order of a scan, below 2^53.
+/// A position in the order of a scan, below 2^53.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position(u64);
 
 impl Position {
     pub(crate) const BITS: u32 = POSITION_BITS;
 
-    /// The position of a client's cursor; `None` past the last position.
+    /// Returns the position of a client's cursor; `None` beyond the last position.
     pub(crate) fn from_cursor(cursor: u64) -> Option<Self> {
         (cursor >> POSITION_BITS == 0).then_some(Self(cursor))
     }
@@ -54,7 +54,7 @@ impl Position {
         self.0
     }
 
-    /// The first `bits` bits, as a number.
+    /// Returns the first `bits` bits, as a number.
     pub(crate) const fn prefix(self, bits: u32) -> usize {
         (self.0 >> (POSITION_BITS - bits)) as usize
     }

@@ -1,4 +1,4 @@
-//! Keys as lists of them hold them: copies, because a handle on an entry keeps its value in memory as well.
+//! Copies of keys, for lists: a handle on an entry would keep its value in memory as well.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use super::entry::behave_as_bytes;
 
-/// A key, copied: cheap to clone, and it keeps nothing of the store in memory.
+/// A copy of a key: cheap to clone, and it keeps no entry of the store in memory.
 ///
-/// The keys of one page or list share their memory, which is freed when the last of them goes.
+/// The keys of one page or list share their memory, which is freed with the last of them.
 #[derive(Clone)]
 pub struct Key(Bytes);
 

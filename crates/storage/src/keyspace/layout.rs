@@ -1,15 +1,14 @@
-//! Layout of a shard: the slot, and so the table, that a scan position belongs to after a number of splits.
-//! Shards begin with tables of different widths, so that their tables do not all split at one time.
+//! Layout of a shard: the slot, and so the table, of a scan position after a number of splits.
+//! Shards begin with tables of different widths, so that their tables do not all split at the same time.
 
 use super::SHARD_BITS;
 use super::hash::Position;
 
-/// Division of the positions of a shard among its tables.
+/// Assignment of the positions of a shard to its tables.
 ///
-/// A table splits in two again and again. Shards differ in how wide the first table is: that takes from a
-/// half of the positions to all, and a second one takes the rest. If all were as wide, all tables would be
-/// full, and grow, at one time: just afterwards a key would take several bytes more, and the writes of that
-/// time would wait for it.
+/// Tables split in two repeatedly. Shards differ in the width of their first table, which takes from half of the positions to all; a
+/// second one takes the rest. With equal widths, all tables would be full, and grow, at the same time: just afterwards a key would
+/// take several bytes more, and concurrent writes would wait.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout {
     /// The width of all positions, where the first table has [`FIRST_WIDTH`].
@@ -19,11 +18,11 @@ pub(super) struct Layout {
 const FIRST_WIDTH_BITS: u32 = 3;
 const FIRST_WIDTH: u64 = 1 << FIRST_WIDTH_BITS;
 
-/// Position bits that do not choose the shard.
+/// Position bits that do not select the shard.
 const BITS_IN_SHARD: u32 = Position::BITS - SHARD_BITS;
 
 impl Layout {
-    /// The layout of the shard with this index.
+    /// Returns the layout of the shard with this index.
     pub(super) const fn of_shard(index: usize) -> Self {
         Self { width: FIRST_WIDTH + index as u64 % FIRST_WIDTH }
     }
@@ -38,17 +37,17 @@ impl Layout {
         (entries as u64 * FIRST_WIDTH / (self.width << depth)) as usize
     }
 
-    /// The slot of `position` after `depth` splits. Slots are in the order of positions.
+    /// Returns the slot of `position` after `depth` splits. Slots are in the order of positions.
     pub(super) const fn slot(self, position: Position, depth: u32) -> usize {
         ((within_shard(position) * self.width) >> slot_bits(depth)) as usize
     }
 
-    /// Returns whether this position is the first that has its slot.
+    /// Returns whether this position is the first of its slot.
     pub(super) const fn starts_slot(self, position: Position, depth: u32) -> bool {
         self.slot_start(self.slot(position, depth), depth) == within_shard(position)
     }
 
-    /// The first position after those that have the slot of `position`; `None` at the end.
+    /// Returns the first position behind the slot of `position`; `None` at the end.
     pub(super) fn after_slot(self, position: Position, depth: u32) -> Option<Position> {
         let next_start = self.slot_start(self.slot(position, depth) + 1, depth);
         Position::from_cursor(position.cursor() - within_shard(position) + next_start)

@@ -1,6 +1,6 @@
-//! Locked keys: looked at, decided on and changed as one step.
+//! Locked keys: read, decided on and changed in one step.
 //!
-//! A change gets its LSN while the locks are held, so the order of LSNs is the order of changes to a key.
+//! A change gets its LSN under the locks, so changes of a key have the order of their LSNs.
 
 use std::cell::Cell;
 
@@ -16,25 +16,25 @@ use super::{Keyspace, SHARD_BITS};
 use crate::sync::thread;
 use crate::{Error, Lsn};
 
-/// A value up to this size is copied under the shard's lock, into the place of the one it replaces if that is
-/// as long: memory that is at hand already, where a fresh piece would have to be fetched.
+/// Longest value that is copied under the shard's lock. If the value that it replaces has the same length, it is overwritten in place,
+/// because that memory is probably in the cache, and new memory is not.
 const MAX_COPIED_UNDER_LOCK_BYTES: usize = 4 * 1024;
 
-/// Most that a thread which serves others frees by itself, in bytes: that takes no longer than starting a thread.
+/// Most memory that a serving thread frees by itself, in bytes: freeing it takes no longer than starting a thread.
 const MAX_FREED_HERE_BYTES: u64 = 64 * 1024;
 
-/// Keys that nobody else sees or changes as long as this is there.
+/// Keys that no other thread reads or changes while this exists.
 pub(crate) struct Locked<'k> {
     keyspace: &'k Keyspace,
     shards: Shards<'k>,
-    /// The newest record that something looked at depends on.
+    /// LSN of the newest record that the values read so far depend on.
     seen: Cell<Lsn>,
-    /// Entries taken out of the map. Freeing a large one takes a while, so they stand behind the locks: fields are
-    /// dropped in order.
+    /// Entries that were removed from the map. Freeing a large one takes long, so this field follows the locks: fields are dropped in
+    /// order, so entries are freed after the locks are released.
     replaced: SmallVec<[Entry; 1]>,
 }
 
-/// The locked shards. Locks are always taken in ascending order, so two never wait for each other.
+/// Locked shards. Locks are always taken in ascending order of the shards, so threads never deadlock.
 enum Shards<'k> {
     /// The shard of one key, without an allocation.
     One(WriteShard<'k>),
@@ -71,7 +71,7 @@ impl Keyspace {
         Locked { keyspace: self, shards, seen: Cell::new(Lsn::ZERO), replaced: SmallVec::new() }
     }
 
-    /// Makes the entry of a value so long that copying it takes a while, so that this is not done under a lock.
+    /// Makes the entry of a long value before its shard is locked, so that it is not copied under the lock.
     #[inline]
     pub(crate) fn content<'a>(key: &[u8], value: &'a [u8]) -> Content<'a> {
         if value.len() > MAX_COPIED_UNDER_LOCK_BYTES {
@@ -81,7 +81,7 @@ impl Keyspace {
         }
     }
 
-    /// Changes the keyspace by the effect of the record `lsn`.
+    /// Applies the effect of the record `lsn` to the keyspace.
     pub(crate) fn apply(&self, effect: Effect<'_>, lsn: Lsn, watermark: Lsn) {
         let mut locked = match effect.key() {
             Some(key) => self.lock(self.hash(key)),
@@ -100,12 +100,12 @@ impl Locked<'_> {
         entry
     }
 
-    /// Returns the newest record that something looked at depends on.
+    /// Returns the LSN of the newest record that the values read so far depend on.
     pub(crate) const fn seen(&self) -> Lsn {
         self.seen.get()
     }
 
-    /// Checks that entries of `added_bytes`, which take the place of `replaced_bytes`, leave the memory within its limit.
+    /// Checks that replacing `replaced_bytes` by entries of `added_bytes` keeps the memory within its limit.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
@@ -119,12 +119,12 @@ impl Locked<'_> {
         self.keyspace.used.check_room(max_bytes, added_bytes, replaced_bytes)
     }
 
-    /// Returns the memory of what a key has, if only a tombstone, in bytes.
+    /// Returns the memory of a key's entry or tombstone, in bytes.
     pub(crate) fn entry_bytes(&self, hash: KeyHash, key: &[u8]) -> u64 {
         self.shard(hash).entry_bytes(hash, key)
     }
 
-    /// Changes locked keys by the effect of the record `lsn`. `watermark` is where replies have got to.
+    /// Applies the effect of the record `lsn` to locked keys. `watermark` is the reply watermark.
     pub(crate) fn apply(&mut self, effect: Effect<'_>, lsn: Lsn, watermark: Lsn) {
         match effect {
             Effect::Put { key, value } => self.put(self.keyspace.hash(key), key, value, lsn, watermark),
@@ -137,7 +137,7 @@ impl Locked<'_> {
         }
     }
 
-    /// Stores a value, by the record `lsn`. `watermark` is where replies have got to.
+    /// Stores a value, by the record `lsn`. `watermark` is the reply watermark.
     #[inline]
     pub(crate) fn put(&mut self, hash: KeyHash, key: &[u8], value: Content<'_>, lsn: Lsn, watermark: Lsn) {
         match value {
@@ -164,12 +164,12 @@ impl Locked<'_> {
         self.replaced.extend(replaced);
     }
 
-    /// Clears away a few tombstones of the shard that a key is in: those that nobody can depend on any more.
+    /// Frees a few tombstones of a key's shard that no reply can depend on any more.
     pub(crate) fn clear_some_tombstones(&mut self, hash: KeyHash, watermark: Lsn) {
         self.shard_mut(hash).clear_some_tombstones(watermark);
     }
 
-    /// Removes a key that is there, by the record `lsn`. `watermark` is where replies have got to.
+    /// Removes an existing key, by the record `lsn`. `watermark` is the reply watermark.
     pub(crate) fn delete(&mut self, hash: KeyHash, key: &[u8], lsn: Lsn, watermark: Lsn) {
         let seed = self.keyspace.seed;
         let shard = self.shard_mut(hash);
@@ -177,7 +177,7 @@ impl Locked<'_> {
         self.replaced.extend(removed);
     }
 
-    /// Removes all keys, by the record `lsn`: all of them must be locked. Returns what is still to be freed.
+    /// Removes all keys, by the record `lsn`. All keys must be locked. Returns the entries, which are not freed yet.
     pub(crate) fn clear(&mut self, lsn: Lsn) -> Emptied {
         let Shards::Several(shards) = &mut self.shards else { unreachable!("one key is not all of them") };
         let empty = |(index, shard): &mut (usize, WriteShard<'_>)| {
@@ -211,19 +211,19 @@ fn index_in(shards: &[(usize, WriteShard<'_>)], hash: KeyHash) -> usize {
     found.unwrap_or_else(|_| unreachable!("the shards of all keys are locked"))
 }
 
-/// Returns the index of the shard that a key is in.
+/// Returns the index of a key's shard.
 pub(super) fn shard_index(hash: KeyHash) -> usize {
     hash.position().prefix(SHARD_BITS)
 }
 
-/// Entries that a clear has taken out of the keyspace. Dropped, they are freed on this thread.
+/// Entries that a clear has removed from the keyspace. Dropping them frees them on this thread.
 #[must_use]
 pub(crate) struct Emptied {
     shards: Vec<Shard>,
 }
 
 impl Emptied {
-    /// Frees it, but not on this thread if that takes long: millions of entries do.
+    /// Frees the entries; on another thread if that takes long, as for millions of entries.
     pub(crate) fn free_soon(self) {
         let bytes: u64 = self.shards.iter().map(Shard::used_bytes).sum();
         if bytes <= MAX_FREED_HERE_BYTES {

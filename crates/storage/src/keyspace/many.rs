@@ -1,4 +1,4 @@
-//! Look-ups of several keys: they hold the locks of all shards concerned, so they see one moment.
+//! Look-ups of several keys. They hold the locks of all their shards, so their results are as of one moment.
 
 use std::hint::black_box;
 
@@ -13,7 +13,7 @@ use crate::sync::RwLockReadGuard;
 /// Most keys that are looked up in one pass; with more of them every shard is locked.
 const MAX_KEYS_IN_A_PASS: usize = 1024;
 
-/// The shards of several keys, locked for reading, and which of them each key belongs to.
+/// Shards of several keys, locked for reading, and the shard of each key.
 struct ReadShards<'k> {
     guards: Vec<RwLockReadGuard<'k, Shard>>,
     /// For each key the index of its guard.
@@ -21,7 +21,7 @@ struct ReadShards<'k> {
 }
 
 impl<'k> ReadShards<'k> {
-    /// Looks up each of `keys`, whose shards these are, and shows `see` what is there.
+    /// Looks up each of `keys`, whose shards these are, and passes the results to `see`.
     fn look_up(&self, keys: &[&[u8]], hashes: &[KeyHash], mut see: impl FnMut(Option<&Entry>, Lsn)) {
         for (index, (key, guess)) in keys.iter().zip(self.touch(hashes)).enumerate() {
             let (entry, lsn) = self.of_key(index).look_up_guessed(guess, hashes[index], key);
@@ -33,10 +33,10 @@ impl<'k> ReadShards<'k> {
         &self.guards[self.guard_of_key[index]]
     }
 
-    /// Reads what look-ups of these keys will read, and returns what they will probably find.
+    /// Prefetches the memory that look-ups of these keys read, and returns their probable results.
     ///
-    /// The operations of a pipeline wait for memory one after the other, because locks and reference counts
-    /// keep the processor from looking ahead. These passes have neither, and each is short: many waits overlap.
+    /// The operations of a pipeline wait for memory one after the other, because locks and reference counts prevent the processor from
+    /// executing ahead. These passes have neither, and each is short, so many waits overlap.
     fn touch(&self, hashes: &[KeyHash]) -> Vec<Option<&Entry>> {
         let guess = |(index, &hash): (usize, &KeyHash)| self.of_key(index).guess(hash);
         let guesses: Vec<_> = hashes.iter().enumerate().map(guess).collect();
@@ -46,7 +46,7 @@ impl<'k> ReadShards<'k> {
 }
 
 impl Keyspace {
-    /// Looks up each key, all at one moment, and returns what the look-ups see.
+    /// Looks up each key as of one moment, and returns the results.
     pub(crate) fn get_many<'k>(&self, keys: impl Iterator<Item = &'k [u8]> + Clone) -> Vec<Seen> {
         let hashes: Vec<_> = keys.clone().map(|key| self.seed.hash(key)).collect();
         let shards = self.read_shards(&hashes);
@@ -58,14 +58,14 @@ impl Keyspace {
         keys.zip(guesses).enumerate().map(look_up).collect()
     }
 
-    /// Looks up any number of keys, all at one moment, and shows `see` what is there; beside that it takes little memory.
+    /// Looks up any number of keys as of one moment, and passes the results to `see`, so it needs little memory itself.
     pub(crate) fn see_many(&self, keys: &[&[u8]], mut see: impl FnMut(Option<&Entry>, Lsn)) {
         let hashes_of = |keys: &[&[u8]]| keys.iter().map(|key| self.seed.hash(key)).collect::<Vec<_>>();
         if keys.len() <= MAX_KEYS_IN_A_PASS {
             let hashes = hashes_of(keys);
             return self.read_shards(&hashes).look_up(keys, &hashes, see);
         }
-        // So many keys are in nearly every shard.
+        // So many keys touch nearly every shard, so all are locked.
         let guards = self.shards.iter().map(|shard| shard.read()).collect();
         let mut shards = ReadShards { guards, guard_of_key: Vec::new() };
         for keys in keys.chunks(MAX_KEYS_IN_A_PASS) {
@@ -76,7 +76,7 @@ impl Keyspace {
         }
     }
 
-    /// Reads the memory that writes of these keys, one after the other, are about to need.
+    /// Prefetches the memory that writes of these keys need.
     pub(crate) fn touch<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
         let hashes: Vec<_> = keys.map(|key| self.seed.hash(key)).collect();
         self.read_shards(&hashes).touch(&hashes);

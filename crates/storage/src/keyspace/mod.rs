@@ -1,4 +1,4 @@
-//! The in-memory map: shards of small tables, entries that carry the LSN which made them.
+//! The keyspace, a map in memory: shards of small tables, whose entries have the LSN of their record.
 
 mod effect;
 mod entry;
@@ -30,12 +30,12 @@ pub(crate) use walk::KeyspaceWalk;
 
 use crate::{KeyPage, Lsn};
 
-/// Position bits that choose the shard: 256 locks, many more than threads that contend for them.
+/// Position bits that select the shard: 256 locks, many more than threads that contend for them.
 ///
-/// A model checker gets few: each schedule makes all of them, several times.
+/// The model checker uses few, because each schedule creates all of them several times.
 const SHARD_BITS: u32 = if cfg!(feature = "shuttle") { 2 } else { 8 };
 
-/// All keys. It knows LSNs, as marks on entries, but no log.
+/// All keys. Its entries have LSNs, but it does not depend on a log.
 pub(crate) struct Keyspace {
     seed: HashSeed,
     shards: Box<[ShardLock]>,
@@ -46,7 +46,7 @@ pub(crate) struct Keyspace {
 pub(crate) struct Seen {
     /// The live entry, if there is one.
     pub(crate) entry: Option<Entry>,
-    /// The record that made what was seen; [`Lsn::ZERO`] if nothing is known of the key.
+    /// LSN of the record that stored or removed it; [`Lsn::ZERO`] if there is none.
     pub(crate) lsn: Lsn,
 }
 
@@ -66,7 +66,7 @@ impl Keyspace {
         Self { seed, shards, used }
     }
 
-    /// The key of the hash.
+    /// Returns the key of the hash.
     pub(crate) const fn seed(&self) -> HashSeed {
         self.seed
     }
@@ -95,7 +95,7 @@ impl Keyspace {
         page.finish(next)
     }
 
-    /// All live keys with `prefix`; `None` if they are more than `max_keys`.
+    /// Returns all live keys with `prefix`; `None` if there are more than `max_keys`.
     pub(crate) fn keys(&self, prefix: &[u8], max_keys: usize) -> Option<Vec<Key>> {
         let mut keys = KeyList::default();
         for shard in &self.shards {
@@ -109,7 +109,7 @@ impl Keyspace {
         Some(keys.into_keys())
     }
 
-    /// The number of live keys.
+    /// Returns the number of live keys.
     pub(crate) fn count(&self) -> u64 {
         self.shards.iter().map(|shard| shard.read().stats().live_keys).sum()
     }
@@ -124,7 +124,7 @@ impl Keyspace {
         sum
     }
 
-    /// Clears away all tombstones up to `watermark`.
+    /// Frees all tombstones up to `watermark`.
     pub(crate) fn clear_tombstones(&self, watermark: Lsn) {
         for shard in &self.shards {
             if shard.read().has_tombstones() {
@@ -137,7 +137,7 @@ impl Keyspace {
         &self.shards[position.prefix(SHARD_BITS)]
     }
 
-    /// Returns the length of the value that a key has at this moment, in bytes; 0 without one.
+    /// Returns the present length of a key's value, in bytes; 0 for a missing key.
     pub(crate) fn value_bytes(&self, key: &[u8]) -> usize {
         let hash = self.hash(key);
         self.shard(hash.position()).read().look_up(hash, key).0.map_or(0, |entry| entry.value().len())

@@ -1,4 +1,4 @@
-//! A keyspace that is put together from a log's records in any order.
+//! Builder of a keyspace from a log's records, in any order.
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Place;
@@ -12,7 +12,7 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::{Error, Lsn, cores};
 
-/// Entries below which one thread makes the keyspace: it takes about a millisecond.
+/// Number of entries below which one thread builds the keyspace, which takes about a millisecond.
 const ENTRIES_PER_THREAD: usize = 16 * 1024;
 
 /// State of a key according to one record.
@@ -24,7 +24,7 @@ pub(crate) struct Past<'a> {
     pub(crate) value: Option<&'a [u8]>,
 }
 
-/// Takes records from several threads at once. Of each key the newest LSN wins, whichever comes first.
+/// Builder that accepts records from several threads. For each key the newest LSN wins, in whatever order the records come.
 pub(crate) struct Restore {
     seed: HashSeed,
     shards: Box<[Mutex<RestoreShard>]>,

@@ -5,12 +5,12 @@ use super::hash::Position;
 use super::key::KeyList;
 use crate::KeyPage;
 
-/// Keys that a page looks at beyond what it may return, before it ends early.
+/// Keys that a page visits beyond its limit before it ends early.
 ///
-/// Without such a bound a prefix that matches nothing would make one call walk the whole keyspace.
+/// Without this bound, a call with a prefix that matches nothing would visit the whole keyspace.
 const SPARE_WORK_KEYS: usize = 10_000;
 
-/// Cost of looking into a table beside its keys, counted in keys.
+/// Cost of visiting a table, in addition to its keys, counted in keys.
 const WORK_PER_TABLE_KEYS: usize = 16;
 
 /// Most bytes of keys in a page, unless its first key alone is longer: quoted fourfold, with 10 bytes
@@ -33,15 +33,15 @@ impl<'a> PageBuilder<'a> {
         Self { prefix, limit, keys: KeyList::default(), work_left_keys, is_full: false }
     }
 
-    /// Returns the bytes that the keys of the page start with.
+    /// Returns the prefix of the keys of the page.
     pub(super) const fn prefix(&self) -> &'a [u8] {
         self.prefix
     }
 
     /// Adds keys of a table that start with the [prefix](Self::prefix), in the order of their positions, given in any order.
     ///
-    /// Returns the position of the first key that found no more room. Keys of equal position go into one
-    /// page, because a cursor cannot point between them.
+    /// Returns the position of the first key that did not fit. Keys of equal position are in the same page, because a cursor cannot
+    /// point between them.
     pub(super) fn add<'e>(
         &mut self,
         table_keys: usize,

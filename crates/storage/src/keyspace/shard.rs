@@ -11,14 +11,14 @@ use super::scan::PageBuilder;
 use super::walk::WalkPage;
 use crate::Lsn;
 
-/// Most entries of one table. A full table splits in two, so no insert ever rehashes more than this
-/// many, and a scan page looks at few more keys than it returns. 7/8 of 2,048 slots: hashbrown's load.
+/// Most entries of one table: 7/8 of 2,048 slots, hashbrown's maximal load. A full table splits in two, so no insert rehashes more
+/// entries than this, and a scan page visits few more keys than it returns.
 const MAX_TABLE_ENTRIES: usize = 1_792;
 
-/// Most entries of one table on average after a recovery: so much below the limit that hardly any splits.
+/// Highest average number of entries per table after a recovery: so far below the limit that hardly any table splits.
 const RESTORED_TABLE_ENTRIES: usize = 1_600;
 
-/// Durable tombstones that one write clears away; two, so that they go faster than they come.
+/// Durable tombstones that one write frees: two, so that they are freed faster than they are created.
 const TOMBSTONES_CLEARED_PER_WRITE: usize = 2;
 
 /// The part of the keyspace whose positions share their first bits, under one lock.
@@ -26,14 +26,14 @@ const TOMBSTONES_CLEARED_PER_WRITE: usize = 2;
 /// An extendible hash table: a directory, indexed by the rest of the position, of small tables that split.
 pub(super) struct Shard {
     layout: Layout,
-    /// The most splits that lead to one of the tables.
+    /// Largest number of splits of a table.
     depth: u32,
-    /// The index in `tables` for each slot of the layout after `depth` splits.
+    /// Index in `tables` for each slot of the layout after `depth` splits.
     directory: Vec<u32>,
     tables: Vec<Table>,
     /// Tombstones in LSN order, with the hash of their key.
     tombstones: VecDeque<(Lsn, KeyHash)>,
-    /// The record that last cleared the shard: who misses a key may see that.
+    /// LSN of the last clear of the shard, on which a miss may depend.
     cleared: Lsn,
     stats: ShardStats,
 }
@@ -44,7 +44,7 @@ struct Table {
     entries: HashTable<Entry>,
 }
 
-/// Figures of what a shard holds.
+/// Statistics of a shard.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ShardStats {
     pub(super) live_keys: u64,
@@ -57,12 +57,12 @@ pub(super) struct ShardStats {
 }
 
 impl Shard {
-    /// An empty shard, emptied by the record `cleared`.
+    /// Returns an empty shard, cleared by the record `cleared`.
     pub(super) fn new(layout: Layout, cleared: Lsn) -> Self {
         Self::with_tables(layout, 0, 0, cleared)
     }
 
-    /// An empty shard with tables of this capacity, all after `depth` splits.
+    /// Returns an empty shard with tables of this capacity, all after `depth` splits.
     fn with_tables(layout: Layout, depth: u32, capacity: usize, cleared: Lsn) -> Self {
         let table = || Table { depth, entries: HashTable::with_capacity(capacity) };
         let slots = layout.slots(depth);
@@ -79,7 +79,7 @@ impl Shard {
         }
     }
 
-    /// A shard of these entries, no two of the same key, in tables of the right size from the start.
+    /// Returns a shard of these entries, which have distinct keys, in tables of their final size.
     pub(super) fn restored(
         layout: Layout,
         cleared: Lsn,
@@ -99,7 +99,7 @@ impl Shard {
         shard
     }
 
-    /// The live entry of `key`, and the record that it, or its absence, depends on.
+    /// Returns the live entry of `key`, and the LSN that it, or its absence, depends on.
     pub(super) fn look_up(&self, hash: KeyHash, key: &[u8]) -> (Option<&Entry>, Lsn) {
         self.look_up_guessed(None, hash, key)
     }
@@ -117,7 +117,7 @@ impl Shard {
         }
     }
 
-    /// The entry that a look-up of this hash considers first. Its memory is not read.
+    /// Returns the entry that a look-up of this hash compares first, without reading its memory.
     pub(super) fn guess(&self, hash: KeyHash) -> Option<&Entry> {
         self.tables.get(self.table_index(hash.position()))?.entries.iter_hash(hash.0).next()
     }
@@ -127,15 +127,14 @@ impl Shard {
         table.entries.find(hash.0, |entry| entry.key() == key)
     }
 
-    /// Puts `value` in the place of one as long that `key` has, unless somebody holds that one; says whether it
-    /// did.
+    /// Overwrites the value of `key` with one of the same length, unless there are handles on it; returns whether it did.
     pub(super) fn overwrite(&mut self, hash: KeyHash, key: &[u8], value: &[u8], lsn: Lsn) -> bool {
         let index = self.table_index(hash.position());
         let found = self.tables[index].entries.find_mut(hash.0, |entry| entry.key() == key);
         found.is_some_and(|entry| entry.overwrite(value, lsn))
     }
 
-    /// Puts `entry` in the place of whatever its key had, and returns that.
+    /// Inserts `entry`, and returns the previous entry of its key.
     pub(super) fn put(&mut self, seed: HashSeed, hash: KeyHash, entry: Entry) -> Option<Entry> {
         self.count_in(&entry);
         if !entry.is_live() {
@@ -151,7 +150,7 @@ impl Shard {
         None
     }
 
-    /// Adds an entry whose key has none.
+    /// Adds an entry of a new key.
     fn insert_new(&mut self, seed: HashSeed, hash: KeyHash, entry: Entry) {
         let index = self.make_room(seed, hash.position(), self.table_index(hash.position()));
         let entries = &mut self.tables[index].entries;
@@ -160,8 +159,8 @@ impl Shard {
         self.stats.slot_bytes += (entries.allocation_size() - slots_before) as u64;
     }
 
-    /// Takes `key` out, by the record `lsn`, and returns what it had. While that record is beyond the reply
-    /// watermark a tombstone stays, so that a reader who misses the key knows what it depends on.
+    /// Removes `key`, by the record `lsn`, and returns its entry. While that record is beyond the reply watermark, a tombstone stays,
+    /// so that a reader who misses the key gets the LSN that this depends on.
     pub(super) fn delete(
         &mut self,
         seed: HashSeed,
@@ -178,7 +177,7 @@ impl Shard {
         self.put(seed, hash, tombstone)
     }
 
-    /// Clears away a few tombstones that nobody can depend on any more.
+    /// Frees a few tombstones that no reply can depend on any more.
     pub(super) fn clear_some_tombstones(&mut self, watermark: Lsn) {
         for _ in 0..TOMBSTONES_CLEARED_PER_WRITE {
             if !self.clear_tombstone(watermark) {
@@ -187,7 +186,7 @@ impl Shard {
         }
     }
 
-    /// Clears away all tombstones that nobody can depend on any more.
+    /// Frees all tombstones that no reply can depend on any more.
     pub(super) fn clear_tombstones(&mut self, watermark: Lsn) {
         while self.clear_tombstone(watermark) {}
     }
@@ -200,7 +199,7 @@ impl Shard {
         self.stats
     }
 
-    /// Memory of entries, tables and directory, in bytes; cheap enough for every write.
+    /// Returns the memory of entries, tables and directory, in bytes. It is cheap enough for every write.
     pub(super) fn used_bytes(&self) -> u64 {
         let tables = self.tables.capacity() * size_of::<Table>();
         let directory = self.directory.capacity() * size_of::<u32>();
@@ -208,19 +207,19 @@ impl Shard {
         self.stats.entry_bytes + self.stats.slot_bytes + (tables + directory + tombstones) as u64
     }
 
-    /// Memory of what `key` has, if only a tombstone, in bytes.
+    /// Returns the memory of a key's entry or tombstone, in bytes.
     pub(super) fn entry_bytes(&self, hash: KeyHash, key: &[u8]) -> u64 {
         self.find(hash, key).map_or(0, |entry| entry.memory_bytes() as u64)
     }
 
-    /// All live entries.
+    /// Returns all live entries.
     pub(super) fn live_entries(&self) -> impl Iterator<Item = &Entry> {
         self.tables.iter().flat_map(|table| table.entries.iter()).filter(|entry| entry.is_live())
     }
 
     /// Adds the keys of one table, the one that holds `from`, to a scan's page.
     ///
-    /// Returns where the scan goes on: inside this table if the page filled up, else after it.
+    /// Returns the position at which the scan continues: in this table if the page is full, otherwise behind it.
     pub(super) fn scan_table(
         &self,
         seed: HashSeed,
@@ -239,7 +238,7 @@ impl Shard {
 
     /// Adds the entries of one table, the one that holds `from`, to a walk's page.
     ///
-    /// Returns where the walk goes on: inside this table if the page filled up, else after it.
+    /// Returns the position at which the walk continues: in this table if the page is full, otherwise behind it.
     pub(super) fn walk_table(
         &self,
         seed: HashSeed,
@@ -264,10 +263,9 @@ impl Shard {
         index
     }
 
-    /// Splits a full table in two: it keeps its slots, and the new one gets room to grow into.
+    /// Splits a full table in two: it keeps its slots, and the new one gets room to grow.
     ///
-    /// So hardly any slots are given back, which only the thread that took them, if it goes on writing, could
-    /// use again.
+    /// So hardly any slots are freed. Freed slots could be reused only by the thread that allocated them.
     fn split(&mut self, seed: HashSeed, index: usize) {
         if self.tables[index].depth == self.depth {
             self.depth += 1;
@@ -291,7 +289,7 @@ impl Shard {
         self.point_upper_half_at_last_table(index, depth);
     }
 
-    /// Points the upper half of the directory slots that name the table `index` at the newest table.
+    /// Points the upper half of the directory slots of the table `index` to the newest table.
     fn point_upper_half_at_last_table(&mut self, index: usize, depth: u32) {
         let newest = self.tables.len() - 1;
         let shift = self.depth - depth;
@@ -351,7 +349,7 @@ fn insert_all(table: &mut HashTable<Entry>, seed: HashSeed, entries: Vec<(KeyHas
     }
 }
 
-/// Splitting more often would not separate keys: so many tables never fit into memory.
+/// Most splits of a table. So many tables never fit into memory.
 const MAX_DEPTH: u32 = 28;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Memory that the keyspace takes, in bytes: counted at every change, limited for what adds to it.
+//! Memory of the keyspace, in bytes: counted at every change, and limited for changes that add to it.
 
 use std::ops::{Deref, DerefMut};
 
@@ -7,7 +7,7 @@ use crate::Error;
 use crate::sync::counter::{AtomicU64, Ordering};
 use crate::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// The bytes that all shards together take.
+/// Memory of all shards together, in bytes.
 #[derive(Default)]
 pub(super) struct UsedBytes(AtomicU64);
 
@@ -16,12 +16,12 @@ impl UsedBytes {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Checks that a write that adds entries of `added_bytes`, or fewer if it replaces some, may be carried out.
+    /// Checks that a write of entries of `added_bytes` keeps the memory within its limit.
     ///
-    /// `replaced_bytes` are those that it frees; finding them takes a while, and only matters near the limit.
+    /// `replaced_bytes` returns the bytes that it frees. It is called only near the limit, because it is slow.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`] if the write adds something and there would be more than `max_bytes` then.
+    /// [`Error::OutOfMemory`] if the write adds memory, and the sum would exceed `max_bytes`.
     pub(super) fn check_room(
         &self,
         max_bytes: Option<u64>,
@@ -39,11 +39,11 @@ impl UsedBytes {
     }
 }
 
-/// A shard that cannot be changed without its bytes being counted.
+/// A shard behind a lock that counts its bytes at every change.
 pub(super) struct ShardLock(RwLock<Shard>);
 
 impl ShardLock {
-    /// Locks up an empty shard.
+    /// Wraps an empty shard.
     pub(super) fn new(shard: Shard, used: &UsedBytes) -> Self {
         used.0.fetch_add(shard.used_bytes(), Ordering::Relaxed);
         Self(RwLock::new(shard))
@@ -59,7 +59,7 @@ impl ShardLock {
     }
 }
 
-/// A shard locked for writing; when it is unlocked, what it has grown by is added to the sum.
+/// A shard that is locked for writing; unlocking adds its growth to the sum.
 pub(super) struct WriteShard<'k> {
     shard: RwLockWriteGuard<'k, Shard>,
     bytes_before: u64,
@@ -83,7 +83,7 @@ impl DerefMut for WriteShard<'_> {
 impl Drop for WriteShard<'_> {
     fn drop(&mut self) {
         let growth = self.shard.used_bytes().wrapping_sub(self.bytes_before);
-        // Most writes replace a value by one as long: they leave this line of memory to other threads.
+        // Most writes replace a value by one of the same length, and then do not contend for this cache line.
         if growth != 0 {
             self.used.0.fetch_add(growth, Ordering::Relaxed);
         }

@@ -1,15 +1,14 @@
-//! A walk over all entries up to an LSN, table by table, beside writers.
+//! Walk over all entries up to an LSN, table by table, concurrently with writers.
 
 use super::Keyspace;
 use super::entry::Entry;
 use super::hash::{HashSeed, Position};
 use crate::Lsn;
 
-/// A walk over all entries that were made by a certain LSN and are still there, a table at a time.
+/// Walk over all entries with LSNs up to a limit that still exist, one table at a time.
 ///
-/// An entry that is there throughout is seen once, whatever is written meanwhile. Locks are held only while
-/// handles of entries are copied. Whoever holds a handle keeps its entry in memory, also when its key has got
-/// another value, so a page holds a limited number of bytes.
+/// An entry that exists all the time is visited once, whatever is written meanwhile. Locks are held only while handles of entries
+/// are copied. A handle keeps its entry in memory, even after it is overwritten, so a page holds a limited number of bytes.
 pub(crate) struct KeyspaceWalk<'k> {
     keyspace: &'k Keyspace,
     up_to: Lsn,
@@ -25,12 +24,12 @@ pub(super) struct WalkPage<'p> {
 }
 
 impl<'k> KeyspaceWalk<'k> {
-    /// A walk over the entries up to LSN `up_to`, in pages of `max_page_bytes`, or of one larger entry.
+    /// Begins a walk over the entries up to LSN `up_to`, in pages of `max_page_bytes`, or of one larger entry.
     pub(crate) fn new(keyspace: &'k Keyspace, up_to: Lsn, max_page_bytes: usize) -> Self {
         Self { keyspace, up_to, max_page_bytes, next: Position::from_cursor(0) }
     }
 
-    /// Adds the next page to `entries`, which may be no entry at all; `false` when there is none.
+    /// Adds the next page to `entries`, which may be empty; returns `false` at the end.
     pub(crate) fn next_page(&mut self, entries: &mut Vec<Entry>) -> bool {
         let Some(from) = self.next else { return false };
         let mut page = WalkPage { up_to: self.up_to, max_bytes: self.max_page_bytes, entries };
@@ -40,9 +39,9 @@ impl<'k> KeyspaceWalk<'k> {
 }
 
 impl WalkPage<'_> {
-    /// Adds the live entries of a table, from the position `start` on if there is one.
+    /// Adds the live entries of a table, from the position `start` on if that is given.
     ///
-    /// Returns the position of the first one that found no more room.
+    /// Returns the position of the first entry that did not fit.
     pub(super) fn add<'e>(
         &mut self,
         seed: HashSeed,
@@ -68,7 +67,7 @@ impl WalkPage<'_> {
         let mut last = None;
         for &(position, entry) in in_order {
             bytes += entry.memory_bytes();
-            // The next page cannot start between entries of one position.
+            // The next page cannot start between entries of the same position.
             if bytes > self.max_bytes && last.is_some_and(|last| last != position) {
                 return Some(position);
             }
