@@ -1,6 +1,6 @@
 //! The write-ahead log: records in checksummed batches, one writer thread, group commit.
 //!
-//! Nothing here knows the keyspace: the log takes encoded changes and gives LSNs.
+//! Nothing here depends on the keyspace: the log appends encoded changes and returns LSNs.
 
 mod format;
 mod read;

@@ -1,4 +1,4 @@
-//! Admits writers: bounds what waits to be written, and claims room for it before anything changes.
+//! Admission of writers, which is the backpressure: bounds the unwritten records, and claims room for them before anything changes.
 
 use super::group_commit::SharedLog;
 use super::in_flight::Flight;
@@ -7,28 +7,27 @@ use super::space::{Growth, Space};
 use crate::sync::{SemaphorePermit, SystemTime, TryAcquireError};
 use crate::{Error, Lsn};
 
-/// Most bytes of records that wait to be written; beyond, writers wait for admission. Whoever has more is admitted
-/// when nothing else waits, and nobody else is until all of it is written: so a batch never has more bytes than this, or
-/// than one submit.
+/// Most bytes of unwritten records; beyond it, writers wait for admission. A writer with more is admitted when there are no others,
+/// and nobody else is until all its records are written. So a batch never has more bytes than this, or than one submit.
 pub(super) const MAX_WAITING_BYTES: u32 = 8 * 1024 * 1024;
 
-/// Upper bound on what somebody wants to append.
+/// Upper bound on the records of a writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Demand {
     pub(crate) record_bytes: usize,
-    /// Records that belong together are one append.
+    /// Number of appends; the records of one operation are one append.
     pub(crate) appends: usize,
 }
 
-/// The right to append records of so many bytes.
+/// Permission to append records of this many bytes.
 pub(crate) struct Admission<'a> {
     shared: &'a SharedLog,
     _flight: Flight<'a>,
-    /// Permits not yet passed on to an appended record, in bytes.
+    /// Permits that no appended record has taken yet, in bytes.
     charge: u32,
-    /// The records may be more than all that may wait: all of that goes back when the last of them is written.
+    /// Set if the records may exceed the limit: then all permits are returned when the last record is written.
     is_oversized: bool,
-    /// Room in the file that nothing appended has taken yet.
+    /// Claim on room in the file that no appended record has taken yet.
     claim: u64,
     now_ms: u64,
 }
@@ -44,7 +43,7 @@ impl Demand {
 }
 
 impl Log {
-    /// Waits until so much may be appended.
+    /// Waits until this much may be appended.
     ///
     /// # Errors
     /// [`Error::DiskFull`], [`Error::LogRemoved`], [`Error::Poisoned`], [`Error::Closed`].
@@ -77,7 +76,7 @@ impl Log {
         let shared = &*self.shared;
         match shared.admission.try_acquire_many(demand.charge()) {
             Ok(permit) if shared.space.claim(demand.claim(), growth) => Some(self.admitted(permit, demand)),
-            // Others wait for room: there may be enough for this when it has its turn.
+            // Others wait for room, and go first.
             Ok(_) if growth == Growth::Grows && shared.space.has_queue() => None,
             Ok(_) => shared.space.is_refusing().then_some(Err(Error::DiskFull)),
             Err(TryAcquireError::Closed) => Some(Err(shared.refusal())),
@@ -92,7 +91,7 @@ impl Log {
         let (charge, claim) = (demand.charge(), demand.claim());
         let is_oversized = demand.record_bytes > MAX_WAITING_BYTES as usize;
         let admission = Admission { shared, _flight, charge, is_oversized, claim, now_ms: now_ms() };
-        // A failure is known a moment before it ends admission.
+        // A failure is recorded shortly before it ends admission, so it is checked here.
         if shared.admission.is_closed() || shared.check().is_err() {
             return Err(shared.refusal());
         }
@@ -101,8 +100,8 @@ impl Log {
 }
 
 impl Admission<'_> {
-    /// Appends encoded records, which begin at `starts` in `records`, as one piece; returns the LSN of the
-    /// first. Large ones are taken out of `records`.
+    /// Appends encoded records, which begin at `starts` in `records`, in one piece; returns the LSN of the first. Large ones are
+    /// moved out of `records`.
     pub(crate) fn append(&mut self, records: &mut Vec<u8>, starts: &[usize]) -> Lsn {
         let charge = if self.is_oversized { 0 } else { self.charge.min(charge_of(records.len())) };
         self.charge -= charge;
@@ -136,7 +135,7 @@ fn charge_of(record_bytes: usize) -> u32 {
     u32::try_from(record_bytes).unwrap_or(MAX_WAITING_BYTES).clamp(1, MAX_WAITING_BYTES)
 }
 
-/// The system's clock, in milliseconds since the Unix epoch.
+/// Returns the time of the system's clock, in milliseconds since the Unix epoch.
 pub(crate) fn now_ms() -> u64 {
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)

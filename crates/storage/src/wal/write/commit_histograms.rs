@@ -1,4 +1,4 @@
-//! Histograms of the durations of a commit's stages, since the start: they say what a slow write has waited for.
+//! Histograms of the durations of a commit's stages since the start, which show the stage that slow writes wait for.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use hdrhistogram::Histogram;
 use crate::sync::{FiguresMutex, Instant};
 use crate::{CommitLatency, LatencySummary};
 
-/// Longest duration that a histogram distinguishes, in microseconds: a minute. A disk that takes longer is reported as one that hangs.
+/// Longest duration that a histogram distinguishes, in microseconds: a minute. A longer sync is reported as a hanging disk.
 const MAX_US: u64 = 60_000_000;
 
-/// Significant decimal digits of a histogram. Three would take seven times the memory (20 KiB now), and say no more about a cause.
+/// Significant decimal digits of a histogram, which takes 20 KiB. Three digits would take seven times the memory, and show no more about a cause.
 const DIGITS: u8 = 2;
 
 /// Durations of all commits' stages, as [`CommitLatency`] defines them.

@@ -1,5 +1,5 @@
-//! Notices that the log's file was removed, replaced or truncated while in use. Writes are refused from then on, because
-//! the next start would not find them. The file stays open: it may be the only copy.
+//! Detects that the log's file was removed, replaced or truncated while in use. Writes are refused from then on, because the next start
+//! would not find them. The file stays open, because it may be the only copy.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,28 +10,28 @@ use crate::fs::{LogFile, read_up_to};
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use crate::sync::{Instant, Mutex};
 
-/// Interval between looks while something is written, or while the file is missing.
+/// Interval between checks while something is written, or while the file is missing.
 const CHECK_EVERY: Duration = Duration::from_millis(500);
 
-/// Bytes compared at the file's beginning, which never change: they tell a file copied over the log apart, whose name
-/// and size may be the same. A binary log has an id of its own there.
+/// Bytes at the file's beginning that are compared; they never change. They distinguish a file that was copied over the log, which may
+/// have the same name and size: a binary log has a random id there.
 const BEGINNING_BYTES: u64 = 64;
 
-/// Watch over the log's file: is it still there, and still the same?
+/// Checks that the log's file still exists, and is the same.
 pub(in crate::wal) struct FileWatch {
-    /// The file's own, whatever links lead to it.
+    /// Path of the file itself, after following links.
     path: PathBuf,
     started: Instant,
-    /// The last check, in microseconds since `started`.
+    /// Time of the last check, in microseconds since `started`.
     checked_at_us: AtomicU64,
-    /// Something was written after the last check.
+    /// Set if something was written after the last check.
     is_unchecked: AtomicBool,
-    /// A [`Removal`] as a number; 0: there is none. Whoever asks waits for nobody.
+    /// A [`Removal`] as a number; 0 for none. Atomic, so that readers need no lock.
     removal: AtomicU8,
     beginning: Mutex<Vec<u8>>,
 }
 
-/// Harm that somebody has done to the log's file.
+/// What happened to the log's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::wal) enum Removal {
     Missing = 1,
@@ -52,15 +52,15 @@ impl Removal {
         }
     }
 
-    /// Returns whether the same file may come back, whole. What was cut or overwritten does not: the next write may make the file as
-    /// long as it was, but what it had is gone.
+    /// Returns whether the same, complete file may come back. A truncated or overwritten file does not: the next write may restore its
+    /// size, but not its content.
     const fn may_end(self) -> bool {
         matches!(self, Self::Missing | Self::Replaced)
     }
 }
 
 impl FileWatch {
-    /// Watches over `file`, a log at `path` that ends at `log_end`.
+    /// Begins to watch `file`, a log at `path` that ends at `log_end`.
     pub(super) fn new(path: PathBuf, file: &dyn LogFile, log_end: u64) -> Self {
         Self {
             path,
@@ -72,7 +72,7 @@ impl FileWatch {
         }
     }
 
-    /// Returns why writes are refused, if the file was removed.
+    /// Returns the error for which writes are refused, if the file was removed.
     pub(in crate::wal) fn error(&self) -> Option<Error> {
         self.removal().map(|removal| Error::LogRemoved { path: self.path.clone(), reason: removal.text() })
     }
@@ -86,7 +86,7 @@ impl FileWatch {
         self.removal.load(Ordering::Acquire) != 0
     }
 
-    /// Notes a write that is not [checked](Self::check) now; returns whether it has to be.
+    /// Records a write; returns whether a [check](Self::check) is due.
     pub(super) fn note_write(&self) -> bool {
         self.is_unchecked.store(true, Ordering::Relaxed);
         self.since_check() >= CHECK_EVERY
@@ -98,9 +98,9 @@ impl FileWatch {
         is_wanted.then(|| CHECK_EVERY.saturating_sub(self.since_check()))
     }
 
-    /// Looks at the file, which has to have at least `min_bytes`, and in which the log ends at `log_end`.
+    /// Checks the file, which must have at least `min_bytes`, and in which the log ends at `log_end`.
     ///
-    /// Called by whoever holds the log's end, so that the file does not change meanwhile.
+    /// The caller holds the log's end, so that the file does not change meanwhile.
     pub(super) fn check(&self, file: &dyn LogFile, log_end: u64, min_bytes: u64) {
         self.is_unchecked.store(false, Ordering::Relaxed);
         let now_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -109,7 +109,7 @@ impl FileWatch {
             return;
         }
         let mut beginning = self.beginning.lock();
-        // What the system does not tell changes nothing.
+        // If the system reports an error, nothing changes.
         if let Ok(removal) = look(file, &self.path, min_bytes, &beginning) {
             if removal.is_none() && (beginning.len() as u64) < log_end.min(BEGINNING_BYTES) {
                 *beginning = beginning_of(file, log_end);
@@ -118,7 +118,7 @@ impl FileWatch {
         }
     }
 
-    /// Watches over another file from now on, which has taken the log's place and ends at `log_end`.
+    /// Watches another file from now on, which has replaced the log and ends at `log_end`.
     pub(in crate::wal) fn switch_to(&self, file: &dyn LogFile, log_end: u64) {
         *self.beginning.lock() = beginning_of(file, log_end);
         self.set_removal(None);
@@ -143,7 +143,7 @@ impl FileWatch {
     }
 }
 
-/// Returns what became of a log's file; `None` if it is there, whole.
+/// Returns what happened to a log's file; `None` if it is complete.
 fn look(file: &dyn LogFile, path: &Path, min_bytes: u64, beginning: &[u8]) -> io::Result<Option<Removal>> {
     match file.is_at(path) {
         Ok(true) => {}
@@ -159,7 +159,7 @@ fn look(file: &dyn LogFile, path: &Path, min_bytes: u64, beginning: &[u8]) -> io
     Ok((found.get(..read) != Some(beginning)).then_some(Removal::Overwritten))
 }
 
-/// The bytes that a log begins with. A log that cannot be read now is told apart from others by its name and size alone.
+/// Returns the first bytes of a log. A log that cannot be read now is distinguished by its name and size alone.
 fn beginning_of(file: &dyn LogFile, log_end: u64) -> Vec<u8> {
     let mut beginning = vec![0; log_end.min(BEGINNING_BYTES) as usize];
     let read = read_up_to(file, &mut beginning, 0).unwrap_or(0);

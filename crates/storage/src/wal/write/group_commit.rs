@@ -1,4 +1,4 @@
-//! Group commit: one write and one sync for the records of all who wait. What runs at the log's end runs here, under the
+//! Group commit: one write and one sync for the records of all waiting writers. All work at the log's end runs here, under the
 //! appender's lock.
 
 use std::path::PathBuf;
@@ -24,17 +24,17 @@ use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Instant, OnceLock, OrderedMutex, Rank, Semaphore, SetOnce};
 use crate::{Error, Lsn, SyncPolicy};
 
-/// The state of a log in use that its writers, its waiters and its threads share.
+/// State of a log in use, shared by its writers, waiters and threads.
 pub(in crate::wal) struct SharedLog {
     pub(super) path: PathBuf,
     pub(super) policy: SyncPolicy,
     pub(super) tail: OrderedMutex<Tail>,
-    /// Taken before the tail, and held until what was taken out of it is written and synced.
+    /// Locked before the tail, and held until the records taken from the tail are written and synced.
     pub(in crate::wal) appender: OrderedMutex<Appender>,
-    /// Tells the writer thread that the tail has records to be committed, or is closing.
+    /// Wakes the writer thread when the tail has records to commit, or is closing.
     pub(super) work: Condvar,
     pub(super) writer_thread: OnceLock<Pid>,
-    /// A permit per byte that may wait.
+    /// One permit for each byte of unwritten records.
     pub(super) admission: Semaphore,
     pub(in crate::wal) space: Space,
     /// Admissions that may still append.
@@ -44,18 +44,18 @@ pub(in crate::wal) struct SharedLog {
     pub(in crate::wal) synced: AtomicU64,
     pub(in crate::wal) waiters: Waiters,
     pub(super) failure: SetOnce<Error>,
-    /// The file to sync; held while a sync runs: after a failed one there is no other.
+    /// The file to sync; locked while a sync runs, so that no other one follows a failed sync.
     pub(in crate::wal) syncing: OrderedMutex<Arc<dyn LogFile>>,
     pub(in crate::wal) watchdog: Watchdog,
     pub(in crate::wal) file_watch: FileWatch,
     pub(super) size_limit: SizeLimit,
-    /// Pause of every batch before the next may be written, in microseconds: a compaction has to catch up.
+    /// Pause after every batch, in microseconds, by which a compaction slows writers down to catch up.
     pub(super) pause_us: AtomicU64,
     pub(super) counters: CommitCounters,
     pub(super) histograms: CommitHistograms,
 }
 
-/// Counters of what was committed.
+/// Counters of commits.
 #[derive(Default)]
 pub(super) struct CommitCounters {
     pub(super) syncs: AtomicU64,
@@ -119,7 +119,7 @@ impl SharedLog {
         self.appended.store(lsn.get(), Ordering::Release);
     }
 
-    /// Asks the writer thread to commit what the tail holds.
+    /// Requests from the writer thread a commit of the records in the tail.
     pub(super) fn announce(&self) {
         if self.tail.lock().announce() {
             self.work.notify_one();
@@ -137,8 +137,8 @@ impl SharedLog {
 
     /// Runs `work` at the log's end, unless the log has failed.
     ///
-    /// If `work` fails or panics, the log has failed before anybody else can write there: what another
-    /// committer put in the place of a lost batch would be acknowledged, and leave a gap that no recovery accepts.
+    /// If `work` fails or panics, the log has failed before the lock is released. Otherwise another committer could write in the place
+    /// of a lost batch, and its acknowledged records would follow a gap that recovery refuses.
     pub(super) fn at_end<T>(&self, work: impl FnOnce(&mut Appender) -> Result<T, Error>) -> Result<T, Error> {
         let mut appender = self.appender.lock();
         let _guard = FailOnPanic::new(self);
@@ -146,7 +146,7 @@ impl SharedLog {
         work(&mut appender).inspect_err(|error| self.fail(error.clone()))
     }
 
-    /// Writes what the tail holds, as one batch, and syncs it if the policy says so. Blocks.
+    /// Writes the records in the tail as one batch, and syncs it if the policy requires. Blocks.
     pub(super) fn commit(&self) -> Result<(), Error> {
         let asked_at = Instant::now();
         self.at_end(|appender| {
@@ -160,7 +160,7 @@ impl SharedLog {
                 (tail.take(std::mem::take(&mut appender.spare), asked_at), wanted_bytes, was_sealed)
             };
             if was_sealed {
-                // The writer thread sleeps for good while the log is sealed: it has to look after the next seal.
+                // While the log is sealed, the writer thread sleeps without a timeout. It has to write the next seal.
                 self.work.notify_one();
             }
             self.write(appender, batch, wanted_bytes)
@@ -179,7 +179,7 @@ impl SharedLog {
         );
         self.watchdog.start();
         let began = Instant::now();
-        // One that makes the file longer would hide that it was cut.
+        // Growing the file would hide that it was truncated, so it is checked before.
         if self.file_watch.note_write() || appender.grows_with(&batch) {
             self.check_file(appender);
         }
@@ -194,7 +194,7 @@ impl SharedLog {
         if matches!(self.policy, SyncPolicy::Always) {
             self.sync()?;
         }
-        // Not before: a figure is to tell of no batch that is not durable.
+        // Only now: statistics must not reveal a batch that is not durable.
         self.histograms.gather.record(batch.gather_time);
         self.histograms.queue.record(batch.queue_time);
         self.histograms.write.record(write_time);
@@ -206,7 +206,7 @@ impl SharedLog {
 
     /// Reserves room, and looks at the size of the log, before the next batch begins.
     fn prepare_next(&self, appender: &mut Appender, wanted_bytes: u64) -> Result<(), Error> {
-        // Whoever waits for room gets it here, too: the writer thread may never be idle.
+        // Waiting writers get room here, too, because the writer thread may never be idle.
         let is_short = !self.space.is_full() && appender.is_short_of(self.space.end_wanted(0));
         if is_short || wanted_bytes > 0 {
             self.reserve(appender, wanted_bytes)?;
@@ -219,13 +219,13 @@ impl SharedLog {
         Ok(())
     }
 
-    /// Asks the writer thread to look for room for a claim of so many bytes.
+    /// Requests from the writer thread room for a claim of this many bytes.
     pub(super) fn want_room(&self, bytes: u64) {
         self.tail.lock().want_room(bytes);
         self.work.notify_one();
     }
 
-    /// Reserves the room that is wanted, as far as the disk has it.
+    /// Reserves the requested room, as far as the disk has it.
     pub(super) fn make_room(&self) -> Result<(), Error> {
         self.at_end(|appender| {
             let wanted_bytes = self.tail.lock().take_wanted_room();
@@ -242,7 +242,7 @@ impl SharedLog {
         if least > appender.reserved_end() && !self.size_limit.admits(least) {
             return Ok(());
         }
-        // Where nothing can be reserved, zeros make the file longer.
+        // If the file system cannot reserve room, zeros grow the file.
         self.check_file(appender);
         let reserved = self.histograms.reserve.time(|| appender.reserve(least, self.size_limit.max_bytes()));
         let end = reserved.map_err(|error| self.io_error("reserve room for", error))?;
@@ -250,7 +250,7 @@ impl SharedLog {
         Ok(())
     }
 
-    /// Looks whether the log's file is still there.
+    /// Checks the log's file.
     pub(super) fn look_for_file(&self) -> Result<(), Error> {
         self.at_end(|appender| {
             self.check_file(appender);
@@ -267,10 +267,10 @@ impl SharedLog {
         result.map_err(|error| error.into_error(|error| self.io_error("write to", error)))
     }
 
-    /// Syncs the file; what was written before is durable then.
+    /// Syncs the file, which makes all earlier writes durable.
     ///
-    /// The system tells of an error once: a sync after a failed one would succeed and prove nothing. So
-    /// syncs run one at a time, and the first failure is known before the next could begin.
+    /// The system reports a failed sync once: a later sync would succeed and prove nothing. So syncs run one at a time, and a failure is
+    /// recorded before the next one can begin.
     pub(super) fn sync(&self) -> Result<(), Error> {
         let file = self.syncing.lock();
         let _guard = FailOnPanic::new(self);
@@ -297,10 +297,10 @@ impl SharedLog {
         self.admission.add_permits(charge as usize);
     }
 
-    /// Poisons the log: nobody is admitted any more, who waits gets the error.
+    /// Poisons the log: nobody is admitted any more, and waiting callers get the error.
     pub(in crate::wal) fn fail(&self, error: Error) {
         let message = error.to_string();
-        // The first failure counts; a later one is a consequence.
+        // The first failure is kept; later ones are consequences.
         if self.failure.set(Error::Poisoned { cause: Arc::new(error) }).is_ok() {
             tracing::error!(error = message, "the log has failed");
         }

@@ -1,4 +1,4 @@
-//! The handle by which a compaction watches, limits and commits the log in use.
+//! Handle of a compaction to the log in use.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,30 +27,29 @@ impl LogHandle {
         self.shared.space.format()
     }
 
-    /// The log's size in bytes.
+    /// Returns the log's size in bytes.
     pub(crate) fn len_bytes(&self) -> u64 {
         self.shared.space.log_end()
     }
 
-    /// Sets the size, in bytes, at which the log's `on_size` is called: once, when the log has it after a
-    /// write.
+    /// Sets the size, in bytes, at which the log calls `on_size` once, after the write that reaches it.
     pub(crate) fn set_alarm(&self, at_bytes: u64) {
         self.shared.size_limit.set_alarm(at_bytes);
     }
 
-    /// Makes writers that need the log to be larger than this, in bytes, wait until another limit is set.
+    /// Limits the size of the log, in bytes: writers that need more wait for another limit.
     pub(crate) fn set_size_limit(&self, max_bytes: u64) {
         if self.shared.size_limit.set_max(max_bytes) {
             self.shared.space.wake_all();
         }
     }
 
-    /// The size of the log that writers wait for, in bytes; 0 if nobody waits.
+    /// Returns the size of the log that writers wait for, in bytes; 0 if nobody waits.
     pub(crate) fn held_bytes(&self) -> u64 {
         self.shared.size_limit.held_bytes()
     }
 
-    /// Makes every batch wait for this time before the next may be written.
+    /// Sets the pause after every batch.
     pub(crate) fn set_pause(&self, pause: Duration) {
         let pause_us = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
         self.shared.pause_us.store(pause_us, Ordering::Relaxed);
@@ -61,7 +60,7 @@ impl LogHandle {
         self.shared.check()
     }
 
-    /// Writes everything that was appended so far.
+    /// Writes all records that were appended so far.
     pub(crate) fn commit(&self) -> Result<(), Error> {
         self.shared.commit()
     }

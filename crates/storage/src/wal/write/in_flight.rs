@@ -1,5 +1,5 @@
-//! Counts admitted writers that have not appended yet; a closing log waits for them. Each side writes its flag, then a
-//! fence, then reads the other's: at least one sees the other. `tests/fences.rs` checks this with loom.
+//! Counter of admitted writers that have not appended yet, for which a closing log waits. Each side writes its flag, executes a fence,
+//! then reads the other's flag, so at least one sees the other. `tests/fences.rs` checks this with loom.
 
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
 
