@@ -71,6 +71,14 @@ impl Error {
             _ => None,
         }
     }
+
+    /// Returns the server's answer, if it is one that reports an error.
+    pub fn reply(&self) -> Option<&ErrorReply> {
+        match &*self.kind {
+            ErrorKind::Server { error, .. } => Some(error),
+            _ => None,
+        }
+    }
 }
 
 impl From<ErrorKind> for Error {
