@@ -104,7 +104,7 @@ fn failures_have_the_documented_exit_codes() {
     };
     assert_eq!(code(&["set", "k", "a value that is too long"]), Some(1));
     assert_eq!(code(&["set", "k"]), Some(2));
-    assert_eq!(code(&["frobnicate"]), Some(2));
+    assert_eq!(code(&["frobnicate"]), Some(1));
     assert_eq!(code(&["--addr", "nowhere", "ping"]), Some(2));
     let addr = daemon.addr().to_string();
     daemon.kill();

@@ -1,14 +1,16 @@
-//! The commands on the keyspace: one way to run and print each, for one-shots and sessions.
+//! The connection to a server, and what is printed for each command: the same for one-shots and sessions.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 
 use bytes::Bytes;
 use rustvault_client::{Client, Commands, Options};
-use rustvault_protocol::Limits;
 use rustvault_protocol::limits::DEFAULT_MAX_KEY_BYTES;
+use rustvault_protocol::{Command, Limits};
 
+use crate::action::Action;
 use crate::args::Args;
 use crate::error::CliError;
+use crate::names::PROTOCOL;
 use crate::output::Printer;
 
 /// Limits of this program on keys, values and lines: a bound on its memory, wide enough that
@@ -20,20 +22,6 @@ const MAX_VALUE_BYTES: usize = 1024 * 1024 * 1024;
 
 /// Keys asked for with one request of a scan.
 const SCAN_PAGE_KEYS: u32 = 1_000;
-
-/// A command on the keyspace, as a one-shot and a line of a session give it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Action {
-    Set { key: Bytes, value: Bytes },
-    Get { key: Bytes, raw: bool },
-    Delete { key: Bytes },
-    Exists { key: Bytes },
-    Count,
-    Scan { prefix: Bytes, limit: Option<u64> },
-    Ping,
-    Info,
-    Compact,
-}
 
 /// Result of a command that was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,18 +38,25 @@ pub(crate) struct Session<W> {
     /// `None` until the first command or [`connect`](Self::connect).
     client: Option<Client>,
     pub(crate) printer: Printer<W>,
+    /// Set if a person can be asked a question on standard input.
+    pub(crate) can_ask: bool,
 }
 
 impl<W: Write> Session<W> {
-    /// A session that is not connected yet. With `reconnect`, it comes back after a server's restart.
-    pub(crate) fn new(args: &Args, reconnect: bool, out: W) -> Self {
-        let options = Options::new()
-            .connect_timeout(args.timeout)
-            .request_timeout(args.timeout)
-            .reconnect(reconnect)
-            .max_key_bytes(LIMITS.max_key_bytes)
-            .max_value_bytes(LIMITS.max_value_bytes);
-        Self { addr: args.addr.clone(), options, client: None, printer: Printer::to_stdout(out, args.json) }
+    /// Returns a session of many commands that is not connected yet. It comes back after a server's restart.
+    pub(crate) fn of_lines(args: &Args, out: W) -> Self {
+        Self::new(args, options(args).reconnect(true), out)
+    }
+
+    /// Returns a session of one command that is not connected yet.
+    pub(crate) fn of_one_shot(args: &Args, out: W) -> Self {
+        let can_ask = io::stdin().is_terminal() && !args.json;
+        Self { can_ask, ..Self::new(args, options(args).reconnect(false), out) }
+    }
+
+    fn new(args: &Args, options: Options, out: W) -> Self {
+        let printer = Printer::to_stdout(out, args.json);
+        Self { addr: args.addr.clone(), options, client: None, printer, can_ask: false }
     }
 
     pub(crate) fn addr(&self) -> &str {
@@ -81,47 +76,70 @@ impl<W: Write> Session<W> {
     pub(crate) async fn execute(&mut self, action: Action) -> Result<Outcome, CliError> {
         let client = self.connect().await?;
         let outcome = match action {
+            Action::Command(words) => self.command(&client, &words).await?,
             Action::Scan { prefix, limit } => self.scan(&client, &prefix, limit).await?,
-            Action::Get { key, raw } => {
-                let value = client.get(&key).await?;
-                self.print_value(value, raw)?
-            }
-            Action::Delete { key } => {
-                let existed = client.delete(&key).await?;
-                self.print_existed(existed)?
-            }
-            Action::Exists { key } => {
-                let exists = client.exists(&key).await?;
-                self.print_existed(exists)?
-            }
-            Action::Set { key, value } => {
-                client.set(&key, &value).await?;
-                self.printer.done("OK")?;
-                Outcome::Done
-            }
-            Action::Ping => {
-                client.ping().await?;
-                self.printer.done("PONG")?;
-                Outcome::Done
-            }
-            Action::Compact => {
-                client.compact().await?;
-                self.printer.done("OK")?;
-                Outcome::Done
-            }
-            Action::Count => {
-                let count = client.count().await?;
-                self.printer.count(count)?;
-                Outcome::Done
-            }
-            Action::Info => {
-                let fields = client.info().await?;
-                self.printer.info(&fields)?;
-                Outcome::Done
+            Action::GetRaw(key) => match client.get(&key).await? {
+                Some(value) => self.printer.raw(&value).map(|()| Outcome::Done)?,
+                None => Outcome::KeyNotFound,
+            },
+            Action::GetPrefix(prefix) => self.get_prefix(&client, &prefix).await?,
+            Action::DeletePrefix { prefix, is_agreed } => {
+                self.delete_prefix(&client, &prefix, is_agreed).await?
             }
         };
         self.printer.flush()?;
         Ok(outcome)
+    }
+
+    /// Carries out a command: as this program documents it, or as the server answers it.
+    async fn command(&mut self, client: &Client, words: &[Bytes]) -> Result<Outcome, CliError> {
+        if let Some(outcome) = self.documented(client, words).await? {
+            return Ok(outcome);
+        }
+        let reply = client.command(words).await.map_err(|error| CliError::of_command(error, words))?;
+        self.printer.reply(&reply)
+    }
+
+    /// Carries out a command that has a form of its own here; returns `None` for others.
+    async fn documented(&mut self, client: &Client, words: &[Bytes]) -> Result<Option<Outcome>, CliError> {
+        let Some((name, arguments)) = words.split_first() else { return Ok(None) };
+        let outcome = match (Command::find(name, PROTOCOL), arguments) {
+            (Some(Command::Set), [key, value]) => {
+                client.set(key, value).await?;
+                self.print_done("OK")
+            }
+            (Some(Command::Get), [key]) => match client.get(key).await? {
+                Some(value) => self.printer.value(&value).map(|()| Outcome::Done),
+                None => self.print_existed(false),
+            },
+            (Some(Command::Delete), [key]) => {
+                let existed = client.delete(key).await?;
+                self.print_existed(existed)
+            }
+            (Some(Command::Exists), [key]) => {
+                let exists = client.exists(key).await?;
+                self.print_existed(exists)
+            }
+            (Some(Command::Ping), []) => {
+                client.ping().await?;
+                self.print_done("PONG")
+            }
+            (Some(Command::Compact), []) => {
+                client.compact().await?;
+                self.print_done("OK")
+            }
+            // Under its name in the table it is the server's.
+            (Some(Command::DbSize), []) if !name.eq_ignore_ascii_case(Command::DbSize.name().as_bytes()) => {
+                let count = client.count().await?;
+                self.printer.count(count).map(|()| Outcome::Done)
+            }
+            (Some(Command::Info), []) => {
+                let fields = client.info().await?;
+                self.printer.info(&fields).map(|()| Outcome::Done)
+            }
+            _ => return Ok(None),
+        };
+        outcome.map(Some)
     }
 
     async fn scan(
@@ -152,13 +170,8 @@ impl<W: Write> Session<W> {
         Ok(Outcome::Done)
     }
 
-    fn print_value(&mut self, value: Option<Bytes>, raw: bool) -> Result<Outcome, CliError> {
-        match value {
-            Some(value) if raw => self.printer.raw(&value)?,
-            Some(value) => self.printer.value(&value)?,
-            None if raw => return Ok(Outcome::KeyNotFound),
-            None => return self.print_existed(false),
-        }
+    fn print_done(&mut self, text: &str) -> Result<Outcome, CliError> {
+        self.printer.done(text)?;
         Ok(Outcome::Done)
     }
 
@@ -172,12 +185,25 @@ impl<W: Write> Session<W> {
     }
 }
 
+fn options(args: &Args) -> Options {
+    Options::new()
+        .connect_timeout(args.timeout)
+        .request_timeout(args.timeout)
+        // Commands on the connection, such as its name, hold for those that follow.
+        .one_connection(true)
+        .max_key_bytes(LIMITS.max_key_bytes)
+        .max_value_bytes(LIMITS.max_value_bytes)
+}
+
 /// Carries out the one command of the process's arguments.
 pub(crate) fn run_once(args: &Args, action: Action) -> Result<Outcome, CliError> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
-    let mut session = Session::new(args, false, io::BufWriter::new(io::stdout()));
-    runtime.block_on(session.execute(action))
+    let mut session = Session::of_one_shot(args, io::BufWriter::new(io::stdout()));
+    runtime()?.block_on(session.execute(action))
+}
+
+/// Returns a runtime for one piece of work.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)
 }
 
 /// Reads a value from standard input, byte for byte.

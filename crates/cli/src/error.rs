@@ -5,10 +5,14 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
+use rustvault_protocol::ErrorCode;
 use rustvault_storage::offline::LoadError;
 use thiserror::Error;
 
 use crate::bench::never_sent;
+use crate::output::keys;
+use crate::{help, names};
 
 /// Why the program could not do what it was asked.
 #[derive(Debug, Error)]
@@ -20,6 +24,15 @@ pub(crate) enum CliError {
     /// The server could not be reached, did not answer, or answered with an error.
     #[error(transparent)]
     Client(#[from] rustvault_client::Error),
+    /// The server answered a command that has no form of its own here with an error: its line in RESP.
+    #[error("{line}")]
+    Answer { line: String, code: ErrorCode, words: Vec<Bytes> },
+    /// A line that was to be imported is no key with its value.
+    #[error("line {line}: {reason}; before it, {} had been stored", keys(*stored))]
+    BadEntry { line: u64, reason: String, stored: u64 },
+    /// An import ended before its lines did.
+    #[error("{source}; {} had been stored", keys(*stored))]
+    Import { stored: u64, source: Box<CliError> },
     /// A log file could not be worked on.
     #[error(transparent)]
     Storage(#[from] rustvault_storage::Error),
@@ -56,6 +69,34 @@ pub(crate) enum CliError {
 }
 
 impl CliError {
+    /// Tells the server's error to a command that has no form of its own here from others.
+    pub(crate) fn of_command(error: rustvault_client::Error, words: &[Bytes]) -> Self {
+        match error.reply() {
+            Some(reply) => Self::Answer {
+                line: String::from_utf8_lossy(reply.line()).into_owned(),
+                code: reply.code,
+                words: words.to_vec(),
+            },
+            None => error.into(),
+        }
+    }
+
+    /// Returns what may help whoever typed what the server refused.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Answer { code, words, .. } => match names::find_row(words) {
+                None => words.first().and_then(|name| names::did_you_mean(&names::similar_to(name))),
+                Some((spec, name_words)) => {
+                    let is_malformed =
+                        *code == ErrorCode::Syntax || !spec.arity.admits(words.len() - name_words);
+                    is_malformed.then(|| format!("usage: {}", help::usage(spec)))
+                }
+            },
+            Self::Line { source, .. } => source.hint(),
+            _ => None,
+        }
+    }
+
     /// The process's exit code for this error, as `--help` documents it.
     pub(crate) fn exit_code(&self) -> u8 {
         match self.kind() {
@@ -74,7 +115,8 @@ impl CliError {
             Self::Client(source) if source.is_not_connected() => Kind::Connection,
             Self::BenchConnect { .. } => Kind::Connection,
             Self::BenchStalled { .. } => Kind::Timeout,
-            Self::Client(_) | Self::BenchErrors { .. } => Kind::Server,
+            Self::Client(_) | Self::Answer { .. } | Self::BenchErrors { .. } => Kind::Server,
+            Self::BadEntry { .. } => Kind::Usage,
             Self::Storage(source) | Self::Load(LoadError::Store(source)) if source.is_bad_log() => Kind::Log,
             Self::Load(LoadError::BadLine { .. }) => Kind::Log,
             Self::Storage(_)
@@ -85,7 +127,7 @@ impl CliError {
             | Self::Runtime(_)
             | Self::Terminal(_)
             | Self::OpenFiles { .. } => Kind::Io,
-            Self::Line { source, .. } => source.kind(),
+            Self::Line { source, .. } | Self::Import { source, .. } => source.kind(),
         }
     }
 
@@ -93,7 +135,8 @@ impl CliError {
     pub(crate) fn server_code(&self) -> Option<String> {
         match self {
             Self::Client(source) => source.code().map(|code| code.to_string()),
-            Self::Line { source, .. } => source.server_code(),
+            Self::Answer { code, .. } => Some(code.to_string()),
+            Self::Line { source, .. } | Self::Import { source, .. } => source.server_code(),
             _ => None,
         }
     }
@@ -101,7 +144,9 @@ impl CliError {
     /// The number of the script's line that failed, from 1.
     pub(crate) fn line(&self) -> Option<u64> {
         match self {
-            Self::Line { line, .. } | Self::Load(LoadError::BadLine { line, .. }) => Some(*line),
+            Self::Line { line, .. }
+            | Self::BadEntry { line, .. }
+            | Self::Load(LoadError::BadLine { line, .. }) => Some(*line),
             _ => None,
         }
     }
@@ -114,7 +159,7 @@ impl CliError {
             Self::Storage(rustvault_storage::Error::Io { source, .. }) => {
                 source.kind() == io::ErrorKind::BrokenPipe
             }
-            Self::Line { source, .. } => source.is_broken_pipe(),
+            Self::Line { source, .. } | Self::Import { source, .. } => source.is_broken_pipe(),
             _ => false,
         }
     }

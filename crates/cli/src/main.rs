@@ -3,22 +3,30 @@
 
 #![doc = include_str!("../README.md")]
 
+mod action;
 mod args;
 mod bench;
 mod commands;
 mod error;
 mod escape;
+mod help;
+mod names;
 mod output;
+mod prefix;
 mod repl;
+mod reply;
+mod transfer;
 mod wal;
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
+use action::Action;
 use args::{Args, CliCommand};
-use clap::error::{ContextKind, ContextValue};
-use commands::{Action, Outcome};
+use bytes::Bytes;
+use commands::Outcome;
 use error::CliError;
+use rustvault_protocol::Command;
 
 #[global_allocator]
 static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -43,52 +51,66 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<Outcome, CliError> {
-    let action = match args.command.clone() {
-        None => return repl::run(args).map(|()| Outcome::Done),
-        Some(CliCommand::Bench(bench)) => return bench::run(args, &bench).map(|()| Outcome::Done),
-        Some(CliCommand::Wal { command }) => return wal::run(args, command).map(|()| Outcome::Done),
-        Some(CliCommand::Set { key, value: Some(value), .. }) => Action::Set { key, value },
-        Some(CliCommand::Set { key, value: None, .. }) => {
-            Action::Set { key, value: commands::read_value(io::stdin().lock())? }
-        }
-        Some(CliCommand::Get { key, raw }) => Action::Get { key, raw },
-        Some(CliCommand::Delete { key }) => Action::Delete { key },
-        Some(CliCommand::Exists { key }) => Action::Exists { key },
-        Some(CliCommand::Count) => Action::Count,
-        Some(CliCommand::Scan { prefix, limit }) => Action::Scan { prefix, limit },
-        Some(CliCommand::Ping) => Action::Ping,
-        Some(CliCommand::Info) => Action::Info,
-        Some(CliCommand::Compact) => Action::Compact,
+    let Some(command) = args.command.clone() else {
+        return repl::run(args).map(|()| Outcome::Done);
     };
-    commands::run_once(args, action)
+    match command {
+        CliCommand::Bench(bench) => bench::run(args, &bench)?,
+        CliCommand::Wal { command } => wal::run(args, command)?,
+        CliCommand::Export { prefix } => transfer::export(args, &prefix)?,
+        CliCommand::Import { file, keep_existing } => transfer::import(args, file.as_deref(), keep_existing)?,
+        CliCommand::Text(text) => print(&text)?,
+        command => return commands::run_once(args, action_of(command)?),
+    }
+    Ok(Outcome::Done)
 }
 
-/// The one option that may come from the environment, as clap shows it, and its variable.
-const ADDR_OPTION: &str = "--addr <HOST:PORT>";
-const ADDR_VARIABLE: &str = "RUSTVAULT_ADDR";
+/// Returns what a command of the command line asks a server for.
+fn action_of(command: CliCommand) -> Result<Action, CliError> {
+    Ok(match command {
+        CliCommand::Set { key, value, options, .. } => {
+            let value = value.map_or_else(|| commands::read_value(io::stdin().lock()), Ok)?;
+            Action::command(Command::Set, [key, value].into_iter().chain(options))
+        }
+        CliCommand::Get { prefix: Some(prefix), .. } => Action::GetPrefix(prefix),
+        CliCommand::Get { key: Some(key), raw: true, .. } => Action::GetRaw(key),
+        CliCommand::Get { key, .. } => Action::command(Command::Get, key),
+        CliCommand::Delete { prefix: Some(prefix), yes, .. } => {
+            Action::DeletePrefix { prefix, is_agreed: yes }
+        }
+        CliCommand::Delete { key, .. } => Action::command(Command::Delete, key),
+        CliCommand::Exists { keys } => Action::command(Command::Exists, keys),
+        CliCommand::Scan { arguments, prefix, limit } if arguments.is_empty() => {
+            Action::Scan { prefix, limit }
+        }
+        CliCommand::Scan { arguments, .. } => Action::command(Command::Scan, arguments),
+        CliCommand::Count => Action::Command(vec![Bytes::from_static(b"count")]),
+        CliCommand::Ping { message } => Action::command(Command::Ping, message),
+        CliCommand::Info { sections } => Action::command(Command::Info, sections),
+        CliCommand::Compact => Action::command(Command::Compact, []),
+        CliCommand::Other(words) => Action::from_words(
+            words.into_iter().map(|word| Bytes::from(word.into_encoded_bytes())).collect(),
+        )?,
+        CliCommand::Bench(_)
+        | CliCommand::Wal { .. }
+        | CliCommand::Export { .. }
+        | CliCommand::Import { .. }
+        | CliCommand::Text(_) => return Err(CliError::Usage("this is no command of a server".to_owned())),
+    })
+}
 
-/// Returns whether a usage error is about an address that is not on the command line.
-fn is_of_variable(error: &clap::Error) -> bool {
-    let is_of_addr = matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(option)) if option == ADDR_OPTION);
-    let is_on_command_line =
-        std::env::args_os().any(|arg| arg.to_str().is_some_and(|arg| arg.starts_with("--addr")));
-    is_of_addr && !is_on_command_line && std::env::var_os(ADDR_VARIABLE).is_some()
+fn print(text: &str) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(CliError::Output)
 }
 
 /// Help and version go to standard output with 0, usage errors to standard error with 2.
 fn exit_on_usage(error: &clap::Error) -> ExitCode {
     let wants_json = std::env::args_os().any(|arg| arg == "--json");
-    let text = error.to_string();
-    let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
-    if error.use_stderr() && (wants_json || is_of_variable(error)) {
-        // Whoever typed no address looks for the mistake in what he typed.
-        let text = match is_of_variable(error) {
-            true => {
-                text.replacen(&format!("'{ADDR_OPTION}'"), &format!("{ADDR_VARIABLE} ({ADDR_OPTION})"), 1)
-            }
-            false => text.to_owned(),
-        };
-        output::report_error(&CliError::Usage(text), wants_json);
+    if error.use_stderr() && wants_json {
+        let text = error.to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+        output::report_error(&CliError::Usage(text.to_owned()), wants_json);
     } else {
         // Nothing is left to do when the terminal or pipe is gone.
         let _ = error.print();

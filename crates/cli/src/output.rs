@@ -2,13 +2,14 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use rustvault_protocol::needs_quotes;
+use bytes::Bytes;
+use rustvault_protocol::{Reply, needs_quotes};
 use serde_json::{Map, Value, json};
 
+use crate::commands::Outcome;
 use crate::error::CliError;
 use crate::escape::{is_printable, quoted, visible, visible_json};
+use crate::reply::{self, insert_bytes};
 
 /// Prints results for people or, as one JSON object a line, for scripts.
 ///
@@ -50,6 +51,38 @@ impl<W: Write> Printer<W> {
         }
         let needs_quotes = self.is_terminal && (needs_quotes(value, false) || !is_printable(value));
         if needs_quotes { self.line(&quoted(value)) } else { self.line(value) }
+    }
+
+    /// Prints the reply to a command that has no form of its own here.
+    pub(crate) fn reply(&mut self, reply: &Reply) -> Result<Outcome, CliError> {
+        if self.json {
+            self.json_line(&reply::json_object(reply))?;
+        } else {
+            let written = match self.is_terminal {
+                true => reply::write_for_people(reply, &mut self.out),
+                false => reply::write_raw(reply, &mut self.out),
+            };
+            written.and_then(|()| self.out.write_all(b"\n")).map_err(CliError::Output)?;
+        }
+        Ok(if *reply == Reply::Null { Outcome::KeyNotFound } else { Outcome::Done })
+    }
+
+    /// Prints a key and its value in one line, as `set` of a session takes them.
+    pub(crate) fn entry(&mut self, key: &[u8], value: &[u8]) -> Result<(), CliError> {
+        if self.json {
+            let mut object = Map::new();
+            insert_bytes(&mut object, "key", key);
+            insert_bytes(&mut object, "value", value);
+            return self.json_line(&Value::Object(object));
+        }
+        let is_bare =
+            |bytes: &[u8], is_key| !needs_quotes(bytes, is_key) && (!self.is_terminal || is_printable(bytes));
+        let form = |bytes: &[u8], is_key| match is_bare(bytes, is_key) {
+            true => Bytes::copy_from_slice(bytes),
+            false => quoted(bytes).freeze(),
+        };
+        let line = [form(key, true), form(value, false)].join(&b' ');
+        self.line(&line)
     }
 
     /// Writes exactly these bytes, without a line end.
@@ -103,12 +136,22 @@ impl<W: Write> Printer<W> {
     }
 }
 
+/// Returns a number of keys in words.
+pub(crate) fn keys(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "key" } else { "keys" })
+}
+
 /// Tells standard error what went wrong; nothing for a broken pipe, whose reader wants no more.
 pub(crate) fn report_error(error: &CliError, json: bool) {
     if error.is_broken_pipe() {
         return;
     }
-    let line = if json { error_json(error).to_string() } else { format!("error: {error}") };
+    let line = match (json, error) {
+        (true, _) => error_json(error).to_string(),
+        // The form of redis-cli.
+        (false, CliError::Answer { line, .. }) => format!("(error) {line}"),
+        (false, _) => format!("error: {error}"),
+    };
     let mut stderr = io::stderr().lock();
     let line = match (stderr.is_terminal(), json) {
         (false, _) => line.into(),
@@ -117,6 +160,9 @@ pub(crate) fn report_error(error: &CliError, json: bool) {
     };
     // With standard error gone, only the exit code is left to tell.
     let _ = writeln!(stderr, "{line}");
+    if let Some(hint) = error.hint().filter(|_| !json) {
+        let _ = writeln!(stderr, "hint: {}", visible(&hint));
+    }
 }
 
 fn error_json(error: &CliError) -> Value {
@@ -131,14 +177,6 @@ fn error_json(error: &CliError) -> Value {
         object.insert("line".to_owned(), json!(line));
     }
     json!({"error": object})
-}
-
-/// Adds `name`, or `name_base64` for bytes that JSON's strings cannot hold.
-fn insert_bytes(object: &mut Map<String, Value>, name: &str, bytes: &[u8]) {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => object.insert(name.to_owned(), json!(text)),
-        Err(_) => object.insert(format!("{name}_base64"), json!(STANDARD.encode(bytes))),
-    };
 }
 
 #[cfg(test)]
@@ -166,6 +204,14 @@ mod tests {
             "{\"status\":\"ok\",\"value_base64\":\"/wA=\"}\n"
         );
         assert_eq!(printed(true, |p| p.key(b"\xff")), "{\"key_base64\":\"/w==\"}\n");
+    }
+
+    #[test]
+    fn an_entry_is_what_set_takes() {
+        assert_eq!(printed(false, |p| p.entry(b"user:1", b"carpe diem ")), "user:1 carpe diem \n");
+        assert_eq!(printed(false, |p| p.entry(b"two words", b"a\nb")), "\"two words\" \"a\\nb\"\n");
+        assert_eq!(printed(false, |p| p.entry(b"", b"")), "\"\" \"\"\n");
+        assert_eq!(printed(true, |p| p.entry(b"k", b"\xff")), "{\"key\":\"k\",\"value_base64\":\"/w==\"}\n");
     }
 
     #[test]

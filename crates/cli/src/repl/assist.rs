@@ -1,4 +1,4 @@
-//! Text that the line editor shows beside what is typed: completions of command names, and hints.
+//! Text that the line editor shows beside what is typed: completions of names, and hints.
 
 use std::borrow::Cow;
 
@@ -8,10 +8,9 @@ use rustyline::hint::{Hint, Hinter};
 use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 
-use super::hint;
-use super::line::VERBS;
+use super::{complete, hint};
 
-/// Completes the command names at the start of a line, and shows hints behind it.
+/// Completes the names of commands and subcommands, and shows hints behind the line.
 pub(super) struct Assistant;
 
 /// A hint that no key takes over into the line.
@@ -31,13 +30,8 @@ impl Completer for Assistant {
     type Candidate = String;
 
     fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
-        Ok((0, line.get(..pos).map(complete_verb).unwrap_or_default()))
+        Ok(line.get(..pos).map(complete::candidates).unwrap_or_default())
     }
-}
-
-fn complete_verb(typed: &str) -> Vec<String> {
-    let typed = typed.to_ascii_lowercase();
-    VERBS.iter().filter(|verb| verb.starts_with(&typed)).map(|verb| format!("{verb} ")).collect()
 }
 
 impl Hinter for Assistant {
@@ -48,7 +42,12 @@ impl Hinter for Assistant {
         if pos < line.len() {
             return None;
         }
-        hint::of_line(line).map(|hint| Remark(format!("   {hint}")))
+        if let Some(warning) = hint::of_line(line) {
+            return Some(Remark(format!("   {warning}")));
+        }
+        let rest = hint::rest_of_syntax(line)?;
+        let space = if line.ends_with(' ') { "" } else { " " };
+        Some(Remark(format!("{space}{rest}")))
     }
 }
 
@@ -60,15 +59,3 @@ impl Highlighter for Assistant {
 
 impl Helper for Assistant {}
 impl Validator for Assistant {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_first_word_is_completed() {
-        assert_eq!(complete_verb("ex"), ["exists ", "exit "]);
-        assert_eq!(complete_verb("G"), ["get "]);
-        assert!(complete_verb("get s").is_empty());
-    }
-}

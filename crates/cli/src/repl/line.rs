@@ -1,23 +1,23 @@
-//! A line of a session: a command in the words of the text protocol, or one of the session's own.
+//! A line of a session: a command, split into words as the text protocol does, or one of the session's own.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use rustvault_protocol::{Command, OwnedRequest, ServerCodec};
+use rustvault_protocol::{Command, CommandSpec, Limits, OwnedRequest, Protocol, ServerCodec};
 use tokio_util::codec::Decoder;
 
-use crate::commands::{Action, LIMITS};
+use crate::action::Action;
+use crate::commands::LIMITS;
 use crate::error::CliError;
+use crate::names::{self, PROTOCOL};
 
-/// The words that a line may begin with, for completion.
-pub(super) const VERBS: [&str; 12] =
-    ["compact", "count", "delete", "exists", "exit", "get", "help", "info", "ping", "quit", "scan", "set"];
-
-const SCAN_USAGE: &str = "usage: scan [--prefix P] [--limit N]";
+/// A command of the text protocol whose arguments are any number of fields: those of all others are split as its are.
+const ANY_FIELDS: Command = Command::MGet;
 
 /// A line of a session, parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
     Action(Action),
-    Help,
+    /// Asks for help on what these words name.
+    Help(Vec<String>),
     Quit,
     /// An empty line or a comment.
     Nothing,
@@ -26,98 +26,77 @@ pub(super) enum Line {
 /// Parses a line, with or without its line end.
 ///
 /// # Errors
-/// [`CliError::Usage`] for a line that is no command.
+/// [`CliError::Usage`] for a line that is not well-formed, or no form of one of this program's own commands.
 pub(super) fn parse(line: &[u8]) -> Result<Line, CliError> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line).trim_ascii_start();
     if line.is_empty() || line.starts_with(b"#") {
         return Ok(Line::Nothing);
     }
-    let (word, rest) = split_word(line);
-    let verb = String::from_utf8_lossy(word).to_ascii_lowercase();
-    let action = match verb.as_str() {
-        "help" => return Ok(Line::Help),
-        "quit" | "exit" => return Ok(Line::Quit),
-        "scan" => parse_scan(rest)?,
-        // Only a value may end in spaces.
-        "set" => parse_request(line)?,
-        verb if VERBS.contains(&verb) => parse_request(line.trim_ascii_end())?,
-        verb => {
-            return Err(usage(format!(
-                "unknown command '{}'; type help for the commands",
-                verb.escape_debug()
-            )));
-        }
-    };
-    Ok(Line::Action(action))
+    let (typed, rest) = split_word(line);
+    let name = names::resolve_alias(typed).map_or(typed, str::as_bytes);
+    if name.eq_ignore_ascii_case(b"help") {
+        let words = rest.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+        return Ok(Line::Help(words.map(|word| String::from_utf8_lossy(word).into_owned()).collect()));
+    }
+    if [&b"quit"[..], b"exit"].iter().any(|quit| name.eq_ignore_ascii_case(quit)) {
+        return Ok(Line::Quit);
+    }
+    let arguments = arguments(name, rest)?;
+    check(typed, name, &arguments)?;
+    let words = [vec![Bytes::copy_from_slice(name)], arguments].concat();
+    Action::from_words(words).map(Line::Action)
 }
 
-fn parse_request(line: &[u8]) -> Result<Action, CliError> {
-    let OwnedRequest { command, arguments } = read(line)?;
-    Ok(match (command, &arguments[..]) {
-        (Command::Set, [key, value]) => Action::Set { key: key.clone(), value: value.clone() },
-        (Command::Get, [key]) => Action::Get { key: key.clone(), raw: false },
-        (Command::Delete, [key]) => Action::Delete { key: key.clone() },
-        (Command::TextExists, [key]) => Action::Exists { key: key.clone() },
-        (Command::DbSize, []) => Action::Count,
-        (Command::Ping, []) => Action::Ping,
-        (Command::TextInfo, []) => Action::Info,
-        (Command::Compact, []) => Action::Compact,
-        (command, arguments) => return Err(bad_arguments(line, command, arguments.len())),
-    })
-}
-
-/// Reads a command as a server does: keys and values are as in the text protocol.
-fn read(line: &[u8]) -> Result<OwnedRequest, CliError> {
-    let mut frame = BytesMut::with_capacity(line.len() + 1);
-    frame.put_slice(line);
+/// Splits what follows a name into arguments, as a server does with a line of the text protocol.
+fn arguments(name: &[u8], rest: &[u8]) -> Result<Vec<Bytes>, CliError> {
+    let takes_rest = Command::find(name, Protocol::Text).filter(|command| command.spec().rest.is_some());
+    // Only a value that is the rest of its line may end in spaces.
+    let rest = if takes_rest.is_some() { rest } else { rest.trim_ascii_end() };
+    let stand_in = takes_rest.unwrap_or(ANY_FIELDS).name();
+    let mut frame = BytesMut::with_capacity(stand_in.len() + rest.len() + 1);
+    frame.put_slice(stand_in.as_bytes());
+    frame.put_slice(rest);
     frame.put_u8(b'\n');
-    match ServerCodec::new(LIMITS).decode(&mut frame) {
-        Ok(Some(Ok(request))) => Ok(request),
+    // Which arguments are keys is not known here: the client and the server look at their lengths.
+    let limits = Limits { max_key_bytes: LIMITS.max_value_bytes, ..LIMITS };
+    match ServerCodec::new(limits).decode(&mut frame) {
+        Ok(Some(Ok(OwnedRequest { arguments, .. }))) => Ok(arguments),
         Ok(Some(Err(error))) => Err(usage(error.to_string())),
         Ok(None) | Err(_) => Err(usage("not a command".to_owned())),
     }
 }
 
-/// Says what is wrong with the number of arguments, under the name that was typed.
-fn bad_arguments(line: &[u8], command: Command, given: usize) -> CliError {
+/// Checks the number of arguments of the commands that have forms of their own here, and are not sent otherwise.
+fn check(typed: &[u8], name: &[u8], arguments: &[Bytes]) -> Result<(), CliError> {
+    let Some(command) = Command::find(name, PROTOCOL) else { return Ok(()) };
     let spec = command.spec();
-    let name = String::from_utf8_lossy(split_word(line).0).to_ascii_uppercase();
-    let how = format!("usage: {name} {}", spec.syntax);
-    usage(match spec.arity.bounds() {
-        // More than a session can ask for, such as options of SET.
-        _ if spec.arity.admits(given) => format!("too many arguments for {name}; type help for the commands"),
-        (_, most) if given > most && spec.keys.is_some() => {
-            format!("{how}; a key that holds a space must be quoted")
+    let (least, most) = spec.arity.bounds();
+    let is_checked = match command {
+        // Its options are the server's to check.
+        Command::Set => arguments.len() < least,
+        Command::Get | Command::Delete => {
+            arguments.first().is_none_or(|argument| !argument.starts_with(b"--"))
         }
-        _ => how.trim_end().to_owned(),
-    })
-}
-
-fn parse_scan(options: &[u8]) -> Result<Action, CliError> {
-    let (mut prefix, mut limit) = (Bytes::new(), None);
-    let mut rest = options.trim_ascii();
-    while !rest.is_empty() {
-        let (name, after) = split_word(rest);
-        let (field, after) = split_field(after.trim_ascii_start());
-        match name {
-            b"--prefix" if !field.is_empty() => prefix = unquote(field)?,
-            b"--limit" => limit = Some(parse_number(field)?),
-            _ => return Err(usage(SCAN_USAGE.to_owned())),
-        }
-        rest = after.trim_ascii_start();
+        // Their other forms have more arguments, not fewer.
+        Command::Exists => arguments.is_empty(),
+        Command::DbSize | Command::Compact => true,
+        _ => false,
+    };
+    if !is_checked || spec.arity.admits(arguments.len()) {
+        return Ok(());
     }
-    Ok(Action::Scan { prefix, limit })
+    Err(usage(explained(typed, spec, arguments.len() > most)))
 }
 
-fn parse_number(field: &[u8]) -> Result<u64, CliError> {
-    let number = std::str::from_utf8(field).ok().and_then(|text| text.parse().ok());
-    number.ok_or_else(|| usage(SCAN_USAGE.to_owned()))
-}
-
-fn unquote(field: &[u8]) -> Result<Bytes, CliError> {
-    let request = read(&[b"GET ", field].concat())?;
-    request.arguments.into_iter().next().ok_or_else(|| usage(SCAN_USAGE.to_owned()))
+/// Returns how a command is written, under the name that was typed.
+fn explained(typed: &[u8], spec: &CommandSpec, has_too_many: bool) -> String {
+    let name = String::from_utf8_lossy(typed).to_ascii_uppercase();
+    let how = format!("usage: {name} {}", spec.syntax);
+    if has_too_many && spec.keys.is_some() {
+        return format!("{how}; a key that holds a space must be quoted");
+    }
+    how.trim_end().to_owned()
 }
 
 pub(super) fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
@@ -154,8 +133,12 @@ mod tests {
         }
     }
 
-    fn set(key: &'static [u8], value: &'static [u8]) -> Action {
-        Action::Set { key: Bytes::from_static(key), value: Bytes::from_static(value) }
+    /// The words that a line sends.
+    fn words(line: &str) -> Vec<Bytes> {
+        match action(line) {
+            Action::Command(words) => words,
+            other => panic!("{line:?} is {other:?}"),
+        }
     }
 
     fn scan(prefix: &'static str, limit: Option<u64>) -> Action {
@@ -164,24 +147,42 @@ mod tests {
 
     #[test]
     fn value_is_the_rest_of_the_line() {
-        assert_eq!(action("set motto carpe  diem "), set(b"motto", b"carpe  diem "));
-        assert_eq!(action("SET k v\r\n"), set(b"k", b"v"));
-        assert_eq!(action("set n -5"), set(b"n", b"-5"));
+        assert_eq!(words("set motto carpe  diem "), ["set", "motto", "carpe  diem "]);
+        assert_eq!(words("SET k v\r\n"), ["SET", "k", "v"]);
+        assert_eq!(words("set n -5"), ["set", "n", "-5"]);
+        assert_eq!(words("put n two words"), ["set", "n", "two words"]);
+        assert_eq!(words("echo to be or not"), ["echo", "to be or not"]);
     }
 
     #[test]
     fn quotes_are_those_of_the_protocol() {
-        assert_eq!(action(r#"set "two words" "a\n\x00\"""#), set(b"two words", b"a\n\x00\""));
+        assert_eq!(words(r#"set "two words" "a\n\x00\"""#), ["set", "two words", "a\n\x00\""]);
+        assert_eq!(words(r#"set k "v" NX"#), ["set", "k", "v", "NX"]);
+        assert_eq!(words(r#"mset "a b" "" c \n"#), ["mset", "a b", "", "c", "\\n"]);
         assert_eq!(action(r#"scan --prefix "a \" b" --limit 5"#), scan("a \" b", Some(5)));
+        assert_eq!(words(r#"nonsense "a b" c"#), ["nonsense", "a b", "c"]);
+    }
+
+    #[test]
+    fn commands_of_resp_alone_and_subcommands_are_words_like_others() {
+        assert_eq!(words("Client List TYPE normal "), ["Client", "List", "TYPE", "normal"]);
+        assert_eq!(words("command docs set"), ["command", "docs", "set"]);
+        assert_eq!(words("hello 3"), ["hello", "3"]);
+        assert_eq!(words("exists a b"), ["exists", "a", "b"]);
+        assert_eq!(words("scan 5"), ["scan", "5"]);
     }
 
     #[test]
     fn commands_are_case_insensitive_and_spaces_around_them_do_not_matter() {
-        assert_eq!(action("  Count  "), Action::Count);
-        assert_eq!(action("COMPACT"), Action::Compact);
-        assert_eq!(action("get k \r\n"), Action::Get { key: "k".into(), raw: false });
+        assert_eq!(words("  Count  "), ["Count"]);
+        assert_eq!(words("get k \r\n"), ["get", "k"]);
         assert_eq!(parse(b"QUIT").ok(), Some(Line::Quit));
         assert_eq!(parse(b"exit\n").ok(), Some(Line::Quit));
+        assert_eq!(parse(b"Help").ok(), Some(Line::Help(vec![])));
+        assert_eq!(
+            parse(b"help client  list").ok(),
+            Some(Line::Help(vec!["client".to_owned(), "list".to_owned()]))
+        );
     }
 
     #[test]
@@ -200,7 +201,7 @@ mod tests {
     #[test]
     fn bad_lines_are_usage_errors() {
         for line in
-            ["frobnicate", "get", "set k", "count 1", "scan 5", "scan --limit x", "scan --prefix", "get \"a"]
+            ["get", "set k", "count 1", "scan --limit x", "scan --prefix", "get \"a", "mget a  b", "exists"]
         {
             assert!(matches!(parse(line.as_bytes()), Err(CliError::Usage(_))), "{line:?}");
         }
@@ -211,15 +212,18 @@ mod tests {
         for (line, expected) in [
             ("get", "usage: GET key"),
             ("get two words", "usage: GET key; a key that holds a space must be quoted"),
-            ("exists two words", "usage: EXISTS key; a key that holds a space must be quoted"),
+            ("rm two words", "usage: RM key; a key that holds a space must be quoted"),
             ("Set k", "usage: SET key value [NX | XX] [GET]"),
             ("count 1", "usage: COUNT"),
-            ("info server", "usage: INFO"),
-            (r#"set k "v" NX"#, "too many arguments for SET; type help for the commands"),
-            ("ping hello", "too many arguments for PING; type help for the commands"),
         ] {
             let error = parse(line.as_bytes()).expect_err("no command");
             assert_eq!(error.to_string(), expected, "{line:?}");
         }
+    }
+
+    #[test]
+    fn long_values_of_any_command_are_taken() {
+        let value = "v".repeat(100_000);
+        assert_eq!(words(&format!("mset k {value}"))[2], value);
     }
 }

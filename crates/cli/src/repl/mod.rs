@@ -1,9 +1,11 @@
 //! The session: lines from a terminal or from a script.
 
 mod assist;
+mod complete;
 mod hint;
 mod line;
 mod quiet;
+mod remaining;
 mod terminal;
 mod waiting;
 
@@ -11,26 +13,12 @@ use std::io::{self, BufRead, IsTerminal, Read, Write};
 
 use tokio::runtime::Builder;
 
+use crate::action::Action;
 use crate::args::Args;
-use crate::commands::{Action, LIMITS, Outcome, Session};
+use crate::commands::{LIMITS, Outcome, Session};
 use crate::error::CliError;
+use crate::help;
 use line::Line;
-
-/// Printed by `help`.
-const HELP: &str = "\
-set KEY VALUE                    store; the value is the rest of the line
-get KEY                          print the value, or (nil)
-delete KEY                       remove; OK, or (nil) if it was not there
-exists KEY                       OK or (nil)
-count                            print the number of keys
-scan [--prefix P] [--limit N]    print keys, one a line
-ping                             PONG
-info                             print the server's state
-compact                          rewrite the server's log as the live data; OK once that has ended
-help                             print this
-quit, exit, Ctrl-D               end the session
-A key or value in double quotes takes the escapes \\\" \\\\ \\r \\n \\t \\xHH; keys with spaces need the quotes.
-Empty lines and lines that start with # are ignored.";
 
 /// Runs a session on standard input, with line editing if that is a terminal.
 ///
@@ -41,7 +29,7 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
     // A worker thread of its own sees a lost connection while this one waits for the next line.
     let runtime =
         Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(CliError::Runtime)?;
-    let mut session = Session::new(args, true, io::BufWriter::new(io::stdout()));
+    let mut session = Session::of_lines(args, io::BufWriter::new(io::stdout()));
     if io::stdin().is_terminal() {
         return terminal::run(&runtime, &mut session, args.json);
     }
@@ -89,8 +77,8 @@ fn run_line<W: Write>(
     match line::parse(bytes)? {
         Line::Nothing => {}
         Line::Quit => return Ok(Next::Quit),
-        Line::Help => {
-            session.printer.text(HELP)?;
+        Line::Help(words) => {
+            session.printer.text(&help::on(&words)?)?;
             session.printer.flush()?;
         }
         Line::Action(action) => {

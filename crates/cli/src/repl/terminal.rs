@@ -6,6 +6,7 @@ use std::io::Write;
 use std::mem;
 use std::path::PathBuf;
 
+use rustvault_protocol::Flags;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Config, Editor};
@@ -18,6 +19,7 @@ use super::{Next, hint, run_line, waiting};
 use crate::commands::Session;
 use crate::error::CliError;
 use crate::escape::visible;
+use crate::names;
 use crate::output::report_error;
 
 /// Lines that the history keeps.
@@ -105,7 +107,7 @@ impl Terminal {
 
     /// Adds the lines to the history and its file: before they run, since a signal may end the session.
     fn keep_history(&mut self, lines: &[&str]) -> Result<(), CliError> {
-        for line in lines {
+        for line in lines.iter().filter(|line| !has_secret(line)) {
             self.editor.add_history_entry(*line)?;
         }
         let Some(path) = &self.history else { return Ok(()) };
@@ -124,6 +126,12 @@ impl Terminal {
         self.editor = editor(mem::take(self.editor.history_mut()))?;
         Ok(())
     }
+}
+
+/// Returns whether a line has a password in it, which is not to be kept in a file.
+fn has_secret(line: &str) -> bool {
+    let words: Vec<_> = line.split_whitespace().collect();
+    names::find_row(&words).is_some_and(|(spec, _)| spec.flags.contains(Flags::SECRET))
 }
 
 fn config() -> Result<Config, CliError> {
@@ -155,4 +163,18 @@ fn warn(message: &str) {
 pub(super) fn say(kind: &str, message: &str) {
     // With standard error gone there is nobody to tell.
     let _ = writeln!(std::io::stderr().lock(), "{kind}: {}", visible(message));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_secret;
+
+    #[test]
+    fn lines_with_passwords_are_not_kept() {
+        for (line, is_secret) in
+            [("auth me hunter2", true), ("  HELLO 3 AUTH me hunter2", true), ("get auth", false), ("", false)]
+        {
+            assert_eq!(has_secret(line), is_secret, "{line:?}");
+        }
+    }
 }

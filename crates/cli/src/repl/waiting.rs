@@ -7,13 +7,15 @@ use std::pin::pin;
 use std::time::Duration;
 
 use rustvault_client::Client;
+use rustvault_protocol::Command;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use super::terminal::say;
-use crate::commands::{Action, Outcome, Session};
+use crate::action::Action;
+use crate::commands::{Outcome, Session};
 use crate::error::CliError;
 
 /// A connection that comes back sooner is not worth a word.
@@ -107,9 +109,11 @@ async fn outage(client: &Client, addr: &str) -> String {
 
 /// Returns what is not known, or goes on, after nobody waits for the answer any more.
 fn consequence(action: &Action) -> &'static str {
-    match action {
-        Action::Set { .. } | Action::Delete { .. } => "; it is unknown whether the write took effect",
-        Action::Compact => "; the server goes on compacting",
-        _ => "",
+    if action.is(Command::Compact) {
+        "; the server goes on compacting"
+    } else if action.is_write() {
+        "; it is unknown whether the write took effect"
+    } else {
+        ""
     }
 }

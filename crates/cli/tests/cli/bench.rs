@@ -56,7 +56,7 @@ fn the_same_load_is_put_on_a_server_that_speaks_resp() {
 #[test]
 fn a_server_of_the_other_protocol_is_an_error() {
     let load = "bench --clients 2 --requests 4 --protocol";
-    for (server, protocol) in [(FakeServer::start(), "resp"), (FakeServer::start_resp(), "text")] {
+    for (server, protocol) in [(FakeServer::start_text(), "resp"), (FakeServer::start_resp(), "text")] {
         let output = server.cli().args(load.split(' ')).args([protocol, "--timeout", "1s"]).output().unwrap();
         assert_ne!(output.status.code(), Some(0), "{output:?}");
     }

@@ -121,9 +121,7 @@ fn json_errors_go_to_standard_error() {
     let expected =
         "{\"error\":{\"code\":\"READ_ONLY\",\"kind\":\"server\",\"message\":\"disk full (READ_ONLY)\"}}\n";
     server.cli().args(["--json", "set", BROKEN_KEY, "v"]).assert().code(1).stdout("").stderr(expected);
-    for (args, code, kind) in
-        [(&["ping", "--json"][..], 4, "connection"), (&["--json", "frobnicate"], 2, "usage")]
-    {
+    for (args, code, kind) in [(&["ping", "--json"][..], 4, "connection"), (&["--json", "get"], 2, "usage")] {
         let output = cli().args(["--addr", &refusing_addr()]).args(args).output().unwrap();
         let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
         assert_eq!(
@@ -132,6 +130,211 @@ fn json_errors_go_to_standard_error() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn every_command_of_the_table_is_a_one_shot() {
+    let server = FakeServer::start();
+    server.put("k", "carpe diem");
+    for (args, code, stdout) in [
+        (&["strlen", "k"][..], 0, "10\n"),
+        (&["StrLen", "k"], 0, "10\n"),
+        (&["echo", "-5"], 0, "-5\n"),
+        (&["mget", "k", "nobody", "k"], 0, "carpe diem\n\ncarpe diem\n"),
+        (&["exists", "k", "k"], 0, "2\n"),
+        (&["set", "k", "v", "NX"], 3, "\n"),
+        (&["scan", "0", "match", "x*"], 0, "0\n\n"),
+        (&["dbsize"], 0, "1\n"),
+        (&["info", "rustvault"], 0, "# RustVault\r\nversion:9.9.9\r\nfsync:always\r\n\n"),
+        (&["getdel", "k"], 0, "carpe diem\n"),
+        (&["getdel", "k"], 3, "\n"),
+        (&["del", "a", "b"], 0, "0\n"),
+    ] {
+        server.cli().args(args).assert().code(code).stdout(stdout).stderr("");
+    }
+}
+
+#[test]
+fn options_stand_before_a_command_or_behind_it_up_to_two_hyphens() {
+    let server = FakeServer::start();
+    let addr = server.addr();
+    cli().args(["echo", "--addr", &addr, "hi", "--timeout=5s"]).assert().code(0).stdout("hi\n");
+    cli().args(["--addr", &addr, "echo", "hi"]).assert().code(0).stdout("hi\n");
+    server
+        .cli()
+        .args(["echo", "hi", "--json"])
+        .assert()
+        .code(0)
+        .stdout("{\"status\":\"ok\",\"value\":\"hi\"}\n");
+    server.cli().args(["echo", "--", "--json"]).assert().code(0).stdout("--json\n");
+    server.cli().args(["echo", "--", "--"]).assert().code(0).stdout("--\n");
+}
+
+#[test]
+fn json_of_a_command_has_its_answer_as_value() {
+    let server = FakeServer::start();
+    server.put("n", "5");
+    server.put("raw", Bytes::from_static(b"\xff"));
+    for (args, code, expected) in [
+        (&["strlen", "n"][..], 0, r#"{"status":"ok","value":1}"#),
+        (&["mget", "n", "raw", "nobody"], 0, r#"{"status":"ok","value":["5",{"base64":"/w=="},null]}"#),
+        (&["echo", "hi"], 0, r#"{"status":"ok","value":"hi"}"#),
+        (&["getdel", "raw"], 0, r#"{"status":"ok","value_base64":"/w=="}"#),
+        (&["getdel", "raw"], 3, r#"{"status":"not_found"}"#),
+        (&["hello", "3"], 0, r#"{"status":"ok","value":{"proto":3}}"#),
+    ] {
+        server.cli().arg("--json").args(args).assert().code(code).stdout(format!("{expected}\n")).stderr("");
+    }
+}
+
+#[test]
+fn an_error_of_a_command_is_shown_as_the_server_writes_it() {
+    let server = FakeServer::start();
+    server
+        .cli()
+        .args(["incr", "k"])
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr("(error) ERR value is not an integer or out of range\n");
+    let output = server.cli().args(["--json", "incr", "k"]).output().unwrap();
+    let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!((output.status.code(), &error["error"]["kind"]), (Some(1), &"server".into()), "{error}");
+    assert_eq!(error["error"]["message"], "ERR value is not an integer or out of range");
+}
+
+#[test]
+fn a_name_that_the_table_lacks_is_sent_and_a_similar_one_is_pointed_out() {
+    let server = FakeServer::start();
+    let stderr = |name: &str| {
+        let output = server.cli().args([name, "k"]).output().unwrap();
+        assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b""[..]), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let unknown =
+        |name: &str| format!("(error) ERR unknown command '{name}', with args beginning with: 'k' \n");
+    assert_eq!(stderr("frobnicate"), unknown("frobnicate"));
+    assert_eq!(stderr("strlem"), unknown("strlem") + "hint: did you mean 'strlen'?\n");
+    assert_eq!(stderr("gett"), unknown("gett") + "hint: did you mean 'get'?\n");
+}
+
+#[test]
+fn what_would_unpair_answers_is_refused() {
+    let server = FakeServer::start();
+    let output = server.cli().args(["client", "reply", "off"]).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && stderr.contains("CLIENT REPLY"), "{stderr}");
+}
+
+#[test]
+fn usual_aliases_are_their_commands() {
+    let server = FakeServer::start();
+    server.cli().args(["put", "k", "v"]).assert().code(0).stdout("OK\n");
+    server.cli().arg("ls").assert().code(0).stdout("k\n");
+    server.cli().args(["rm", "k"]).assert().code(0).stdout("OK\n");
+    server.cli().args(["remove", "k"]).assert().code(3).stdout("(nil)\n");
+}
+
+#[test]
+fn keys_with_a_prefix_are_printed_with_their_values() {
+    let server = FakeServer::start();
+    for (key, value) in [("u:1", "ada"), ("u:2", "two words "), ("u 3", "a\nb"), ("u:4", ""), ("v", "v")] {
+        server.put(key, value);
+    }
+    let expected = "\"u 3\" \"a\\nb\"\nu:1 ada\nu:2 two words \nu:4 \"\"\n";
+    server.cli().args(["get", "--prefix", "u"]).assert().code(0).stdout(expected).stderr("");
+    server.cli().args(["get", "--prefix", "none"]).assert().code(0).stdout("");
+    let json = "{\"key\":\"u:1\",\"value\":\"ada\"}\n";
+    server.cli().args(["--json", "get", "--prefix", "u:1"]).assert().code(0).stdout(json);
+    // What is printed can be run.
+    let lines = expected.lines().map(|line| format!("set {line}\n")).collect::<String>();
+    let other = FakeServer::start();
+    other.cli().write_stdin(lines).assert().code(0);
+    assert_eq!(other.value("u 3"), Some(Bytes::from("a\nb")));
+    assert_eq!(other.value("u:2"), Some(Bytes::from("two words ")));
+}
+
+#[test]
+fn keys_with_a_prefix_are_removed_only_if_that_is_agreed_to() {
+    let server = FakeServer::start();
+    for number in 0..400 {
+        server.put(format!("user:{number}"), "v");
+    }
+    server.put("other", "v");
+    for command in ["delete", "del", "rm"] {
+        let output = server.cli().args([command, "--prefix", "user:"]).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(
+            stderr.contains("400 keys that start with \"user:\"") && stderr.contains("--yes"),
+            "{stderr}"
+        );
+    }
+    server.cli().args(["delete", "--prefix", "user:", "--yes"]).assert().code(0).stdout("400\n").stderr("");
+    server
+        .cli()
+        .args(["del", "--yes", "--prefix", "oth", "--json"])
+        .assert()
+        .code(0)
+        .stdout("{\"deleted\":1,\"status\":\"ok\"}\n");
+    server.cli().args(["delete", "--prefix", "oth"]).assert().code(0).stdout("0\n");
+}
+
+#[test]
+fn an_export_can_be_imported() {
+    let (from, to) = (FakeServer::start(), FakeServer::start());
+    let mut entries: Vec<_> = (0..2_500)
+        .map(|number| (format!("k:{number}").into_bytes(), Bytes::from(format!("v{number}"))))
+        .collect();
+    entries.push((b"k:\xff\n".to_vec(), Bytes::from_static(b"\x00\xff\"")));
+    for (key, value) in &entries {
+        from.put(key, value.clone());
+    }
+    from.put("other", "v");
+    let exported = from.cli().args(["export", "--prefix", "k:"]).output().unwrap();
+    assert_eq!((exported.status.code(), &exported.stderr[..]), (Some(0), &b""[..]));
+    assert_eq!(exported.stdout.iter().filter(|byte| **byte == b'\n').count(), entries.len());
+    let stored = "stored 2501 keys\n";
+    to.cli().arg("import").write_stdin(exported.stdout.clone()).assert().code(0).stdout(stored).stderr("");
+    assert!(entries.iter().all(|(key, value)| to.value(key).as_ref() == Some(value)));
+    assert_eq!(to.value("other"), None);
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.jsonl");
+    std::fs::write(&file, &exported.stdout).unwrap();
+    to.put("k:7", "newer");
+    let import = |options: &[&str]| to.cli().arg("import").arg(&file).args(options).output().unwrap().stdout;
+    assert_eq!(import(&["--keep-existing"]), b"stored 0 keys, kept 2501 that were there\n");
+    assert_eq!(to.value("k:7"), Some(Bytes::from("newer")));
+    assert_eq!(import(&["--json"]), b"{\"kept\":0,\"status\":\"ok\",\"stored\":2501}\n");
+    assert_eq!(to.value("k:7"), Some(Bytes::from("v7")));
+}
+
+#[test]
+fn an_import_ends_at_the_line_that_is_none_and_says_what_was_stored() {
+    let server = FakeServer::start();
+    let line = |key: &str| format!("{{\"key\":\"{key}\",\"value\":\"v\"}}\n");
+    for (lines, code, parts) in [
+        (
+            line("a") + &line("b") + "nonsense\n" + &line("c"),
+            2,
+            ["line 3: expected an object", "2 keys had been stored"],
+        ),
+        (line("a") + "{\"key\":\"b\",\"val", 2, ["line 2: EOF", "1 key had been stored"]),
+        (
+            line("a") + "\n" + &line(BROKEN_KEY) + &line("d"),
+            1,
+            ["line 3: disk full", "2 keys had been stored"],
+        ),
+    ] {
+        let output = server.cli().arg("import").write_stdin(lines).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &output.stdout[..]), (Some(code), &b""[..]), "{stderr}");
+        assert!(parts.iter().all(|part| stderr.contains(part)), "{stderr}");
+    }
+    assert_eq!((server.value("c"), server.value("d")), (None, Some(Bytes::from("v"))));
+    cli().args(["--addr", &refusing_addr(), "import"]).write_stdin(line("a")).assert().code(4);
+    server.cli().args(["import", "/nowhere/keys"]).assert().code(1);
 }
 
 #[test]
@@ -162,7 +365,6 @@ fn silent_server_is_exit_code_4_after_the_timeout() {
 
 #[test]
 fn misuse_is_exit_code_2() {
-    assert_usage_error(&["frobnicate"]);
     assert_usage_error(&["get"]);
     assert_usage_error(&["get", "k", "extra"]);
     assert_usage_error(&["set", "k"]);
@@ -173,6 +375,12 @@ fn misuse_is_exit_code_2() {
     assert_usage_error(&["--addr", "nowhere", "ping"]);
     assert_usage_error(&["--timeout", "0s", "ping"]);
     assert_usage_error(&["bench", "--reads", "101"]);
+    assert_usage_error(&["--frob", "incr", "k"]);
+    assert_usage_error(&["incr", "k", "--addr", "nowhere"]);
+    assert_usage_error(&["get", "k", "--prefix", "p"]);
+    assert_usage_error(&["delete", "--yes"]);
+    assert_usage_error(&["scan", "0", "--limit", "5"]);
+    assert_usage_error(&["del", "--prefix", "p", "more"]);
 }
 
 #[test]
@@ -206,6 +414,65 @@ fn help_documents_exit_codes_and_defaults() {
     for text in ["Exit codes:", "127.0.0.1:8080", "RUSTVAULT_ADDR", "[default: 10s]", "not_found"] {
         assert!(help.contains(text), "{text:?} is missing in:\n{help}");
     }
+}
+
+#[test]
+fn help_tells_about_the_commands_of_the_table() {
+    let help = |args: &[&str]| {
+        let output = cli().args(args).output().unwrap();
+        assert_eq!((output.status.code(), &output.stderr[..]), (Some(0), &b""[..]), "{args:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for args in [&["help", "incrby"][..], &["incrby", "--help"], &["--json", "help", "INCRBY"]] {
+        let text = help(args);
+        assert!(text.starts_with("usage: incrby key increment\nAdds to the number in a key"), "{text}");
+        assert!(text.contains("\ncomplexity: O(1)\n") && text.contains("\nsince: "), "{text}");
+    }
+    assert!(help(&["help", "client", "list"]).starts_with("usage: client list [TYPE "));
+    assert!(help(&["help", "transactions"]).contains("\nwatch key [key ...]"));
+    assert!(help(&["--help"]).contains(" incrbyfloat"));
+    assert!(help(&["help", "get"]).contains("--raw"), "the form of our own has its own help");
+    assert_usage_error(&["help", "frobnicate"]);
+}
+
+#[test]
+fn a_usage_error_shows_what_is_missing_whatever_is_set_in_the_environment() {
+    for args in
+        [&["get"][..], &["set", "k"], &["exists"], &["wal", "convert"], &["scan", "--limit"], &["delete"]]
+    {
+        let shown = |addr: Option<&str>| {
+            let mut command = cli();
+            command.args(args).envs(addr.map(|addr| ("RUSTVAULT_ADDR", addr)));
+            String::from_utf8(command.output().unwrap().stderr).unwrap()
+        };
+        let message = shown(Some("db.example:8080"));
+        assert_eq!(message, shown(None), "{args:?}");
+        assert!(
+            message.contains("required") && message.contains("Usage: ") || message.contains("a value"),
+            "{message}"
+        );
+        assert!(!message.contains("--addr"), "{message}");
+    }
+}
+
+#[test]
+fn tools_for_log_files_show_no_options_of_the_network_and_accept_them() {
+    for args in [
+        &["wal", "--help"][..],
+        &["wal", "dump", "--help"],
+        &["wal", "repair", "-h"],
+        &["help", "wal", "load"],
+    ] {
+        let help = String::from_utf8(cli().args(args).output().unwrap().stdout).unwrap();
+        assert!(help.contains("--json") && !help.contains("--addr") && !help.contains("--timeout"), "{help}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("vault.log");
+    let line = r#"{"timestamp":0,"command":{"Set":{"key":"k","value":"v"}}}"#;
+    let options = ["--addr", "127.0.0.1:1", "--timeout", "1s"];
+    cli().args(["wal", "load"]).arg(&log).args(options).write_stdin(line).assert().code(0);
+    let help = String::from_utf8(cli().args(["get", "--help"]).output().unwrap().stdout).unwrap();
+    assert!(help.contains("--addr") && help.contains("--timeout"), "{help}");
 }
 
 #[cfg(unix)]

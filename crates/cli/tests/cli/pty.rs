@@ -51,6 +51,11 @@ impl Terminal {
         self.keyboard.write_all(text.as_bytes()).expect("the terminal takes it");
     }
 
+    /// Changes the width of the terminal, which the program is told by a signal.
+    pub(crate) fn resize(&mut self, columns: u16) {
+        tcsetwinsize(&self.keyboard, Winsize { ws_col: columns, ..SIZE }).expect("the terminal takes a size");
+    }
+
     /// Waits until `text` is printed, and returns what was printed up to its end since the last call.
     pub(crate) fn expect(&mut self, text: &str) -> String {
         let give_up_at = Instant::now() + DEADLINE;

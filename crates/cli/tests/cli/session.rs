@@ -41,6 +41,48 @@ fn help_names_every_command() {
 }
 
 #[test]
+fn help_on_a_command_or_a_group_is_from_the_table() {
+    let server = FakeServer::start();
+    let output =
+        server.cli().write_stdin("help client list\nhelp Incr\nhelp string\nhelp scan\n").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    for text in [
+        "usage: client list [TYPE ",
+        "complexity: O(connections)",
+        "usage: incr key\nAdds 1 ",
+        "\nmget key [key ...] ",
+        "scan [--prefix P] [--limit N]",
+    ] {
+        assert!(help.contains(text), "{text:?} is missing in:\n{help}");
+    }
+    let error = "error: line 1: no command or group is named 'gett'; did you mean 'get'?\n";
+    server.cli().write_stdin("help gett\n").assert().code(2).stderr(error);
+}
+
+#[test]
+fn every_command_of_the_table_is_a_line() {
+    let server = FakeServer::start();
+    server.put("k", "v");
+    let lines = "STRLEN k\nmget k \"no body\" k\necho to be or not\nexists k k\nset k \"w\" NX\nset k \"w x\" XX\n\
+        getdel k\nscan 0 MATCH x\nput a b c\nls\nrm a\n";
+    let expected = "1\nv\n\nv\nto be or not\n2\n\nOK\nw x\n0\n\nOK\na\nOK\n";
+    server.cli().write_stdin(lines).assert().code(0).stdout(expected).stderr("");
+}
+
+#[test]
+fn an_error_of_the_server_ends_a_script_with_its_line() {
+    let server = FakeServer::start();
+    let expected = "error: line 2: ERR value is not an integer or out of range\n";
+    server.cli().write_stdin("ping\nincr k\nping\n").assert().code(1).stdout("PONG\n").stderr(expected);
+    let lines = "get --prefix none\ndelete --prefix a --yes\ndelete --prefix none\n";
+    server.put("a", "v");
+    server.cli().write_stdin(lines).assert().code(0).stdout("1\n0\n").stderr("");
+    server.put("a", "v");
+    let output = server.cli().write_stdin("delete --prefix a\n").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
 fn first_failed_line_ends_the_session_with_its_number() {
     let server = FakeServer::start();
     let lines = format!("ping\n\nset {BROKEN_KEY} v\nset later v\n");
@@ -52,10 +94,23 @@ fn first_failed_line_ends_the_session_with_its_number() {
 #[test]
 fn bad_line_is_a_usage_error() {
     let server = FakeServer::start();
-    let expected = "error: line 2: unknown command 'frobnicate'; type help for the commands\n";
-    server.cli().write_stdin("ping\nfrobnicate\n").assert().code(2).stdout("PONG\n").stderr(expected);
+    server
+        .cli()
+        .write_stdin("ping\nget\n")
+        .assert()
+        .code(2)
+        .stdout("PONG\n")
+        .stderr("error: line 2: usage: GET key\n");
     server.cli().write_stdin("set k\n").assert().code(2);
     server.cli().write_stdin("get \"\"\n").assert().code(0).stdout("(nil)\n");
+}
+
+#[test]
+fn an_unknown_command_is_the_servers_to_refuse() {
+    let server = FakeServer::start();
+    let expected = "error: line 2: ERR unknown command 'strlem', with args beginning with: 'k' \n\
+        hint: did you mean 'strlen'?\n";
+    server.cli().write_stdin("ping\nstrlem k\n").assert().code(1).stdout("PONG\n").stderr(expected);
 }
 
 #[test]

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use assert_cmd::Command;
 use bytes::{Bytes, BytesMut};
-use rustvault_protocol::{Command as Name, ErrorCode, Limits, OwnedRequest, Protocol, Reply, ServerCodec};
-use tokio_util::codec::{Decoder, Encoder};
+use rustvault_protocol::{
+    Command as Name, ErrorCode, Limits, OwnedRequest, Protocol, Reply, ServerCodec, glob_matches,
+};
+use tokio_util::codec::Decoder;
 
 /// Ends a test that hangs.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -56,8 +58,14 @@ pub(crate) struct FakeServer {
 }
 
 impl FakeServer {
+    /// A server that speaks both protocols.
     pub(crate) fn start() -> Self {
-        Self::start_with(|stream, keys| serve(stream, keys, Protocol::Text, answer))
+        Self::start_with(|stream, keys| serve(stream, keys, None, answer))
+    }
+
+    /// A server that speaks the text protocol alone.
+    pub(crate) fn start_text() -> Self {
+        Self::start_with(|stream, keys| serve(stream, keys, Some(Protocol::Text), answer))
     }
 
     /// A port for a server that does not answer yet, or has gone, and its address.
@@ -70,7 +78,7 @@ impl FakeServer {
     /// A server at an address where none listens any more.
     pub(crate) fn start_at(addr: &str) -> Self {
         let listener = TcpListener::bind(addr).expect("the port is free again");
-        Self::serve(listener, |stream, keys| serve(stream, keys, Protocol::Text, answer))
+        Self::serve(listener, |stream, keys| serve(stream, keys, None, answer))
     }
 
     /// A server that closes the connection at the first `GET` of a bench key.
@@ -79,22 +87,23 @@ impl FakeServer {
             true => Answer::Close,
             false => answer(keys, request),
         };
-        Self::start_with(move |stream, keys| serve(stream, keys, Protocol::Text, hang_up))
+        Self::start_with(move |stream, keys| serve(stream, keys, None, hang_up))
     }
 
     /// A server whose answers would control a terminal.
     pub(crate) fn start_hostile() -> Self {
         let taunt = |keys: &Keys, request: OwnedRequest| match request.command {
-            Name::TextInfo => Answer::Reply(list(["name=\x1b[2Jvalue\u{9b}"])),
+            Name::Info => Answer::Reply(text("name:\x1b[2Jvalue\u{9b}\r\n")),
+            Name::Echo => Answer::Reply(Reply::Simple("\x1b[2J\u{9b}".into())),
             Name::Delete => Answer::Reply(Reply::error(ErrorCode::Storage, "\u{9b}2J no")),
             _ => answer(keys, request),
         };
-        Self::start_with(move |stream, keys| serve(stream, keys, Protocol::Text, taunt))
+        Self::start_with(move |stream, keys| serve(stream, keys, None, taunt))
     }
 
-    /// A server that speaks RESP.
+    /// A server that speaks RESP alone.
     pub(crate) fn start_resp() -> Self {
-        Self::start_with(|stream, keys| serve(stream, keys, Protocol::Resp2, answer))
+        Self::start_with(|stream, keys| serve(stream, keys, Some(Protocol::Resp2), answer))
     }
 
     /// A server whose `GET` of a bench key answers another key's value.
@@ -103,7 +112,7 @@ impl FakeServer {
             true => Answer::Reply(Reply::Bulk("bench:x".into())),
             false => answer(keys, request),
         };
-        Self::start_with(move |stream, keys| serve(stream, keys, Protocol::Text, mix_up))
+        Self::start_with(move |stream, keys| serve(stream, keys, None, mix_up))
     }
 
     fn start_with(serve: impl Fn(TcpStream, &Keys) + Copy + Send + 'static) -> Self {
@@ -166,13 +175,22 @@ fn is_bench_get(request: &OwnedRequest) -> bool {
     request.command == Name::Get && request.arguments[0].starts_with(b"bench:")
 }
 
-fn serve(mut stream: TcpStream, keys: &Keys, protocol: Protocol, answer: fn(&Keys, OwnedRequest) -> Answer) {
+/// Serves a connection, in one protocol if that is given, and otherwise in that of its client.
+fn serve(
+    mut stream: TcpStream,
+    keys: &Keys,
+    only: Option<Protocol>,
+    answer: fn(&Keys, OwnedRequest) -> Answer,
+) {
     let mut codec = ServerCodec::new(Limits::default());
     let (mut input, mut output) = (BytesMut::new(), BytesMut::new());
     let (mut chunk, mut first) = ([0; 64 * 1024], [0]);
     let is_resp = stream.peek(&mut first).is_ok() && first == *b"*";
-    if is_resp != (protocol == Protocol::Resp2) {
-        protocol.encode(&Reply::<Bytes>::error(ErrorCode::Syntax, "another protocol"), &mut output);
+    let mut protocol = if is_resp { Protocol::Resp2 } else { Protocol::Text };
+    if only.is_some_and(|only| only != protocol) {
+        // In the protocol that the client does not speak.
+        let other = only.unwrap_or(protocol);
+        other.encode(&Reply::<Bytes>::error(ErrorCode::Syntax, "another protocol"), &mut output);
         let _ = stream.write_all(&output);
         return;
     }
@@ -180,13 +198,16 @@ fn serve(mut stream: TcpStream, keys: &Keys, protocol: Protocol, answer: fn(&Key
         let mut open = true;
         input.extend_from_slice(&chunk[..read]);
         while open && let Some(request) = codec.decode(&mut input).expect("commands are not fatal") {
+            if request.as_ref().is_ok_and(|request| request.command == Name::Hello) {
+                protocol = Protocol::Resp3;
+            }
             let answer = match request {
                 Ok(request) => answer(keys, request),
                 Err(error) => Answer::Reply(error.into()),
             };
             open = matches!(answer, Answer::Reply(_) | Answer::Silence);
             if let Answer::Reply(reply) | Answer::ReplyAndClose(reply) = answer {
-                codec.encode(reply, &mut output).expect("a buffer takes everything");
+                protocol.encode(&reply, &mut output);
             }
         }
         if stream.write_all(&output).is_err() || !open {
@@ -217,36 +238,55 @@ fn answer(keys: &Keys, request: OwnedRequest) -> Answer {
 
 fn reply(keys: &mut BTreeMap<Vec<u8>, Bytes>, request: &OwnedRequest) -> Reply {
     let disk_full = || Reply::error(ErrorCode::ReadOnly, "disk full");
+    let bulk = |value: Option<Bytes>| value.map_or(Reply::Null, Reply::Bulk);
     match (request.command, &request.arguments[..]) {
-        (Name::Set, [key, _]) if key == BROKEN_KEY => disk_full(),
-        (Name::Set, [key, value]) => {
+        (Name::Hello, _) => Reply::Map(vec![(Reply::Bulk("proto".into()), Reply::Integer(3))]),
+        (Name::Set, [key, ..]) if key == BROKEN_KEY => disk_full(),
+        (Name::Set, [key, _, nx]) if nx == "NX" && keys.contains_key(&key[..]) => Reply::Null,
+        (Name::Set, [key, value, ..]) => {
             keys.insert(key.to_vec(), value.clone());
             Reply::OK
         }
-        (Name::Get, [key]) => keys.get(&key[..]).cloned().map_or(Reply::Null, Reply::Bulk),
+        (Name::Get, [key]) => bulk(keys.get(&key[..]).cloned()),
+        (Name::MGet, names) => {
+            Reply::Array(names.iter().map(|key| bulk(keys.get(&key[..]).cloned())).collect())
+        }
+        (Name::GetDel, [key]) => bulk(keys.remove(&key[..])),
+        (Name::StrLen, [key]) => Reply::Integer(keys.get(&key[..]).map_or(0, Bytes::len) as i64),
+        (Name::Incr, [_]) => Reply::error(ErrorCode::WrongType, "value is not an integer or out of range"),
         (Name::Delete, [key]) => keys.remove(&key[..]).map_or(Reply::Null, |_| Reply::OK),
-        (Name::TextExists, [key]) => keys.get(&key[..]).map_or(Reply::Null, |_| Reply::OK),
+        (Name::Del, names) => {
+            Reply::Integer(names.iter().filter_map(|key| keys.remove(&key[..])).count() as i64)
+        }
+        (Name::Exists, names) => {
+            Reply::Integer(names.iter().filter(|key| keys.contains_key(&key[..])).count() as i64)
+        }
         (Name::DbSize, []) => Reply::Integer(keys.len() as i64),
-        (Name::TextScan, [cursor, options @ ..]) => scan_page(keys, cursor, options),
-        (Name::Ping, []) => Reply::simple("PONG"),
+        (Name::Scan, [cursor, options @ ..]) => scan_page(keys, cursor, options),
+        (Name::Ping, []) => Reply::Simple("PONG".into()),
+        (Name::Echo, [message]) => Reply::Bulk(message.clone()),
         (Name::Compact, []) if keys.contains_key(BROKEN_KEY.as_bytes()) => disk_full(),
         (Name::Compact, []) => Reply::OK,
-        (Name::TextInfo, []) => list(["version=9.9.9", "fsync=always"]),
-        _ => panic!("the program never sends {request:?}"),
+        (Name::Info, _) => text("# RustVault\r\nversion:9.9.9\r\nfsync:always\r\n"),
+        _ => panic!("no test sends {request:?}"),
     }
 }
 
 /// The cursor is how many keys the pages before had.
 fn scan_page(keys: &BTreeMap<Vec<u8>, Bytes>, cursor: &[u8], options: &[Bytes]) -> Reply {
     let cursor: usize = std::str::from_utf8(cursor).unwrap().parse().unwrap();
-    let prefix = options.chunks(2).find(|option| option[0] == "PREFIX").map_or(&b""[..], |option| &option[1]);
-    let matching = keys.keys().filter(|key| key.starts_with(prefix));
-    let page: Vec<_> = matching.clone().skip(cursor).take(PAGE_KEYS).cloned().map(Bytes::from).collect();
-    let end = cursor + page.len();
-    let next = if end < matching.count() { end } else { 0 };
-    list([Bytes::from(next.to_string())].into_iter().chain(page))
+    let pattern = options
+        .chunks(2)
+        .find(|option| option[0].eq_ignore_ascii_case(b"MATCH"))
+        .map_or(&b"*"[..], |option| &option[1]);
+    let matching: Vec<_> = keys.keys().filter(|key| glob_matches(pattern, key)).cloned().collect();
+    let page = matching.iter().skip(cursor).take(PAGE_KEYS).cloned();
+    let items = Reply::Array(page.map(|key| Reply::Bulk(key.into())).collect());
+    let end = cursor + PAGE_KEYS;
+    let next = if end < matching.len() { end } else { 0 };
+    Reply::Array(vec![Reply::Bulk(next.to_string().into()), items])
 }
 
-fn list<V: Into<Bytes>>(values: impl IntoIterator<Item = V>) -> Reply {
-    Reply::Array(values.into_iter().map(|value| Reply::Bulk(value.into())).collect())
+fn text(text: &'static str) -> Reply {
+    Reply::Verbatim(text.into())
 }

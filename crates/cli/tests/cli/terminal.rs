@@ -161,7 +161,136 @@ fn ctrl_c_ends_the_wait_for_a_reconnect() {
 fn terminal_connects(listener: &TcpListener) {
     let (mut stream, _) = listener.accept().unwrap();
     assert!(stream.read(&mut [0; 64]).unwrap() > 0);
-    stream.write_all(b"PONG\r\n").unwrap();
+    stream.write_all(b"%1\r\n$5\r\nproto\r\n:3\r\n").unwrap();
+}
+
+/// Ends of a line's hint and beginnings of the next thing that is drawn differ; this is a hint as it is shown.
+fn hint(text: &str) -> String {
+    format!("\x1b[2m{text}\x1b[m")
+}
+
+#[test]
+fn tab_completes_the_names_of_commands_and_subcommands() {
+    let server = FakeServer::start();
+    server.put("k", "four");
+    let mut terminal = session(&server);
+    terminal.send("strl\tk\r");
+    terminal.expect("> strlen k");
+    terminal.expect("\n(integer) 4\r\n");
+    terminal.expect("> ");
+    terminal.send("help CLI\tl\t\r");
+    terminal.expect("help client list");
+    terminal.expect("\nusage: client list [TYPE");
+    terminal.expect("> ");
+    // Several that are possible come in turn.
+    terminal.send("ge\t\tk\r");
+    terminal.expect("> getdel k");
+    terminal.expect("\n\"four\"\r\n");
+    terminal.expect("> ");
+    assert_alive(terminal);
+}
+
+#[test]
+fn the_arguments_that_are_still_to_be_typed_are_shown_behind_the_line() {
+    let server = FakeServer::start();
+    let mut terminal = session(&server);
+    for (typed, shown) in
+        [("incrby", hint(" key increment")), (" hits", hint(" increment")), (" ", hint("increment"))]
+    {
+        terminal.send(typed);
+        terminal.expect(&shown);
+    }
+    terminal.send(CTRL_C);
+    terminal.expect("> ");
+    // A hint is not part of the line.
+    terminal.send("echo \r");
+    terminal.expect(&hint("message"));
+    terminal.expect("\n\"\"\r\n");
+    terminal.expect("> ");
+    assert_alive(terminal);
+}
+
+#[test]
+fn answers_are_in_the_form_of_redis_cli() {
+    let server = FakeServer::start();
+    server.put("k", "two\nlines");
+    let mut terminal = session(&server);
+    for (line, answer) in [
+        ("mget k nobody", "\n1) \"two\\nlines\"\r\n2) (nil)\r\n"),
+        ("scan 0 match x", "\n1) \"0\"\r\n2) (empty array)\r\n"),
+        ("hello 3", "\n1# \"proto\" => (integer) 3\r\n"),
+        ("incr k", "\n(error) ERR value is not an integer or out of range\r\n"),
+        ("strlem k", "with args beginning with: 'k' \r\nhint: did you mean 'strlen'?\r\n"),
+        ("info all", "\n# RustVault\r\nversion:9.9.9\r\nfsync:always\r\n"),
+    ] {
+        terminal.send(&format!("{line}\r"));
+        terminal.expect(answer);
+        terminal.expect("> ");
+    }
+    assert_alive(terminal);
+}
+
+#[test]
+fn help_is_shown_by_group_and_for_a_command() {
+    let server = FakeServer::start();
+    let mut terminal = session(&server);
+    terminal.send("help\r");
+    terminal.expect("\r\n  string:       get set mget");
+    terminal.expect("> ");
+    terminal.send("help getdel\r");
+    terminal.expect("\nusage: getdel key\r\nRemoves a key and returns what it had.\r\ncomplexity: O(1)\r\n");
+    terminal.expect("> ");
+    assert_alive(terminal);
+}
+
+#[test]
+fn ctrl_c_drops_the_line_that_is_being_typed() {
+    let server = FakeServer::start();
+    let mut terminal = session(&server);
+    terminal.send("set dropped v");
+    terminal.expect("set dropped v");
+    terminal.send(CTRL_C);
+    terminal.expect("> ");
+    terminal.send("\r");
+    terminal.expect("> ");
+    assert_eq!(server.value("dropped"), None);
+    assert_alive(terminal);
+}
+
+#[test]
+fn a_terminal_that_changes_its_size_while_a_line_is_typed_keeps_the_line() {
+    let server = FakeServer::start();
+    let mut terminal = session(&server);
+    for (number, columns) in [40, 200, 30, 250].into_iter().enumerate() {
+        let (start, end) = (format!("{number}").repeat(60) + "~", "end");
+        terminal.send(&format!("set k {start}"));
+        // All of it is drawn, so that what comes is drawn for the signal.
+        terminal.expect("~");
+        terminal.resize(columns);
+        // It draws the line again, in as many rows as it now takes.
+        terminal.expect("> ");
+        terminal.send(&format!("{end}\r"));
+        terminal.expect("\nOK\r\n");
+        assert_eq!(server.value("k"), Some(Bytes::from(start + end)), "{columns} columns");
+        terminal.expect("> ");
+    }
+    assert_alive(terminal);
+}
+
+#[test]
+fn a_deletion_by_prefix_at_a_terminal_asks_first() {
+    let server = FakeServer::start();
+    for (answer, left) in [("\r", true), ("no\r", true), ("y\r", false)] {
+        server.put("user:1", "v");
+        server.put("user:2", "v");
+        let mut terminal = Terminal::start(&server.addr(), &["delete", "--prefix", "user:"]);
+        terminal.expect("Delete 2 keys that start with \"user:\"? [y/N] ");
+        terminal.send(answer);
+        let (status, output) = terminal.end();
+        let output = String::from_utf8_lossy(&output);
+        assert!(status.success() && output.contains("\n2\r\n") != left, "{output:?}");
+        assert_eq!(server.value("user:1").is_some(), left, "{answer:?}");
+    }
 }
 
 #[test]
@@ -231,6 +360,11 @@ fn nothing_else_that_a_server_sends_can_control_the_terminal() {
     for (args, shown) in [
         (&["scan"][..], "\"\\x1b[2J\\xc2\\x9bkey\""),
         (&["info"], "name=\\u{1b}[2Jvalue\\u{9b}"),
+        (&["info", "all"], "name:\\u{1b}[2Jvalue\\u{9b}"),
+        (&["echo", "x"], "\\u{1b}[2J\\u{9b}"),
+        (&["mget", key], "1) \"\\xc2\\x9b1m\\x1b[1m\\x7f\""),
+        (&["get", "--prefix", ""], "\"\\x1b[2J\\xc2\\x9bkey\" \"\\xc2\\x9b1m\\x1b[1m\\x7f\""),
+        (&["export"], r#"{"key":"\u001b[2J\u009bkey","value":"\u009b1m\u001b[1m\u007f"}"#),
         (&["delete", "k"], "error: \\u{9b}2J no (STORAGE)"),
         (&["--json", "get", key], r#"{"status":"ok","value":"\u009b1m\u001b[1m\u007f"}"#),
         (&["--json", "scan"], r#"{"key":"\u001b[2J\u009bkey"}"#),
