@@ -60,6 +60,146 @@ fn one_shot_commands_print_what_people_read() {
 }
 
 #[test]
+fn commands_of_the_table_are_one_shots() {
+    let daemon = Launch::new().start();
+    for (line, code, stdout) in [
+        ("incr hits", 0, "1\n"),
+        ("incrby hits -5", 0, "-4\n"),
+        ("mset a 1 b 2", 0, "OK\n"),
+        ("mget a b c", 0, "1\n2\n\n"),
+        ("exists a b c", 0, "2\n"),
+        ("set a 5 NX", 3, "\n"),
+        ("set a 5 XX GET", 0, "1\n"),
+        ("client getname", 3, "\n"),
+        ("command count --json", 0, &format!("{{\"status\":\"ok\",\"value\":{}}}\n", command_count(&daemon))),
+        ("--json mget a c", 0, "{\"status\":\"ok\",\"value\":[\"5\",null]}\n"),
+        ("--json config get databases", 0, "{\"status\":\"ok\",\"value\":{\"databases\":\"1\"}}\n"),
+        ("--json getdel nobody", 3, "{\"status\":\"not_found\"}\n"),
+        ("del a b c", 0, "2\n"),
+    ] {
+        check(&daemon, line, code, stdout);
+    }
+    for (line, stderr) in [
+        (
+            "incrr hits",
+            "(error) ERR unknown command 'incrr', with args beginning with: 'hits' \nhint: did you mean 'incr'?\n",
+        ),
+        ("incr", "(error) ERR wrong number of arguments for 'incr' command\nhint: usage: incr key\n"),
+        ("rename nobody x", "(error) ERR no such key\n"),
+    ] {
+        let output = cli_of(&daemon).args(line.split(' ')).output().unwrap();
+        assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b""[..]), "{line}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), stderr, "{line}");
+    }
+}
+
+fn command_count(daemon: &Daemon) -> String {
+    let output = cli_of(daemon).args(["command", "count"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+#[test]
+fn a_session_has_one_connection_whose_state_stays() {
+    let daemon = Launch::new().start();
+    let lines = b"client setname reader\nset k v\nget k\nclient getname\nclient list\nclient reply off\n";
+    let output = output_with_input(cli_of(&daemon), lines);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(stdout.starts_with("OK\nOK\nv\nreader\nid="), "{stdout}");
+    assert_eq!(stdout.lines().filter(|line| line.starts_with("id=")).count(), 1, "{stdout}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && stderr.contains("line 6: not sent: CLIENT REPLY"), "{stderr}");
+}
+
+#[test]
+fn a_server_s_keys_are_moved_to_another_one_by_export_and_import() {
+    let (from, to) = (Launch::new().start(), Launch::new().start());
+    let commands: String = (0..2500).map(|n| format!("SET \"key:{n:04} \\xff\" \"\\x00{n}\"\r\n")).collect();
+    from.wire().ask(commands, "OK\r\n".repeat(2500));
+    from.wire().ask("SET other v\r\n", "OK\r\n");
+    let exported = cli_of(&from).args(["export", "--prefix", "key:"]).output().unwrap();
+    assert_eq!((exported.status.code(), &exported.stderr[..]), (Some(0), &b""[..]));
+    let mut import = cli_of(&to);
+    import.arg("import");
+    assert_eq!(output_with_input(import, &exported.stdout).stdout, b"stored 2500 keys\n");
+    check(&to, "count", 0, "2500\n");
+    to.wire().ask("GET \"key:1234 \\xff\"\r\n", "VALUE \"\\x001234\"\r\n");
+
+    check(&to, "delete --prefix key:1 --yes", 0, "1000\n");
+    check(&to, "count", 0, "1500\n");
+    let lines = cli_of(&to).args(["get", "--prefix", "key:"]).output().unwrap().stdout;
+    assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), 1500);
+}
+
+/// Runs a program on a terminal of its own; returns what it prints there.
+fn at_terminal(program: &str, words: &[&str]) -> String {
+    let line = words.iter().fold(program.to_owned(), |line, word| format!("{line} '{word}'"));
+    let mut terminal = Command::new("script");
+    // It passes the exit code of the line on with -e, which is not wanted here.
+    terminal.args(["-qc", &line, "/dev/null"]).env("TERM", "dumb").stdin(Stdio::null());
+    String::from_utf8_lossy(&terminal.output().unwrap().stdout).replace('\r', "")
+}
+
+#[test]
+fn answers_look_as_with_redis_cli() {
+    if !need("redis-cli") || !need("script") {
+        return;
+    }
+    let daemon = Launch::new().start();
+    let (host, port) = (daemon.addr().ip().to_string(), daemon.addr().port().to_string());
+    check(&daemon, "mset a 1 b 2.5 text carpe", 0, "OK\n");
+    let own = format!("'{}' --addr {}", cli().get_program().display(), daemon.addr());
+    let redis = format!("redis-cli -3 -h {host} -p {port}");
+    for line in [
+        "mget a nobody text",
+        "strlen text",
+        "echo a\"b\\c",
+        "getrange text 1 2",
+        "type a",
+        "type nobody",
+        "object encoding a",
+        "object encoding nobody",
+        "keys te*",
+        "keys none",
+        "scan 0 match none",
+        "scan 0 match te*",
+        "getdel nobody",
+        "config get max*",
+        "config get none",
+        "command getkeys mset a 1 b 2",
+        "command info get nobody client",
+        "command docs set incr",
+        "command docs client",
+        "command list filterby pattern cl*",
+        "client help",
+        "client setname x",
+        "memory usage a",
+        "set a 2 nx",
+        "set a 1 get",
+        "incrbyfloat b 0",
+        "incr text",
+        "nonsense a b",
+    ] {
+        let words: Vec<_> = line.split(' ').collect();
+        let (ours, theirs) = (at_terminal(&own, &words), at_terminal(&redis, &words));
+        // Beside what the server says, there may be a hint.
+        let ours: String = ours.split_inclusive('\n').filter(|line| !line.starts_with("hint: ")).collect();
+        assert_eq!(ours, theirs, "{line}");
+        // In a pipe redis-cli prints errors where answers go.
+        if ours.starts_with("(error)") {
+            continue;
+        }
+        let ours = cli_of(&daemon).args(&words).output().unwrap().stdout;
+        let theirs =
+            Command::new("redis-cli").args(["-3", "-h", &host, "-p", &port]).args(&words).output().unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(&ours),
+            String::from_utf8_lossy(&theirs.stdout),
+            "{line}, in a pipe"
+        );
+    }
+}
+
+#[test]
 fn info_prints_the_figures_of_the_daemon() {
     let daemon = Launch::new().start();
     let output = cli_of(&daemon).arg("info").output().unwrap();
@@ -105,6 +245,7 @@ fn failures_have_the_documented_exit_codes() {
     assert_eq!(code(&["set", "k", "a value that is too long"]), Some(1));
     assert_eq!(code(&["set", "k"]), Some(2));
     assert_eq!(code(&["frobnicate"]), Some(1));
+    assert_eq!(code(&["incr"]), Some(1));
     assert_eq!(code(&["--addr", "nowhere", "ping"]), Some(2));
     let addr = daemon.addr().to_string();
     daemon.kill();
