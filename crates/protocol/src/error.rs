@@ -1,44 +1,44 @@
-//! The codes of errors.
+//! Error codes.
 
 use std::fmt;
 
-/// The first word after `ERROR` in an answer: what kind of error, for programs.
+/// Code of an error, for programs: the first word after `ERROR` in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorCode {
     /// The line is not a well-formed command.
     Syntax,
-    /// There is no such command.
+    /// The command does not exist.
     UnknownCommand,
     /// A key, a value or the whole line is over its limit.
     TooLarge,
-    /// The server serves as many connections as it may.
+    /// The limit on connections is reached.
     TooManyConnections,
-    /// The write would pass the server's memory limit.
+    /// The write would exceed the server's memory limit.
     OutOfMemory,
-    /// The server takes no writes now, for example because the disk is full.
+    /// The server refuses writes at present, for example because the disk is full.
     ReadOnly,
     /// The log failed; it is unknown whether the command took effect.
     Storage,
-    /// The connection has to authenticate first.
+    /// The connection must authenticate first.
     AuthRequired,
     /// The user may not do this.
     Denied,
-    /// It took too long.
+    /// The command took too long.
     Timeout,
-    /// Something of which there is one at a time is under way.
+    /// Another operation of a kind that runs one at a time is running.
     Busy,
-    /// The stored value is not what the command works on, for example no number.
+    /// The stored value does not fit the command, for example because it is not a number.
     WrongType,
-    /// The result would be beyond what the command can hold.
+    /// The result is out of the command's range.
     OutOfRange,
-    /// There is no such key, and the command needs one.
+    /// The key does not exist, and the command needs it.
     NoSuchKey,
     /// The server is stopping.
     ShuttingDown,
     /// Another server holds this key (reserved).
     Moved,
-    /// A code that this version does not know, from a newer server; the message starts with its name.
+    /// A code of a newer server that this version does not know; the message starts with its name.
     Other,
 }
 
@@ -64,7 +64,7 @@ impl ErrorCode {
         Self::Other,
     ];
 
-    /// The code as it stands on the wire, for example `UNKNOWN_COMMAND`.
+    /// Returns the code's name on the wire, for example `UNKNOWN_COMMAND`.
     pub const fn as_str(self) -> &'static str {
         self.words().0
     }
@@ -83,9 +83,9 @@ impl ErrorCode {
             Self::TooLarge => ("TOO_LARGE", "TOOLARGE"),
             Self::TooManyConnections => ("TOO_MANY_CONNECTIONS", "ERR"),
             Self::OutOfMemory => ("OUT_OF_MEMORY", "OOM"),
-            // Not READONLY: clients take that for a replica and look for another server.
+            // Not READONLY, which makes clients assume a replica and look for another server.
             Self::ReadOnly => ("READ_ONLY", "MISCONF"),
-            // Redis has nothing for "the outcome is unknown", and ERR would say that nothing happened.
+            // Redis has no kind for "the outcome is unknown", and ERR would mean that nothing happened.
             Self::Storage => ("STORAGE", "STORAGE"),
             Self::AuthRequired => ("AUTH_REQUIRED", "NOAUTH"),
             Self::Denied => ("DENIED", "NOPERM"),
@@ -100,7 +100,7 @@ impl ErrorCode {
         }
     }
 
-    /// The code with this name on the wire, if there is one.
+    /// Returns the code with this name on the wire, if there is one.
     pub fn from_wire(name: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.as_str().as_bytes() == name)
     }

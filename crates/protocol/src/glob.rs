@@ -1,24 +1,24 @@
-//! Globs, as Redis's `KEYS` and `SCAN` have them.
+//! Globs, as in Redis's `KEYS` and `SCAN`.
 
 /// Returns whether all of `text` matches `glob`, as in Redis: `*` any bytes, `?` any one byte, `[a-z]` one byte of a
-/// class, `[^a-z]` one byte outside it, `\` before a byte that stands for itself.
+/// class, `[^a-z]` one byte outside it, `\` before a byte that is matched literally.
 ///
-/// The work is at most the product of both lengths; [`GlobMatch`] does it in portions. A class without its `]` goes on to
-/// the end of the glob, and of all globs made of stars only `*` itself matches the empty text.
+/// The work is at most the product of both lengths; [`GlobMatch`] does it in portions. A class without its `]` extends to the end
+/// of the glob. Of all globs that consist of stars, only `*` itself matches the empty text.
 pub fn glob_matches(glob: &[u8], text: &[u8]) -> bool {
     let mut more_steps_than_it_takes = usize::MAX;
     GlobMatch::new(glob, text).advance(&mut more_steps_than_it_takes) == Some(true)
 }
 
-/// A match of one text against a glob, as [`glob_matches`] makes it, that can pause and go on.
+/// A resumable match of one text against a glob, with the result of [`glob_matches`].
 #[derive(Debug, Clone)]
 pub struct GlobMatch<'a> {
     glob: &'a [u8],
     text: &'a [u8],
-    /// The glob after the last star, and the part of the text that this star has not reached yet. Only the last
-    /// star is ever tried again: whatever an earlier one could take, the last one can take as well.
+    /// The glob after the last star, and the part of the text that this star has not reached yet. Backtracking only extends the last
+    /// star, because it can match everything that an earlier one could.
     last_star: Option<(&'a [u8], &'a [u8])>,
-    /// Set if the whole text is empty; `text`, above, is only the rest of it and gets shorter.
+    /// Set if the whole text is empty; `text` above is the part that is left to match.
     is_text_empty: bool,
 }
 
@@ -28,10 +28,10 @@ impl<'a> GlobMatch<'a> {
         Self { glob, text, last_star: None, is_text_empty: text.is_empty() }
     }
 
-    /// Goes on until it is known whether the text matches, or `steps` are used up, and takes what it has used off `steps`.
+    /// Continues until the result is known or `steps` are used up, and subtracts the used steps from `steps`.
     ///
-    /// A step is a byte of the glob. A class is looked at as a whole, so one call may take up to its length more. Returns
-    /// `None` if it is not known yet: call again, with more than 0 steps. After `Some` the result is not asked for again.
+    /// A step is a byte of the glob. A class is matched as a whole, so one call may take up to its length more. Returns `None` if the
+    /// result is not known yet: call again, with more than 0 steps. Do not call again after `Some`.
     pub fn advance(&mut self, steps: &mut usize) -> Option<bool> {
         if self.is_text_empty {
             return Some(matches!(self.glob, b"" | b"*"));
@@ -61,7 +61,7 @@ impl<'a> GlobMatch<'a> {
     }
 }
 
-/// The bytes with which every text that matches `glob` starts; often not all that could be said.
+/// Returns bytes with which every text starts that matches `glob`; not always the longest such prefix.
 pub fn glob_literal_prefix(glob: &[u8]) -> &[u8] {
     let special = glob.iter().position(|byte| matches!(byte, b'*' | b'?' | b'[' | b'\\'));
     glob.split_at(special.unwrap_or(glob.len())).0

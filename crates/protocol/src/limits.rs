@@ -1,32 +1,31 @@
 //! Limits on the length of keys, values, lines and globs, in bytes, and on the number of keys and arguments.
 
-/// Longest key, in bytes, unless [`Limits`] says otherwise.
+/// Default limit on the length of keys, in bytes.
 pub const DEFAULT_MAX_KEY_BYTES: usize = 64 * 1024;
 
-/// Longest value, in bytes, unless [`Limits`] says otherwise.
+/// Default limit on the length of values, in bytes.
 pub const DEFAULT_MAX_VALUE_BYTES: usize = 16 * 1024 * 1024;
 
-/// Keys that one page of a scan has, unless the client says otherwise.
+/// Default number of keys in a page of a scan.
 pub const DEFAULT_SCAN_LIMIT: u32 = 100;
 
-/// Most keys that a client may ask for in one page of a scan.
+/// Most keys that a client may request in a page of a scan.
 pub const MAX_SCAN_LIMIT: u32 = 10_000;
 
-/// Most items that a client takes in one `LIST`: a full page of a scan, its cursor, and room for the keys
-/// that have to share a page.
+/// Most items that a client accepts in one `LIST`: a full page of a scan, its cursor, and keys that have to share a page.
 pub const MAX_LIST_ITEMS: usize = 65_536;
 
 /// Most elements that a client takes in one reply of RESP, those of all its levels together: a name and a value for as many
 /// keys as a request may name.
 pub const MAX_REPLY_ELEMENTS: usize = 2 * MAX_ARGUMENTS;
 
-/// Most arrays, sets and maps that a client takes inside one another in a reply of RESP.
+/// Deepest nesting of arrays, sets and maps that a client accepts in a reply of RESP.
 pub const MAX_REPLY_DEPTH: usize = 32;
 
-/// Longest line that a client takes in a reply of RESP, in bytes; byte strings are not lines.
+/// Longest line that a client accepts in a reply of RESP, in bytes; byte strings are not lines.
 pub const MAX_REPLY_LINE_BYTES: usize = 64 * 1024;
 
-/// Keys that a page of RESP's `SCAN` has, unless the client says otherwise; as in Redis.
+/// Default number of keys in a page of RESP's `SCAN`, as in Redis.
 pub const DEFAULT_RESP_SCAN_COUNT: u32 = 10;
 
 /// Most arguments of a RESP command, its name included.
@@ -39,16 +38,16 @@ pub const MAX_GLOB_BYTES: usize = 256;
 /// of the settings' names.
 pub const MAX_CONFIG_GET_BYTES: usize = 1024;
 
-/// Longest name of a RESP connection, in bytes; it is kept as long as the connection.
+/// Longest name of a RESP connection, in bytes, because it stays in memory as long as the connection.
 pub const MAX_CONNECTION_NAME_BYTES: usize = 1024;
 
-/// Quoting makes a byte at most this many bytes long (`\xhh`).
+/// Most bytes of a quoted byte (`\xhh`).
 const MAX_ESCAPED_BYTES_PER_BYTE: usize = 4;
 
 /// Room in a line for the verb, the spaces, the quotes and the numbers.
 const LINE_OVERHEAD_BYTES: usize = 64;
 
-/// The limits that a parser holds its input to.
+/// Limits of a parser on its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Longest key, in bytes after unquoting.

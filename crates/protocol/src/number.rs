@@ -1,12 +1,12 @@
-//! Numbers, as strictly as Redis takes them.
+//! Numbers, parsed as strictly as by Redis.
 
-/// Returns the number that `text` is: decimal, no `+`, no leading zeros.
+/// Parses a decimal number without `+` and leading zeros.
 pub fn parse_integer(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     if text != b"0" && !matches!(digits, [b'1'..=b'9', ..]) {
         return None;
     }
-    // Summed up below zero, where there is room for the lowest number.
+    // Summed up as a negative number, because the lowest number has no positive counterpart.
     let sum = digits.iter().try_fold(0_i64, |sum, digit| {
         let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
         sum.checked_mul(10)?.checked_sub(digit.into())

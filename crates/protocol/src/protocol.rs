@@ -1,12 +1,12 @@
-//! The protocols that are spoken, and their versions.
+//! The wire protocols and their versions.
 
-/// The protocol of a connection: its first byte chooses between text and RESP2, `HELLO 3` turns that into RESP3.
+/// Protocol of a connection: its first byte selects text or RESP2, and `HELLO 3` changes RESP2 to RESP3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     /// Lines that a person can type.
     Text,
     /// Redis's protocol, as of Redis 1.2.
     Resp2,
-    /// Redis's protocol with a null, maps, sets, doubles and verbatim strings of its own.
+    /// Redis's protocol with additional types: null, map, set, double and verbatim string.
     Resp3,
 }

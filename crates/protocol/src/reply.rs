@@ -7,12 +7,12 @@ use bytes::Bytes;
 
 use crate::ErrorCode;
 
-/// The answer of a server, in RESP3's data model, generic over how byte strings are held.
+/// A server's answer, in RESP3's data model, generic over the type of byte strings.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply<B = Bytes> {
-    /// A word such as `OK`, which under the server's sync policy also says that a write is durable.
+    /// A word such as `OK`. For a write it also confirms that this is durable under the server's sync policy.
     Simple(Cow<'static, str>),
-    /// The command was not carried out, unless the code is [`ErrorCode::Storage`]: then the outcome is unknown.
+    /// The command was not executed; if the code is [`ErrorCode::Storage`], the outcome is unknown.
     Error(Box<ErrorReply>),
     /// A whole number.
     Integer(i64),
@@ -20,20 +20,20 @@ pub enum Reply<B = Bytes> {
     Double(f64),
     /// A byte string.
     Bulk(B),
-    /// A text for people; the same as a byte string but for RESP3.
+    /// A text for people: a verbatim string in RESP3, otherwise a byte string.
     Verbatim(B),
-    /// Nothing there.
+    /// Null: no such key, or nothing done.
     Null,
     /// Replies in order.
     Array(Vec<Self>),
     /// Replies in no order, each once.
     Set(Vec<Self>),
-    /// Names and values; an array in which they alternate but for RESP3.
+    /// Names and values: a map in RESP3, otherwise an array in which they alternate.
     Map(Vec<(Self, Self)>),
 }
 
 impl<B> Reply<B> {
-    /// The reply of a command that was carried out and has nothing to tell.
+    /// Reply of a command that succeeded and returns no data.
     pub const OK: Self = Self::simple("OK");
 
     /// A word that the program knows.
@@ -59,59 +59,59 @@ impl<B> From<Box<ErrorReply>> for Reply<B> {
     }
 }
 
-/// The reason why a command is not carried out.
+/// Error for which a command is not executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorReply {
     /// The kind of error, for programs.
     pub code: ErrorCode,
-    /// The line of Redis's form, for example `ERR syntax error`: its kind, a space, and what happened.
+    /// The line in Redis's form, for example `ERR syntax error`: kind, space, and message.
     pub(crate) line: Cow<'static, [u8]>,
-    /// What the text protocol says instead, if that is not what the line says.
+    /// Message in the text protocol, if it differs from that of the line.
     pub(crate) text: Option<Box<str>>,
 }
 
 impl ErrorReply {
-    /// An error of the kind in RESP that its code stands for.
+    /// Makes an error whose kind in RESP is that of its code.
     pub fn new(code: ErrorCode, message: impl fmt::Display) -> Self {
         Self::with_bytes(code, format!("{} {message}", code.resp_kind()).into_bytes())
     }
 
-    /// An error as Redis writes it, its kind in front.
+    /// Makes an error from a line in Redis's form, with its kind in front.
     pub const fn fixed(code: ErrorCode, line: &'static str) -> Self {
         Self { code, line: Cow::Borrowed(line.as_bytes()), text: None }
     }
 
-    /// An error as Redis writes it, with bytes that a client sent.
+    /// Makes an error from a line in Redis's form that contains bytes of a client.
     pub const fn with_bytes(code: ErrorCode, line: Vec<u8>) -> Self {
         Self { code, line: Cow::Owned(line), text: None }
     }
 
-    /// Says it in other words in the text protocol, which need not be Redis's.
+    /// Sets another message for the text protocol, which need not have Redis's sentences.
     #[must_use]
     pub fn with_text(mut self, message: impl fmt::Display) -> Self {
         self.text = Some(message.to_string().into());
         self
     }
 
-    /// An error that says of `what` that its length is over its limit.
+    /// Makes an error for `what`, whose length is over its limit.
     pub fn over_limit(what: &str, len_bytes: usize, max_bytes: usize) -> Self {
         let message = format_args!("{what} of {len_bytes} bytes is over the limit of {max_bytes}");
         Self::new(ErrorCode::TooLarge, message)
     }
 
-    /// An error that shows, between `before` and `after`, the beginning of a word that a client sent, in quotes.
+    /// Makes an error with the beginning of a client's word in quotes, between `before` and `after`.
     pub fn about_word(code: ErrorCode, before: &str, word: &[u8], after: &str) -> Self {
         let word = shown(word, MAX_SHOWN_BYTES);
         let line = [b"ERR ", before.as_bytes(), b" '", word, b"'", after.as_bytes()];
         Self::with_bytes(code, line.concat())
     }
 
-    /// Returns the whole line of Redis's form, its kind in front.
+    /// Returns the whole line in Redis's form, with its kind in front.
     pub fn line(&self) -> &[u8] {
         &self.line
     }
 
-    /// Returns what happened and what to do, for a person.
+    /// Returns the message for people: what happened, and what to do.
     pub fn message(&self) -> &[u8] {
         if let Some(text) = &self.text {
             return text.as_bytes();
@@ -123,7 +123,7 @@ impl ErrorReply {
     }
 }
 
-/// Most bytes of what a client sent that an error shows.
+/// Most bytes of a client's word that an error shows.
 pub(crate) const MAX_SHOWN_BYTES: usize = 128;
 
 /// Returns the beginning of `text`: Redis prints what it was sent as C strings.

@@ -11,12 +11,12 @@ use crate::{Command, Flags};
 pub struct Request<'a> {
     /// The command, or subcommand.
     pub command: Command,
-    /// The arguments behind its name.
+    /// The arguments after its name.
     pub arguments: &'a [&'a [u8]],
 }
 
 impl<'a> Request<'a> {
-    /// Returns an argument; an empty one if it is not there.
+    /// Returns an argument; an empty one if it is missing.
     #[inline]
     pub fn argument(&self, position: usize) -> &'a [u8] {
         self.arguments.get(position).copied().unwrap_or_default()
@@ -43,12 +43,12 @@ impl<'a> Request<'a> {
 pub struct OwnedRequest {
     /// The command, or subcommand.
     pub command: Command,
-    /// The arguments behind its name.
+    /// The arguments after its name.
     pub arguments: Vec<Bytes>,
 }
 
 impl OwnedRequest {
-    /// A request with these arguments.
+    /// Makes a request with these arguments.
     pub fn new<A: Into<Bytes>>(command: Command, arguments: impl IntoIterator<Item = A>) -> Self {
         Self { command, arguments: arguments.into_iter().map(Into::into).collect() }
     }
@@ -66,7 +66,7 @@ impl fmt::Debug for OwnedRequest {
     }
 }
 
-/// Leaves arguments out that may be passwords, because others read messages than may see passwords.
+/// Shows a request without arguments that may be passwords: messages have more readers than passwords may.
 fn show(name: &str, command: Command, arguments: &dyn fmt::Debug, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut shown = f.debug_struct(name);
     shown.field("command", &command);

@@ -1,6 +1,6 @@
-//! The parsers: the only module that names nom.
+//! Parsers: the only module that uses nom.
 //!
-//! [`RequestParser`] is the face that servers use; each protocol is a submodule.
+//! [`RequestParser`] is the interface for servers; each protocol is a submodule.
 #![deny(clippy::indexing_slicing)]
 
 mod resp;
@@ -18,31 +18,31 @@ pub(crate) use text::{LineReader, ReplyLine, parse_line};
 /// A step of a [`RequestParser`] through a read buffer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A whole request, good or bad; it gets one answer. Its arguments were appended.
+    /// A whole request, valid or not, which gets one answer. Its arguments were appended.
     Request {
-        /// The command, or what is wrong with the request; then the arguments that were appended mean nothing.
+        /// The command, or the error of the request; then the appended arguments have no meaning.
         command: Result<Command, Box<ErrorReply>>,
-        /// Bytes of the input that it took.
+        /// Bytes of the input that the request takes.
         consumed_bytes: usize,
     },
-    /// These bytes get no answer: drop them.
+    /// Bytes that get no answer: drop them.
     Skip {
         /// Bytes of the input to drop; at least one.
         consumed_bytes: usize,
     },
-    /// The input holds no whole request yet: read more, then ask again with the same bytes in front.
+    /// The input contains no whole request yet: read more, then call again with the same bytes in front.
     Incomplete,
-    /// Nothing more can be understood, or nothing should be: answer with the error, close the connection, carry out
-    /// nothing of what follows, and do not ask again.
+    /// No further request can, or may, be parsed: answer with the error, close the connection, execute nothing that follows, and do
+    /// not call again.
     Fatal(Box<Fatal>),
 }
 
-/// The reason why a connection has to end.
+/// Error that ends a connection.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fatal {
     /// The answer to the client.
     pub error: ErrorReply,
-    /// Set if the client speaks another protocol, and does not just speak this one badly.
+    /// Set if the client speaks another protocol, and has not only made a mistake in this one.
     pub is_foreign: bool,
     /// The reason, for the operator.
     pub detail: String,
@@ -85,17 +85,17 @@ pub(crate) enum LineFrame {
     Incomplete,
 }
 
-/// Finds and parses requests at the front of a read buffer, remembering how far it has looked.
+/// Finds and parses requests at the front of a read buffer.
 ///
-/// The connection's first byte decides about its protocol: `*` is RESP, any other text. The caller drops the consumed
-/// bytes after every step and appends what it reads; each byte is looked at once, however small the pieces are in which
-/// it arrives, and a declared length costs nothing before it was checked.
+/// The connection's first byte decides on its protocol: `*` is RESP, any other is text. The caller drops the consumed bytes after
+/// every step and appends the bytes that it reads. Each byte is scanned once, in whatever pieces it arrives, and a declared length
+/// takes no memory before it is checked.
 ///
 /// In text, a line that is longer than its key and value may be ([`Limits::max_plain_line_bytes`], its line end not
 /// counted) is an error as soon as that is known and dropped as it arrives, so the buffer needs to hold no more than
 /// [`Limits::max_line_bytes`] and two bytes. In RESP, a bulk string may be as long as the longest key or value, a request
 /// has at most [`MAX_ARGUMENTS`](crate::limits::MAX_ARGUMENTS) arguments and [`Limits::max_line_bytes`] bytes.
-/// How many arguments a command takes, and how long each may be, is for the server to check.
+/// The server checks the number of arguments of a command, and their lengths.
 ///
 /// ```
 /// use rustvault_protocol::{Command, Limits, RequestParser, Step};
@@ -117,20 +117,20 @@ pub struct RequestParser {
 #[derive(Debug)]
 enum ParserState {
     Text(LineReader),
-    /// Boxed, because it is more than an idle connection should hold.
+    /// Boxed, because it is larger than an idle connection should be.
     Resp(Box<FrameReader>),
 }
 
 impl RequestParser {
-    /// A parser at the start of a connection.
+    /// Makes a parser for the start of a connection.
     pub const fn new(limits: Limits) -> Self {
         Self { limits, guard: Guard::Off, state: None }
     }
 
-    /// A parser at the start of a connection from a stranger, who may speak another protocol.
+    /// Makes a parser for the start of an untrusted connection, whose client may speak another protocol.
     ///
-    /// A web page can have its visitor's browser send lines to any port that the browser reaches, loopback included, so
-    /// a request of HTTP must not pass for commands. For this parser it is [fatal](Step::Fatal) in text
+    /// A web page can make its visitor's browser send lines to any port that the browser reaches, including loopback, and an HTTP
+    /// request must not be executed as commands. For this parser it is [fatal](Step::Fatal) in text
     ///
     /// - that the first word of the first line that is not empty is no command, as soon as that is certain;
     /// - that this line ends in ` HTTP/<digit>.<digit>`, and is malformed or has two words behind its name, neither of them

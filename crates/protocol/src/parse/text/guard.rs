@@ -1,4 +1,4 @@
-//! Tells connections that speak another protocol, such as HTTP, from ours.
+//! Detects connections that speak another protocol, such as HTTP.
 
 use super::field::word;
 use super::line::content;
@@ -6,22 +6,22 @@ use crate::command::name::is_word_of_http;
 use crate::parse::Fatal;
 use crate::{Command, Protocol};
 
-/// More bytes than any name of a command has.
+/// More bytes than the longest name of a command.
 const MAX_NAME_BYTES: usize = 16;
 
 /// Position of a guarded parser in its connection, which decides what it refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Guard {
-    /// Nothing is refused: a person types the lines, or a program of ours sends them.
+    /// Nothing is refused: the client is trusted.
     Off,
-    /// The first line is yet to come.
+    /// The first line has not arrived yet.
     FirstLine,
-    /// The first line was a command of this protocol, or was meant as one.
+    /// The first line was a command of this protocol, or a mistyped one.
     LaterLines,
 }
 
 impl Guard {
-    /// Returns whether a line that names a command is one, and not a request line of HTTP.
+    /// Returns whether a line that begins with a command's name is a command, and not a request line of HTTP.
     #[inline]
     pub(super) fn admits(&mut self, command: Command, arguments: usize, line: &[u8]) -> bool {
         if *self != Self::FirstLine {
@@ -37,7 +37,7 @@ impl Guard {
         !is_request_of_http
     }
 
-    /// Returns why `line`, which is no command, ends the connection, if it does.
+    /// Returns the error if `line`, which is not a command, ends the connection.
     #[cold]
     pub(super) fn judge(&mut self, line: &[u8]) -> Option<Box<Fatal>> {
         let line = content(line);
@@ -77,7 +77,7 @@ fn is_name(word: &[u8]) -> bool {
     Command::find(word, Protocol::Text).is_some()
 }
 
-/// Returns whether the line ends as a request line of HTTP does.
+/// Returns whether the line ends like a request line of HTTP.
 fn ends_as_http(line: &[u8]) -> bool {
     match line {
         [.., b' ', b'H', b'T', b'T', b'P', b'/', major, b'.', minor] => {

@@ -4,7 +4,7 @@ use memchr::{memchr, memchr_iter};
 
 use crate::{Limits, parse::LineFrame};
 
-/// Finds lines at the front of a read buffer; looks at each byte once.
+/// Finds lines at the front of a read buffer, and scans each byte once.
 #[derive(Debug)]
 pub(crate) struct LineReader {
     max_line_bytes: usize,
@@ -30,7 +30,7 @@ impl LineReader {
         }
     }
 
-    /// For answers, some of which are longer than keys and values: only their length when quoted is limited.
+    /// Makes a framer for answers, whose length is limited in their quoted form only, because some exceed keys and values.
     pub(crate) fn of_answers(limits: &Limits) -> Self {
         Self { max_plain_line_bytes: limits.max_line_bytes(), ..Self::new(limits) }
     }
@@ -57,17 +57,17 @@ impl LineReader {
         frame
     }
 
-    /// Returns whether this line, or its part that is there, cannot be within the limits on keys and values.
+    /// Returns whether this line, or its part that has arrived, exceeds the limits on keys and values.
     ///
-    /// That is known long before it has the length that a line of escapes alone could have: whoever sends
-    /// garbage without an end takes a fraction of that memory.
+    /// That is known long before the line has the length of one that consists of escapes, so an endless line takes a fraction of that
+    /// memory.
     fn is_too_long(&mut self, line: &[u8]) -> bool {
         if line.len() <= self.max_plain_line_bytes {
             return false;
         }
         let uncounted = line.get(self.counted_bytes..).unwrap_or_default();
         for at in memchr_iter(b'\\', uncounted) {
-            // What came before has to be within the limit by itself, or the pieces of a line would decide about it.
+            // The earlier part must be within the limit by itself; otherwise the result would depend on the pieces of a line.
             let (before, _) = line.split_at(self.counted_bytes + at);
             if content(before).len() > self.most_bytes() {
                 return true;
@@ -78,14 +78,14 @@ impl LineReader {
         line.len() > self.most_bytes()
     }
 
-    /// Returns how long a line with so many backslashes may be.
+    /// Returns the longest length of a line with this many backslashes.
     fn most_bytes(&self) -> usize {
         let with_escapes = self.max_plain_line_bytes.saturating_add(self.backslashes.saturating_mul(3));
         with_escapes.min(self.max_line_bytes)
     }
 }
 
-/// A line without its line end; of a line that is still arriving, what is surely not line end.
+/// Returns a line without its line end; of a line that is still arriving, the bytes that cannot be part of its end.
 pub(super) fn content(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
