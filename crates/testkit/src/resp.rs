@@ -86,3 +86,26 @@ pub fn resp_reply(wire: &[u8]) -> Reply {
 fn resp_codec() -> ClientCodec {
     ClientCodec::resp(Limits { max_value_bytes: usize::MAX, ..Limits::default() })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    const TWO_REPLIES: &[u8] = b"*2\r\n$4\r\na\r\nb\r\n$-1\r\n:7\r\n";
+
+    #[test]
+    fn a_reply_is_returned_whole_and_what_follows_is_kept() {
+        let (mut wire, mut server) = crate::wire::tests::pair();
+        for piece in TWO_REPLIES.chunks(3) {
+            server.write_all(piece).unwrap();
+        }
+        assert_eq!(wire.reply(), b"*2\r\n$4\r\na\r\nb\r\n$-1\r\n");
+        let mut codec = resp_codec();
+        assert_eq!(wire.try_decode(&mut codec), Some(Reply::Integer(7)));
+        server.write_all(b"$2\r\na").unwrap();
+        drop(server);
+        assert_eq!(wire.try_decode(&mut codec), None);
+    }
+}

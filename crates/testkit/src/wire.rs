@@ -313,3 +313,41 @@ fn excerpt(bytes: &[u8]) -> String {
     let ellipsis = if bytes.len() > MAX_BYTES { "…" } else { "" };
     format!("\"{}\"{ellipsis}", bytes[..bytes.len().min(MAX_BYTES)].escape_ascii())
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::net::TcpListener;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    /// Makes a connection, and the server's end of it.
+    pub(crate) fn pair() -> (Wire, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let wire = Wire::connect(listener.local_addr().unwrap());
+        (wire, listener.accept().unwrap().0)
+    }
+
+    #[test]
+    fn another_answer_is_told_from_the_line_in_which_it_differs() {
+        let (mut wire, mut server) = pair();
+        server.write_all(b"OK\r\nVALUE 1\r\nPONG\r\n").unwrap();
+        let failure = catch_unwind(AssertUnwindSafe(|| wire.expect("OK\r\nVALUE 2\r\n"))).unwrap_err();
+        let message = failure.downcast::<String>().unwrap();
+        assert!(message.starts_with(r#"at 4: "VALUE 1\r\n" came, not "VALUE 2\r\n""#), "{message}");
+        assert_eq!(wire.line(), "PONG");
+    }
+
+    #[test]
+    fn what_was_read_ahead_counts_as_come() {
+        let (mut wire, mut server) = pair();
+        assert!(wire.gets_nothing() && wire.has_nothing());
+        server.write_all(b"a\r\nb\r\n").unwrap();
+        assert!(!wire.gets_nothing());
+        assert_eq!(wire.line(), "a");
+        assert!(!wire.gets_nothing() && !wire.has_nothing());
+        drop(server);
+        assert_eq!(wire.rest(), "b\r\n");
+        assert_eq!(wire.try_line(), None);
+    }
+}
