@@ -52,7 +52,7 @@ impl Stopped {
     /// It does not start.
     pub(crate) fn start(self) -> Server {
         match self {
-            Self::Process(launch) => Server::Process(launch.start()),
+            Self::Process(launch) => Server::Process(Box::new(launch.start())),
             Self::Threads { disk, options, config } => {
                 Server::Threads(Box::new(Threads::start(disk, options, config)))
             }
@@ -62,7 +62,7 @@ impl Stopped {
 
 /// A server that serves.
 pub(crate) enum Server {
-    Process(Daemon),
+    Process(Box<Daemon>),
     Threads(Box<Threads>),
 }
 

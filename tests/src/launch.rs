@@ -24,6 +24,8 @@ pub struct Launch {
     wal: PathBuf,
     bind: String,
     args: Vec<OsString>,
+    /// Another program than the workspace's own.
+    program: Option<PathBuf>,
     tracer: Vec<OsString>,
 }
 
@@ -49,13 +51,27 @@ impl Launch {
     pub fn new() -> Self {
         let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
         let wal = folder.path().join("vault.log");
-        Self { folder, wal, bind: "127.0.0.1:0".to_owned(), args: Vec::new(), tracer: Vec::new() }
+        Self {
+            folder,
+            wal,
+            bind: "127.0.0.1:0".to_owned(),
+            args: Vec::new(),
+            program: None,
+            tracer: Vec::new(),
+        }
     }
 
     /// With another log.
     #[must_use]
     pub fn with_wal(mut self, wal: impl Into<PathBuf>) -> Self {
         self.wal = wal.into();
+        self
+    }
+
+    /// With another program than the workspace's own.
+    #[must_use]
+    pub fn with_program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = Some(program.into());
         self
     }
 
@@ -164,7 +180,8 @@ impl Launch {
 
     /// The daemon's command line, with nothing of this process's settings for it.
     pub fn command(&self) -> Command {
-        let line = self.tracer.iter().cloned().chain([server_binary().into()]).collect::<Vec<_>>();
+        let server = self.program.clone().unwrap_or_else(server_binary);
+        let line = self.tracer.iter().cloned().chain([server.into()]).collect::<Vec<_>>();
         let (program, first_args) = line.split_first().expect("it names a program");
         let mut command = Command::new(program);
         command.args(first_args).arg("--bind").arg(&self.bind).arg("--wal").arg(&self.wal).args(&self.args);
