@@ -114,7 +114,7 @@ impl<S: RecordSink> Executor<'_, S> {
         }
         let writes = leading(ops, Op::key_of_write);
         if writes > 1 {
-            self.keyspace.touch(ops.iter().take(writes).filter_map(Op::key_of_write));
+            self.keyspace.prefetch(ops.iter().take(writes).filter_map(Op::key_of_write));
         }
         writes.saturating_sub(1)
     }

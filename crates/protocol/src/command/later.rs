@@ -21,8 +21,8 @@ const REASONS: [(&str, &str); 4] = [
 
 /// Returns why a command that Redis has is not served, if this is the name of one that people miss.
 pub(crate) fn why_not_served(name: &[u8]) -> Option<&'static str> {
-    let is_it = |known: &str| known.as_bytes().eq_ignore_ascii_case(name);
-    REASONS.iter().find(|(_, names)| names.split(' ').any(is_it)).map(|(reason, _)| *reason)
+    let matches = |known: &str| known.as_bytes().eq_ignore_ascii_case(name);
+    REASONS.iter().find(|(_, names)| names.split(' ').any(matches)).map(|(reason, _)| *reason)
 }
 
 #[cfg(test)]

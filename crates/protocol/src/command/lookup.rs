@@ -67,8 +67,8 @@ impl Command {
 
 #[inline]
 fn is_named(spec: &CommandSpec, name: &[u8]) -> bool {
-    let is_it = |known: &str| known.as_bytes().eq_ignore_ascii_case(name);
-    is_it(spec.name) || spec.aliases.iter().copied().any(is_it)
+    let matches = |known: &str| known.as_bytes().eq_ignore_ascii_case(name);
+    matches(spec.name) || spec.aliases.iter().copied().any(matches)
 }
 
 /// Returns the slot of a name in any case: of its length, its first, middle and last byte.

@@ -29,8 +29,8 @@ impl Command {
 
     /// Returns its subcommand of this name, in any case, if the protocol serves it.
     pub fn find_subcommand(self, name: &[u8], protocol: Protocol) -> Option<Self> {
-        let is_it = |command: &Self| command.spec().own_name().as_bytes().eq_ignore_ascii_case(name);
-        self.served_subcommands(protocol).find(is_it)
+        let matches = |command: &Self| command.spec().own_name().as_bytes().eq_ignore_ascii_case(name);
+        self.served_subcommands(protocol).find(matches)
     }
 
     /// Returns the command or subcommand of a whole name such as `client|id`, in any case.

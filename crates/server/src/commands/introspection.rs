@@ -93,8 +93,8 @@ pub(super) fn get_keys<'b, S>(request: Request<'b>, session: &mut Session, _: &E
     if spec.keys.is_none() {
         return Err(refuse("ERR The command has no key arguments"));
     }
-    let (least, most) = spec.arity.bounds();
-    if !(least..=most).contains(&arguments.len()) {
+    let (min, max) = spec.arity.bounds();
+    if !(min..=max).contains(&arguments.len()) {
         return Err(refuse("ERR Invalid number of arguments specified for command"));
     }
     let whole = Request { command, arguments };
@@ -134,9 +134,9 @@ const fn names_before(spec: &CommandSpec) -> i64 {
 
 /// Returns the arity as Redis counts it: names included, and negative if it is a minimum.
 fn arity_of(spec: &CommandSpec) -> i64 {
-    let (least, most) = spec.arity.bounds();
-    let arity = least as i64 + 1 + names_before(spec);
-    if least == most { arity } else { -arity }
+    let (min, max) = spec.arity.bounds();
+    let arity = min as i64 + 1 + names_before(spec);
+    if min == max { arity } else { -arity }
 }
 
 fn flag_names(flags: Flags) -> impl Iterator<Item = &'static str> {

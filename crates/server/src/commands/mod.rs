@@ -199,8 +199,8 @@ fn wrong_arity(request: Request<'_>, protocol: Protocol) -> Refusal {
         let name = spec.name.to_lowercase();
         return refusal(ErrorCode::Syntax, format_args!("wrong number of arguments for '{name}' command"));
     }
-    let (_, most) = spec.arity.bounds();
-    let has_spaces = most > 0 && request.arguments.len() > most;
+    let (_, max) = spec.arity.bounds();
+    let has_spaces = max > 0 && request.arguments.len() > max;
     let hint = if has_spaces { "; what holds a space must be quoted" } else { "" };
     refusal(ErrorCode::Syntax, format_args!("usage: {}{hint}", spec.usage()))
 }

@@ -199,8 +199,8 @@ mod tests {
 
     impl Write for Output {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let most = self.allowed.recv().unwrap_or(Ok(usize::MAX))?;
-            let taken = &bytes[..bytes.len().min(most)];
+            let max_bytes = self.allowed.recv().unwrap_or(Ok(usize::MAX))?;
+            let taken = &bytes[..bytes.len().min(max_bytes)];
             self.taken.lock().unwrap().extend_from_slice(taken);
             Ok(taken.len())
         }

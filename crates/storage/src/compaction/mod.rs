@@ -145,8 +145,8 @@ impl Worker {
             };
             // Another file has the log's name, maybe on purpose: only a requested compaction moves it.
             let result = self.compact(!waiting.is_empty());
-            let told = result.map_err(|error| self.told(error));
-            waiting.into_iter().for_each(|waiting| drop(waiting.send(told.clone())));
+            let result = result.map_err(|error| self.error_for_callers(error));
+            waiting.into_iter().for_each(|waiting| drop(waiting.send(result.clone())));
             look_at = Some(Instant::now());
         }
     }
@@ -225,7 +225,7 @@ impl Worker {
     }
 
     /// Returns the error for callers that waited for a compaction that ended with `error`.
-    fn told(&self, error: Error) -> Error {
+    fn error_for_callers(&self, error: Error) -> Error {
         match self.log.check() {
             Ok(()) if error.is_no_space() => Error::DiskFull,
             _ => error,

@@ -88,7 +88,7 @@ impl Entry {
     }
 
     /// Reads the entry's first and last byte.
-    pub(crate) fn touch(&self) -> u64 {
+    pub(crate) fn prefetch(&self) -> u64 {
         self.lsn().get() ^ u64::from(self.0.slice.last().copied().unwrap_or_default())
     }
 

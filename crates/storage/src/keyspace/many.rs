@@ -23,8 +23,8 @@ struct ReadShards<'k> {
 impl<'k> ReadShards<'k> {
     /// Looks up each of `keys`, whose shards these are, and passes the results to `see`.
     fn look_up(&self, keys: &[&[u8]], hashes: &[KeyHash], mut see: impl FnMut(Option<&Entry>, Lsn)) {
-        for (index, (key, guess)) in keys.iter().zip(self.touch(hashes)).enumerate() {
-            let (entry, lsn) = self.of_key(index).look_up_guessed(guess, hashes[index], key);
+        for (index, (key, probe)) in keys.iter().zip(self.prefetch(hashes)).enumerate() {
+            let (entry, lsn) = self.of_key(index).look_up_probed(probe, hashes[index], key);
             see(entry, lsn);
         }
     }
@@ -37,11 +37,11 @@ impl<'k> ReadShards<'k> {
     ///
     /// The operations of a pipeline wait for memory one after the other, because locks and reference counts prevent the processor from
     /// executing ahead. These passes have neither, and each is short, so many waits overlap.
-    fn touch(&self, hashes: &[KeyHash]) -> Vec<Option<&Entry>> {
-        let guess = |(index, &hash): (usize, &KeyHash)| self.of_key(index).guess(hash);
-        let guesses: Vec<_> = hashes.iter().enumerate().map(guess).collect();
-        black_box(guesses.iter().flatten().fold(0, |sum, entry| sum ^ entry.touch()));
-        guesses
+    fn prefetch(&self, hashes: &[KeyHash]) -> Vec<Option<&Entry>> {
+        let probe = |(index, &hash): (usize, &KeyHash)| self.of_key(index).probe(hash);
+        let probed: Vec<_> = hashes.iter().enumerate().map(probe).collect();
+        black_box(probed.iter().flatten().fold(0, |sum, entry| sum ^ entry.prefetch()));
+        probed
     }
 }
 
@@ -50,12 +50,12 @@ impl Keyspace {
     pub(crate) fn get_many<'k>(&self, keys: impl Iterator<Item = &'k [u8]> + Clone) -> Vec<Seen> {
         let hashes: Vec<_> = keys.clone().map(|key| self.seed.hash(key)).collect();
         let shards = self.read_shards(&hashes);
-        let guesses = shards.touch(&hashes);
-        let look_up = |(index, (key, guess))| {
-            let (entry, lsn) = shards.of_key(index).look_up_guessed(guess, hashes[index], key);
+        let probed = shards.prefetch(&hashes);
+        let look_up = |(index, (key, probe))| {
+            let (entry, lsn) = shards.of_key(index).look_up_probed(probe, hashes[index], key);
             Seen { entry: entry.cloned(), lsn }
         };
-        keys.zip(guesses).enumerate().map(look_up).collect()
+        keys.zip(probed).enumerate().map(look_up).collect()
     }
 
     /// Looks up any number of keys as of one moment, and passes the results to `see`, so it needs little memory itself.
@@ -77,9 +77,9 @@ impl Keyspace {
     }
 
     /// Prefetches the memory that writes of these keys need.
-    pub(crate) fn touch<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
+    pub(crate) fn prefetch<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
         let hashes: Vec<_> = keys.map(|key| self.seed.hash(key)).collect();
-        self.read_shards(&hashes).touch(&hashes);
+        self.read_shards(&hashes).prefetch(&hashes);
     }
 
     fn read_shards(&self, hashes: &[KeyHash]) -> ReadShards<'_> {

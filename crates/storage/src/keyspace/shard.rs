@@ -101,24 +101,24 @@ impl Shard {
 
     /// Returns the live entry of `key`, and the LSN that it, or its absence, depends on.
     pub(super) fn look_up(&self, hash: KeyHash, key: &[u8]) -> (Option<&Entry>, Lsn) {
-        self.look_up_guessed(None, hash, key)
+        self.look_up_probed(None, hash, key)
     }
 
-    /// Looks up like [`look_up`](Self::look_up), with what [`guess`](Self::guess) returned for the hash.
-    pub(super) fn look_up_guessed<'s>(
+    /// Looks up like [`look_up`](Self::look_up), with what [`probe`](Self::probe) returned for the hash.
+    pub(super) fn look_up_probed<'s>(
         &'s self,
-        guess: Option<&'s Entry>,
+        probe: Option<&'s Entry>,
         hash: KeyHash,
         key: &[u8],
     ) -> (Option<&'s Entry>, Lsn) {
-        match guess.filter(|entry| entry.key() == key).or_else(|| self.find(hash, key)) {
+        match probe.filter(|entry| entry.key() == key).or_else(|| self.find(hash, key)) {
             Some(entry) => (Some(entry).filter(|entry| entry.is_live()), entry.lsn()),
             None => (None, self.cleared),
         }
     }
 
     /// Returns the entry that a look-up of this hash compares first, without reading its memory.
-    pub(super) fn guess(&self, hash: KeyHash) -> Option<&Entry> {
+    pub(super) fn probe(&self, hash: KeyHash) -> Option<&Entry> {
         self.tables.get(self.table_index(hash.position()))?.entries.iter_hash(hash.0).next()
     }
 
@@ -314,10 +314,10 @@ impl Shard {
         }
     }
 
-    fn remove_if(&mut self, hash: KeyHash, is_it: impl FnMut(&Entry) -> bool) -> Option<Entry> {
+    fn remove_if(&mut self, hash: KeyHash, matches: impl FnMut(&Entry) -> bool) -> Option<Entry> {
         let index = self.table_index(hash.position());
         let entries = &mut self.tables[index].entries;
-        let (old, _) = entries.find_entry(hash.0, is_it).ok()?.remove();
+        let (old, _) = entries.find_entry(hash.0, matches).ok()?.remove();
         if entries.is_empty() {
             self.stats.slot_bytes -= entries.allocation_size() as u64;
             *entries = HashTable::new();

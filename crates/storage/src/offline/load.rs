@@ -77,8 +77,8 @@ pub fn check_first_line<R: BufRead>(mut lines: R) -> Result<impl BufRead, LoadEr
 
 /// Reads a line, or what no line of a log is as long as; returns how many bytes that were.
 fn read_line(input: &mut impl BufRead, text: &mut Vec<u8>) -> Result<usize, LoadError> {
-    let most = MAX_LINE_BYTES as u64 + 1;
-    input.take(most).read_until(b'\n', text).map_err(LoadError::Input)
+    let max_bytes = MAX_LINE_BYTES as u64 + 1;
+    input.take(max_bytes).read_until(b'\n', text).map_err(LoadError::Input)
 }
 
 fn no_record(line: u64, error: impl fmt::Display) -> LoadError {

@@ -160,13 +160,13 @@ fn copy(from: &dyn LogFile, offset: u64, bytes: u64, to: &dyn LogFile) -> io::Re
     let mut buffer = vec![0; COPY_BYTES];
     let mut done = 0;
     while done < bytes {
-        let want = (bytes - done).min(COPY_BYTES as u64) as usize;
-        let piece = buffer.split_at_mut(want).0;
-        if read_up_to(from, piece, offset + done)? < want {
+        let wanted_bytes = (bytes - done).min(COPY_BYTES as u64) as usize;
+        let piece = buffer.split_at_mut(wanted_bytes).0;
+        if read_up_to(from, piece, offset + done)? < wanted_bytes {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         write_all_at(to, piece, done)?;
-        done += want as u64;
+        done += wanted_bytes as u64;
     }
     Ok(())
 }

@@ -73,18 +73,18 @@ fn any_bulk_header(input: &[u8]) -> HeaderResult<'_, usize> {
     }
 }
 
-/// The number up to the end of the line, 0 for one below that. A line that can be none from `least` to `most` is `error`
+/// The number up to the end of the line, 0 for one below that. A line that can be none from `min` to `max` is `error`
 /// before its end is there.
-fn length(input: &[u8], least: i64, most: usize, error: ProtocolError) -> HeaderResult<'_, usize> {
+fn length(input: &[u8], min: i64, max: usize, error: ProtocolError) -> HeaderResult<'_, usize> {
     let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-');
     let Some(len) = input.iter().take(MAX_LENGTH_DIGITS + 1).position(|byte| !is_part(byte)) else {
         let too_long = input.len() > MAX_LENGTH_DIGITS;
         return Err(if too_long { Err::Failure(error) } else { Err::Incomplete(Needed::Unknown) });
     };
     let (number, line_end) = input.split_at(len);
-    let number = parse_integer(number).filter(|number| *number >= least);
+    let number = parse_integer(number).filter(|number| *number >= min);
     let number =
-        number.and_then(|number| usize::try_from(number.max(0)).ok()).filter(|number| *number <= most);
+        number.and_then(|number| usize::try_from(number.max(0)).ok()).filter(|number| *number <= max);
     match (number, line_end) {
         (Some(number), [b'\r', b'\n', rest @ ..]) => Ok((rest, number)),
         (Some(_), [b'\r']) => Err(Err::Incomplete(Needed::new(1))),

@@ -16,8 +16,8 @@ pub(super) fn parse<'a>(
     let Some(command) = Command::find(name, Protocol::Text) else { return Err(unknown(name)) };
     let first = arguments.len();
     // More than a command takes are not read: who counts them refuses the request anyway.
-    let (_, most) = command.spec().arity.bounds();
-    let end = first + most.saturating_add(1).min(MAX_ARGUMENTS + 1);
+    let (_, max) = command.spec().arity.bounds();
+    let end = first + max.saturating_add(1).min(MAX_ARGUMENTS + 1);
     let rest_of_line = command.spec().rest.map(|position| first + usize::from(position));
     while let [b' ', start @ ..] = rest
         && arguments.len() < end
