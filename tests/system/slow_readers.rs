@@ -163,7 +163,7 @@ fn keys_that_take_more_than_is_held_are_refused_and_the_connection_stays() {
     resp.send(resp_request(&["KEYS", "*"]));
     let line = resp.line();
     assert!(
-        line.starts_with("-ERR ") && line.contains("SCAN") && line.contains("--max-output-bytes"),
+        line.starts_with("-TOOLARGE ") && line.contains("SCAN") && line.contains("--max-output-bytes"),
         "{line}"
     );
     resp.ask(resp_request(&["KEYS", "nothing*"]), "*0\r\n");
