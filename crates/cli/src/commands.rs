@@ -8,7 +8,7 @@ use rustvault_protocol::limits::DEFAULT_MAX_KEY_BYTES;
 use rustvault_protocol::{Command, Limits};
 
 use crate::action::Action;
-use crate::args::Args;
+use crate::args::CliArgs;
 use crate::error::CliError;
 use crate::names::PROTOCOL;
 use crate::output::Printer;
@@ -25,14 +25,14 @@ const SCAN_PAGE_KEYS: u32 = 1_000;
 
 /// Result of a command that was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum CommandOutcome {
     Done,
     KeyNotFound,
 }
 
 /// The connection to one server, and where results go; shared by one-shots and sessions.
 #[derive(Debug)]
-pub(crate) struct Session<W> {
+pub(crate) struct CliSession<W> {
     addr: String,
     options: Options,
     /// `None` until the first command or [`connect`](Self::connect).
@@ -42,19 +42,19 @@ pub(crate) struct Session<W> {
     pub(crate) can_ask: bool,
 }
 
-impl<W: Write> Session<W> {
+impl<W: Write> CliSession<W> {
     /// Returns a session of many commands that is not connected yet. It comes back after a server's restart.
-    pub(crate) fn of_lines(args: &Args, out: W) -> Self {
+    pub(crate) fn of_lines(args: &CliArgs, out: W) -> Self {
         Self::new(args, options(args).reconnect(true), out)
     }
 
     /// Returns a session of one command that is not connected yet.
-    pub(crate) fn of_one_shot(args: &Args, out: W) -> Self {
+    pub(crate) fn of_one_shot(args: &CliArgs, out: W) -> Self {
         let can_ask = io::stdin().is_terminal() && !args.json;
         Self { can_ask, ..Self::new(args, options(args).reconnect(false), out) }
     }
 
-    fn new(args: &Args, options: Options, out: W) -> Self {
+    fn new(args: &CliArgs, options: Options, out: W) -> Self {
         let printer = Printer::to_stdout(out, args.json);
         Self { addr: args.addr.clone(), options, client: None, printer, can_ask: false }
     }
@@ -73,14 +73,14 @@ impl<W: Write> Session<W> {
     }
 
     /// Carries out `action` and prints its result.
-    pub(crate) async fn execute(&mut self, action: Action) -> Result<Outcome, CliError> {
+    pub(crate) async fn execute(&mut self, action: Action) -> Result<CommandOutcome, CliError> {
         let client = self.connect().await?;
         let outcome = match action {
             Action::Command(words) => self.command(&client, &words).await?,
             Action::Scan { prefix, limit } => self.scan(&client, &prefix, limit).await?,
             Action::GetRaw(key) => match client.get(&key).await? {
-                Some(value) => self.printer.raw(&value).map(|()| Outcome::Done)?,
-                None => Outcome::KeyNotFound,
+                Some(value) => self.printer.raw(&value).map(|()| CommandOutcome::Done)?,
+                None => CommandOutcome::KeyNotFound,
             },
             Action::GetPrefix(prefix) => self.get_prefix(&client, &prefix).await?,
             Action::DeletePrefix { prefix, is_agreed } => {
@@ -92,7 +92,7 @@ impl<W: Write> Session<W> {
     }
 
     /// Carries out a command: as this program documents it, or as the server answers it.
-    async fn command(&mut self, client: &Client, words: &[Bytes]) -> Result<Outcome, CliError> {
+    async fn command(&mut self, client: &Client, words: &[Bytes]) -> Result<CommandOutcome, CliError> {
         if let Some(outcome) = self.documented(client, words).await? {
             return Ok(outcome);
         }
@@ -101,7 +101,11 @@ impl<W: Write> Session<W> {
     }
 
     /// Carries out a command that has a form of its own here; returns `None` for others.
-    async fn documented(&mut self, client: &Client, words: &[Bytes]) -> Result<Option<Outcome>, CliError> {
+    async fn documented(
+        &mut self,
+        client: &Client,
+        words: &[Bytes],
+    ) -> Result<Option<CommandOutcome>, CliError> {
         let Some((name, arguments)) = words.split_first() else { return Ok(None) };
         let outcome = match (Command::find(name, PROTOCOL), arguments) {
             (Some(Command::Set), [key, value]) => {
@@ -109,7 +113,7 @@ impl<W: Write> Session<W> {
                 self.print_done("OK")
             }
             (Some(Command::Get), [key]) => match client.get(key).await? {
-                Some(value) => self.printer.value(&value).map(|()| Outcome::Done),
+                Some(value) => self.printer.value(&value).map(|()| CommandOutcome::Done),
                 None => self.print_existed(false),
             },
             (Some(Command::Delete), [key]) => {
@@ -131,11 +135,11 @@ impl<W: Write> Session<W> {
             // Under its name in the table it is the server's.
             (Some(Command::DbSize), []) if !name.eq_ignore_ascii_case(Command::DbSize.name().as_bytes()) => {
                 let count = client.count().await?;
-                self.printer.count(count).map(|()| Outcome::Done)
+                self.printer.count(count).map(|()| CommandOutcome::Done)
             }
             (Some(Command::Info), []) => {
                 let fields = client.info().await?;
-                self.printer.info(&fields).map(|()| Outcome::Done)
+                self.printer.info(&fields).map(|()| CommandOutcome::Done)
             }
             _ => return Ok(None),
         };
@@ -147,7 +151,7 @@ impl<W: Write> Session<W> {
         client: &Client,
         prefix: &[u8],
         limit: Option<u64>,
-    ) -> Result<Outcome, CliError> {
+    ) -> Result<CommandOutcome, CliError> {
         let mut left = limit.unwrap_or(u64::MAX);
         let mut cursor = 0;
         while left > 0 {
@@ -167,25 +171,25 @@ impl<W: Write> Session<W> {
                 break;
             }
         }
-        Ok(Outcome::Done)
+        Ok(CommandOutcome::Done)
     }
 
-    fn print_done(&mut self, text: &str) -> Result<Outcome, CliError> {
+    fn print_done(&mut self, text: &str) -> Result<CommandOutcome, CliError> {
         self.printer.done(text)?;
-        Ok(Outcome::Done)
+        Ok(CommandOutcome::Done)
     }
 
-    fn print_existed(&mut self, existed: bool) -> Result<Outcome, CliError> {
+    fn print_existed(&mut self, existed: bool) -> Result<CommandOutcome, CliError> {
         if existed {
             self.printer.done("OK")?;
-            return Ok(Outcome::Done);
+            return Ok(CommandOutcome::Done);
         }
         self.printer.not_found()?;
-        Ok(Outcome::KeyNotFound)
+        Ok(CommandOutcome::KeyNotFound)
     }
 }
 
-fn options(args: &Args) -> Options {
+fn options(args: &CliArgs) -> Options {
     Options::new()
         .connect_timeout(args.timeout)
         .request_timeout(args.timeout)
@@ -196,8 +200,8 @@ fn options(args: &Args) -> Options {
 }
 
 /// Carries out the one command of the process's arguments.
-pub(crate) fn run_once(args: &Args, action: Action) -> Result<Outcome, CliError> {
-    let mut session = Session::of_one_shot(args, io::BufWriter::new(io::stdout()));
+pub(crate) fn run_once(args: &CliArgs, action: Action) -> Result<CommandOutcome, CliError> {
+    let mut session = CliSession::of_one_shot(args, io::BufWriter::new(io::stdout()));
     runtime()?.block_on(session.execute(action))
 }
 

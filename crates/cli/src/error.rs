@@ -100,25 +100,27 @@ impl CliError {
     /// The process's exit code for this error, as `--help` documents it.
     pub(crate) fn exit_code(&self) -> u8 {
         match self.kind() {
-            Kind::Server | Kind::Io | Kind::Interrupted => 1,
-            Kind::Usage => 2,
-            Kind::Log => 3,
-            Kind::Connection | Kind::Timeout => 4,
+            FailureKind::Server | FailureKind::Io | FailureKind::Interrupted => 1,
+            FailureKind::Usage => 2,
+            FailureKind::Log => 3,
+            FailureKind::Connection | FailureKind::Timeout => 4,
         }
     }
 
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> FailureKind {
         match self {
-            Self::Usage(_) => Kind::Usage,
-            Self::Interrupted(_) => Kind::Interrupted,
-            Self::Client(source) if source.is_timeout() => Kind::Timeout,
-            Self::Client(source) if source.is_not_connected() => Kind::Connection,
-            Self::BenchConnect { .. } => Kind::Connection,
-            Self::BenchStalled { .. } => Kind::Timeout,
-            Self::Client(_) | Self::Answer { .. } | Self::BenchErrors { .. } => Kind::Server,
-            Self::BadEntry { .. } => Kind::Usage,
-            Self::Storage(source) | Self::Load(LoadError::Store(source)) if source.is_bad_log() => Kind::Log,
-            Self::Load(LoadError::BadLine { .. }) => Kind::Log,
+            Self::Usage(_) => FailureKind::Usage,
+            Self::Interrupted(_) => FailureKind::Interrupted,
+            Self::Client(source) if source.is_timeout() => FailureKind::Timeout,
+            Self::Client(source) if source.is_not_connected() => FailureKind::Connection,
+            Self::BenchConnect { .. } => FailureKind::Connection,
+            Self::BenchStalled { .. } => FailureKind::Timeout,
+            Self::Client(_) | Self::Answer { .. } | Self::BenchErrors { .. } => FailureKind::Server,
+            Self::BadEntry { .. } => FailureKind::Usage,
+            Self::Storage(source) | Self::Load(LoadError::Store(source)) if source.is_bad_log() => {
+                FailureKind::Log
+            }
+            Self::Load(LoadError::BadLine { .. }) => FailureKind::Log,
             Self::Storage(_)
             | Self::Load(_)
             | Self::Open { .. }
@@ -126,7 +128,7 @@ impl CliError {
             | Self::Output(_)
             | Self::Runtime(_)
             | Self::Terminal(_)
-            | Self::OpenFiles { .. } => Kind::Io,
+            | Self::OpenFiles { .. } => FailureKind::Io,
             Self::Line { source, .. } | Self::Import { source, .. } => source.kind(),
         }
     }
@@ -167,7 +169,7 @@ impl CliError {
 
 /// Whose failure it is; `kind` in the JSON form of errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FailureKind {
     Usage,
     Server,
     Io,
@@ -177,7 +179,7 @@ pub(crate) enum Kind {
     Interrupted,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for FailureKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Usage => "usage",

@@ -22,9 +22,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use action::Action;
-use args::{Args, CliCommand};
+use args::{CliArgs, CliCommand};
 use bytes::Bytes;
-use commands::Outcome;
+use commands::CommandOutcome;
 use error::CliError;
 use rustvault_protocol::Command;
 
@@ -35,13 +35,13 @@ static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const EXIT_KEY_NOT_FOUND: u8 = 3;
 
 fn main() -> ExitCode {
-    let args = match Args::from_process() {
+    let args = match CliArgs::from_process() {
         Ok(args) => args,
         Err(error) => return exit_on_usage(&error),
     };
     match run(&args) {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::KeyNotFound) => ExitCode::from(EXIT_KEY_NOT_FOUND),
+        Ok(CommandOutcome::Done) => ExitCode::SUCCESS,
+        Ok(CommandOutcome::KeyNotFound) => ExitCode::from(EXIT_KEY_NOT_FOUND),
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             output::report_error(&error, args.json);
@@ -50,9 +50,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: &Args) -> Result<Outcome, CliError> {
+fn run(args: &CliArgs) -> Result<CommandOutcome, CliError> {
     let Some(command) = args.command.clone() else {
-        return repl::run(args).map(|()| Outcome::Done);
+        return repl::run(args).map(|()| CommandOutcome::Done);
     };
     match command {
         CliCommand::Bench(bench) => bench::run(args, &bench)?,
@@ -62,7 +62,7 @@ fn run(args: &Args) -> Result<Outcome, CliError> {
         CliCommand::Text(text) => print(&text)?,
         command => return commands::run_once(args, action_of(command)?),
     }
-    Ok(Outcome::Done)
+    Ok(CommandOutcome::Done)
 }
 
 /// Returns what a command of the command line asks a server for.

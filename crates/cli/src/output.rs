@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rustvault_protocol::{Reply, needs_quotes};
 use serde_json::{Map, Value, json};
 
-use crate::commands::Outcome;
+use crate::commands::CommandOutcome;
 use crate::error::CliError;
 use crate::escape::{is_printable, quoted, visible, visible_json};
 use crate::reply::{self, insert_bytes};
@@ -54,7 +54,7 @@ impl<W: Write> Printer<W> {
     }
 
     /// Prints the reply to a command that has no form of its own here.
-    pub(crate) fn reply(&mut self, reply: &Reply) -> Result<Outcome, CliError> {
+    pub(crate) fn reply(&mut self, reply: &Reply) -> Result<CommandOutcome, CliError> {
         if self.json {
             self.json_line(&reply::json_object(reply))?;
         } else {
@@ -64,7 +64,7 @@ impl<W: Write> Printer<W> {
             };
             written.and_then(|()| self.out.write_all(b"\n")).map_err(CliError::Output)?;
         }
-        Ok(if *reply == Reply::Null { Outcome::KeyNotFound } else { Outcome::Done })
+        Ok(if *reply == Reply::Null { CommandOutcome::KeyNotFound } else { CommandOutcome::Done })
     }
 
     /// Prints a key and its value in one line, as `set` of a session takes them.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rustvault_client::{Client, Commands};
 use serde_json::json;
 
-use crate::commands::{Outcome, Session};
+use crate::commands::{CliSession, CommandOutcome};
 use crate::error::CliError;
 use crate::escape::quoted;
 use crate::output::keys;
@@ -14,14 +14,18 @@ use crate::output::keys;
 /// Keys that one command removes at most.
 const DELETE_KEYS: usize = 500;
 
-impl<W: Write> Session<W> {
+impl<W: Write> CliSession<W> {
     /// Prints the keys that start with a prefix, and their values.
-    pub(crate) async fn get_prefix(&mut self, client: &Client, prefix: &[u8]) -> Result<Outcome, CliError> {
+    pub(crate) async fn get_prefix(
+        &mut self,
+        client: &Client,
+        prefix: &[u8],
+    ) -> Result<CommandOutcome, CliError> {
         let mut entries = client.entries(prefix);
         while let Some((key, value)) = entries.try_next().await? {
             self.printer.entry(&key, &value)?;
         }
-        Ok(Outcome::Done)
+        Ok(CommandOutcome::Done)
     }
 
     /// Removes the keys that start with a prefix, and prints how many there were.
@@ -30,17 +34,17 @@ impl<W: Write> Session<W> {
         client: &Client,
         prefix: &[u8],
         is_agreed: bool,
-    ) -> Result<Outcome, CliError> {
+    ) -> Result<CommandOutcome, CliError> {
         if !is_agreed {
             let count = count(client, prefix).await?;
             if count > 0 && !self.agrees(&described(count, prefix))? {
                 self.printer.report("nothing was deleted", &json!({"status": "ok", "deleted": 0}))?;
-                return Ok(Outcome::Done);
+                return Ok(CommandOutcome::Done);
             }
         }
         let deleted = delete_all(client, prefix).await?;
         self.printer.report(&deleted.to_string(), &json!({"status": "ok", "deleted": deleted}))?;
-        Ok(Outcome::Done)
+        Ok(CommandOutcome::Done)
     }
 
     /// Asks whether these keys are to be removed.

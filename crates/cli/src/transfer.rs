@@ -13,8 +13,8 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use crate::args::Args;
-use crate::commands::{Session, runtime};
+use crate::args::CliArgs;
+use crate::commands::{CliSession, runtime};
 use crate::error::CliError;
 use crate::output::{Printer, keys};
 
@@ -35,11 +35,11 @@ const KEYS_A_STEP: u64 = 1_000;
 ///
 /// # Errors
 /// Those of reads, and of the output.
-pub(crate) fn export(args: &Args, prefix: &[u8]) -> Result<(), CliError> {
+pub(crate) fn export(args: &CliArgs, prefix: &[u8]) -> Result<(), CliError> {
     let mut printer = Printer::to_stdout(BufWriter::new(io::stdout()), true);
     // Lines at the same terminal show by themselves how far it is.
     let bar = bar(args.json || io::stdout().is_terminal());
-    let mut session = Session::of_one_shot(args, io::sink());
+    let mut session = CliSession::of_one_shot(args, io::sink());
     let exported = runtime()?.block_on(async {
         let mut entries = session.connect().await?.entries(prefix);
         let mut keys = 0;
@@ -60,9 +60,9 @@ pub(crate) fn export(args: &Args, prefix: &[u8]) -> Result<(), CliError> {
 ///
 /// # Errors
 /// A line that is none, with its number; those of writes, and of the input. All say how many keys were stored.
-pub(crate) fn import(args: &Args, file: Option<&Path>, keeps_existing: bool) -> Result<(), CliError> {
+pub(crate) fn import(args: &CliArgs, file: Option<&Path>, keeps_existing: bool) -> Result<(), CliError> {
     let bar = bar(args.json);
-    let mut session = Session::of_one_shot(args, io::stdout());
+    let mut session = CliSession::of_one_shot(args, io::stdout());
     let runtime = runtime()?;
     // Before anything is read: without a server nothing of standard input is to be lost.
     let client = runtime.block_on(session.connect())?;

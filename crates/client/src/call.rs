@@ -11,7 +11,7 @@ use rustvault_protocol::Reply;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
-use crate::client::Shared;
+use crate::client::ClientInner;
 use crate::error::{Error, ErrorKind};
 use crate::from_reply::{FromReply, unexpected};
 use crate::pending::{Answered, Answers, PendingRequest, Prepared};
@@ -28,7 +28,7 @@ pub struct Call<T> {
 }
 
 impl<T: FromReply> Call<T> {
-    pub(crate) fn new(shared: &Arc<Shared>, prepared: Result<Prepared, Error>) -> Self {
+    pub(crate) fn new(shared: &Arc<ClientInner>, prepared: Result<Prepared, Error>) -> Self {
         let is_write = prepared.as_ref().is_ok_and(|prepared| prepared.is_write);
         Self { sending: Sending::new(Arc::clone(shared), prepared), is_write, reply: PhantomData }
     }
@@ -71,7 +71,7 @@ pub(crate) struct Sending(State);
 
 enum State {
     /// Not sent, or not to be sent at all.
-    Unsent(Arc<Shared>, Result<Prepared, Error>),
+    Unsent(Arc<ClientInner>, Result<Prepared, Error>),
     /// In the hands of the connection's task, which watches the deadline: it alone knows whether the request was sent.
     Queued(oneshot::Receiver<Answered>),
     /// It waits for room in the queue, or has a connection of its own.
@@ -80,7 +80,7 @@ enum State {
 }
 
 impl Sending {
-    pub(crate) fn new(shared: Arc<Shared>, prepared: Result<Prepared, Error>) -> Self {
+    pub(crate) fn new(shared: Arc<ClientInner>, prepared: Result<Prepared, Error>) -> Self {
         Self(State::Unsent(shared, prepared))
     }
 }
@@ -107,7 +107,7 @@ impl Future for Sending {
 }
 
 /// Hands a request to its connection. Time counts from here.
-fn begin(shared: Arc<Shared>, prepared: Prepared) -> Result<State, Error> {
+fn begin(shared: Arc<ClientInner>, prepared: Prepared) -> Result<State, Error> {
     if prepared.is_long {
         return Ok(State::Rare(Box::pin(async move { shared.ask_alone(&prepared).await })));
     }

@@ -12,7 +12,7 @@ use crate::dial::dial;
 use crate::error::ErrorKind;
 use crate::outgoing::Outgoing;
 use crate::pending::{Answered, Answers, Prepared};
-use crate::{Call, Commands, Entries, Error, FromReply, Keys, Options, Pipeline, Reply};
+use crate::{Call, Commands, EntryStream, Error, FromReply, KeyStream, Options, Pipeline, Reply};
 
 /// A handle to a server: clone it, share it, use it from many tasks at once.
 ///
@@ -25,12 +25,12 @@ use crate::{Call, Commands, Entries, Error, FromReply, Keys, Options, Pipeline, 
 /// answer is discarded when it comes, and a write takes effect.
 #[derive(Debug, Clone)]
 pub struct Client {
-    shared: Arc<Shared>,
+    shared: Arc<ClientInner>,
 }
 
 /// The connections of a client and its clones.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct ClientInner {
     pub(crate) target: Arc<Target>,
     reads: ConnectionHandle,
     /// `None` if everything goes over one connection.
@@ -39,7 +39,7 @@ pub(crate) struct Shared {
     _stop: DropGuard,
 }
 
-impl Shared {
+impl ClientInner {
     pub(crate) fn connection(&self, is_write: bool) -> &ConnectionHandle {
         self.writes.as_ref().filter(|_| is_write).unwrap_or(&self.reads)
     }
@@ -89,22 +89,22 @@ impl Client {
         let has_two = !target.options.one_connection;
         let reads = connection::spawn(Arc::clone(&target), Some(dialed), stop.clone());
         let writes = has_two.then(|| connection::spawn(Arc::clone(&target), None, stop.clone()));
-        Ok(Self { shared: Arc::new(Shared { target, reads, writes, _stop: stop.drop_guard() }) })
+        Ok(Self { shared: Arc::new(ClientInner { target, reads, writes, _stop: stop.drop_guard() }) })
     }
 
     /// Streams all keys that start with `prefix`, in no order that means anything; a key may come more than once.
     ///
     /// A key that is there all the while comes at least once. The stream ends with its first error.
-    pub fn keys(&self, prefix: impl AsRef<[u8]>) -> Keys {
-        Keys::new(self.clone(), prefix.as_ref())
+    pub fn keys(&self, prefix: impl AsRef<[u8]>) -> KeyStream {
+        KeyStream::new(self.clone(), prefix.as_ref())
     }
 
     /// Streams all keys that start with `prefix`, with their values; see [`keys`](Self::keys).
     ///
     /// Keys that are deleted meanwhile are left out. Values are fetched in groups of up to 64, fewer where they are
     /// large; one group is in memory at a time.
-    pub fn entries(&self, prefix: impl AsRef<[u8]>) -> Entries {
-        Entries::new(self.clone(), prefix.as_ref())
+    pub fn entries(&self, prefix: impl AsRef<[u8]>) -> EntryStream {
+        EntryStream::new(self.clone(), prefix.as_ref())
     }
 
     /// Makes the server rewrite its log as the live data, and returns once that has ended.
@@ -143,7 +143,7 @@ impl Client {
         self.shared.target.options.limits
     }
 
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<ClientInner> {
         &self.shared
     }
 }

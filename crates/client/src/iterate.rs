@@ -25,9 +25,9 @@ const GROUP_BYTES: usize = 1024 * 1024;
 type Items<T> = Pin<Box<dyn Stream<Item = Result<T, Error>> + Send>>;
 
 /// All keys with a prefix; made by [`Client::keys`].
-pub struct Keys(Items<Bytes>);
+pub struct KeyStream(Items<Bytes>);
 
-impl Keys {
+impl KeyStream {
     pub(crate) fn new(client: Client, prefix: &[u8]) -> Self {
         let pages = stream::try_unfold(Walk::new(client, prefix), |mut walk| async move {
             Ok(walk.next_page().await?.map(|keys| (keys, walk)))
@@ -45,7 +45,7 @@ impl Keys {
     }
 }
 
-impl Stream for Keys {
+impl Stream for KeyStream {
     type Item = Result<Bytes, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -53,16 +53,16 @@ impl Stream for Keys {
     }
 }
 
-impl fmt::Debug for Keys {
+impl fmt::Debug for KeyStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keys").finish_non_exhaustive()
+        f.debug_struct("KeyStream").finish_non_exhaustive()
     }
 }
 
 /// All keys with a prefix, and their values; made by [`Client::entries`].
-pub struct Entries(Items<(Bytes, Bytes)>);
+pub struct EntryStream(Items<(Bytes, Bytes)>);
 
-impl Entries {
+impl EntryStream {
     pub(crate) fn new(client: Client, prefix: &[u8]) -> Self {
         let groups = stream::try_unfold(Walk::new(client, prefix), |mut walk| async move {
             Ok(walk.next_group().await?.map(|entries| (entries, walk)))
@@ -80,7 +80,7 @@ impl Entries {
     }
 }
 
-impl Stream for Entries {
+impl Stream for EntryStream {
     type Item = Result<(Bytes, Bytes), Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -88,9 +88,9 @@ impl Stream for Entries {
     }
 }
 
-impl fmt::Debug for Entries {
+impl fmt::Debug for EntryStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entries").finish_non_exhaustive()
+        f.debug_struct("EntryStream").finish_non_exhaustive()
     }
 }
 

@@ -12,11 +12,11 @@ use crate::{Client, Error, Options};
 /// clients.
 #[derive(Debug, Clone)]
 pub struct Pool {
-    shared: Arc<Shared>,
+    shared: Arc<PoolInner>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct PoolInner {
     clients: Vec<Client>,
     next: AtomicUsize,
 }
@@ -32,14 +32,14 @@ impl Pool {
         for _ in 0..size.max(1) {
             clients.push(Client::connect_with(addr.as_ref(), options.clone()).await?);
         }
-        Ok(Self { shared: Arc::new(Shared { clients, next: AtomicUsize::new(0) }) })
+        Ok(Self { shared: Arc::new(PoolInner { clients, next: AtomicUsize::new(0) }) })
     }
 
     /// The next client, in turn.
     ///
     /// A write that one client has awaited is seen by reads of all others.
     pub fn client(&self) -> &Client {
-        let Shared { clients, next } = &*self.shared;
+        let PoolInner { clients, next } = &*self.shared;
         &clients[next.fetch_add(1, Ordering::Relaxed) % clients.len()]
     }
 }

@@ -10,8 +10,8 @@ use super::values::parse_size;
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct BenchArgs {
     /// What the server speaks
-    #[arg(long, value_enum, default_value_t = Protocol::Text, value_name = "PROTOCOL")]
-    pub(crate) protocol: Protocol,
+    #[arg(long, value_enum, default_value_t = BenchProtocol::Text, value_name = "PROTOCOL")]
+    pub(crate) protocol: BenchProtocol,
 
     /// Connections, each with its own loop
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
@@ -41,14 +41,14 @@ pub(crate) struct BenchArgs {
 /// A wire protocol of the load generator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Protocol {
+pub(crate) enum BenchProtocol {
     /// RustVault's own
     Text,
     /// Redis's; any server of it can be loaded
     Resp,
 }
 
-impl fmt::Display for Protocol {
+impl fmt::Display for BenchProtocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Text => "text",

@@ -14,7 +14,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 
-pub(crate) use bench::{BenchArgs, Protocol};
+pub(crate) use bench::{BenchArgs, BenchProtocol};
 pub(crate) use commands::CliCommand;
 pub(crate) use values::unix_path;
 use values::{parse_addr, parse_timeout};
@@ -65,7 +65,7 @@ const COMMON: &str = "Common options";
 /// Talk to a RustVault server: one command, an interactive session, or a load test.
 #[derive(Debug, Parser)]
 #[command(name = "rustvault-cli", version, after_help = AFTER_HELP, max_term_width = 110)]
-pub(crate) struct Args {
+pub(crate) struct CliArgs {
     /// The server's address; unix:PATH for a Unix socket
     #[arg(long, global = true, help_heading = COMMON, env = "RUSTVAULT_ADDR", default_value = "127.0.0.1:8080")]
     #[arg(value_name = "HOST:PORT", value_parser = parse_addr)]
@@ -87,7 +87,7 @@ pub(crate) struct Args {
 const ADDR_OPTION: &str = "--addr <HOST:PORT>";
 const ADDR_VARIABLE: &str = "RUSTVAULT_ADDR";
 
-impl Args {
+impl CliArgs {
     /// Parses the process's arguments.
     ///
     /// # Errors
@@ -163,7 +163,7 @@ fn parse_variable(addr: &OsString) -> Result<String, String> {
 /// Returns the declarations. The tools for log files show no options of the network, but accept them, since scripts may
 /// pass them.
 fn declared(words: &[OsString]) -> Command {
-    let command = Args::command().after_help(format!("{AFTER_HELP}{}", help::groups()));
+    let command = CliArgs::command().after_help(format!("{AFTER_HELP}{}", help::groups()));
     if other::subcommand(words).is_none_or(|name| name != "wal") {
         return command;
     }
@@ -178,7 +178,7 @@ mod tests {
 
     fn set_args(words: &[&str]) -> (Bytes, Option<Bytes>, bool, bool) {
         let words = ["rustvault-cli", "set"].iter().chain(words);
-        let args = Args::try_parse_from(words).expect("valid arguments");
+        let args = CliArgs::try_parse_from(words).expect("valid arguments");
         match args.command {
             Some(CliCommand::Set { key, value, stdin, .. }) => (key, value, stdin, args.json),
             other => panic!("not a set: {other:?}"),

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::error::ErrorKind;
 
-use super::{Args, CliCommand};
+use super::{CliArgs, CliCommand};
 use crate::help;
 
 /// Options of all commands that take a value.
@@ -70,14 +70,14 @@ fn row_help(words: &[OsString]) -> Option<String> {
 
 /// Returns the arguments for the help on a command of the table, or a group, if `help` was asked for it and clap does not
 /// know it.
-pub(super) fn help_on(words: &[OsString], error: &clap::Error) -> Option<Args> {
+pub(super) fn help_on(words: &[OsString], error: &clap::Error) -> Option<CliArgs> {
     if error.kind() != ErrorKind::InvalidSubcommand {
         return None;
     }
     let at = words.iter().position(|word| word == "help")?;
     let names: Vec<_> = words.get(at + 1..)?.iter().map(|word| OsStr::to_string_lossy(word)).collect();
     let text = help::on(&names).ok()?;
-    let mut args = Args::parse(words.get(..1)?, None).ok()?;
+    let mut args = CliArgs::parse(words.get(..1)?, None).ok()?;
     args.command = Some(CliCommand::Text(text));
     Some(args)
 }

@@ -16,7 +16,7 @@ use tokio_util::codec::Decoder;
 use tokio_util::either::Either;
 
 use super::dialect::Dialect;
-use super::tally::{Kind, Tally};
+use super::tally::{RequestKind, Tally};
 use crate::args::BenchArgs;
 use crate::error::CliError;
 
@@ -37,7 +37,7 @@ const READ_BYTES: usize = 16 * 1024;
 /// [`CliError::Runtime`] if a task fails by itself; failed requests are counted, not returned.
 pub(super) async fn run_all<D: Dialect>(
     dialect: D,
-    share: Vec<(u64, super::Stream)>,
+    share: Vec<(u64, super::BenchStream)>,
     bench: Arc<BenchArgs>,
     answered: Arc<AtomicU64>,
 ) -> Result<Tally, CliError> {
@@ -80,7 +80,7 @@ async fn run_client<D: Dialect>(
     results: Results,
 ) {
     let mut answers =
-        Answers { dialect: dialect.clone(), decoder: dialect.answers(), input: BytesMut::new() };
+        AnswerReader { dialect: dialect.clone(), decoder: dialect.answers(), input: BytesMut::new() };
     let mut out = BytesMut::new();
     while load.left > 0 {
         out.clear();
@@ -99,13 +99,13 @@ async fn run_client<D: Dialect>(
 }
 
 /// The reading side of a connection.
-struct Answers<D> {
+struct AnswerReader<D> {
     dialect: D,
     decoder: ClientCodec,
     input: BytesMut,
 }
 
-impl<D: Dialect> Answers<D> {
+impl<D: Dialect> AnswerReader<D> {
     /// Reads and judges the answers to what `load` has sent, in order.
     async fn read(
         &mut self,
@@ -144,17 +144,19 @@ impl<D: Dialect> Answers<D> {
 /// A request of a pipeline.
 #[derive(Debug, Clone, Copy)]
 struct Sent {
-    kind: Kind,
+    kind: RequestKind,
     key: [u8; KEY_BYTES],
 }
 
 /// Returns whether a good answer found its key; for any other answer, returns what is wrong with it.
 fn judge(dialect: &impl Dialect, sent: Sent, answer: &Reply) -> Result<bool, String> {
     match (sent.kind, answer) {
-        (Kind::Set, Reply::Simple(word)) if word == "OK" => Ok(true),
-        (Kind::Get, Reply::Null) => Ok(false),
+        (RequestKind::Set, Reply::Simple(word)) if word == "OK" => Ok(true),
+        (RequestKind::Get, Reply::Null) => Ok(false),
         // Values begin with their key, as far as their size allows; earlier runs may have had another size.
-        (Kind::Get, Reply::Bulk(value)) if value.iter().zip(&sent.key).all(|(a, b)| a == b) => Ok(true),
+        (RequestKind::Get, Reply::Bulk(value)) if value.iter().zip(&sent.key).all(|(a, b)| a == b) => {
+            Ok(true)
+        }
         (_, Reply::Error(error)) => Err(dialect.shown(error)),
         (kind, answer) => {
             let key = String::from_utf8_lossy(&sent.key);
@@ -189,10 +191,11 @@ impl Load {
         self.next_answer = 0;
         for _ in 0..self.left.min(u64::from(self.bench.pipeline)) {
             let key = key(self.random.u64(..self.bench.keys));
-            let kind = if self.random.u8(..100) < self.bench.reads { Kind::Get } else { Kind::Set };
+            let kind =
+                if self.random.u8(..100) < self.bench.reads { RequestKind::Get } else { RequestKind::Set };
             match kind {
-                Kind::Get => dialect.get(&key, out),
-                Kind::Set => {
+                RequestKind::Get => dialect.get(&key, out),
+                RequestKind::Set => {
                     self.value.iter_mut().zip(&key).for_each(|(byte, of_key)| *byte = *of_key);
                     dialect.set(&key, &self.value, out);
                 }
@@ -235,7 +238,7 @@ mod tests {
     use crate::bench::dialect::Text;
     use bytes::Bytes;
 
-    fn sent(kind: Kind) -> Sent {
+    fn sent(kind: RequestKind) -> Sent {
         Sent { kind, key: key(7) }
     }
 
@@ -248,16 +251,16 @@ mod tests {
     #[test]
     fn a_value_of_another_key_is_a_wrong_answer() {
         let value = |text: &'static str| Reply::Bulk(Bytes::from(text));
-        assert_eq!(judge(&Text, sent(Kind::Get), &value("bench:0000000007xxx")), Ok(true));
-        assert_eq!(judge(&Text, sent(Kind::Get), &value("ben")), Ok(true));
-        assert!(judge(&Text, sent(Kind::Get), &value("bench:0000000008xxx")).is_err());
-        assert!(judge(&Text, sent(Kind::Set), &value("OK")).is_err());
-        assert!(judge(&Text, sent(Kind::Get), &Reply::OK).is_err());
+        assert_eq!(judge(&Text, sent(RequestKind::Get), &value("bench:0000000007xxx")), Ok(true));
+        assert_eq!(judge(&Text, sent(RequestKind::Get), &value("ben")), Ok(true));
+        assert!(judge(&Text, sent(RequestKind::Get), &value("bench:0000000008xxx")).is_err());
+        assert!(judge(&Text, sent(RequestKind::Set), &value("OK")).is_err());
+        assert!(judge(&Text, sent(RequestKind::Get), &Reply::OK).is_err());
     }
 
     #[test]
     fn requests_are_split_over_all_clients() {
-        let protocol = crate::args::Protocol::Text;
+        let protocol = crate::args::BenchProtocol::Text;
         let (clients, pipeline, requests, value_bytes, keys, reads) = (3, 2, 8, 0, 1, 0);
         let bench = Arc::new(BenchArgs { protocol, clients, pipeline, requests, value_bytes, keys, reads });
         let shares: Vec<_> = (0..3).map(|index| Load::new(Arc::clone(&bench), index).left).collect();

@@ -19,7 +19,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::task::LocalSet;
 use tokio_util::either::Either;
 
-use crate::args::{Args, BenchArgs, Protocol, unix_path};
+use crate::args::{BenchArgs, BenchProtocol, CliArgs, unix_path};
 use crate::error::CliError;
 use crate::escape::visible_json;
 use dialect::{Resp, Text};
@@ -37,13 +37,13 @@ const MAX_IN_FLIGHT_BYTES: u128 = 2 * 1024 * 1024 * 1024;
 const TICK: Duration = Duration::from_millis(100);
 
 /// A connection of either family.
-type Stream = Either<TcpStream, UnixStream>;
+type BenchStream = Either<TcpStream, UnixStream>;
 
 /// Runs the load and prints the report.
 ///
 /// # Errors
 /// No connection, a server that stops answering, or any answer that was an error or wrong.
-pub(crate) fn run(args: &Args, bench: &BenchArgs) -> Result<(), CliError> {
+pub(crate) fn run(args: &CliArgs, bench: &BenchArgs) -> Result<(), CliError> {
     let in_flight = u128::from(bench.clients) * u128::from(bench.pipeline) * bench.value_bytes as u128;
     if in_flight > MAX_IN_FLIGHT_BYTES {
         let text = format!(
@@ -84,7 +84,7 @@ fn raise_open_files(clients: u32) -> Result<(), CliError> {
 }
 
 /// Opens all connections before the clock starts.
-fn connect(args: &Args, bench: &BenchArgs) -> Result<Vec<Stream>, CliError> {
+fn connect(args: &CliArgs, bench: &BenchArgs) -> Result<Vec<BenchStream>, CliError> {
     let failed = |client, source| {
         let (clients, addr) = (bench.clients, args.addr.clone());
         CliError::BenchConnect { client, clients, addr, source }
@@ -129,15 +129,15 @@ struct BenchThread {
 }
 
 impl BenchThread {
-    fn start(share: Vec<(u64, Stream)>, bench: Arc<BenchArgs>) -> io::Result<Self> {
+    fn start(share: Vec<(u64, BenchStream)>, bench: Arc<BenchArgs>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let answered = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&answered);
         let run = move || match bench.protocol {
-            Protocol::Text => {
+            BenchProtocol::Text => {
                 LocalSet::new().block_on(&runtime, client::run_all(Text, share, bench, counter))
             }
-            Protocol::Resp => {
+            BenchProtocol::Resp => {
                 LocalSet::new().block_on(&runtime, client::run_all(Resp, share, bench, counter))
             }
         };
@@ -153,7 +153,7 @@ impl BenchThread {
 }
 
 /// Deals the connections out among one thread for each core.
-fn start_threads(streams: Vec<Stream>, bench: &BenchArgs) -> Result<Vec<BenchThread>, CliError> {
+fn start_threads(streams: Vec<BenchStream>, bench: &BenchArgs) -> Result<Vec<BenchThread>, CliError> {
     let cores = thread::available_parallelism().map_or(1, usize::from).min(streams.len());
     let mut shares: Vec<Vec<_>> = (0..cores).map(|_| Vec::new()).collect();
     for (index, stream) in streams.into_iter().enumerate() {
@@ -167,7 +167,7 @@ fn start_threads(streams: Vec<Stream>, bench: &BenchArgs) -> Result<Vec<BenchThr
 }
 
 /// Shows progress until the threads end; gives up when no answer has come for the time-out.
-fn watch(threads: &[BenchThread], bench: &BenchArgs, args: &Args) -> Result<(), CliError> {
+fn watch(threads: &[BenchThread], bench: &BenchArgs, args: &CliArgs) -> Result<(), CliError> {
     let bar = progress_bar(bench.requests, args.json);
     let (mut last_count, mut last_change) = (0, Instant::now());
     while !threads.iter().all(|thread| thread.handle.is_finished()) {

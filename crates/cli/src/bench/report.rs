@@ -7,12 +7,12 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::tally::Tally;
-use crate::args::{BenchArgs, Protocol};
+use crate::args::{BenchArgs, BenchProtocol};
 
 /// The results of a run; its fields are those of `--json`.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
-    protocol: Protocol,
+    protocol: BenchProtocol,
     clients: u32,
     pipeline: u32,
     requests: u64,

@@ -15,7 +15,7 @@ const MAX_LATENCY_NANOSECONDS: u64 = 3_600_000_000_000;
 
 /// The kinds of commands that a load consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum RequestKind {
     Get,
     Set,
 }
@@ -44,11 +44,11 @@ impl Tally {
         Ok(Self { gets, sets, misses: 0, errors: 0, not_sent: 0, first_error: None, ended: None })
     }
 
-    pub(super) fn record(&mut self, kind: Kind, latency: Duration) {
+    pub(super) fn record(&mut self, kind: RequestKind, latency: Duration) {
         let nanoseconds = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
         match kind {
-            Kind::Get => self.gets.saturating_record(nanoseconds),
-            Kind::Set => self.sets.saturating_record(nanoseconds),
+            RequestKind::Get => self.gets.saturating_record(nanoseconds),
+            RequestKind::Set => self.sets.saturating_record(nanoseconds),
         }
     }
 

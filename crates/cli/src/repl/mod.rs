@@ -14,8 +14,8 @@ use std::io::{self, BufRead, IsTerminal, Read, Write};
 use tokio::runtime::Builder;
 
 use crate::action::Action;
-use crate::args::Args;
-use crate::commands::{LIMITS, Outcome, Session};
+use crate::args::CliArgs;
+use crate::commands::{CliSession, CommandOutcome, LIMITS};
 use crate::error::CliError;
 use crate::help;
 use line::Line;
@@ -25,23 +25,23 @@ use line::Line;
 /// # Errors
 /// At a terminal: only if the terminal itself fails. Otherwise the first failed line ends the
 /// session, with its number; a missing key is not a failure.
-pub(crate) fn run(args: &Args) -> Result<(), CliError> {
+pub(crate) fn run(args: &CliArgs) -> Result<(), CliError> {
     // A worker thread of its own sees a lost connection while this one waits for the next line.
     let runtime =
         Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(CliError::Runtime)?;
-    let mut session = Session::of_lines(args, io::BufWriter::new(io::stdout()));
+    let mut session = CliSession::of_lines(args, io::BufWriter::new(io::stdout()));
     if io::stdin().is_terminal() {
         return terminal::run(&runtime, &mut session, args.json);
     }
     runtime.block_on(session.connect())?;
-    let execute = |session: &mut Session<_>, action| runtime.block_on(session.execute(action));
+    let execute = |session: &mut CliSession<_>, action| runtime.block_on(session.execute(action));
     run_script(&mut session, io::stdin().lock(), execute)
 }
 
 fn run_script<W: Write>(
-    session: &mut Session<W>,
+    session: &mut CliSession<W>,
     mut input: impl BufRead,
-    execute: impl Fn(&mut Session<W>, Action) -> Result<Outcome, CliError>,
+    execute: impl Fn(&mut CliSession<W>, Action) -> Result<CommandOutcome, CliError>,
 ) -> Result<(), CliError> {
     // The parser reports a line over the limit, so that many bytes and the line end are enough.
     let max_line_bytes = LIMITS.max_line_bytes() as u64 + 2;
@@ -70,9 +70,9 @@ enum Next {
 }
 
 fn run_line<W: Write>(
-    session: &mut Session<W>,
+    session: &mut CliSession<W>,
     bytes: &[u8],
-    execute: impl FnOnce(&mut Session<W>, Action) -> Result<Outcome, CliError>,
+    execute: impl FnOnce(&mut CliSession<W>, Action) -> Result<CommandOutcome, CliError>,
 ) -> Result<Next, CliError> {
     match line::parse(bytes)? {
         Line::Nothing => {}

@@ -16,7 +16,7 @@ use tokio::signal::unix::Signal;
 use super::assist::Assistant;
 use super::quiet::QuietKeyboard;
 use super::{Next, hint, run_line, waiting};
-use crate::commands::Session;
+use crate::commands::CliSession;
 use crate::error::CliError;
 use crate::escape::visible;
 use crate::names;
@@ -26,7 +26,11 @@ use crate::output::report_error;
 const HISTORY_LINES: usize = 1_000;
 
 /// Reads and runs lines until `quit` or Ctrl-D; a failed line is reported and the session goes on.
-pub(super) fn run<W: Write>(runtime: &Runtime, session: &mut Session<W>, json: bool) -> Result<(), CliError> {
+pub(super) fn run<W: Write>(
+    runtime: &Runtime,
+    session: &mut CliSession<W>,
+    json: bool,
+) -> Result<(), CliError> {
     if let Err(error) = runtime.block_on(session.connect()) {
         report_error(&error, json);
         warn("the session starts without a connection; the next command tries again");
@@ -74,7 +78,7 @@ pub(super) fn run<W: Write>(runtime: &Runtime, session: &mut Session<W>, json: b
 
 fn run_at_terminal<W: Write>(
     runtime: &Runtime,
-    session: &mut Session<W>,
+    session: &mut CliSession<W>,
     line: &str,
     ctrl_c: &mut Signal,
 ) -> Result<Next, CliError> {

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 use super::terminal::say;
 use crate::action::Action;
-use crate::commands::{Outcome, Session};
+use crate::commands::{CliSession, CommandOutcome};
 use crate::error::CliError;
 
 /// A connection that comes back sooner is not worth a word.
@@ -59,12 +59,12 @@ pub(super) fn check(runtime: &Runtime, ctrl_c: &mut Signal) -> Result<(), CliErr
 /// Carries out `action`, unless Ctrl-C is pressed meanwhile.
 ///
 /// # Errors
-/// As [`Session::execute`], and [`CliError::Interrupted`].
+/// As [`CliSession::execute`], and [`CliError::Interrupted`].
 pub(super) async fn execute<W: Write>(
-    session: &mut Session<W>,
+    session: &mut CliSession<W>,
     action: Action,
     ctrl_c: &mut Signal,
-) -> Result<Outcome, CliError> {
+) -> Result<CommandOutcome, CliError> {
     let addr = session.addr().to_owned();
     let nothing_sent = CliError::Interrupted("; nothing was sent");
     let client = wait(session.connect(), no_answer(&addr), ctrl_c, nothing_sent).await?;

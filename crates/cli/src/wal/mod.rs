@@ -15,7 +15,7 @@ use serde_json::json;
 
 pub(crate) use args::WalCommand;
 
-use crate::args::Args;
+use crate::args::CliArgs;
 use crate::error::CliError;
 use crate::escape::JsonTerminal;
 use crate::output::Printer;
@@ -24,7 +24,7 @@ use crate::output::Printer;
 ///
 /// # Errors
 /// What the log is found to be, and what the system says.
-pub(crate) fn run(args: &Args, command: WalCommand) -> Result<(), CliError> {
+pub(crate) fn run(args: &CliArgs, command: WalCommand) -> Result<(), CliError> {
     let mut tools = Tools { json: args.json, out: Printer::to_stdout(io::stdout().lock(), args.json) };
     match command {
         WalCommand::Inspect { path, batches } => tools.inspect(&path, batches),

@@ -39,11 +39,11 @@ use crate::{Limits, OwnedRequest, Reply, encode_request, encode_resp_request};
 /// [`io::ErrorKind::UnexpectedEof`] where the connection's end cuts an answer off; the connection is of no use after either.
 #[derive(Debug)]
 pub struct ClientCodec {
-    replies: Replies,
+    replies: ReplyDecoder,
 }
 
 #[derive(Debug)]
-enum Replies {
+enum ReplyDecoder {
     Text(TextReplies),
     Resp(RespReplies),
 }
@@ -51,19 +51,19 @@ enum Replies {
 impl ClientCodec {
     /// A codec of the text protocol, at the start of a connection.
     pub fn text(limits: Limits) -> Self {
-        Self { replies: Replies::Text(TextReplies::new(limits)) }
+        Self { replies: ReplyDecoder::Text(TextReplies::new(limits)) }
     }
 
     /// A codec of RESP, at the start of a connection.
     pub fn resp(limits: Limits) -> Self {
-        Self { replies: Replies::Resp(RespReplies::new(&limits)) }
+        Self { replies: ReplyDecoder::Resp(RespReplies::new(&limits)) }
     }
 
     /// Returns whether a part of an answer has been taken out of the buffer.
     fn is_inside(&self) -> bool {
         match &self.replies {
-            Replies::Text(replies) => replies.is_inside(),
-            Replies::Resp(replies) => replies.is_inside(),
+            ReplyDecoder::Text(replies) => replies.is_inside(),
+            ReplyDecoder::Resp(replies) => replies.is_inside(),
         }
     }
 }
@@ -74,8 +74,8 @@ impl Decoder for ClientCodec {
 
     fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Self::Item>, Self::Error> {
         match &mut self.replies {
-            Replies::Text(replies) => replies.next(src),
-            Replies::Resp(replies) => replies.next(src).map_err(no_answer),
+            ReplyDecoder::Text(replies) => replies.next(src),
+            ReplyDecoder::Resp(replies) => replies.next(src).map_err(no_answer),
         }
     }
 
@@ -96,8 +96,8 @@ impl Encoder<&OwnedRequest> for ClientCodec {
 
     fn encode(&mut self, item: &OwnedRequest, dst: &mut BytesMut) -> Result<(), Self::Error> {
         match self.replies {
-            Replies::Text(_) => encode_request(item.command, &item.arguments, dst),
-            Replies::Resp(_) => encode_resp_request(item.command, &item.arguments, dst),
+            ReplyDecoder::Text(_) => encode_request(item.command, &item.arguments, dst),
+            ReplyDecoder::Resp(_) => encode_resp_request(item.command, &item.arguments, dst),
         }
         Ok(())
     }
