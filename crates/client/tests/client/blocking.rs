@@ -9,6 +9,7 @@ use crate::support::{
 use bytes::Bytes;
 use rustvault_client::{Commands, Error, ErrorCode, blocking};
 use rustvault_protocol::Command;
+use tokio::sync::oneshot;
 
 /// A blocking client, and the server that its peer plays on another thread.
 fn client_of<F: Future<Output = ()>>(
@@ -85,13 +86,17 @@ fn a_pipeline_and_both_iterators_work_without_a_runtime() {
 
 #[test]
 fn a_write_does_not_go_over_a_connection_that_was_closed_between_two_calls() {
-    let (closed, is_closed) = mpsc::channel();
+    let ((answered, is_answered), (closed, is_closed)) = (oneshot::channel(), mpsc::channel());
     let client = client_of(|server, _reads| async move {
-        server.accept().await.answer(set("k", "1"), Reply::OK).await;
+        let mut writes = server.accept().await;
+        writes.answer(set("k", "1"), Reply::OK).await;
+        is_answered.await.unwrap();
+        drop(writes);
         closed.send(()).unwrap();
         server.accept().await.answer(set("k", "2"), Reply::OK).await;
     });
     client.set("k", "1").unwrap();
+    answered.send(()).unwrap();
     is_closed.recv().unwrap();
     client.set("k", "2").unwrap();
 }
