@@ -10,8 +10,8 @@ use std::time::Duration;
 use rustvault_storage::batch::{BatchStore, Condition, KeyUpdate, Op, Outcome, StringUpdate};
 use rustvault_storage::fs::OsFileSystem;
 use rustvault_storage::{Change, DurableStore, Error, Options};
-use rustvault_testkit::SmallDisk;
 use rustvault_testkit::files::{FileCall, Hooked, WHOLE};
+use rustvault_testkit::{SmallDisk, until};
 
 const ROOM_BYTES: u64 = 1024 * 1024;
 
@@ -27,6 +27,22 @@ fn disk(room: &Arc<AtomicU64>) -> Arc<Hooked<OsFileSystem>> {
         let fits = end <= room.load(Ordering::SeqCst);
         if fits { Ok(WHOLE) } else { Err(io::ErrorKind::StorageFull.into()) }
     }))
+}
+
+/// Opens a log that may have been closed just now.
+///
+/// Other tests of this process start programs to mount disks. Until such a program has replaced its copy of the process, it
+/// holds the lock as well.
+fn open(path: &Path) -> DurableStore {
+    let mut opened = None;
+    until("the log is not locked any more", || match DurableStore::open(path, Options::default()) {
+        Err(Error::Locked { .. }) => false,
+        result => {
+            opened = Some(result.unwrap());
+            true
+        }
+    });
+    opened.unwrap()
 }
 
 fn key(number: usize) -> Vec<u8> {
@@ -74,7 +90,7 @@ async fn a_full_disk_refuses_writes_and_loses_nothing_until_there_is_space() {
     set_once_there_is_space(&store, b"after").await;
     store.close().unwrap();
     drop(store);
-    let store = DurableStore::open(&path, Options::default()).unwrap();
+    let store = open(&path);
     assert_eq!(store.count().await.unwrap(), taken as u64 - 2 + 1);
 }
 
@@ -125,7 +141,7 @@ async fn on_a_full_disk_what_reads_and_writes_is_refused_and_changes_nothing_unl
     assert!(matches!(one(update(b"number", StringUpdate::Add(1))).await, Ok(Outcome::Integer(42))));
     store.close().unwrap();
     drop(store);
-    let store = DurableStore::open(&path, Options::default()).unwrap();
+    let store = open(&path);
     assert_eq!(store.get("number").await.unwrap().unwrap(), *b"42");
     assert!(!store.exists("taken").await.unwrap() && !store.exists("new").await.unwrap());
 }
@@ -170,7 +186,7 @@ async fn a_log_opened_on_a_full_disk_is_read_and_takes_writes_once_there_is_spac
         room.store(100 * ROOM_BYTES, Ordering::SeqCst);
         set_once_there_is_space(&store, b"after").await;
         drop(store);
-        let store = DurableStore::open(&path, Options::default()).unwrap();
+        let store = open(&path);
         assert_eq!(store.count().await.unwrap(), before + 1);
     }
 }
@@ -180,7 +196,7 @@ const TORN: usize = 20;
 
 /// Makes a log of a few keys that ends where its file does; tells how many keys.
 async fn log_without_room(path: &Path, is_torn: bool) -> u64 {
-    let store = DurableStore::open(path, Options::default()).unwrap();
+    let store = open(path);
     for number in 0..10 {
         store.set(&key(number), b"value").await.unwrap();
     }
@@ -223,7 +239,7 @@ async fn a_compaction_frees_a_log_that_was_opened_on_a_full_disk() {
     store.compact().await.unwrap();
     set_once_there_is_space(&store, b"after").await;
     drop(store);
-    let store = DurableStore::open(&path, Options::default()).unwrap();
+    let store = open(&path);
     assert_eq!(store.count().await.unwrap(), before + 1);
 }
 
@@ -377,14 +393,13 @@ async fn a_store_that_is_closed_leaves_no_writer_waiting() {
 async fn a_log_on_a_full_tmpfs_is_opened_and_read_and_takes_writes_once_there_is_space() {
     let Some(tmpfs) = SmallDisk::mount(1 << 20) else { return };
     let path = tmpfs.path().join("vault.log");
-    let open = || DurableStore::open(&path, Options::default()).unwrap();
-    open().set(&key(0), b"value").await.unwrap();
+    open(&path).set(&key(0), b"value").await.unwrap();
     end_with_a_page(&path).await;
     let ballast = tmpfs.path().join("ballast");
     let mut file = std::fs::File::create(&ballast).unwrap();
     while file.write_all(&[1; PAGE_BYTES]).is_ok() {}
 
-    let store = open();
+    let store = open(&path);
     assert_eq!(store.get(&key(0)).await.unwrap().as_deref(), Some(&b"value"[..]));
     assert!(matches!(store.set(b"new", b"v").await, Err(Error::DiskFull)));
     assert!(matches!(store.compact().await, Err(Error::DiskFull)));
@@ -392,7 +407,7 @@ async fn a_log_on_a_full_tmpfs_is_opened_and_read_and_takes_writes_once_there_is
     std::fs::remove_file(&ballast).unwrap();
     set_once_there_is_space(&store, b"after").await;
     drop(store);
-    assert_eq!(open().count().await.unwrap(), 3);
+    assert_eq!(open(&path).count().await.unwrap(), 3);
 }
 
 /// What a file takes room by.
@@ -406,7 +421,7 @@ async fn end_with_a_page(path: &Path) {
     while !len().is_multiple_of(PAGE_BYTES) {
         let before = len();
         let value = vec![b'v'; (before + overhead).next_multiple_of(PAGE_BYTES) - before - overhead];
-        let store = DurableStore::open(path, Options::default()).unwrap();
+        let store = open(path);
         store.set(b"filler", &value).await.unwrap();
         store.close().unwrap();
         overhead = len() - before - value.len();
