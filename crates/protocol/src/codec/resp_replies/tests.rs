@@ -62,7 +62,9 @@ fn every_type_is_understood() {
     ] {
         assert_eq!(reply(wire), expected, "{wire:?}");
     }
-    assert!(matches!(reply(",nan\r\n"), Reply::Double(number) if number.is_nan()));
+    for nan in [",nan\r\n", ",-nan\r\n"] {
+        assert!(matches!(reply(nan), Reply::Double(number) if number.is_nan()));
+    }
 }
 
 #[test]

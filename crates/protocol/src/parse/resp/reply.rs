@@ -142,7 +142,8 @@ fn truth(line: &[u8]) -> Option<i64> {
 
 /// Returns the number that `text` is: decimal with or without an exponent, `inf`, `-inf` or `nan`.
 fn double(text: &[u8]) -> Option<f64> {
-    let is_word = matches!(text, b"inf" | b"-inf") || text.eq_ignore_ascii_case(b"nan");
+    // Redis before version 7.2 writes `-nan` where its C library does.
+    let is_word = matches!(text, b"inf" | b"-inf" | b"-nan") || text.eq_ignore_ascii_case(b"nan");
     let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
     let is_decimal = text.first() != Some(&b'+') && text.iter().all(is_part);
     (is_word || is_decimal).then_some(std::str::from_utf8(text).ok()?.parse().ok()?)
