@@ -73,7 +73,11 @@ enum State {
     /// Not sent, or not to be sent at all.
     Unsent(Arc<ClientInner>, Result<Prepared, Error>),
     /// In the hands of the connection's task, which watches the deadline: it alone knows whether the request was sent.
-    Queued(oneshot::Receiver<Answered>),
+    /// Keeps the connections, whose tasks end with the last client.
+    Queued {
+        answer: oneshot::Receiver<Answered>,
+        _shared: Arc<ClientInner>,
+    },
     /// It waits for room in the queue, or has a connection of its own.
     Rare(Pin<Box<dyn Future<Output = Answered> + Send>>),
     Ended,
@@ -95,7 +99,7 @@ impl Future for Sending {
             self.0 = begin(shared, prepared?)?;
         }
         let answered = match &mut self.0 {
-            State::Queued(answer) => {
+            State::Queued { answer, .. } => {
                 ready!(Pin::new(answer).poll(context)).unwrap_or_else(|_| Err(runtime_gone()))
             }
             State::Rare(future) => ready!(future.as_mut().poll(context)),
@@ -115,8 +119,9 @@ fn begin(shared: Arc<ClientInner>, prepared: Prepared) -> Result<State, Error> {
     let now = Instant::now();
     let deadline = now + after;
     let (request, answer) = PendingRequest::new(prepared, now, deadline);
-    match shared.connection(request.is_write()).requests.try_send(request) {
-        Ok(()) => Ok(State::Queued(answer)),
+    let queued = shared.connection(request.is_write()).requests.try_send(request);
+    match queued {
+        Ok(()) => Ok(State::Queued { answer, _shared: shared }),
         Err(mpsc::error::TrySendError::Closed(_)) => Err(runtime_gone()),
         Err(mpsc::error::TrySendError::Full(request)) => Ok(State::Rare(Box::pin(async move {
             let sent = shared.connection(request.is_write()).requests.send(request);

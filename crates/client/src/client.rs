@@ -21,8 +21,8 @@ use crate::{Call, Commands, EntryStream, Error, FromReply, KeyStream, Options, P
 /// together. A read that is made after a write was answered sees that write.
 ///
 /// Its methods belong to the tokio runtime that it was connected in, and its connections end with the last
-/// clone. Dropping the future of a request takes the request back if it was not sent yet; otherwise the
-/// answer is discarded when it comes, and a write takes effect.
+/// clone and the last [`Call`] that waits for its answer. Dropping the future of a request takes the request back if it
+/// was not sent yet; otherwise the answer is discarded when it comes, and a write takes effect.
 #[derive(Debug, Clone)]
 pub struct Client {
     shared: Arc<ClientInner>,

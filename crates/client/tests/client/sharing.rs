@@ -152,6 +152,17 @@ async fn command_that_is_dropped_before_it_is_polled_is_never_sent() {
 }
 
 #[tokio::test]
+async fn a_call_keeps_the_connections_until_it_is_answered() {
+    let server = FakeServer::start().await;
+    let (client, mut reads) = server.client(patient()).await;
+    let call = client.get("k");
+    drop(client);
+    let (found, ()) = join!(call, reads.answer(get("k"), value("v")));
+    assert_eq!(text(found).as_deref(), Some("v"));
+    assert_eq!(reads.recv().await, None);
+}
+
+#[tokio::test]
 async fn one_connection_carries_reads_and_writes_in_their_order() {
     let server = FakeServer::start().await;
     let (client, mut only) = server.client(patient().one_connection(true)).await;
