@@ -1,6 +1,7 @@
 //! Addresses of servers: `host:port`, `unix:PATH` and `rustvault://` URLs.
 
 use std::io;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use crate::Options;
@@ -70,7 +71,9 @@ fn parse_url(scheme: &str, rest: &str, mut options: Options) -> Result<(Endpoint
     }
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (host, path) = place.split_once('/').unwrap_or((place, ""));
-    if host.contains('@') {
+    let port = with_port(host);
+    // A password may have any character, also one that ends the host.
+    if host.contains('@') || (port.is_err() && rest.contains('@')) {
         return Err("a user or password is not supported yet: write rustvault://HOST:PORT".into());
     }
     if !path.is_empty() {
@@ -79,7 +82,7 @@ fn parse_url(scheme: &str, rest: &str, mut options: Options) -> Result<(Endpoint
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
         options = with_parameter(options, parameter)?;
     }
-    Ok((Endpoint::Tcp(with_port(host)?), options))
+    Ok((Endpoint::Tcp(port?), options))
 }
 
 /// Adds the usual port where there is none. The colons of an IPv6 address stand in brackets.
@@ -88,7 +91,7 @@ fn with_port(host: &str) -> Result<String, String> {
     match behind_brackets.rsplit_once(':') {
         _ if host.is_empty() || host.starts_with(':') => Err(format!("the host is missing: {FORMS}")),
         None => Ok(format!("{host}:{DEFAULT_PORT}")),
-        Some((_, port)) if port.parse::<u16>().is_ok() => Ok(host.to_owned()),
+        Some((_, port)) if port.parse::<NonZeroU16>().is_ok() => Ok(host.to_owned()),
         Some((_, port)) => Err(format!("'{}' is no port: expected 1 to 65535", port.escape_debug())),
     }
 }
@@ -181,7 +184,10 @@ mod tests {
             ("rustvault://:8080", "the host is missing"),
             ("rustvault://db:http", "'http' is no port"),
             ("rustvault://db:99999", "'99999' is no port"),
+            ("rustvault://db:0", "'0' is no port"),
             ("rustvault://app:secret@db", "a user or password is not supported yet"),
+            ("rustvault://app:secret/1@db", "a user or password is not supported yet"),
+            ("rustvault://app:secret?1@db", "a user or password is not supported yet"),
             ("rustvault://db/1", "a path is not supported"),
             ("rustvault://db?request_timeout=soon", "expected a duration such as 2s"),
             ("rustvault://db?reconnect=maybe", "expected true or false"),
