@@ -11,6 +11,9 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest time that a request may take, unless the options say otherwise.
 const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Shortest timeout; shorter ones count as this, so that nobody looks for what is overdue again and again without a pause.
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
+
 /// Longest timeout; longer ones count as this, so that a deadline is always a point in time.
 const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -49,14 +52,15 @@ impl Options {
     }
 
     /// Sets the longest time that connecting may take, name lookup and greeting included; also the longest time that
-    /// requests wait for a new connection after one broke. Default: 5 s; at most a year.
+    /// requests wait for a new connection after one broke. Default: 5 s; 1 ms to
+    /// a year.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout.min(MAX_TIMEOUT);
+        self.connect_timeout = timeout.clamp(MIN_TIMEOUT, MAX_TIMEOUT);
         self
     }
 
-    /// Sets the longest time that a request may take from when it is first polled to the answer, its upload included. Default: 30 s; at most
-    /// a year.
+    /// Sets the longest time that a request may take from when it is first polled to the answer, its upload included. Default: 30 s; 1 ms
+    /// to a year.
     ///
     /// A request that is overdue fails by itself: the connection stays, and the answer is discarded when it
     /// comes. If the request was being sent, the rest of it is sent first, and those behind it wait; once
@@ -67,7 +71,7 @@ impl Options {
     /// for this long (or for the connect timeout, if that is longer): no byte comes, and the system takes
     /// none of those to be sent. So a server that reads slowly, but steadily, is not given up.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
-        self.request_timeout = timeout.min(MAX_TIMEOUT);
+        self.request_timeout = timeout.clamp(MIN_TIMEOUT, MAX_TIMEOUT);
         self
     }
 
@@ -109,5 +113,20 @@ impl Options {
 impl Default for Options {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_never_zero_nor_endless() {
+        let timeouts = |of: Duration| {
+            let options = Options::new().request_timeout(of).connect_timeout(of);
+            (options.request_timeout, options.connect_timeout)
+        };
+        assert_eq!(timeouts(Duration::ZERO), (MIN_TIMEOUT, MIN_TIMEOUT));
+        assert_eq!(timeouts(Duration::MAX), (MAX_TIMEOUT, MAX_TIMEOUT));
     }
 }
