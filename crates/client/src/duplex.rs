@@ -50,13 +50,15 @@ pub(crate) struct Duplex {
 
 impl Duplex {
     pub(crate) fn new(options: &Options, dialed: Dialed) -> Self {
+        let now = Instant::now();
         let link = Link {
             codec: dialed.codec,
             received: dialed.received,
             unsent: BytesMut::new(),
             was_cut: false,
             in_flight: VecDeque::new(),
-            quiet_since: Instant::now(),
+            quiet_since: now,
+            read_at: now,
             request_timeout: options.request_timeout,
             silence_timeout: options.request_timeout.max(options.connect_timeout),
         };
@@ -92,6 +94,8 @@ struct Link {
     in_flight: VecDeque<PendingRequest>,
     /// Since when answers are due and nothing moved, in neither direction.
     quiet_since: Instant,
+    /// When something was read last.
+    read_at: Instant,
     request_timeout: Duration,
     silence_timeout: Duration,
 }
@@ -104,9 +108,20 @@ impl Link {
         (mut reader, mut writer): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
         queue: &mut Queue,
     ) -> Result<std::convert::Infallible, BreakReason> {
+        // What came behind the greeting, before any request.
+        self.take_received()?;
         let mut timer = pin!(sleep_until(Instant::now()));
         let mut is_timer_set = false;
         loop {
+            // As long as there is always something to read, neither the queue nor the timer gets a turn below.
+            let is_overdue = is_timer_set && self.read_at >= timer.deadline();
+            if is_overdue || !is_timer_set {
+                queue.pull_ready();
+            }
+            if is_overdue {
+                is_timer_set = false;
+                self.time_out(queue)?;
+            }
             self.next_batch(queue);
             self.make_room();
             // Requests time out in about the order they came, so a timer that is set is never too late.
@@ -167,7 +182,12 @@ impl Link {
             let closed = io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed it");
             return Err(BreakReason::Lost(closed));
         }
-        self.quiet_since = Instant::now();
+        self.read_at = Instant::now();
+        self.quiet_since = self.read_at;
+        self.take_received()
+    }
+
+    fn take_received(&mut self) -> Result<(), BreakReason> {
         while let Some(reply) = self.codec.decode(&mut self.received).map_err(BreakReason::Malformed)? {
             let Some(request) = self.in_flight.front_mut() else { return Err(unasked(reply)) };
             if let Some(answers) = request.take_answer(reply).map_err(BreakReason::Malformed)?
@@ -238,5 +258,68 @@ fn unasked(reply: Reply) -> BreakReason {
     match reply {
         Reply::Error(error) => BreakReason::Lost(io::Error::other(format!("{error} ({})", error.code))),
         other => BreakReason::Malformed(unexpected(format!("{} without a request", describe(&other)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll, ready};
+
+    use rustvault_protocol::Limits;
+    use tokio::io::ReadBuf;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::pending::{Expectation, Expected, Prepared};
+
+    /// A socket from which push messages come faster than they are read.
+    struct Talking(tokio::io::Repeat);
+
+    impl AsyncRead for Talking {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            into: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            const PUSH: &[u8] = b">0\r\n";
+            // It yields now and then, as sockets do.
+            let mut turn = [0];
+            ready!(Pin::new(&mut self.0).poll_read(context, &mut ReadBuf::new(&mut turn)))?;
+            into.put_slice(&PUSH.repeat(into.remaining() / PUSH.len()));
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_to_a_server_that_never_stops_talking_times_out() {
+        let after = Duration::from_millis(50);
+        let now = Instant::now();
+        let mut link = Link {
+            codec: ClientCodec::resp(Limits::default()),
+            received: BytesMut::new(),
+            unsent: BytesMut::new(),
+            was_cut: false,
+            in_flight: VecDeque::new(),
+            quiet_since: now,
+            read_at: now,
+            request_timeout: after,
+            silence_timeout: after,
+        };
+        let (requests, mut queue) = Queue::new();
+        let expected = Expected::One(Expectation { command: None, matches: |_| true });
+        let frame = BytesMut::from("*1\r\n$4\r\nPING\r\n");
+        let prepared = Prepared { frame, expected, is_write: false, is_long: false };
+        let (request, answer) = PendingRequest::new(prepared, now, now + after);
+        requests.send(request).await.unwrap();
+        let socket = (Talking(tokio::io::repeat(0)), tokio::io::sink());
+        let answered = async {
+            tokio::select! {
+                _ = link.exchange(socket, &mut queue) => panic!("nothing broke"),
+                answered = answer => answered.unwrap(),
+            }
+        };
+        let answered = timeout(Duration::from_secs(20), answered).await.expect("it has a deadline");
+        assert!(answered.unwrap_err().is_timeout());
     }
 }

@@ -101,7 +101,8 @@ impl Queue {
         }
     }
 
-    fn pull_ready(&mut self) {
+    /// Takes in what callers sent, as far as there is room.
+    pub(crate) fn pull_ready(&mut self) {
         while self.has_room() {
             let Ok(request) = self.channel.try_recv() else { return };
             self.pending.push_back(request);

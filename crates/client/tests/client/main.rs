@@ -12,3 +12,5 @@ mod sharing;
 mod support;
 #[cfg(test)]
 mod typed;
+#[cfg(test)]
+mod unpaired;
