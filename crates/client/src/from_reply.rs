@@ -10,6 +10,9 @@ use rustvault_protocol::Reply;
 /// buffer.
 const MAX_COPIED_VALUE_BYTES: usize = 4 * 1024;
 
+/// Answer to a command inside a transaction, which is not carried out until that ends.
+pub(crate) const QUEUED: &str = "QUEUED";
+
 /// A type that the reply to a command can become.
 ///
 /// Errors are never seen by it: they are the `Err` of whoever asked.
@@ -25,7 +28,7 @@ pub trait FromReply: Sized {
 /// Done; there is nothing else to tell.
 impl FromReply for () {
     fn matches(reply: &Reply) -> bool {
-        matches!(reply, Reply::Simple(_))
+        matches!(reply, Reply::Simple(word) if word != QUEUED)
     }
 
     fn from_reply(reply: Reply) -> Option<Self> {
@@ -106,12 +109,12 @@ impl FromReply for Bytes {
 /// A text. Bytes that are not UTF-8 become U+FFFD: for values ask for [`Bytes`].
 impl FromReply for String {
     fn matches(reply: &Reply) -> bool {
-        matches!(reply, Reply::Simple(_)) || Bytes::matches(reply)
+        <()>::matches(reply) || Bytes::matches(reply)
     }
 
     fn from_reply(reply: Reply) -> Option<Self> {
         match reply {
-            Reply::Simple(word) => Some(word.into_owned()),
+            Reply::Simple(word) => (word != QUEUED).then(|| word.into_owned()),
             other => Bytes::from_reply(other).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
         }
     }
@@ -287,6 +290,7 @@ mod tests {
                 Reply::Array(vec![bulk("7"), bulk("8")]),
                 Reply::Array(vec![bulk("x"), Reply::Null]),
                 Reply::Map(vec![(bulk("a"), bulk("b"))]),
+                Reply::simple(QUEUED),
             ];
             for (position, reply) in replies.into_iter().enumerate() {
                 let matches = T::matches(&reply);
@@ -307,7 +311,7 @@ mod tests {
         check::<Vec<(String, String)>>(&[4, 8]);
         check::<SystemTime>(&[6]);
         check::<ScanPage>(&[5]);
-        check::<Reply>(&[0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        check::<Reply>(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     }
 
     #[test]

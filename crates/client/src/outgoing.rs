@@ -2,14 +2,27 @@
 
 use bytes::BytesMut;
 use rustvault_protocol::{
-    Command, ErrorReply, Flags, Limits, Protocol, Reply, Request, encode_resp_request, encode_resp_words,
+    Command, ErrorReply, Flags, Group, Limits, Protocol, Reply, Request, encode_resp_request,
+    encode_resp_words,
 };
 
 use crate::error::{Error, ErrorKind};
 use crate::pending::{Expectation, Expected, Prepared};
 
-/// Commands that are answered again and again, without end: no answer behind them could be told apart.
-const ENDLESS: [&str; 6] = ["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "MONITOR", "SYNC", "PSYNC"];
+/// Commands that have no answer, or push messages instead of one, or answers without end: no answer behind them could be
+/// told apart.
+const WITHOUT_ONE_ANSWER: [&str; 10] = [
+    "SUBSCRIBE",
+    "PSUBSCRIBE",
+    "SSUBSCRIBE",
+    "UNSUBSCRIBE",
+    "PUNSUBSCRIBE",
+    "SUNSUBSCRIBE",
+    "MONITOR",
+    "SYNC",
+    "PSYNC",
+    "REPLCONF",
+];
 
 /// Room in a frame for a word beside its bytes, as much as the encoder asks for: so a frame is allocated once.
 const WORD_OVERHEAD_BYTES: usize = 32;
@@ -47,9 +60,12 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// Returns whether it may change data, so that it must not be sent twice. What is not known may.
+    /// Returns whether it may change data, so that it must not be sent twice. What is not known may, and so may the end of
+    /// a transaction; its beginning goes the same way.
     pub(crate) fn is_write(&self) -> bool {
-        self.command.is_none_or(|command| command.spec().flags.contains(Flags::WRITE))
+        self.command
+            .map(Command::spec)
+            .is_none_or(|spec| spec.flags.contains(Flags::WRITE) || spec.group == Group::Transactions)
     }
 
     /// Returns whether it takes minutes, so that it needs a connection of its own and has no timeout.
@@ -70,10 +86,12 @@ impl<'a> Outgoing<'a> {
         }
         if self.command.is_none()
             && let Some(name) = self.words.first()
-            && ENDLESS.iter().any(|endless| endless.as_bytes().eq_ignore_ascii_case(name))
+            && WITHOUT_ONE_ANSWER.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name))
         {
             let name = name.escape_ascii();
-            return Err(not_sent(format!("{name} has answers without end, which this client does not read")));
+            return Err(not_sent(format!(
+                "{name} is not answered with one reply, by which this client tells its requests apart"
+            )));
         }
         if self.command == Some(Command::Scan)
             && let Some(prefix_bytes) = self.arguments.get(2).map(|pattern| shortest_match_bytes(pattern))

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind};
-use crate::from_reply::{describe, detach, unexpected};
+use crate::from_reply::{QUEUED, describe, detach, unexpected};
 
 /// The answer that a command may have.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,7 @@ impl Expectation {
     fn check(&self, reply: &Reply) -> io::Result<()> {
         let is_word_of_another = match reply {
             Reply::Error(_) => return Ok(()),
+            Reply::Simple(word) if word == QUEUED => false,
             Reply::Simple(word) => (word == "PONG") != matches!(self.command, Some(Command::Ping)),
             _ => false,
         };

@@ -53,8 +53,11 @@ pub trait Commands: Sized {
     ///
     /// # Errors
     ///
-    /// Not sent are `CLIENT REPLY`, `MONITOR`, `SUBSCRIBE` and its like, and `SYNC`: with them answers and requests would
-    /// no longer come in pairs.
+    /// Not sent are `CLIENT REPLY`, `MONITOR`, `SUBSCRIBE`, `UNSUBSCRIBE` and their like, `SYNC` and `REPLCONF`: with them
+    /// answers and requests would no longer come in pairs.
+    ///
+    /// Inside a transaction a command is answered with `QUEUED`, which no typed method takes for its reply: it would report
+    /// as done what is not. Use `command` for all of it, up to `EXEC`.
     fn command<W: AsRef<[u8]>>(self, words: impl IntoIterator<Item = W>) -> Self::Output<Reply>;
 
     // Values.

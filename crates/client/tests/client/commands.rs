@@ -315,12 +315,16 @@ async fn what_would_leave_a_connection_out_of_step_is_refused_before_sending() {
     let mut pipeline = client.pipeline();
     pipeline.command(["COMPACT"]);
     let mut refused = vec![pipeline.send().await.map(drop)];
-    let commands: [&[&str]; 6] = [
+    let commands: [&[&str]; 10] = [
         &["client", "Reply", "OFF"],
         &["subscribe", "ch"],
         &["MONITOR"],
         &["SYNC"],
         &["PSYNC", "?", "-1"],
+        &["unsubscribe"],
+        &["PUNSUBSCRIBE", "p*"],
+        &["SUNSUBSCRIBE"],
+        &["REPLCONF", "ACK", "1"],
         &[],
     ];
     for words in commands {

@@ -1,7 +1,8 @@
 //! Servers whose answers and the client's requests do not come in pairs.
 
-use crate::support::{FakeServer, get, patient, text, value};
+use crate::support::{FakeServer, Reply, bare, get, patient, ping, set, text, value};
 use rustvault_client::{Client, Commands};
+use rustvault_protocol::Command;
 use tokio::join;
 
 #[tokio::test]
@@ -18,4 +19,29 @@ async fn an_answer_that_comes_with_the_greeting_is_not_that_to_the_first_request
         server.accept().await.answer(get("k"), value("v")).await;
     });
     assert_eq!(text(found).as_deref(), Some("v"));
+}
+
+#[tokio::test]
+async fn a_write_that_was_only_queued_is_not_reported_as_done() {
+    let server = FakeServer::start().await;
+    let (client, mut only) = server.client(patient().one_connection(true)).await;
+    let queued = || Reply::simple("QUEUED");
+    let (reply, ()) = join!(client.command(["PING"]), only.answer(ping(), queued()));
+    assert_eq!(reply.unwrap(), queued());
+    let (reply, ()) = join!(client.command(["SET", "k", "v"]), only.answer(set("k", "v"), queued()));
+    assert_eq!(reply.unwrap(), queued());
+    let (stored, ()) = join!(client.set("k", "v"), only.answer(set("k", "v"), queued()));
+    assert!(stored.unwrap_err().to_string().contains("QUEUED"));
+    assert_eq!(only.recv().await, None);
+}
+
+#[tokio::test]
+async fn the_end_of_a_transaction_is_never_sent_twice() {
+    let server = FakeServer::start().await;
+    let (client, _reads) = server.client(patient()).await;
+    let (lost, ()) = join!(client.command(["EXEC"]), async {
+        server.accept().await.expect(bare(Command::Exec)).await;
+    });
+    let error = lost.unwrap_err();
+    assert!(error.is_not_connected() && !error.is_retryable(), "{error}");
 }
