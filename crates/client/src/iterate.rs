@@ -8,6 +8,8 @@ use std::vec;
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, TryStreamExt};
 
+use crate::error::ErrorKind;
+use crate::from_reply::unexpected;
 use crate::{Client, Commands, Error};
 
 /// Keys asked for with one request of a scan.
@@ -130,6 +132,10 @@ impl Walk {
         }
         let keys: Vec<Bytes> = self.page.by_ref().take(self.group_keys).collect();
         let values = self.client.mget(&keys).await?;
+        if values.len() != keys.len() {
+            let problem = format!("{} values for {} keys", values.len(), keys.len());
+            return Err(ErrorKind::Protocol { source: unexpected(problem).into() }.into());
+        }
         let value_bytes: usize = values.iter().flatten().map(Bytes::len).sum();
         self.group_keys = next_group_keys(keys.len(), value_bytes);
         Ok(Some(keys.into_iter().zip(values).filter_map(|(key, value)| Some((key, value?))).collect()))

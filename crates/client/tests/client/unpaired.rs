@@ -1,6 +1,6 @@
 //! Servers whose answers and the client's requests do not come in pairs.
 
-use crate::support::{FakeServer, Reply, bare, get, patient, ping, set, text, value};
+use crate::support::{FakeServer, Reply, bare, get, list, patient, ping, request, set, text, value};
 use rustvault_client::{Client, Commands};
 use rustvault_protocol::Command;
 use tokio::join;
@@ -44,4 +44,18 @@ async fn the_end_of_a_transaction_is_never_sent_twice() {
     });
     let error = lost.unwrap_err();
     assert!(error.is_not_connected() && !error.is_retryable(), "{error}");
+}
+
+#[tokio::test]
+async fn a_page_with_a_value_too_few_is_an_error() {
+    let server = FakeServer::start().await;
+    let (client, mut reads) = server.client(patient()).await;
+    let mut entries = client.entries("k");
+    let (entry, ()) = join!(entries.try_next(), async {
+        let page = Reply::Array(vec![value("0"), list(&["k1", "k2"])]);
+        reads.answer(request(Command::Scan, ["0", "MATCH", "k*", "COUNT", "1000"]), page).await;
+        reads.answer(request(Command::MGet, ["k1", "k2"]), list(&["v1"])).await;
+    });
+    let error = entry.unwrap_err();
+    assert!(error.to_string().contains("1 values for 2 keys"), "{error}");
 }
