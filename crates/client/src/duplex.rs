@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use rustvault_protocol::{ClientCodec, Reply};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::codec::Decoder;
 use tokio_util::either::Either;
 
@@ -31,6 +31,10 @@ const READ_BUFFER_BYTES: usize = 16 * 1024;
 
 /// Buffers that grew beyond this are given back once they are empty.
 const MAX_KEPT_BUFFER_BYTES: usize = 64 * 1024;
+
+/// Longest time in which answers are read from a connection that takes no requests any more. It is at its end, so they are
+/// there or they do not come.
+const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why a connection cannot be used any more.
 #[derive(Debug)]
@@ -133,7 +137,9 @@ impl Link {
                 biased;
                 read = reader.read_buf(&mut self.received) => self.take_answers(read)?,
                 written = writer.write_buf(&mut self.unsent), if !self.unsent.is_empty() => {
-                    written.map_err(BreakReason::Lost)?;
+                    if let Err(error) = written {
+                        return Err(self.last_answers(&mut reader).await.err().unwrap_or(BreakReason::Lost(error)));
+                    }
                     self.note_written();
                 }
                 () = queue.pull(), if queue.has_room() => {}
@@ -143,6 +149,19 @@ impl Link {
                 }
             }
         }
+    }
+
+    /// Takes the answers that are there although no request can be sent any more: a server that refuses one says why, and
+    /// closes before it has read the rest. Fails with what an answer fails with.
+    async fn last_answers(&mut self, reader: &mut (impl AsyncRead + Unpin)) -> Result<(), BreakReason> {
+        let reading = async {
+            while let Ok(1..) = reader.read_buf(&mut self.received).await {
+                self.take_received()?;
+                self.make_room();
+            }
+            Ok(())
+        };
+        timeout(LAST_ANSWERS_TIMEOUT, reading).await.unwrap_or(Ok(()))
     }
 
     /// Notes a slow upload, which is no silence: there was no room for all of it, and the peer has made some.
@@ -268,7 +287,6 @@ mod tests {
 
     use rustvault_protocol::Limits;
     use tokio::io::ReadBuf;
-    use tokio::time::timeout;
 
     use super::*;
     use crate::pending::{Expectation, Expected, Prepared};

@@ -1,7 +1,7 @@
 //! Servers whose answers and the client's requests do not come in pairs.
 
 use crate::support::{FakeServer, Reply, bare, get, list, patient, ping, request, set, text, value};
-use rustvault_client::{Client, Commands};
+use rustvault_client::{Client, Commands, ErrorCode};
 use rustvault_protocol::Command;
 use tokio::join;
 
@@ -58,4 +58,24 @@ async fn a_page_with_a_value_too_few_is_an_error() {
     });
     let error = entry.unwrap_err();
     assert!(error.to_string().contains("1 values for 2 keys"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_refuses_a_value_before_it_is_uploaded_is_heard() {
+    const TIMES: usize = 20;
+    let server = FakeServer::start_narrow().await;
+    let (client, _reads) = server.client(patient()).await;
+    let refusing = tokio::spawn(async move {
+        for _ in 0..TIMES {
+            let mut writes = server.accept().await;
+            writes.recv_raw(100).await;
+            writes.send_raw(b"-ERR Protocol error: bulk of 9 bytes is over the limit of 8\r\n").await;
+        }
+    });
+    let large = vec![b'v'; 16 * 1024 * 1024];
+    for _ in 0..TIMES {
+        let error = client.set("k", &large).await.unwrap_err();
+        assert_eq!(error.code(), Some(ErrorCode::TooLarge), "{error}");
+    }
+    refusing.await.unwrap();
 }
