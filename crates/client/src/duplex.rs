@@ -60,6 +60,8 @@ impl Duplex {
         let now = Instant::now();
         let link = Link {
             codec: dialed.codec,
+            buffer_bytes: dialed.received.capacity(),
+            earlier_buffer_bytes: 0,
             received: dialed.received,
             unsent: BytesMut::new(),
             was_cut: false,
@@ -93,6 +95,10 @@ impl Duplex {
 struct Link {
     codec: ClientCodec,
     received: BytesMut,
+    /// Length of that buffer with what was taken out of it, in bytes.
+    buffer_bytes: usize,
+    /// Length of the longest buffer before it that holds a part of the answer that is arriving.
+    earlier_buffer_bytes: usize,
     /// Rest of the batch that is being written.
     unsent: BytesMut,
     /// The last write had no room for all of that.
@@ -196,7 +202,11 @@ impl Link {
         if self.received.is_empty() {
             give_back_if_large(&mut self.received);
         }
-        self.received.reserve(READ_BUFFER_BYTES);
+        if self.received.capacity() - self.received.len() < READ_BUFFER_BYTES {
+            self.received.reserve(READ_BUFFER_BYTES);
+            self.earlier_buffer_bytes = self.earlier_buffer_bytes.max(self.buffer_bytes);
+            self.buffer_bytes = self.received.capacity();
+        }
     }
 
     fn take_answers(&mut self, read: io::Result<usize>) -> Result<(), BreakReason> {
@@ -212,11 +222,14 @@ impl Link {
     fn take_received(&mut self) -> Result<(), BreakReason> {
         while let Some(reply) = self.codec.decode(&mut self.received).map_err(BreakReason::Malformed)? {
             let Some(request) = self.in_flight.front_mut() else { return Err(unasked(reply)) };
-            if let Some(answers) = request.take_answer(reply).map_err(BreakReason::Malformed)?
+            let buffer_bytes = self.buffer_bytes.max(self.earlier_buffer_bytes);
+            if let Some(answers) = request.take_answer(reply, buffer_bytes).map_err(BreakReason::Malformed)?
                 && let Some(request) = self.in_flight.pop_front()
             {
                 request.finish(answers);
             }
+            // What is there of the next answer is in this buffer.
+            self.earlier_buffer_bytes = 0;
         }
         Ok(())
     }

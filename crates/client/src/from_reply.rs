@@ -10,6 +10,10 @@ use rustvault_protocol::Reply;
 /// buffer.
 const MAX_COPIED_VALUE_BYTES: usize = 4 * 1024;
 
+/// A longer value is copied if the buffer was more than so many times as long: a large value that came before it has made it
+/// grow.
+const MAX_KEPT_BUFFER_SHARE: usize = 16;
+
 /// Answer to a command inside a transaction, which is not carried out until that ends.
 pub(crate) const QUEUED: &str = "QUEUED";
 
@@ -241,16 +245,22 @@ fn number(digits: &[u8]) -> Option<u64> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// Copies what is small, so that it does not keep the read buffer.
-pub(crate) fn detach(reply: &mut Reply) {
+/// Copies what is small, also beside a read buffer of so many bytes, so that it does not keep that.
+pub(crate) fn detach(reply: &mut Reply, buffer_bytes: usize) {
+    copy_up_to(MAX_COPIED_VALUE_BYTES.max(buffer_bytes / MAX_KEPT_BUFFER_SHARE), reply);
+}
+
+fn copy_up_to(max_bytes: usize, reply: &mut Reply) {
     match reply {
-        Reply::Bulk(bytes) | Reply::Verbatim(bytes) if bytes.len() <= MAX_COPIED_VALUE_BYTES => {
+        Reply::Bulk(bytes) | Reply::Verbatim(bytes) if bytes.len() <= max_bytes => {
             *bytes = Bytes::copy_from_slice(bytes);
         }
-        Reply::Array(items) | Reply::Set(items) => items.iter_mut().for_each(detach),
+        Reply::Array(items) | Reply::Set(items) => {
+            items.iter_mut().for_each(|item| copy_up_to(max_bytes, item));
+        }
         Reply::Map(entries) => entries.iter_mut().for_each(|(name, value)| {
-            detach(name);
-            detach(value);
+            copy_up_to(max_bytes, name);
+            copy_up_to(max_bytes, value);
         }),
         _ => {}
     }
@@ -326,7 +336,7 @@ mod tests {
     fn small_value_does_not_keep_the_read_buffer() {
         let buffer = Bytes::from(vec![b'v'; 64 * 1024]);
         let mut reply = Reply::Array(vec![Reply::Bulk(buffer.slice(..10))]);
-        detach(&mut reply);
+        detach(&mut reply, buffer.len());
         assert!(buffer.is_unique());
         assert_eq!(reply, Reply::Array(vec![Reply::Bulk(Bytes::from(vec![b'v'; 10]))]));
     }

@@ -130,18 +130,22 @@ impl PendingRequest {
         self.was_sent = true;
     }
 
-    /// Takes the answer to the next command; returns all of them once it was the last one.
-    pub(crate) fn take_answer(&mut self, mut reply: Reply) -> io::Result<Option<Answers>> {
+    /// Takes the answer to the next command, out of a read buffer of so many bytes; returns all of them once it was the last one.
+    pub(crate) fn take_answer(
+        &mut self,
+        mut reply: Reply,
+        buffer_bytes: usize,
+    ) -> io::Result<Option<Answers>> {
         match &self.expected {
             Expected::One(expectation) => {
                 expectation.check(&reply)?;
-                detach(&mut reply);
+                detach(&mut reply, buffer_bytes);
                 Ok(Some(Answers::One(reply)))
             }
             Expected::Many(expectations) => {
                 if let Some(expectation) = expectations.get(self.replies.len()) {
                     expectation.check(&reply)?;
-                    detach(&mut reply);
+                    detach(&mut reply, buffer_bytes);
                     self.replies.push(reply);
                 }
                 let is_last = self.replies.len() >= expectations.len();
