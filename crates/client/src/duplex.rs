@@ -247,16 +247,23 @@ impl Link {
         self.quiet_since + self.silence_timeout
     }
 
-    /// Fails what is overdue. Its answers, if they come, are discarded; if nothing comes at all, the
+    /// Fails what is overdue. Its answers, if they come, are discarded; if nothing comes at all, or perhaps never will, the
     /// connection is given up.
     fn time_out(&mut self, queue: &mut Queue) -> Result<(), BreakReason> {
         let now = Instant::now();
         let after = self.request_timeout;
+        let mut has_unknown = false;
         for request in self.in_flight.iter_mut().take_while(|request| request.deadline <= now) {
             let is_write = request.is_write();
+            has_unknown |= request.has_unknown_command();
             request.fail(ErrorKind::TimedOut { after, is_write }.into());
         }
         queue.fail_overdue(|request| request.deadline, || ErrorKind::NotSent { after }.into());
+        if has_unknown {
+            // Some commands have no answer. The next one would be taken for that of a request it does not belong to.
+            let unanswered = "a command that this client does not know had no answer in time";
+            return Err(BreakReason::Lost(io::Error::new(io::ErrorKind::TimedOut, unanswered)));
+        }
         if self.in_flight.is_empty() || now < self.silent_at() {
             return Ok(());
         }

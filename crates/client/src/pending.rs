@@ -116,6 +116,14 @@ impl PendingRequest {
         self.is_write
     }
 
+    /// Returns whether a command is not in the table, so that nobody knows whether it is answered.
+    pub(crate) fn has_unknown_command(&self) -> bool {
+        match &self.expected {
+            Expected::One(expectation) => expectation.command.is_none(),
+            Expected::Many(expectations) => expectations.iter().any(|each| each.command.is_none()),
+        }
+    }
+
     /// Returns whether the caller still waits for the answer.
     pub(crate) fn is_wanted(&self) -> bool {
         self.caller.as_ref().is_some_and(|caller| !caller.is_closed())

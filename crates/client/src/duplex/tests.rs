@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use rustvault_protocol::Limits;
+use rustvault_protocol::{Command, Limits};
 use tokio::io::ReadBuf;
 use tokio::sync::oneshot;
 
@@ -49,7 +49,7 @@ fn link(request_timeout: Duration) -> Link {
 }
 
 fn ping(request_timeout: Duration) -> (PendingRequest, oneshot::Receiver<Answered>) {
-    let expected = Expected::One(Expectation { command: None, matches: |_| true });
+    let expected = Expected::One(Expectation { command: Some(Command::Ping), matches: |_| true });
     let frame = BytesMut::from("*1\r\n$4\r\nPING\r\n");
     let prepared = Prepared { frame, expected, is_write: false, is_long: false };
     let now = Instant::now();

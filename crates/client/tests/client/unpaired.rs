@@ -1,6 +1,6 @@
 //! Servers whose answers and the client's requests do not come in pairs.
 
-use crate::support::{FakeServer, Reply, bare, get, list, patient, ping, request, set, text, value};
+use crate::support::{FakeServer, Reply, SHORT, bare, get, list, patient, ping, request, set, text, value};
 use rustvault_client::{Client, Commands, ErrorCode};
 use rustvault_protocol::Command;
 use tokio::join;
@@ -44,6 +44,19 @@ async fn the_end_of_a_transaction_is_never_sent_twice() {
     });
     let error = lost.unwrap_err();
     assert!(error.is_not_connected() && !error.is_retryable(), "{error}");
+}
+
+#[tokio::test]
+async fn an_unknown_command_without_an_answer_in_time_ends_its_connection() {
+    let server = FakeServer::start().await;
+    let (client, mut only) = server.client(patient().request_timeout(SHORT).one_connection(true)).await;
+    let (unanswered, _) = join!(client.command(["SILENT"]), only.recv_raw(1));
+    assert!(unanswered.unwrap_err().is_timeout());
+    let (found, ()) = join!(client.get("k"), async {
+        // Sent again, if it went out on the connection that ends.
+        server.accept().await.answer(get("k"), value("v")).await;
+    });
+    assert_eq!(text(found).as_deref(), Some("v"));
 }
 
 #[tokio::test]
