@@ -102,7 +102,7 @@ impl CliArgs {
         let addr = addr.filter(|addr| !addr.is_empty());
         let mut args = match Self::parse(words, addr.as_ref()) {
             Ok(args) => args,
-            Err(error) => return other::help_on(words, &error).ok_or(error),
+            Err(error) => return other::help_on(words, error),
         };
         if let Some(CliCommand::Other(command)) = &args.command {
             let split = other::split(words, command);

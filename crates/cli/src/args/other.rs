@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
+use clap::CommandFactory;
 use clap::error::ErrorKind;
 
 use super::{CliArgs, CliCommand};
@@ -39,7 +40,12 @@ pub(super) fn split(words: &[OsString], command: &[OsString]) -> Split {
         } else if text == "--json" || WITH_VALUE.contains(&option) && option != text {
             split.options.push(word.clone());
         } else if WITH_VALUE.contains(&text) {
-            split.options.extend([word].into_iter().chain(words.next()).cloned());
+            split.options.push(word.clone());
+            match words.next() {
+                Some(value) => split.options.push(value.clone()),
+                // Or the command's name would be taken for the value.
+                None => return split,
+            }
         } else {
             split.command.push(word.clone());
         }
@@ -70,16 +76,25 @@ fn row_help(words: &[OsString]) -> Option<String> {
 
 /// Returns the arguments for the help on a command of the table, or a group, if `help` was asked for it and clap does not
 /// know it.
-pub(super) fn help_on(words: &[OsString], error: &clap::Error) -> Option<CliArgs> {
-    if error.kind() != ErrorKind::InvalidSubcommand {
-        return None;
+///
+/// # Errors
+/// The error that clap gave, or if it is on what `help` was asked for, that nothing has this name.
+pub(super) fn help_on(words: &[OsString], error: clap::Error) -> Result<CliArgs, clap::Error> {
+    let Some(at) = words.iter().position(|word| word == "help") else { return Err(error) };
+    // Behind a command, such as `wal`, `help` is a word of that command.
+    if error.kind() != ErrorKind::InvalidSubcommand || subcommand(words) != words.get(at + 1) {
+        return Err(error);
     }
-    let at = words.iter().position(|word| word == "help")?;
-    let names: Vec<_> = words.get(at + 1..)?.iter().map(|word| OsStr::to_string_lossy(word)).collect();
-    let text = help::on(&names).ok()?;
-    let mut args = CliArgs::parse(words.get(..1)?, None).ok()?;
-    args.command = Some(CliCommand::Text(text));
-    Some(args)
+    let names = words.iter().skip(at + 1).filter(|word| *word != "--json");
+    let names: Vec<_> = names.map(|word| OsStr::to_string_lossy(word)).collect();
+    match help::on(&names) {
+        Ok(text) => {
+            let mut args = CliArgs::parse(words.get(..1).unwrap_or_default(), None)?;
+            args.command = Some(CliCommand::Text(text));
+            Ok(args)
+        }
+        Err(unknown) => Err(CliArgs::command().error(ErrorKind::InvalidSubcommand, unknown)),
+    }
 }
 
 #[cfg(test)]
@@ -104,7 +119,7 @@ mod tests {
             ("cli incr k --json --addr h:1", "cli --json --addr h:1 incr", "incr k"),
             ("cli incr --timeout=1s --timeouts k", "cli --timeout=1s incr", "incr --timeouts k"),
             ("cli --json incr -- --json -- --addr", "cli --json incr", "incr --json -- --addr"),
-            ("cli incr k --addr", "cli --addr incr", "incr k"),
+            ("cli incr k --addr", "cli --addr", "incr k"),
             ("cli incr -- --help", "cli incr", "incr --help"),
         ] {
             let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();

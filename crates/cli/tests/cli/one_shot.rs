@@ -433,6 +433,10 @@ fn help_tells_about_the_commands_of_the_table() {
     assert!(help(&["--help"]).contains(" incrbyfloat"));
     assert!(help(&["help", "get"]).contains("--raw"), "the form of our own has its own help");
     assert_usage_error(&["help", "frobnicate"]);
+    assert_usage_error(&["wal", "frobnicate", "help"]);
+    let output = cli().args(["help", "client", "lst"]).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("named 'client lst'; did you mean 'client list'?"), "{stderr}");
 }
 
 #[test]
