@@ -135,7 +135,9 @@ impl CliArgs {
         };
         let mut command = without_variable;
         let mut args = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
-        if let Some(addr) = addr.filter(|_| !is_typed(&matches, "addr")) {
+        // The tools for log files talk to no server, so no address can be wrong for them.
+        let is_used = !matches!(args.command, Some(CliCommand::Wal { .. })) && !is_typed(&matches, "addr");
+        if let Some(addr) = addr.filter(|_| is_used) {
             args.addr =
                 parse_variable(addr).map_err(|text| command.error(ErrorKind::ValueValidation, text))?;
         }

@@ -475,6 +475,7 @@ fn tools_for_log_files_show_no_options_of_the_network_and_accept_them() {
     let line = r#"{"timestamp":0,"command":{"Set":{"key":"k","value":"v"}}}"#;
     let options = ["--addr", "127.0.0.1:1", "--timeout", "1s"];
     cli().args(["wal", "load"]).arg(&log).args(options).write_stdin(line).assert().code(0);
+    cli().args(["wal", "verify"]).arg(&log).env("RUSTVAULT_ADDR", "nonsense").assert().code(0);
     let help = String::from_utf8(cli().args(["get", "--help"]).output().unwrap().stdout).unwrap();
     assert!(help.contains("--addr") && help.contains("--timeout"), "{help}");
 }
