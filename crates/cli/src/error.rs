@@ -41,6 +41,8 @@ pub(crate) enum CliError {
     Load(#[from] LoadError),
     #[error("cannot open {}: {source}", path.display())]
     Open { path: PathBuf, source: io::Error },
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
     #[error("cannot read standard input: {0}")]
     Input(#[source] io::Error),
     #[error("cannot write to standard output: {0}")]
@@ -124,6 +126,7 @@ impl CliError {
             Self::Storage(_)
             | Self::Load(_)
             | Self::Open { .. }
+            | Self::Read { .. }
             | Self::Input(_)
             | Self::Output(_)
             | Self::Runtime(_)

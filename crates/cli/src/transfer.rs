@@ -68,9 +68,12 @@ pub(crate) fn import(args: &CliArgs, file: Option<&Path>, keeps_existing: bool) 
     let client = runtime.block_on(session.connect())?;
     let mut import = Import { runtime, client, keeps_existing, stored: 0, kept: 0, bar: bar.clone() };
     let result = match file {
-        None => import.run(io::stdin().lock()),
+        None => import.run(io::stdin().lock(), CliError::Input),
         Some(path) => match File::open(path) {
-            Ok(file) => import.run(BufReader::with_capacity(READ_BYTES, file)),
+            Ok(file) => import.run(BufReader::with_capacity(READ_BYTES, file), |source| CliError::Read {
+                path: path.to_owned(),
+                source,
+            }),
             Err(source) => Err(CliError::Open { path: path.to_owned(), source }),
         },
     };
@@ -142,7 +145,12 @@ struct Import {
 }
 
 impl Import {
-    fn run(&mut self, mut input: impl BufRead) -> Result<(), CliError> {
+    /// Stores the lines of an input; `unreadable` names it in the error of a read.
+    fn run(
+        &mut self,
+        mut input: impl BufRead,
+        unreadable: impl Fn(io::Error) -> CliError,
+    ) -> Result<(), CliError> {
         let (mut batch, mut batch_bytes) = (Vec::new(), 0);
         let mut line = Vec::new();
         for number in 1.. {
@@ -154,7 +162,7 @@ impl Import {
                 Ok(_) => parse(&line),
                 Err(error) => {
                     self.send(&mut batch)?;
-                    return Err(self.ended(CliError::Input(error)));
+                    return Err(self.ended(unreadable(error)));
                 }
             };
             match entry {

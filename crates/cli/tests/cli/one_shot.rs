@@ -335,6 +335,8 @@ fn an_import_ends_at_the_line_that_is_none_and_says_what_was_stored() {
     assert_eq!((server.value("c"), server.value("d")), (None, Some(Bytes::from("v"))));
     cli().args(["--addr", &refusing_addr(), "import"]).write_stdin(line("a")).assert().code(4);
     server.cli().args(["import", "/nowhere/keys"]).assert().code(1);
+    let unreadable = "error: cannot read /: Is a directory (os error 21); 0 keys had been stored\n";
+    server.cli().args(["import", "/"]).assert().code(1).stderr(unreadable);
 }
 
 #[test]
