@@ -87,7 +87,7 @@ impl CliError {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Answer { code, words, .. } => match names::find_row(words) {
-                None => words.first().and_then(|name| names::did_you_mean(&names::similar_to(name))),
+                None => words.first().and_then(|name| names::advise_on(name)),
                 Some((spec, name_words)) => {
                     let is_malformed =
                         *code == ErrorCode::Syntax || !spec.arity.admits(words.len() - name_words);

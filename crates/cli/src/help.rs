@@ -94,7 +94,7 @@ fn is_group(group: Group, word: &str) -> bool {
 }
 
 fn no_help_on(name: &str) -> String {
-    let meant = names::did_you_mean(&names::similar_to(name.as_bytes()));
+    let meant = names::advise_on(name.as_bytes());
     let advice = meant.unwrap_or_else(|| "type help for the commands".to_owned());
     format!("no command or group is named '{}'; {advice}", name.escape_debug())
 }

@@ -8,6 +8,9 @@ pub(crate) const PROTOCOL: Protocol = Protocol::Resp3;
 /// Other names for commands of this program.
 const ALIASES: [(&str, &str); 4] = [("rm", "delete"), ("remove", "delete"), ("put", "set"), ("ls", "scan")];
 
+/// Commands of this program that are no lines of a session, and that no server knows.
+const ONE_SHOTS: [&str; 4] = ["export", "import", "bench", "wal"];
+
 /// How alike two names have to be for one to be meant by the other, from 0 to 1.
 const MIN_SIMILARITY: f64 = 0.6;
 
@@ -46,16 +49,23 @@ pub(crate) fn all() -> impl Iterator<Item = String> {
 /// Returns the names that are most like one that no command has.
 pub(crate) fn similar_to(name: &[u8]) -> Vec<String> {
     let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-    let aliases = ALIASES.iter().map(|(alias, _)| (*alias).to_owned());
-    let scored =
-        all().chain(aliases).map(|known| (strsim::normalized_damerau_levenshtein(&name, &known), known));
+    let own = ALIASES.iter().map(|(alias, _)| *alias).chain(ONE_SHOTS).map(str::to_owned);
+    let scored = all().chain(own).map(|known| (strsim::normalized_damerau_levenshtein(&name, &known), known));
     let close: Vec<_> = scored.filter(|(similarity, _)| *similarity >= MIN_SIMILARITY).collect();
     let best = close.iter().map(|(similarity, _)| *similarity).fold(0.0, f64::max);
     close.into_iter().filter(|(similarity, _)| *similarity >= best).map(|(_, known)| known).collect()
 }
 
+/// Returns what may help whoever typed a name that no server's command has.
+pub(crate) fn advise_on(name: &[u8]) -> Option<String> {
+    match ONE_SHOTS.iter().find(|own| own.as_bytes().eq_ignore_ascii_case(name)) {
+        Some(own) => Some(format!("it is a command of this program: run 'rustvault-cli {own}'")),
+        None => did_you_mean(&similar_to(name)),
+    }
+}
+
 /// Returns the question whether one of these names was meant; `None` if there are none.
-pub(crate) fn did_you_mean(names: &[String]) -> Option<String> {
+fn did_you_mean(names: &[String]) -> Option<String> {
     let quoted: Vec<_> = names.iter().map(|name| format!("'{name}'")).collect();
     (!quoted.is_empty()).then(|| format!("did you mean {}?", quoted.join(" or ")))
 }
@@ -82,7 +92,13 @@ mod tests {
         assert_eq!(similar_to(b"icnr"), ["incr"]);
         assert_eq!(similar_to(b"frobnicate"), [""; 0]);
         assert_eq!(similar_to(b"\xff\xff\xff"), [""; 0]);
-        assert_eq!(did_you_mean(&similar_to(b"gett")).as_deref(), Some("did you mean 'get'?"));
+        assert_eq!(similar_to(b"exprot"), ["export"]);
+        assert_eq!(advise_on(b"gett").as_deref(), Some("did you mean 'get'?"));
+        assert_eq!(
+            advise_on(b"Export").as_deref(),
+            Some("it is a command of this program: run 'rustvault-cli export'")
+        );
+        assert_eq!(advise_on(b"frobnicate"), None);
         assert_eq!(did_you_mean(&[]), None);
     }
 

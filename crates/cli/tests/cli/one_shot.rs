@@ -216,6 +216,7 @@ fn a_name_that_the_table_lacks_is_sent_and_a_similar_one_is_pointed_out() {
     assert_eq!(stderr("frobnicate"), unknown("frobnicate"));
     assert_eq!(stderr("strlem"), unknown("strlem") + "hint: did you mean 'strlen'?\n");
     assert_eq!(stderr("gett"), unknown("gett") + "hint: did you mean 'get'?\n");
+    assert_eq!(stderr("exprot"), unknown("exprot") + "hint: did you mean 'export'?\n");
 }
 
 #[test]
