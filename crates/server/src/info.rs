@@ -1,4 +1,4 @@
-//! Fields of `INFO`.
+//! Fields of `INFO`: RustVault's own for both protocols, and before them Redis's for RESP.
 
 use std::fmt::Display;
 use std::process;

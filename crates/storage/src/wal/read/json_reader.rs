@@ -1,4 +1,4 @@
-//! Reads a log of JSON lines from front to back, and tells a torn tail from corruption by the lines alone.
+//! Reads a log of JSON lines from front to back, and decides whether damage is a torn tail or corruption, by the lines alone.
 
 use std::io::{self, BufRead, BufReader, Read, Take};
 

@@ -1,4 +1,4 @@
-//! Classifies damage as a torn write or corruption, by what sound batch headers behind it prove.
+//! Decides whether damage is a torn tail or corruption, by what sound batch headers behind it prove.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Waiting until the watermark has reached an LSN.
+//! Waits until the watermark has reached an LSN; a leader that is woken wakes the others of its group, on its own thread.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
