@@ -24,13 +24,14 @@ const KINDS: &[(&[u8], ErrorCode)] = &[
     (b"MOVED", ErrorCode::Moved),
 ];
 
-/// Beginnings of errors whose code is told by a sentence, nearly all of them Redis's; any other `ERR` is a matter of how the command was written.
+/// Beginnings of `ERR` lines that have a code of their own, nearly all of them Redis's; any other `ERR` is a matter of how the
+/// command was written.
 const SENTENCES: &[(&[u8], ErrorCode)] = &[
     (b"ERR unknown command", ErrorCode::UnknownCommand),
     (b"ERR unknown subcommand", ErrorCode::UnknownCommand),
     (b"ERR max number of clients", ErrorCode::TooManyConnections),
     (b"ERR no such key", ErrorCode::NoSuchKey),
-    // Said of arguments, too, which are a matter of syntax: nothing tells them apart.
+    // Redis says so of arguments, too, which are a matter of syntax: the line is the same.
     (b"ERR value is not an integer", ErrorCode::WrongType),
     (b"ERR value is not a valid float", ErrorCode::WrongType),
     (b"ERR hash value is not", ErrorCode::WrongType),

@@ -34,8 +34,8 @@ pub const MAX_ARGUMENTS: usize = 1024 * 1024;
 /// Longest glob of a RESP command, in bytes. Matching takes up to the glob's length times the key's length.
 pub const MAX_GLOB_BYTES: usize = 256;
 
-/// Most bytes that the globs of one `CONFIG GET` have together, with spaces between them: its work, which is done at one go, is their length times that
-/// of the settings' names.
+/// Most bytes that the globs of one `CONFIG GET` have together, with spaces between them. Matching is done in one turn, and
+/// takes up to this length times that of the settings' names.
 pub const MAX_CONFIG_GET_BYTES: usize = 1024;
 
 /// Longest name of a RESP connection, in bytes, because it stays in memory as long as the connection.
@@ -65,7 +65,7 @@ impl Limits {
     }
 
     /// Longest line of the text protocol, in bytes without its line end: the longest key and value, every byte
-    /// of them escaped. A command of RESP is no longer either.
+    /// of them escaped. No command of RESP is longer either.
     pub const fn max_line_bytes(&self) -> usize {
         self.max_key_bytes
             .saturating_add(self.max_value_bytes)

@@ -9,7 +9,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Longest wait for what takes no time worth speaking of; only a failing test waits this long.
 pub const SOON: Duration = Duration::from_secs(20);
 
-/// Between two looks at what tells nobody that it has changed.
+/// Time between two looks at a condition whose change wakes nobody.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Looks until `condition` is true.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::wire::Wire;
 
-/// A server that listens on a free port of 127.0.0.1; dropping this has it stop, and does not wait for that.
+/// A server that listens on a free port of 127.0.0.1; dropping this stops it, without waiting for its end.
 #[derive(Debug)]
 pub struct ServerThread<E> {
     addr: SocketAddr,
@@ -17,7 +17,7 @@ pub struct ServerThread<E> {
 }
 
 impl<E: Send + 'static> ServerThread<E> {
-    /// Starts it: `serve` gets the listener, and the token that tells it to stop.
+    /// Starts it: `serve` gets the listener, and the token whose cancellation stops it.
     ///
     /// # Panics
     /// There is no free port, or no thread to be had.
@@ -42,18 +42,18 @@ impl<E: Send + 'static> ServerThread<E> {
     /// Connects to it.
     ///
     /// # Panics
-    /// It does not listen any more.
+    /// It has stopped listening.
     #[track_caller]
     pub fn wire(&self) -> Wire {
         Wire::connect(self.addr)
     }
 
-    /// Has it stop, and does not wait for that.
+    /// Stops it, without waiting for its end.
     pub fn begin_stop(&self) {
         self.stop.cancel();
     }
 
-    /// Has it stop, and waits for that.
+    /// Stops it, and waits for its end.
     ///
     /// # Errors
     /// As `serve`.

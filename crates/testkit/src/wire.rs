@@ -62,7 +62,7 @@ impl Wire {
         Ok(Self { socket, received: BytesMut::new() })
     }
 
-    /// Returns the socket, for what is not offered here; what was read ahead is not in it any more.
+    /// Returns the socket, for calls that are missing here; bytes that were read ahead are no longer in it.
     pub fn socket(&self) -> &Socket {
         &self.socket
     }

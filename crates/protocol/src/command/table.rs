@@ -23,7 +23,7 @@ const USUAL: CommandSpec = CommandSpec {
 
 macro_rules! commands {
     ($($command:ident $name:literal $group:ident { $($field:ident: $value:expr),* $(,)? })*) => {
-        /// A command, without its arguments; [`spec`](Self::spec) tells about it.
+        /// A command, without its arguments; [`spec`](Self::spec) describes it.
         ///
         /// Its number is its position in the table, which changes with it: it is for the memory of one program.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -35,7 +35,7 @@ impl Protocol {
         out.put_slice(CRLF);
     }
 
-    /// Begins a byte string, which the caller writes piece by piece: it may be too large to encode at one go.
+    /// Begins a byte string, which the caller writes piece by piece: it may be too large to encode in one piece.
     pub fn begin_bulk(self, bytes: &[u8], out: &mut BytesMut) -> BulkEncoder {
         match self {
             Self::Text if needs_quotes(bytes, false) => {

@@ -33,7 +33,7 @@ impl Faults {
         })
     }
 
-    /// Has every sync wait from now on, until the gate is dropped.
+    /// Makes every sync wait until the gate is dropped.
     pub fn hold_syncs(self: &Arc<Self>) -> SyncGate {
         *self.syncs_held.lock().unwrap() = true;
         SyncGate(Arc::clone(self))

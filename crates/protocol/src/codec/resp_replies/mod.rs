@@ -110,8 +110,7 @@ impl RespReplies {
     }
 }
 
-/// Returns the error that a server tells in text, because it has not waited for a byte that would have told it the protocol:
-/// it turns the connection away.
+/// Returns the error of a server that turns the connection away in text: it has not waited for a byte that shows the protocol.
 #[cold]
 fn error_of_text(line: &[u8]) -> Result<Element, BadReply> {
     match parse_line(line) {

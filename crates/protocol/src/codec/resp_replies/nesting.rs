@@ -92,7 +92,7 @@ impl Aggregate {
         self.missing -= 1;
     }
 
-    /// Returns the reply that it is; `None` for what no caller is told.
+    /// Returns the finished reply; `None` for types that no caller gets.
     fn into_reply(self) -> Option<Reply> {
         match self.form {
             AggregateForm::Array => Some(Reply::Array(self.elements)),

@@ -17,7 +17,7 @@ use crate::{ErrorReply, Reply, parse_integer};
 /// The line at the front of a server's reply, with its line end.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Element {
-    /// A reply that the line tells all of.
+    /// A reply that the line has all of.
     Whole(Reply),
     /// So many bytes follow, and a line end.
     Text { form: TextForm, len_bytes: usize },
@@ -85,7 +85,7 @@ pub(crate) fn is_mark(byte: u8) -> bool {
     b"+-:$*_,#(!=%~>|".contains(&byte)
 }
 
-/// Parses the element that a whole line tells.
+/// Parses the element that a whole line has.
 #[inline]
 pub(crate) fn element(line: &[u8]) -> Result<Element, BadReply> {
     // Written out, because nearly all replies of a pipeline are one of these.
