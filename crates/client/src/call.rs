@@ -58,7 +58,7 @@ pub(crate) fn typed<T: FromReply>(reply: Reply, is_write: bool) -> Result<T, Err
     if let Reply::Error(error) = reply {
         return Err(ErrorKind::Server { error, is_write }.into());
     }
-    // Not to be met: the connection's task has checked that it matches.
+    // Always matches: the connection's task has checked it.
     T::from_reply(reply).ok_or_else(|| protocol_error("a reply of another type than it matched".into()))
 }
 

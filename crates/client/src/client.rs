@@ -81,7 +81,7 @@ impl Client {
     /// # Errors
     ///
     /// The address has another form; the server cannot be reached, does not answer within the connect timeout, refuses
-    /// the connection ([`code`](Error::code) tells why, for example `TOO_MANY_CONNECTIONS`) or is not a RustVault server.
+    /// the connection ([`code`](Error::code) says why, for example `TOO_MANY_CONNECTIONS`) or is not a RustVault server.
     pub async fn connect_with(addr: impl AsRef<str>, options: Options) -> Result<Self, Error> {
         let target = Arc::new(Target::parse(addr.as_ref(), options)?);
         let dialed = dial(&target).await?;
@@ -124,7 +124,7 @@ impl Client {
 
     /// Waits until requests wait for a connection, because it broke or cannot be had, and returns why they do.
     ///
-    /// For programs that tell somebody what they wait for. The requests themselves wait as long as
+    /// For programs that report what they wait for. The requests themselves wait as long as
     /// [`Options::connect_timeout`] says, and need nobody to look after them. Cancel safe.
     pub async fn outage(&self) -> Error {
         let Some(writes) = &self.shared.writes else { return self.shared.reads.outage().await };

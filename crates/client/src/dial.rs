@@ -1,4 +1,4 @@
-//! Connects to a server, and sees that it is one.
+//! Connects to a server, and checks by its answer to `HELLO` that it is one.
 
 use std::io;
 use std::time::Duration;

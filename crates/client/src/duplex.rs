@@ -35,8 +35,8 @@ const READ_BUFFER_BYTES: usize = 16 * 1024;
 /// Buffers that grew beyond this are given back once they are empty.
 const MAX_KEPT_BUFFER_BYTES: usize = 64 * 1024;
 
-/// Longest time in which answers are read from a connection that takes no requests any more. It is at its end, so they are
-/// there or they do not come.
+/// Longest time for reading the last answers of a connection that takes no more requests: they have arrived, or they never
+/// will.
 const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why a connection cannot be used any more.
@@ -173,9 +173,9 @@ impl Link {
         timeout(LAST_ANSWERS_TIMEOUT, reading).await.unwrap_or(Ok(()))
     }
 
-    /// Notes a slow upload, which is no silence: there was no room for all of it, and the peer has made some.
+    /// Notes that a slow upload goes on: the last write had no room for all of it, and the peer has made some.
     ///
-    /// What the system's buffer takes at once tells nothing of the peer.
+    /// Bytes that the system's buffer takes at once do not show that the peer reads.
     fn note_written(&mut self) {
         if std::mem::replace(&mut self.was_cut, !self.unsent.is_empty()) {
             self.quiet_since = Instant::now();
@@ -234,7 +234,7 @@ impl Link {
         Ok(())
     }
 
-    /// When to look again for what has timed out; at the latest when a request that comes now would.
+    /// Returns the moment at which to look for requests that have timed out: at the latest that of a request that comes now.
     fn wake_at(&self, queue: &Queue) -> Option<Instant> {
         let sent = self.in_flight.iter().find(|request| request.is_wanted()).map(|request| request.deadline);
         let queued = queue.oldest().map(|request| request.deadline);

@@ -9,7 +9,7 @@ use rustvault_protocol::{ErrorCode, ErrorReply};
 
 /// Why a request failed, or why there is no connection.
 ///
-/// What to do about it is what the methods tell; the text is for a person.
+/// The methods say what to do about it; the text is for a person.
 #[derive(Clone)]
 pub struct Error {
     // Shared: one broken connection is the error of everybody who waited on it.
@@ -50,7 +50,7 @@ impl Error {
 
     /// Returns whether the connection failed: it could not be opened, or it broke before the answer came.
     ///
-    /// Only [`is_retryable`](Self::is_retryable) tells whether the request may have taken effect.
+    /// Only [`is_retryable`](Self::is_retryable) says whether the request may have taken effect.
     pub fn is_not_connected(&self) -> bool {
         matches!(
             *self.kind,

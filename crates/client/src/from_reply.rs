@@ -1,4 +1,4 @@
-//! Types that replies become, and how they are told from replies of another kind.
+//! Types that replies become, and the checks that a reply has such a type.
 
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -19,7 +19,7 @@ pub(crate) const QUEUED: &str = "QUEUED";
 
 /// A type that the reply to a command can become.
 ///
-/// Errors are never seen by it: they are the `Err` of whoever asked.
+/// It never gets an error of the server: the caller has that as an `Err`.
 pub trait FromReply: Sized {
     /// Returns whether the reply has this type. One that has not is an error of the protocol, which closes the
     /// connection: it belongs to another command.
@@ -29,7 +29,7 @@ pub trait FromReply: Sized {
     fn from_reply(reply: Reply) -> Option<Self>;
 }
 
-/// Done; there is nothing else to tell.
+/// Done; the reply says nothing else.
 impl FromReply for () {
     fn matches(reply: &Reply) -> bool {
         matches!(reply, Reply::Simple(word) if word != QUEUED)

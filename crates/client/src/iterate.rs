@@ -21,7 +21,7 @@ const FIRST_GROUP_KEYS: usize = 8;
 /// Most values that are asked for, and in memory, at a time.
 const MAX_GROUP_KEYS: usize = 64;
 
-/// Bytes that the values of a group are to have: the next group has fewer of them if they have more.
+/// Wanted size of a group's values: after a larger group the next one asks for fewer.
 const GROUP_BYTES: usize = 1024 * 1024;
 
 type Items<T> = Pin<Box<dyn Stream<Item = Result<T, Error>> + Send>>;
@@ -41,7 +41,7 @@ impl KeyStream {
     ///
     /// # Errors
     ///
-    /// Those of a read; it is the end of the stream.
+    /// As a read; the stream ends with its first error.
     pub async fn try_next(&mut self) -> Result<Option<Bytes>, Error> {
         self.0.try_next().await
     }
@@ -76,7 +76,7 @@ impl EntryStream {
     ///
     /// # Errors
     ///
-    /// Those of a read; it is the end of the stream.
+    /// As a read; the stream ends with its first error.
     pub async fn try_next(&mut self) -> Result<Option<(Bytes, Bytes)>, Error> {
         self.0.try_next().await
     }
@@ -142,8 +142,8 @@ impl Walk {
     }
 }
 
-/// Returns how many keys the next group has, after one of so many: as many as would have had the wanted size, at most
-/// twice as many.
+/// Returns the number of keys in the next group: as many as fit into [`GROUP_BYTES`] if their values are as long as those of
+/// the last group, at most twice as many as that had.
 fn next_group_keys(keys: usize, value_bytes: usize) -> usize {
     let fitting = GROUP_BYTES * keys / value_bytes.max(1);
     fitting.clamp(1, (keys * 2).clamp(1, MAX_GROUP_KEYS))

@@ -9,8 +9,8 @@ use rustvault_protocol::{
 use crate::error::{Error, ErrorKind};
 use crate::pending::{Expectation, Expected, Prepared};
 
-/// Commands that have no answer, or push messages instead of one, or answers without end: no answer behind them could be
-/// told apart.
+/// Commands that have no answer, or push messages instead of one, or answers without end: later answers could not be
+/// matched with their requests.
 const WITHOUT_ONE_ANSWER: [&str; 10] = [
     "SUBSCRIBE",
     "PSUBSCRIBE",
@@ -36,7 +36,7 @@ pub(crate) struct Outgoing<'a> {
     /// `None` if the table has no command of this name: a newer server may.
     command: Option<Command>,
     arguments: &'a [&'a [u8]],
-    /// All of it as the caller has written it, if he has.
+    /// The whole command as the caller wrote it; empty if a typed method made it.
     words: &'a [&'a [u8]],
 }
 
@@ -47,7 +47,7 @@ impl<'a> From<Request<'a>> for Outgoing<'a> {
 }
 
 impl<'a> Outgoing<'a> {
-    /// The command that these words are, whether the table has it or not.
+    /// Finds the command that these words name; the table may lack it.
     pub(crate) fn of_words(words: &'a [&'a [u8]]) -> Result<Self, Error> {
         let [name, arguments @ ..] = words else { return Err(not_sent("no command was given")) };
         let command = Command::find(name, Protocol::Resp3);
@@ -60,8 +60,8 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// Returns whether it may change data, so that it must not be sent twice. What is not known may, and so may the end of
-    /// a transaction; its beginning goes the same way.
+    /// Returns whether it may change data, and so must not be sent twice. A command that the table lacks may, and so may the
+    /// end of a transaction; the group's other commands use the same connection.
     pub(crate) fn is_write(&self) -> bool {
         self.command
             .map(Command::spec)

@@ -21,8 +21,8 @@ pub(crate) struct Expectation {
 }
 
 impl Expectation {
-    /// Refuses an answer that is not this command's: the connection is out of step, and what follows is not theirs
-    /// either who wait for it.
+    /// Refuses an answer that is not this command's: the connection is out of step, so the answers behind it would go to
+    /// the wrong callers, too.
     fn check(&self, reply: &Reply) -> io::Result<()> {
         let is_word_of_another = match reply {
             Reply::Error(_) => return Ok(()),

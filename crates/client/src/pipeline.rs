@@ -24,7 +24,7 @@ pub const MAX_PIPELINE_BYTES: usize = 64 * 1024 * 1024;
 const FIRST_BYTES: usize = 256;
 const FIRST_COMMANDS: usize = 8;
 
-/// Number of the next pipeline, by which its handles are told from those of others.
+/// Number of the next pipeline, which its handles have, so that no other pipeline takes them.
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// Commands that are sent in one piece and answered in order; made by [`Client::pipeline`].

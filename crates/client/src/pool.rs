@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::{Client, Error, Options};
 
-/// Several clients of one server, for those whom one pair of connections does not carry far enough.
+/// Several clients of one server, for programs that need more than one pair of connections.
 ///
 /// One [`Client`] already serves many tasks at once; a pool helps when a single connection task is at its
 /// limit, or when large values should not hold up small ones. Cloning a pool is cheap and shares its

@@ -58,7 +58,7 @@ impl Queue {
         self.pending.iter().any(PendingRequest::is_wanted)
     }
 
-    /// The oldest request that somebody still wants.
+    /// Removes and returns the oldest request that somebody still wants.
     pub(crate) fn next(&mut self) -> Option<PendingRequest> {
         loop {
             let request = self.pending.pop_front()?;
@@ -79,7 +79,7 @@ impl Queue {
         }
     }
 
-    /// Fails the requests whose time, as `ends_at` tells it, is over.
+    /// Fails the oldest requests, up to the first whose `ends_at` is still to come.
     pub(crate) fn fail_overdue(
         &mut self,
         ends_at: impl Fn(&PendingRequest) -> Instant,

@@ -38,7 +38,7 @@ use crate::{FromReply, Reply, ScanPage};
 /// # }
 /// ```
 pub trait Commands: Sized {
-    /// What a method returns for the type of its reply: a future, a result, or a handle to the reply.
+    /// The type that a method returns for a reply of type `T`: a future, a result, or a handle to the reply.
     type Output<T: FromReply>;
 
     /// Sends a command of the table whose reply is read as `T`; the other methods call this.
