@@ -1,4 +1,4 @@
-//! What one-shots and lines of a session ask for.
+//! Actions that one-shots and lines of a session ask for.
 
 use bytes::Bytes;
 use rustvault_protocol::{Command, Flags};

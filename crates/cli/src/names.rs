@@ -1,4 +1,4 @@
-//! Names of commands: their rows in the table, and what resembles a name that is none.
+//! Names of commands: their rows in the table, and the names most like one that no command has.
 
 use rustvault_protocol::{Command, CommandSpec, Protocol};
 

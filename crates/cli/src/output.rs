@@ -141,7 +141,7 @@ pub(crate) fn keys(count: u64) -> String {
     format!("{count} {}", if count == 1 { "key" } else { "keys" })
 }
 
-/// Tells standard error what went wrong; nothing for a broken pipe, whose reader wants no more.
+/// Prints an error to standard error; nothing for a broken pipe, whose reader wants no more.
 pub(crate) fn report_error(error: &CliError, json: bool) {
     if error.is_broken_pipe() {
         return;

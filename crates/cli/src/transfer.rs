@@ -28,7 +28,7 @@ const MAX_LINE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 const BATCH_LINES: usize = 1_000;
 const BATCH_BYTES: usize = 1024 * 1024;
 
-/// Keys between two looks of the bar.
+/// Keys between two updates of the progress bar.
 const KEYS_A_STEP: u64 = 1_000;
 
 /// Prints the keys that start with a prefix, and their values, as lines of JSON.
@@ -59,12 +59,12 @@ pub(crate) fn export(args: &CliArgs, prefix: &[u8]) -> Result<(), CliError> {
 /// Stores the keys and values of lines of JSON, and prints how many they were.
 ///
 /// # Errors
-/// A line that is none, with its number; those of writes, and of the input. All say how many keys were stored.
+/// A line that is not an entry, with its number; errors of writes and of the input. All say how many keys were stored.
 pub(crate) fn import(args: &CliArgs, file: Option<&Path>, keeps_existing: bool) -> Result<(), CliError> {
     let bar = bar(args.json);
     let mut session = CliSession::of_one_shot(args, io::stdout());
     let runtime = runtime()?;
-    // Before anything is read: without a server nothing of standard input is to be lost.
+    // Connects before it reads, so that without a server no standard input is consumed.
     let client = runtime.block_on(session.connect())?;
     let mut import = Import { runtime, client, keeps_existing, stored: 0, kept: 0, bar: bar.clone() };
     let result = match file {
@@ -86,7 +86,7 @@ pub(crate) fn import(args: &CliArgs, file: Option<&Path>, keeps_existing: bool) 
     session.printer.flush()
 }
 
-/// A count of keys on standard error; indicatif hides it where that is not a terminal.
+/// Makes a progress bar, a count of keys on standard error; indicatif hides it where that is not a terminal.
 fn bar(is_hidden: bool) -> ProgressBar {
     let target = if is_hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bar = ProgressBar::with_draw_target(None, target);
@@ -108,14 +108,14 @@ struct EntryLine {
 
 /// Reads a line.
 fn parse(line: &[u8]) -> Result<(Bytes, Bytes), String> {
-    // The library would take an array of the members, too.
+    // serde would take an array of the members, too.
     if !line.trim_ascii_start().starts_with(b"{") {
         return Err("expected an object such as {\"key\":\"user:1\",\"value\":\"john\"}".to_owned());
     }
     let EntryLine { key, key_base64, value, value_base64 } =
         serde_json::from_slice(line).map_err(|error| {
             let message = error.to_string();
-            // It counts lines from the start of what it was given.
+            // Its line number counts from the start of this line, so it is always 1.
             let message = message.rsplit_once(" at line ").map_or(&message[..], |(message, _)| message);
             format!("{message}, at column {}", error.column())
         })?;
@@ -183,7 +183,7 @@ impl Import {
         self.send(&mut batch)
     }
 
-    /// Stores the keys of these lines; all of them, also if one fails.
+    /// Sends these lines in one pipeline; one that fails does not stop the others.
     fn send(&mut self, lines: &mut Vec<(u64, Bytes, Bytes)>) -> Result<(), CliError> {
         let mut pipeline = self.client.pipeline();
         let mut handles: Vec<(u64, ReplyHandle<Reply>)> = Vec::with_capacity(lines.len());

@@ -1,4 +1,4 @@
-//! Hints on lines: what is still to be typed, and what does something else than its writer may expect.
+//! Hints on lines: arguments that may follow, and words that are stored although they look like options.
 
 use rustvault_protocol::CommandSpec;
 
@@ -12,7 +12,7 @@ const EXPIRIES: [&str; 4] = ["EX", "PX", "EXAT", "PXAT"];
 /// Options of Redis's `SET` that stand alone.
 const FLAGS: [&str; 3] = ["NX", "XX", "KEEPTTL"];
 
-/// Returns what to know about a `set` whose bare value ends like options of Redis's `SET`: they are stored.
+/// Returns a warning about a `set` whose bare value ends like options of Redis's `SET`: they are stored.
 pub(super) fn of_line(line: &str) -> Option<String> {
     let (verb, rest) = split_word(line.trim_start().as_bytes());
     if !verb.eq_ignore_ascii_case(b"set") {
@@ -30,7 +30,7 @@ pub(super) fn of_line(line: &str) -> Option<String> {
     is_expiry.then(|| format!("'{name} {last}' is part of the value (no expiry yet); {ADVICE}"))
 }
 
-/// Ends the hint, for those who mean it.
+/// End of a warning: the way to store a value with spaces on purpose.
 const ADVICE: &str = "quote a value that has spaces";
 
 /// Returns the arguments that may still follow in a line that begins with a command of the table.

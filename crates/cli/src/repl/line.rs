@@ -9,7 +9,8 @@ use crate::commands::LIMITS;
 use crate::error::CliError;
 use crate::names::{self, PROTOCOL};
 
-/// A command of the text protocol whose arguments are any number of fields: those of all others are split as its are.
+/// A command of the text protocol that takes any number of fields. It stands in for commands whose last argument is not the
+/// rest of the line: theirs are split in the same way.
 const ANY_FIELDS: Command = Command::MGet;
 
 /// A line of a session, parsed.

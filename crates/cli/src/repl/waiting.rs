@@ -42,10 +42,10 @@ pub(super) fn listen(runtime: &Runtime) -> Result<Signal, CliError> {
     signal(SignalKind::interrupt()).map_err(CliError::Runtime)
 }
 
-/// Returns [`CliError::Interrupted`] if Ctrl-C was pressed.
+/// Fails if Ctrl-C was pressed.
 ///
 /// # Errors
-/// That one.
+/// [`CliError::Interrupted`].
 pub(super) fn check(runtime: &Runtime, ctrl_c: &mut Signal) -> Result<(), CliError> {
     runtime.block_on(async {
         tokio::select! {
@@ -99,7 +99,7 @@ async fn no_answer(addr: &str) -> String {
     format!("waiting for a connection to {addr} (no answer yet)")
 }
 
-/// Why the command waits for another connection, once it does.
+/// Returns why the command waits for another connection, once it does.
 async fn outage(client: &Client, addr: &str) -> String {
     sleep(REPORTED_AFTER).await;
     let error = client.outage().await;
@@ -107,7 +107,7 @@ async fn outage(client: &Client, addr: &str) -> String {
     format!("waiting for a connection to {addr} ({reason})")
 }
 
-/// Returns what is not known, or goes on, after nobody waits for the answer any more.
+/// Returns the end of the message about a command whose answer is given up: what goes on, or is unknown.
 fn consequence(action: &Action) -> &'static str {
     if action.is(Command::Compact) {
         "; the server goes on compacting"
