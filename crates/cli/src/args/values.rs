@@ -14,9 +14,14 @@ pub(super) fn bytes_parser() -> impl TypedValueParser<Value = Bytes> {
 /// Longest path of a Unix socket that the system takes: `sun_path` of unix(7), less its final 0.
 const MAX_UNIX_PATH_BYTES: usize = 107;
 
+/// Reads an address; of a URL, as the client crate takes it, host and port remain.
 pub(super) fn parse_addr(text: &str) -> Result<String, String> {
+    // The client refuses a user without showing the password.
+    let url = text.strip_prefix("rustvault://").filter(|rest| !rest.contains('@'));
+    let text = url.map_or(text, |rest| rest.strip_suffix('/').unwrap_or(rest));
+    let is_host = |host: &str| !host.is_empty() && (!host.contains('/') || host.contains('@'));
     let is_host_and_port =
-        text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        text.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok());
     match unix_path(text).map(str::len) {
         Some(len_bytes) if len_bytes > MAX_UNIX_PATH_BYTES => Err(format!(
             "the path has {len_bytes} bytes, and the system takes {MAX_UNIX_PATH_BYTES}; give a shorter one, such as one \
@@ -57,7 +62,22 @@ mod tests {
         for good in ["127.0.0.1:8080", "localhost:1", "[::1]:65535", "unix:/run/rv.sock", "unix:1"] {
             assert!(parse_addr(good).is_ok(), "{good}");
         }
-        for bad in ["", "localhost", ":8080", "localhost:", "localhost:x", "localhost:65536", "unix:"] {
+        for url in ["rustvault://h:1", "rustvault://h:1/"] {
+            assert_eq!(parse_addr(url).as_deref(), Ok("h:1"));
+        }
+        let with_password = "rustvault://u:p@h:1";
+        assert_eq!(parse_addr(with_password).as_deref(), Ok(with_password));
+        for bad in [
+            "",
+            "localhost",
+            ":8080",
+            "localhost:",
+            "localhost:x",
+            "localhost:65536",
+            "redis://h:1",
+            "rustvaults://h:1",
+            "unix:",
+        ] {
             assert!(parse_addr(bad).is_err(), "{bad}");
         }
     }
