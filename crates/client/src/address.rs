@@ -40,7 +40,8 @@ impl Target {
         let parsed = match (unix_path(addr), addr.split_once("://")) {
             (Some(path), _) => Ok((Endpoint::Unix(path.to_owned()), options)),
             (None, Some((scheme, rest))) => parse_url(scheme, rest, options),
-            (None, None) => Ok((Endpoint::Tcp(addr.to_owned()), options)),
+            (None, None) if has_port(addr) => Ok((Endpoint::Tcp(addr.to_owned()), options)),
+            (None, None) => Err(format!("the port is missing: {FORMS}")),
         };
         let (endpoint, options) =
             parsed.map_err(|problem| ErrorKind::Address { addr: without_user(addr), problem })?;
@@ -54,6 +55,10 @@ impl Target {
     pub(crate) fn connect_error(&self, source: io::Error) -> Error {
         ErrorKind::Connect { addr: self.addr.clone(), source }.into()
     }
+}
+
+fn has_port(addr: &str) -> bool {
+    addr.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok())
 }
 
 /// Returns the path of a Unix socket, if the address is one: `unix:` and anything but a port number.
@@ -176,8 +181,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_url_is_said() {
+    fn what_is_wrong_with_an_address_is_said() {
         for (url, problem) in [
+            ("127.0.0.1", "the port is missing: expected HOST:PORT"),
+            ("db:http", "the port is missing"),
             ("rustvaults://db", "TLS is not supported yet"),
             ("redis://db:6379", "unknown scheme 'redis': expected HOST:PORT"),
             ("rustvault://", "the host is missing"),

@@ -60,7 +60,7 @@ impl<B> From<Box<ErrorReply>> for Reply<B> {
 }
 
 /// Error for which a command is not executed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ErrorReply {
     /// The kind of error, for programs.
     pub code: ErrorCode,
@@ -132,6 +132,18 @@ pub(crate) fn shown(text: &[u8], max_bytes: usize) -> &[u8] {
     text.get(..max_bytes).unwrap_or(text)
 }
 
+impl fmt::Debug for ErrorReply {
+    /// Shows the line as text: this is what a program prints whose `main` returns the error.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("ErrorReply");
+        shown.field("code", &self.code).field("line", &String::from_utf8_lossy(&self.line));
+        self.text.iter().for_each(|text| {
+            shown.field("text", text);
+        });
+        shown.finish()
+    }
+}
+
 impl fmt::Display for ErrorReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&String::from_utf8_lossy(self.message()))
@@ -148,6 +160,7 @@ mod tests {
     fn an_error_has_a_kind_and_a_message() {
         let error = ErrorReply::new(ErrorCode::OutOfMemory, "no room");
         assert_eq!((error.line(), error.message()), (&b"OOM no room"[..], &b"no room"[..]));
+        assert_eq!(format!("{error:?}"), r#"ErrorReply { code: OutOfMemory, line: "OOM no room" }"#);
         let error = ErrorReply::fixed(ErrorCode::Denied, "WRONGPASS no");
         assert_eq!((error.line(), error.to_string().as_str()), (&b"WRONGPASS no"[..], "no"));
         let error = error.with_text("not you");
