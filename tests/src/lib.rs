@@ -24,7 +24,7 @@ pub use daemon::Daemon;
 pub use launch::{Launch, Refusal};
 pub use network::Network;
 pub use programs::{cli, example, examples};
-/// What other crates' tests use as well.
+/// The pieces that other crates' tests use as well.
 pub use rustvault_testkit::*;
 pub use sockets::{Keepalive, SocketOptions, socket_options};
 pub use well_behaved::{Experience, WellBehaved};

@@ -135,7 +135,7 @@ async fn figures_are_read(client: &Client) {
     assert_eq!(unknown.code(), Some(ErrorCode::UnknownCommand));
 }
 
-/// What stands still is the same in both, and all names are, in their order.
+/// The figures that stand still are the same in both, and all names are, in their order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn info_of_the_client_is_that_of_the_text_protocol() {
     let daemon = Launch::new().start();

@@ -11,7 +11,7 @@ const ALIASES: [(&str, &str); 4] = [("rm", "delete"), ("remove", "delete"), ("pu
 /// Commands of this program that are no lines of a session, and that no server knows.
 const ONE_SHOTS: [&str; 4] = ["export", "import", "bench", "wal"];
 
-/// How alike two names have to be for one to be meant by the other, from 0 to 1.
+/// Least similarity, from 0 to 1, at which a name is suggested for another one.
 const MIN_SIMILARITY: f64 = 0.6;
 
 /// Returns the row of the command that these words begin with, and how many of them are its name.

@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(raw(&bulk(b"\xff\x00")), b"\xff\x00");
     }
 
-    /// As redis-cli 7 prints it for the same bytes of RESP3.
+    /// The expected texts are what redis-cli 7 prints for the same bytes of RESP3.
     #[test]
     fn lists_are_numbered_and_indented_as_by_redis_cli() {
         let inner = Reply::Array(vec![bulk(b"x"), Reply::Integer(2)]);

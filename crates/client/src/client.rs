@@ -64,7 +64,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`connect_with`](Self::connect_with).
+    /// Fails as [`connect_with`](Self::connect_with) does.
     pub async fn connect(addr: impl AsRef<str>) -> Result<Self, Error> {
         Self::connect_with(addr, Options::new()).await
     }

@@ -64,7 +64,7 @@ pub enum Error {
     LogRemoved {
         /// The log.
         path: PathBuf,
-        /// What happened to it, as the end of a sentence: `was truncated`.
+        /// The event, as the end of a sentence: `was truncated`.
         reason: &'static str,
     },
     /// The limit [`Options::max_memory_bytes`](crate::Options::max_memory_bytes) is reached; nothing was written. Deletes still

@@ -46,11 +46,12 @@ pub trait Commands: Sized {
 
     /// Sends any command by its words, the name first, and returns the reply as it comes.
     ///
-    /// A command that this version does not know is sent as it is, and treated as a write: never twice. Without an answer in time, the
-    /// connection that it was sent on is given up, since it may be a command that has none. One that takes
-    /// minutes, as `COMPACT` does, has a connection of its own and no timeout, and so cannot stand in a pipeline. Commands
-    /// on the connection itself (`AUTH`, `CLIENT SETNAME`, `HELLO`, `MULTI`, …) concern everybody who shares it, and are
-    /// forgotten when it breaks: use them with [`Options::one_connection`](crate::Options::one_connection).
+    /// A command that this version does not know is sent as it is, and treated as a write: never twice. Without an answer in
+    /// time, the connection that it was sent on is given up, since it may be a command that has none.
+    ///
+    /// `COMPACT` takes minutes: it has a connection of its own and no timeout, and cannot stand in a pipeline. Commands on the
+    /// connection itself (`AUTH`, `CLIENT SETNAME`, `HELLO`, `MULTI`, …) concern everybody who shares it, and are forgotten
+    /// when it breaks: use them with [`Options::one_connection`](crate::Options::one_connection).
     ///
     /// # Errors
     ///

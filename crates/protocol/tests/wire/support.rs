@@ -186,7 +186,7 @@ pub(crate) fn encoded_reply(reply: &Reply<Bytes>, protocol: Protocol) -> Vec<u8>
     out.to_vec()
 }
 
-/// What comes out of a codec, up to an error.
+/// Returns the items that a codec decodes, up to an error.
 pub(crate) fn decode_all<'a, D: Decoder>(
     mut codec: D,
     pieces: impl IntoIterator<Item = &'a [u8]>,

@@ -9,8 +9,8 @@ const SAMPLE_BYTES: usize = 64 * 1024;
 
 /// Estimates the bytes that live entries would take as lines of JSON, if they take `entry_bytes` in a binary log.
 ///
-/// That depends on their content: a byte becomes one to six. The first entries of a walk are a fair sample, because positions are
-/// hashes.
+/// The estimate depends on their content: a byte becomes one to six. The first entries of a walk are a fair sample, because
+/// positions are hashes.
 pub(super) fn bytes_as_lines(keyspace: &Keyspace, entry_bytes: u64) -> u64 {
     let mut walk = KeyspaceWalk::new(keyspace, Lsn::new(u64::MAX), SAMPLE_BYTES);
     let (mut sampled_bytes, mut as_lines_bytes) = (0, 0);

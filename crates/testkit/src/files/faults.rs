@@ -51,17 +51,17 @@ impl Faults {
         }
     }
 
-    /// Has the next sync fail.
+    /// Makes the next sync fail.
     pub fn fail_next_sync(&self) {
         self.fail_syncs.store(1, Ordering::SeqCst);
     }
 
-    /// Has the next write fail, with nothing written.
+    /// Makes the next write fail, with nothing written.
     pub fn fail_next_write(&self) {
         self.fail_writes.store(1, Ordering::SeqCst);
     }
 
-    /// Has the next `n` writes take one byte only, every second one interrupted.
+    /// Makes the next `n` writes take one byte only, every second one interrupted.
     pub fn shorten_writes(&self, n: u64) {
         self.short_writes.store(n, Ordering::SeqCst);
     }

@@ -76,7 +76,7 @@ impl MemoryDisk {
         bytes
     }
 
-    /// Has the next sync fail, and what it should have made durable forgotten: a later one is not about it.
+    /// Makes the next sync fail, and forgets what it should have made durable: a later sync does not include it.
     pub fn fail_next_sync(&self, error: io::Error) {
         *self.sync_error.lock().unwrap() = Some(error);
     }

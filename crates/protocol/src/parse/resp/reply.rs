@@ -41,7 +41,7 @@ pub(crate) enum AggregateForm {
     Map,
     /// Names and values that tell something about the reply behind them.
     Attribute,
-    /// What no request asked for.
+    /// A message that no request asked for.
     Push,
 }
 

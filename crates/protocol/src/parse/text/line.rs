@@ -59,8 +59,8 @@ impl LineReader {
 
     /// Returns whether this line, or its part that has arrived, exceeds the limits on keys and values.
     ///
-    /// That is known long before the line has the length of one that consists of escapes, so an endless line takes a fraction of that
-    /// memory.
+    /// The answer is known long before the line has the length of one that consists of escapes, so an endless line takes a
+    /// fraction of that memory.
     fn is_too_long(&mut self, line: &[u8]) -> bool {
         if line.len() <= self.max_plain_line_bytes {
             return false;

@@ -31,7 +31,7 @@ pub(in crate::wal) struct FileWatch {
     beginning: Mutex<Vec<u8>>,
 }
 
-/// What happened to the log's file.
+/// The way in which the log's file was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::wal) enum Removal {
     Missing = 1,
