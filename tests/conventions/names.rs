@@ -19,7 +19,7 @@ const COMMANDS_PLACES: [&str; 3] =
     ["crates/protocol/src/command/table.rs", "crates/server/src/commands/", "crates/client/src/commands"];
 
 /// Commands that other files name, each file or folder with the reason.
-const NAMED_COMMANDS: [(&str, &[&str], &str); 9] = [
+const NAMED_COMMANDS: [(&str, &[&str], &str); 8] = [
     ("crates/protocol/src/command/name.rs", &["HELP"], "an error that says which command lists the others"),
     (
         "crates/cli/src/bench/",
@@ -47,7 +47,6 @@ const NAMED_COMMANDS: [(&str, &[&str], &str); 9] = [
         &["Command::MGet"],
         "any command without a last argument to the end of the line",
     ),
-    ("crates/cli/src/transfer.rs", &["SET"], "what an import sends"),
     ("crates/client/src/dial.rs", &["Command::Hello", "HELLO"], "the greeting of a connection"),
     ("crates/client/src/client.rs", &["Command::Compact"], "a typed method, on a connection of its own"),
     (

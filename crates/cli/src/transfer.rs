@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rustvault_client::{Client, Commands, Reply, ReplyHandle};
+use rustvault_client::{Client, Commands, ReplyHandle, SetOptions};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -186,11 +186,10 @@ impl Import {
     /// Sends these lines in one pipeline; one that fails does not stop the others.
     fn send(&mut self, lines: &mut Vec<(u64, Bytes, Bytes)>) -> Result<(), CliError> {
         let mut pipeline = self.client.pipeline();
-        let mut handles: Vec<(u64, ReplyHandle<Reply>)> = Vec::with_capacity(lines.len());
+        let options = if self.keeps_existing { SetOptions::new().nx() } else { SetOptions::new() };
+        let mut handles: Vec<(u64, ReplyHandle<bool>)> = Vec::with_capacity(lines.len());
         for (number, key, value) in lines.drain(..) {
-            let words = [&b"SET"[..], &key, &value, b"NX"];
-            let words = if self.keeps_existing { &words[..] } else { &words[..3] };
-            handles.push((number, pipeline.command(words)));
+            handles.push((number, pipeline.set_with(key, value, options)));
         }
         let mut replies = match self.runtime.block_on(pipeline.send()) {
             Ok(replies) => replies,
@@ -199,8 +198,8 @@ impl Import {
         let mut failed = None;
         for (number, handle) in handles {
             match replies.take(handle) {
-                Ok(Reply::Null) => self.kept += 1,
-                Ok(_) => self.stored += 1,
+                Ok(true) => self.stored += 1,
+                Ok(false) => self.kept += 1,
                 Err(error) => drop(failed.get_or_insert((number, error))),
             }
         }
