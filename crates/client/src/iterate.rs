@@ -15,7 +15,7 @@ use crate::{Client, Commands, Error};
 /// Keys asked for with one request of a scan.
 const PAGE_KEYS: u32 = 1_000;
 
-/// Values that a walk asks for at first.
+/// Values that a scan asks for at first.
 const FIRST_GROUP_KEYS: usize = 8;
 
 /// Most values that are asked for, and in memory, at a time.
@@ -24,75 +24,55 @@ const MAX_GROUP_KEYS: usize = 64;
 /// Wanted size of a group's values: after a larger group the next one asks for fewer.
 const GROUP_BYTES: usize = 1024 * 1024;
 
-type Items<T> = Pin<Box<dyn Stream<Item = Result<T, Error>> + Send>>;
-
 /// All keys with a prefix; made by [`Client::keys`].
-pub struct KeyStream(Items<Bytes>);
+pub type KeyStream = PrefixStream<Bytes>;
+
+/// All keys with a prefix, and their values; made by [`Client::entries`].
+pub type EntryStream = PrefixStream<(Bytes, Bytes)>;
+
+/// Items for all keys with a prefix: the keys, or keys with their values.
+pub struct PrefixStream<T>(Pin<Box<dyn Stream<Item = Result<T, Error>> + Send>>);
 
 impl KeyStream {
     pub(crate) fn new(client: Client, prefix: &[u8]) -> Self {
-        let pages = stream::try_unfold(Walk::new(client, prefix), |mut walk| async move {
-            Ok(walk.next_page().await?.map(|keys| (keys, walk)))
+        let pages = stream::try_unfold(PrefixScan::new(client, prefix), |mut scan| async move {
+            Ok(scan.next_page().await?.map(|keys| (keys, scan)))
         });
         Self(Box::pin(flat(pages)))
     }
-
-    /// Returns the next key, or `None` after the last one.
-    ///
-    /// # Errors
-    ///
-    /// As a read; the stream ends with its first error.
-    pub async fn try_next(&mut self) -> Result<Option<Bytes>, Error> {
-        self.0.try_next().await
-    }
 }
-
-impl Stream for KeyStream {
-    type Item = Result<Bytes, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.as_mut().poll_next(context)
-    }
-}
-
-impl fmt::Debug for KeyStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyStream").finish_non_exhaustive()
-    }
-}
-
-/// All keys with a prefix, and their values; made by [`Client::entries`].
-pub struct EntryStream(Items<(Bytes, Bytes)>);
 
 impl EntryStream {
     pub(crate) fn new(client: Client, prefix: &[u8]) -> Self {
-        let groups = stream::try_unfold(Walk::new(client, prefix), |mut walk| async move {
-            Ok(walk.next_group().await?.map(|entries| (entries, walk)))
+        let groups = stream::try_unfold(PrefixScan::new(client, prefix), |mut scan| async move {
+            Ok(scan.next_group().await?.map(|entries| (entries, scan)))
         });
         Self(Box::pin(flat(groups)))
     }
+}
 
-    /// Returns the next key with its value, or `None` after the last one.
+impl<T> PrefixStream<T> {
+    /// Returns the next item, or `None` after the last one.
     ///
     /// # Errors
     ///
-    /// As a read; the stream ends with its first error.
-    pub async fn try_next(&mut self) -> Result<Option<(Bytes, Bytes)>, Error> {
+    /// Fails as a read does; the stream ends with its first error.
+    pub async fn try_next(&mut self) -> Result<Option<T>, Error> {
         self.0.try_next().await
     }
 }
 
-impl Stream for EntryStream {
-    type Item = Result<(Bytes, Bytes), Error>;
+impl<T> Stream for PrefixStream<T> {
+    type Item = Result<T, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.as_mut().poll_next(context)
     }
 }
 
-impl fmt::Debug for EntryStream {
+impl<T> fmt::Debug for PrefixStream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EntryStream").finish_non_exhaustive()
+        f.debug_struct("PrefixStream").finish_non_exhaustive()
     }
 }
 
@@ -100,8 +80,8 @@ fn flat<T>(pages: impl Stream<Item = Result<Vec<T>, Error>>) -> impl Stream<Item
     pages.map_ok(|page| stream::iter(page.into_iter().map(Ok))).try_flatten()
 }
 
-/// The state of a walk over the keys with a prefix.
-struct Walk {
+/// The state of a scan of the keys with a prefix.
+struct PrefixScan {
     client: Client,
     prefix: Vec<u8>,
     /// Cursor of the next page; `None` after the last one.
@@ -111,7 +91,7 @@ struct Walk {
     group_keys: usize,
 }
 
-impl Walk {
+impl PrefixScan {
     fn new(client: Client, prefix: &[u8]) -> Self {
         let page = Vec::new().into_iter();
         Self { client, prefix: prefix.to_vec(), cursor: Some(0), page, group_keys: FIRST_GROUP_KEYS }

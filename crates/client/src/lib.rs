@@ -25,7 +25,7 @@ pub use client::Client;
 pub use commands::{Commands, SetOptions};
 pub use error::Error;
 pub use from_reply::{FromReply, ScanPage};
-pub use iterate::{EntryStream, KeyStream};
+pub use iterate::{EntryStream, KeyStream, PrefixStream};
 pub use options::Options;
 pub use pipeline::{MAX_PIPELINE_BYTES, MAX_PIPELINE_COMMANDS, Pipeline, Replies, ReplyHandle};
 pub use pool::Pool;
