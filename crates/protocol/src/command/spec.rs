@@ -14,6 +14,8 @@ pub struct CommandSpec {
     pub aliases: &'static [&'static str],
     /// The subject.
     pub group: Group,
+    /// The right that it takes.
+    pub category: Category,
     /// The number of arguments behind the name.
     pub arity: Arity,
     /// Its arguments, in the notation of Redis's documents; empty if it takes none.
@@ -98,6 +100,42 @@ impl Group {
             Self::Server => "server",
             Self::Transactions => "transactions",
         }
+    }
+}
+
+/// The right that a command takes. Every row of the table names one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Category {
+    /// About the connection that asks, and what anybody may know: whoever has logged in may do it.
+    Connection,
+    /// Reads keys and values.
+    Read,
+    /// Changes keys and values.
+    Write,
+    /// Shows the state of the server.
+    Metrics,
+    /// Is for those who run the server.
+    Admin,
+}
+
+impl Category {
+    /// All categories.
+    pub const ALL: [Self; 5] = [Self::Connection, Self::Read, Self::Write, Self::Metrics, Self::Admin];
+
+    /// Returns its name, as in a file of users.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connection => "connection",
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Metrics => "metrics",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Returns whether its commands are about keys, so that a right to it may be limited to a prefix.
+    pub const fn has_keys(self) -> bool {
+        matches!(self, Self::Read | Self::Write)
     }
 }
 

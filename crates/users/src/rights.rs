@@ -1,0 +1,214 @@
+//! Rights of a user: categories of commands, each by prefix of the keys. The longest prefix decides.
+
+use rustvault_protocol::Category;
+
+/// Longest prefix of a rule, which is the longest key.
+pub const MAX_PREFIX_BYTES: usize = rustvault_protocol::limits::DEFAULT_MAX_KEY_BYTES;
+
+/// Categories of commands: a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Categories(u8);
+
+impl Categories {
+    /// Contains every category.
+    pub fn all() -> Self {
+        Category::ALL.into_iter().collect()
+    }
+
+    /// Returns whether the category is in it.
+    #[inline]
+    pub const fn contains(self, category: Category) -> bool {
+        self.0 & bit(category) != 0
+    }
+
+    /// Returns whether it is empty.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Returns its categories, in the order of [`Category::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Category> {
+        Category::ALL.into_iter().filter(move |category| self.contains(*category))
+    }
+}
+
+impl FromIterator<Category> for Categories {
+    fn from_iter<T: IntoIterator<Item = Category>>(categories: T) -> Self {
+        Self(categories.into_iter().fold(0, |bits, category| bits | bit(category)))
+    }
+}
+
+const fn bit(category: Category) -> u8 {
+    1 << category as u8
+}
+
+/// A rule: allows or denies categories of commands on the keys with a prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// Set if the rule allows, unset if it denies.
+    pub allows: bool,
+    /// The categories that it is about; at least one.
+    pub categories: Categories,
+    /// The prefix of the keys that it is about; empty for all keys and for commands on none.
+    pub prefix: Vec<u8>,
+}
+
+/// Reason why rules are no rights.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RightsError {
+    /// A rule names no category.
+    #[error("a right names no category of commands")]
+    NoCategory,
+    /// A category whose commands have no keys is restricted to a prefix.
+    #[error("commands of the category '{}' have no keys, so its prefix must be empty", category.name())]
+    PrefixWithoutKeys {
+        /// The category.
+        category: Category,
+    },
+    /// A prefix is longer than a key can be.
+    #[error("a prefix of {len_bytes} bytes is over the limit of {MAX_PREFIX_BYTES}")]
+    LongPrefix {
+        /// Its length.
+        len_bytes: usize,
+    },
+    /// Two rules contradict each other.
+    #[error("the category '{}' is both allowed and denied for the same prefix", category.name())]
+    Contradiction {
+        /// The category.
+        category: Category,
+    },
+}
+
+/// What a user may do; nothing unless a rule allows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rights {
+    rules: Vec<Rule>,
+    /// What each category's rules say, longest prefix first, by the category's number.
+    verdicts: [Vec<(Vec<u8>, bool)>; Category::ALL.len()],
+}
+
+impl Rights {
+    /// Allows everything.
+    pub fn all() -> Self {
+        let rule = Rule { allows: true, categories: Categories::all(), prefix: Vec::new() };
+        Self::new(vec![rule]).unwrap_or_default()
+    }
+
+    /// Makes rights of rules, in any order.
+    ///
+    /// # Errors
+    /// A rule is empty, too long or without meaning, or two contradict each other.
+    pub fn new(rules: Vec<Rule>) -> Result<Self, RightsError> {
+        let mut verdicts: [Vec<(Vec<u8>, bool)>; Category::ALL.len()] = Default::default();
+        for rule in &rules {
+            if rule.categories.is_empty() {
+                return Err(RightsError::NoCategory);
+            }
+            if rule.prefix.len() > MAX_PREFIX_BYTES {
+                return Err(RightsError::LongPrefix { len_bytes: rule.prefix.len() });
+            }
+            for category in rule.categories.iter() {
+                if !category.has_keys() && !rule.prefix.is_empty() {
+                    return Err(RightsError::PrefixWithoutKeys { category });
+                }
+                let verdicts = &mut verdicts[category as usize];
+                match verdicts.iter().find(|(prefix, _)| *prefix == rule.prefix) {
+                    Some((_, allows)) if *allows != rule.allows => {
+                        return Err(RightsError::Contradiction { category });
+                    }
+                    Some(_) => {}
+                    None => verdicts.push((rule.prefix.clone(), rule.allows)),
+                }
+            }
+        }
+        for verdicts in &mut verdicts {
+            verdicts.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+        }
+        Ok(Self { rules, verdicts })
+    }
+
+    /// Returns the rules, as they were given.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Returns whether commands of this category are allowed on this key.
+    #[inline]
+    pub fn allow_key(&self, category: Category, key: &[u8]) -> bool {
+        let verdicts = &self.verdicts[category as usize];
+        verdicts.iter().find(|(prefix, _)| key.starts_with(prefix)).is_some_and(|(_, allows)| *allows)
+    }
+
+    /// Returns whether commands of this category are allowed on every key, and so those that name none.
+    #[inline]
+    pub fn allow_all_keys(&self, category: Category) -> bool {
+        let verdicts = &self.verdicts[category as usize];
+        let covers_all = verdicts.last().is_some_and(|(prefix, _)| prefix.is_empty());
+        covers_all && verdicts.iter().all(|(_, allows)| *allows)
+    }
+
+    /// Returns whether commands of this category are allowed on some key.
+    #[inline]
+    pub fn allow_some_key(&self, category: Category) -> bool {
+        self.verdicts[category as usize].iter().any(|(_, allows)| *allows)
+    }
+
+    /// Returns what this category's rules say: prefixes and whether they allow, longest first.
+    pub fn verdicts(&self, category: Category) -> &[(Vec<u8>, bool)] {
+        &self.verdicts[category as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(allows: bool, categories: &[Category], prefix: &str) -> Rule {
+        let categories = categories.iter().copied().collect();
+        Rule { allows, categories, prefix: prefix.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn the_longest_prefix_decides() {
+        use Category::{Admin, Read, Write};
+        let rights = Rights::new(vec![
+            rule(true, &[Read, Write], "app:"),
+            rule(false, &[Write], "app:locked:"),
+            rule(true, &[Write], "app:locked:mine:"),
+        ]);
+        let rights = rights.unwrap();
+        for (category, key, allowed) in [
+            (Read, "app:1", true),
+            (Read, "app:locked:1", true),
+            (Write, "app:1", true),
+            (Write, "app:locked:1", false),
+            (Write, "app:locked:mine:1", true),
+            (Read, "app", false),
+            (Write, "", false),
+            (Admin, "app:1", false),
+        ] {
+            assert_eq!(rights.allow_key(category, key.as_bytes()), allowed, "{category:?} {key}");
+        }
+        assert!(!rights.allow_all_keys(Read) && rights.allow_some_key(Read) && !rights.allow_some_key(Admin));
+    }
+
+    #[test]
+    fn all_keys_are_allowed_only_without_a_denied_prefix() {
+        use Category::Write;
+        assert!(Rights::all().allow_all_keys(Write));
+        let rules = vec![rule(true, &[Write], ""), rule(false, &[Write], "x")];
+        assert!(!Rights::new(rules).unwrap().allow_all_keys(Write));
+        assert!(!Rights::default().allow_all_keys(Write));
+    }
+
+    #[test]
+    fn rules_without_meaning_are_refused() {
+        use Category::{Admin, Read};
+        assert_eq!(Rights::new(vec![rule(true, &[], "")]), Err(RightsError::NoCategory));
+        let refused = Rights::new(vec![rule(true, &[Admin], "a:")]);
+        assert_eq!(refused, Err(RightsError::PrefixWithoutKeys { category: Admin }));
+        let refused = Rights::new(vec![rule(true, &[Read], "a:"), rule(false, &[Read], "a:")]);
+        assert_eq!(refused, Err(RightsError::Contradiction { category: Read }));
+    }
+}
