@@ -110,15 +110,15 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
     }
 
     fn admit(&mut self, incoming: Incoming, start_permit: OwnedSemaphorePermit) -> Result<(), Error> {
-        let Ok(permit) = Arc::clone(&self.engine.connection_permits).try_acquire_owned() else {
-            self.refuse(incoming);
+        let max_connections = self.engine.config().max_connections;
+        let Some(open) = OpenConnection::open(&self.engine.counters, max_connections) else {
+            self.refuse(incoming, max_connections);
             return Ok(());
         };
         let peer = incoming.peer.clone();
         match self.begin(incoming) {
             Ok((transport, session)) => {
                 debug!(%peer, "connection opened");
-                let open = OpenConnection::new(&self.engine.counters, permit);
                 let start_permit = Some(start_permit);
                 self.workers.assign(AcceptedConnection { transport, session, open, start_permit })?;
             }
@@ -128,14 +128,14 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
     }
 
     fn begin(&self, incoming: Incoming) -> io::Result<(Transport, Box<Session>)> {
-        incoming.prepare(self.engine.tcp_keepalive)?;
+        incoming.prepare(self.engine.config().tcp_keepalive)?;
         let client = self.engine.clients.add(incoming.peer.clone(), incoming.local()?);
         Ok((incoming.into_transport()?, Box::new(Session::new(client, self.engine.limits))))
     }
 
-    fn refuse(&mut self, incoming: Incoming) {
+    fn refuse(&mut self, incoming: Incoming, max_connections: usize) {
         self.engine.counters.rejected_connections.add(1);
-        let (peer, max_connections) = (&incoming.peer, self.engine.max_connections);
+        let peer = &incoming.peer;
         match self.engine.counters.refusal_warnings.admit() {
             Some(left_out) => {
                 warn!(%peer, max_connections, left_out, "connection refused: --max-connections is reached");

@@ -126,7 +126,7 @@ fn plan_one<'b, S: BatchStore>(
                 Slot::Asked(reply, request)
             }
             Ask::Many(Many::Values(keys)) if keys.len() <= MAX_STEP_KEYS => {
-                ops.push(Op::GetManyWithin { keys, max_bytes: engine.max_output_bytes });
+                ops.push(Op::GetManyWithin { keys, max_bytes: engine.config().max_output_bytes });
                 Slot::Values(keys)
             }
             Ask::Many(Many::Count(op, keys)) if keys.len() <= MAX_STEP_KEYS => {

@@ -116,7 +116,7 @@ impl<S: BatchStore> Connection<S> {
 
     async fn run(&mut self, stopping: &CancellationToken) -> io::Result<Leave> {
         let mut stop = pin!(stopping.cancelled());
-        let mut idle = IdleTimer::new(self.engine.idle_timeout);
+        let mut idle = IdleTimer::new(self.engine.config().idle_timeout);
         let client = self.session.client.share();
         while !stopping.is_cancelled() {
             let read_bytes = select! {

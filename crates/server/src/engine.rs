@@ -1,13 +1,12 @@
 //! The engine: the store, limits, counters and clients that all listeners share. It knows no socket.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use arc_swap::{ArcSwap, Guard};
 use rustvault_protocol::Limits;
-use rustvault_storage::SyncPolicy;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::ServerConfig;
 use crate::clients::Clients;
@@ -18,20 +17,12 @@ use crate::rate_limit::RateLimit;
 #[derive(Debug)]
 pub(crate) struct Engine<S> {
     pub(crate) store: S,
+    /// The limits on requests, which stay as they were at the start.
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
     pub(crate) clients: Arc<Clients>,
     pub(crate) started: Instant,
-    pub(crate) sync_policy: SyncPolicy,
-    pub(crate) wal_path: PathBuf,
-    pub(crate) threads: usize,
-    pub(crate) max_connections: usize,
-    /// One permit for each connection that may be open, over all listeners.
-    pub(crate) connection_permits: Arc<Semaphore>,
-    pub(crate) max_memory_bytes: Option<u64>,
-    pub(crate) max_output_bytes: usize,
-    pub(crate) tcp_keepalive: Option<Duration>,
-    pub(crate) idle_timeout: Option<Duration>,
+    config: ArcSwap<ServerConfig>,
     /// The permit of the one background compaction (`BGREWRITEAOF`).
     pub(crate) background_compaction: Arc<Semaphore>,
 }
@@ -44,17 +35,15 @@ impl<S> Engine<S> {
             counters: Arc::default(),
             clients: Arc::default(),
             started: Instant::now(),
-            sync_policy: config.sync_policy,
-            wal_path: config.wal_path.clone(),
-            threads: config.threads,
-            max_connections: config.max_connections,
-            connection_permits: Arc::new(Semaphore::new(config.max_connections)),
-            max_memory_bytes: config.max_memory_bytes,
-            max_output_bytes: config.max_output_bytes,
-            tcp_keepalive: config.tcp_keepalive,
-            idle_timeout: config.idle_timeout,
+            config: ArcSwap::from_pointee(config.clone()),
             background_compaction: Arc::new(Semaphore::new(1)),
         }
+    }
+
+    /// Returns the configuration as of now. A batch loads it once at most: the next one may find another.
+    #[inline]
+    pub(crate) fn config(&self) -> Guard<Arc<ServerConfig>> {
+        self.config.load()
     }
 }
 
@@ -75,14 +64,17 @@ pub(crate) struct Counters {
 #[derive(Debug)]
 pub(crate) struct OpenConnection {
     counters: Arc<Counters>,
-    _permit: OwnedSemaphorePermit,
 }
 
 impl OpenConnection {
-    pub(crate) fn new(counters: &Arc<Counters>, permit: OwnedSemaphorePermit) -> Self {
+    /// Returns `None` if so many are open already. There is one acceptor, so nobody else opens one meanwhile.
+    pub(crate) fn open(counters: &Arc<Counters>, max_connections: usize) -> Option<Self> {
+        if counters.connections.get() >= max_connections as u64 {
+            return None;
+        }
         counters.connections.add(1);
         counters.total_connections.add(1);
-        Self { counters: Arc::clone(counters), _permit: permit }
+        Some(Self { counters: Arc::clone(counters) })
     }
 }
 

@@ -60,21 +60,22 @@ impl InfoFields {
 
 fn ours<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
     let counters = &engine.counters;
-    let wal_path = engine.wal_path.display();
+    let config = engine.config();
+    let wal_path = config.wal_path.display();
     let compaction_error = one_line(stats.last_compaction_error.as_deref().unwrap_or_default());
     let figures: [(&str, &dyn Display); 31] = [
         ("version", &env!("CARGO_PKG_VERSION")),
         ("pid", &process::id()),
         ("uptime_seconds", &engine.started.elapsed().as_secs()),
-        ("threads", &engine.threads),
-        ("fsync", &engine.sync_policy),
+        ("threads", &config.threads),
+        ("fsync", &config.sync_policy),
         ("wal_path", &wal_path),
         ("wal_format", &stats.log_format),
         ("read_only", &u8::from(stats.is_disk_full || stats.is_log_removed)),
         ("log_removed", &u8::from(stats.is_log_removed)),
         ("keys", &stats.keys),
         ("used_bytes", &stats.used_bytes),
-        ("max_memory_bytes", &engine.max_memory_bytes.unwrap_or(0)),
+        ("max_memory_bytes", &config.max_memory_bytes.unwrap_or(0)),
         ("log_bytes", &stats.log_bytes),
         ("live_bytes", &stats.live_bytes),
         ("compactions", &stats.compactions),
@@ -118,7 +119,7 @@ fn commit_stages(commit: &CommitLatency) -> [(&'static str, String); 6] {
 
 /// Returns the fields that clients and monitoring tools of Redis read.
 fn of_redis<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
-    let counters = &engine.counters;
+    let (counters, config) = (&engine.counters, engine.config());
     let uptime = engine.started.elapsed().as_secs();
     let used_memory_human = format!("{:.2}M", stats.used_bytes as f64 / (1024.0 * 1024.0));
     let last_rewrite = if stats.last_compaction_error.is_some() { "err" } else { "ok" };
@@ -133,11 +134,11 @@ fn of_redis<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
         ("Server", "uptime_in_seconds", &uptime),
         ("Server", "uptime_in_days", &(uptime / (24 * 60 * 60))),
         ("Clients", "connected_clients", &counters.connections.get()),
-        ("Clients", "maxclients", &engine.max_connections),
+        ("Clients", "maxclients", &config.max_connections),
         ("Clients", "blocked_clients", &0),
         ("Memory", "used_memory", &stats.used_bytes),
         ("Memory", "used_memory_human", &used_memory_human),
-        ("Memory", "maxmemory", &engine.max_memory_bytes.unwrap_or(0)),
+        ("Memory", "maxmemory", &config.max_memory_bytes.unwrap_or(0)),
         ("Memory", "maxmemory_policy", &"noeviction"),
         ("Persistence", "loading", &0),
         ("Persistence", "aof_enabled", &1),

@@ -86,7 +86,7 @@ async fn lines<S>(filter: &ListFilter, engine: &Engine<S>) -> Result<String, Ref
     loop {
         let (page, next) = filter.page(after, &engine.clients);
         lines.extend(page.iter().map(|client| line(client)));
-        check_len("a list of clients", lines.as_bytes(), engine.max_output_bytes)?;
+        check_len("a list of clients", lines.as_bytes(), engine.config().max_output_bytes)?;
         let Some(next) = next else { return Ok(lines) };
         after = next;
         yield_now().await;

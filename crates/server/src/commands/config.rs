@@ -28,7 +28,8 @@ pub(super) fn get<'b, S>(request: Request<'b>, _: &mut Session, engine: &Engine<
 }
 
 fn settings<S>(engine: &Engine<S>) -> [(&'static str, String); 10] {
-    let appendfsync = match engine.sync_policy {
+    let config = engine.config();
+    let appendfsync = match config.sync_policy {
         SyncPolicy::Always => "always",
         SyncPolicy::Never => "no",
         _ => "everysec",
@@ -37,13 +38,13 @@ fn settings<S>(engine: &Engine<S>) -> [(&'static str, String); 10] {
         ("appendfsync", appendfsync.to_owned()),
         ("appendonly", "yes".to_owned()),
         ("databases", "1".to_owned()),
-        ("maxclients", engine.max_connections.to_string()),
-        ("maxmemory", engine.max_memory_bytes.unwrap_or(0).to_string()),
+        ("maxclients", config.max_connections.to_string()),
+        ("maxmemory", config.max_memory_bytes.unwrap_or(0).to_string()),
         ("maxmemory-policy", "noeviction".to_owned()),
         ("proto-max-bulk-len", engine.limits.max_value_bytes.to_string()),
         ("save", String::new()),
-        ("tcp-keepalive", seconds(engine.tcp_keepalive)),
-        ("timeout", seconds(engine.idle_timeout)),
+        ("tcp-keepalive", seconds(config.tcp_keepalive)),
+        ("timeout", seconds(config.idle_timeout)),
     ]
 }
 

@@ -122,7 +122,7 @@ impl<S: BatchStore> Responder<'_, S> {
             for key in &page.keys {
                 if matcher.matches(key).await {
                     gathered.add(key, self.session.protocol());
-                    gathered.check(self.engine.max_output_bytes)?;
+                    gathered.check(self.engine.config().max_output_bytes)?;
                 }
             }
             if page.next_cursor == 0 {

@@ -64,7 +64,7 @@ impl<S: BatchStore> Responder<'_, S> {
 
     /// Looks up `keys` as of one moment.
     async fn see(&self, keys: &[&[u8]]) -> Result<(Vec<Sight>, Lsn), Refusal> {
-        let op = Op::GetManyWithin { keys, max_bytes: self.engine.max_output_bytes };
+        let op = Op::GetManyWithin { keys, max_bytes: self.engine.config().max_output_bytes };
         let (outcome, depends_on) = self.ask(op).await?;
         Ok((seen(outcome)?, depends_on))
     }

@@ -158,7 +158,6 @@ impl Scheduler {
 mod tests {
     use std::os::unix::net::UnixStream;
 
-    use tokio::sync::Semaphore;
     use tokio::sync::mpsc::{self, UnboundedReceiver};
 
     use super::super::worker_handle::WorkerHandle;
@@ -217,11 +216,10 @@ mod tests {
     /// Makes a connection as the acceptor does.
     fn connection() -> AcceptedConnection {
         let (stream, _) = UnixStream::pair().unwrap();
-        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         AcceptedConnection {
             transport: Transport::Plain(Socket::from(stream)),
             session: Box::new(Session::for_tests()),
-            open: OpenConnection::new(&Arc::default(), permit),
+            open: OpenConnection::open(&Arc::default(), 1).unwrap(),
             start_permit: None,
         }
     }

@@ -55,7 +55,7 @@ impl Workers {
     ) -> Result<Self, Error> {
         let (alive, ended) = mpsc::channel(1);
         let (outboxes, inboxes): (Vec<_>, Vec<_>) =
-            (0..engine.threads).map(|_| mpsc::unbounded_channel()).unzip();
+            (0..engine.config().threads).map(|_| mpsc::unbounded_channel()).unzip();
         let mut workers = Self {
             threads: Vec::new(),
             scheduler: Scheduler::new(outboxes.into_iter()),
