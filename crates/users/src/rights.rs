@@ -44,7 +44,7 @@ const fn bit(category: Category) -> u8 {
 
 /// A rule: allows or denies categories of commands on the keys with a prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
+pub struct RightsRule {
     /// Set if the rule allows, unset if it denies.
     pub allows: bool,
     /// The categories that it is about; at least one.
@@ -83,7 +83,7 @@ pub enum RightsError {
 /// What a user may do; nothing unless a rule allows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rights {
-    rules: Vec<Rule>,
+    rules: Vec<RightsRule>,
     /// What each category's rules say, longest prefix first, by the category's number.
     verdicts: [Vec<(Vec<u8>, bool)>; Category::ALL.len()],
 }
@@ -91,7 +91,7 @@ pub struct Rights {
 impl Rights {
     /// Allows everything.
     pub fn all() -> Self {
-        let rule = Rule { allows: true, categories: Categories::all(), prefix: Vec::new() };
+        let rule = RightsRule { allows: true, categories: Categories::all(), prefix: Vec::new() };
         Self::new(vec![rule]).unwrap_or_default()
     }
 
@@ -99,7 +99,7 @@ impl Rights {
     ///
     /// # Errors
     /// A rule is empty, too long or without meaning, or two contradict each other.
-    pub fn new(rules: Vec<Rule>) -> Result<Self, RightsError> {
+    pub fn new(rules: Vec<RightsRule>) -> Result<Self, RightsError> {
         let mut verdicts: [Vec<(Vec<u8>, bool)>; Category::ALL.len()] = Default::default();
         for rule in &rules {
             if rule.categories.is_empty() {
@@ -129,7 +129,7 @@ impl Rights {
     }
 
     /// Returns the rules, as they were given.
-    pub fn rules(&self) -> &[Rule] {
+    pub fn rules(&self) -> &[RightsRule] {
         &self.rules
     }
 
@@ -164,9 +164,9 @@ impl Rights {
 mod tests {
     use super::*;
 
-    fn rule(allows: bool, categories: &[Category], prefix: &str) -> Rule {
+    fn rule(allows: bool, categories: &[Category], prefix: &str) -> RightsRule {
         let categories = categories.iter().copied().collect();
-        Rule { allows, categories, prefix: prefix.as_bytes().to_vec() }
+        RightsRule { allows, categories, prefix: prefix.as_bytes().to_vec() }
     }
 
     #[test]
