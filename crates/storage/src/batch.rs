@@ -209,4 +209,9 @@ pub trait BatchStore: Clone + Send + Sync + 'static {
     /// [`Error::Locked`]: another process has the file open that has the log's name.
     /// [`Error::Poisoned`], [`Error::Closed`].
     fn compact(&self) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Changes the limit on memory, [`Options::max_memory_bytes`](crate::Options::max_memory_bytes), from the next write on;
+    /// `None` for no limit. Below what is used already it removes nothing, and refuses what adds to it. A store without
+    /// such a limit does nothing.
+    fn limit_memory(&self, _max_bytes: Option<u64>) {}
 }

@@ -64,6 +64,7 @@ impl DurableStore {
         let rule = Rule::new(&options)?;
         let recovered = recover(&fs, path.as_ref(), &options)?;
         let keyspace = Arc::new(recovered.keyspace);
+        keyspace.limit_memory(options.max_memory_bytes);
         let tombstones = Arc::clone(&keyspace);
         let compactor = Compactor::new();
         let log = Log::start(
@@ -151,6 +152,10 @@ impl BatchStore for DurableStore {
 
     async fn compact(&self) -> Result<(), Error> {
         self.inner.compactor.compact().await
+    }
+
+    fn limit_memory(&self, max_bytes: Option<u64>) {
+        self.inner.keyspace.limit_memory(max_bytes);
     }
 }
 

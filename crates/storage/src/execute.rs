@@ -181,8 +181,7 @@ impl<S: RecordSink> Executor<'_, S> {
         let (hash, content) = (self.keyspace.hash(key), Keyspace::content(key, value));
         let added_bytes = Entry::memory_bytes_of(key.len() + value.len()) as u64;
         let mut locked = self.keyspace.lock(hash);
-        let max_bytes = self.options.max_memory_bytes;
-        locked.check_room(max_bytes, added_bytes, || locked.entry_bytes(hash, key))?;
+        locked.check_room(added_bytes, || locked.entry_bytes(hash, key))?;
         let lsn = self.sink.append_prepared();
         locked.put(hash, key, content, lsn, self.watermark);
         Ok((Outcome::Stored, lsn))
@@ -261,7 +260,7 @@ impl<S: RecordSink> Executor<'_, S> {
                 .map(|key| locked.entry_bytes(self.keyspace.hash(key), key))
                 .sum()
         };
-        locked.check_room(self.options.max_memory_bytes, added_bytes, replaced_bytes).map_err(failed)?;
+        locked.check_room(added_bytes, replaced_bytes).map_err(failed)?;
         self.sink.prepare(effects.iter().map(change));
         let mut lsn = Lsn::ZERO;
         for (number, effect) in (self.sink.append_prepared().get()..).zip(effects) {

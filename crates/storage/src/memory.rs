@@ -27,11 +27,9 @@ impl MemoryStore {
     /// [`Error::Io`] if the system provides no random bytes for the keyed hash.
     pub fn new(options: Options) -> Result<Self, Error> {
         let seed = HashSeed(crate::random::bytes()?);
-        Ok(Self {
-            keyspace: Arc::new(Keyspace::new(seed)),
-            options: Arc::new(options),
-            last_lsn: Arc::default(),
-        })
+        let keyspace = Arc::new(Keyspace::new(seed));
+        keyspace.limit_memory(options.max_memory_bytes);
+        Ok(Self { keyspace, options: Arc::new(options), last_lsn: Arc::default() })
     }
 }
 
@@ -59,6 +57,10 @@ impl BatchStore for MemoryStore {
 
     async fn compact(&self) -> Result<(), Error> {
         Ok(())
+    }
+
+    fn limit_memory(&self, max_bytes: Option<u64>) {
+        self.keyspace.limit_memory(max_bytes);
     }
 }
 

@@ -174,6 +174,32 @@ async fn the_count_returns_to_where_it_began() {
 }
 
 #[tokio::test]
+async fn the_limit_of_a_running_store_can_be_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let durable = DurableStore::open(folder.path().join("vault.log"), limited_to(None)).unwrap();
+    the_next_write_obeys_a_changed_limit(&durable).await;
+    the_next_write_obeys_a_changed_limit(&MemoryStore::new(limited_to(None)).unwrap()).await;
+}
+
+async fn the_next_write_obeys_a_changed_limit(store: &(impl BatchStore + Store)) {
+    for number in 0..400 {
+        store.set(&key(number), &[b'v'; 1_000]).await.unwrap();
+    }
+    store.limit_memory(Some(MAX_BYTES));
+    assert!(is_refusal(&store.set(b"new", b"").await.unwrap_err()));
+    assert_eq!(store.count().await.unwrap(), 400, "nothing is removed");
+    assert_eq!(store.get(&key(399)).await.unwrap().unwrap(), [b'v'; 1_000]);
+    store.set(&key(0), b"shorter").await.unwrap();
+
+    store.limit_memory(Some(2 * used_bytes(store).await));
+    store.set(b"new", b"").await.unwrap();
+    store.limit_memory(Some(1));
+    assert!(store.set(b"newer", b"").await.is_err());
+    store.limit_memory(None);
+    store.set(b"newer", b"").await.unwrap();
+}
+
+#[tokio::test]
 async fn clearing_makes_room() {
     let store = memory_store();
     let empty = used_bytes(&store).await;

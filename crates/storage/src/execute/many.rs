@@ -93,7 +93,7 @@ impl<S: RecordSink> Executor<'_, S> {
     /// Checks that these entries keep the memory within its limit. Of a repeated key, the last entry counts.
     fn check_room_for(&self, locked: &Locked<'_>, entries: &[(KeyHash, Entry)]) -> Result<(), Error> {
         let added_bytes: usize = entries.iter().map(|(_, entry)| entry.memory_bytes()).sum();
-        locked.check_room(self.options.max_memory_bytes, added_bytes as u64, || {
+        locked.check_room(added_bytes as u64, || {
             let mut newest = BTreeMap::new();
             let replaced = entries.iter().map(|(hash, entry)| match newest.insert(entry.key(), entry) {
                 Some(earlier) => earlier.memory_bytes() as u64,

@@ -112,11 +112,10 @@ impl Locked<'_> {
     #[inline]
     pub(crate) fn check_room(
         &self,
-        max_bytes: Option<u64>,
         added_bytes: u64,
         replaced_bytes: impl FnOnce() -> u64,
     ) -> Result<(), Error> {
-        self.keyspace.used.check_room(max_bytes, added_bytes, replaced_bytes)
+        self.keyspace.used.check_room(added_bytes, replaced_bytes)
     }
 
     /// Returns the memory of a key's entry or tombstone, in bytes.

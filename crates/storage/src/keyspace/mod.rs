@@ -66,6 +66,11 @@ impl Keyspace {
         Self { seed, shards, used }
     }
 
+    /// Limits the memory of entries and tables from now on, in bytes. More than that which is there already stays.
+    pub(crate) fn limit_memory(&self, max_bytes: Option<u64>) {
+        self.used.limit(max_bytes);
+    }
+
     /// Returns the key of the hash.
     pub(crate) const fn seed(&self) -> HashSeed {
         self.seed

@@ -7,13 +7,29 @@ use crate::Error;
 use crate::sync::counter::{AtomicU64, Ordering};
 use crate::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Memory of all shards together, in bytes.
-#[derive(Default)]
-pub(super) struct UsedBytes(AtomicU64);
+/// Memory of all shards together, and its limit, in bytes.
+pub(super) struct UsedBytes {
+    bytes: AtomicU64,
+    /// [`UNLIMITED`] for no limit. It may change at any time, and no other memory access is ordered by it.
+    max_bytes: AtomicU64,
+}
+
+const UNLIMITED: u64 = u64::MAX;
+
+impl Default for UsedBytes {
+    fn default() -> Self {
+        Self { bytes: AtomicU64::new(0), max_bytes: AtomicU64::new(UNLIMITED) }
+    }
+}
 
 impl UsedBytes {
     pub(super) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Limits the memory from now on.
+    pub(super) fn limit(&self, max_bytes: Option<u64>) {
+        self.max_bytes.store(max_bytes.unwrap_or(UNLIMITED), Ordering::Relaxed);
     }
 
     /// Checks that a write of entries of `added_bytes` keeps the memory within its limit.
@@ -21,14 +37,17 @@ impl UsedBytes {
     /// `replaced_bytes` returns the bytes that it frees. It is called only near the limit, because it is slow.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`] if the write adds memory, and the sum would exceed `max_bytes`.
+    /// [`Error::OutOfMemory`] if the write adds memory, and the sum would exceed the limit.
+    #[inline]
     pub(super) fn check_room(
         &self,
-        max_bytes: Option<u64>,
         added_bytes: u64,
         replaced_bytes: impl FnOnce() -> u64,
     ) -> Result<(), Error> {
-        let Some(max_bytes) = max_bytes else { return Ok(()) };
+        let max_bytes = self.max_bytes.load(Ordering::Relaxed);
+        if max_bytes == UNLIMITED {
+            return Ok(());
+        }
         let used = self.get();
         if used.saturating_add(added_bytes) <= max_bytes {
             return Ok(());
@@ -45,7 +64,7 @@ pub(super) struct ShardLock(RwLock<Shard>);
 impl ShardLock {
     /// Wraps an empty shard.
     pub(super) fn new(shard: Shard, used: &UsedBytes) -> Self {
-        used.0.fetch_add(shard.used_bytes(), Ordering::Relaxed);
+        used.bytes.fetch_add(shard.used_bytes(), Ordering::Relaxed);
         Self(RwLock::new(shard))
     }
 
@@ -85,7 +104,7 @@ impl Drop for WriteShard<'_> {
         let growth = self.shard.used_bytes().wrapping_sub(self.bytes_before);
         // Most writes replace a value by one of the same length, and then do not contend for this cache line.
         if growth != 0 {
-            self.used.0.fetch_add(growth, Ordering::Relaxed);
+            self.used.bytes.fetch_add(growth, Ordering::Relaxed);
         }
     }
 }
