@@ -130,7 +130,10 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
     fn begin(&self, incoming: Incoming) -> io::Result<(Transport, Box<Session>)> {
         incoming.prepare(self.engine.config().tcp_keepalive)?;
         let client = self.engine.clients.add(incoming.peer.clone(), incoming.local()?);
-        Ok((incoming.into_transport()?, Box::new(Session::new(client, self.engine.limits))))
+        Ok((
+            incoming.into_transport()?,
+            Box::new(Session::new(client, self.engine.limits, &self.engine.access)),
+        ))
     }
 
     fn refuse(&mut self, incoming: Incoming, max_connections: usize) {

@@ -10,6 +10,7 @@ use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use rustix::time::{ClockId, clock_gettime};
 use rustvault_protocol::{Command, Protocol};
+use rustvault_users::User;
 
 use crate::addr::Addr;
 
@@ -83,6 +84,8 @@ pub(crate) struct ConnectedClient {
     /// Version of RESP in its last batch; 0 for the text protocol.
     resp_version: AtomicU8,
     names: Mutex<Option<Box<ClientNames>>>,
+    /// The user that it has logged in as.
+    user: Mutex<Option<Arc<User>>>,
     is_killed: AtomicBool,
     waker: AtomicWaker,
 }
@@ -110,6 +113,7 @@ impl ConnectedClient {
             last_command: AtomicU16::new(NO_COMMAND),
             resp_version: AtomicU8::new(0),
             names: Mutex::new(None),
+            user: Mutex::new(None),
             is_killed: AtomicBool::new(false),
             waker: AtomicWaker::new(),
         }
@@ -125,6 +129,16 @@ impl ConnectedClient {
     #[inline]
     pub(crate) fn note_command(&self, command: Command) {
         self.last_command.store(command as u16, Ordering::Relaxed);
+    }
+
+    /// Records the user that it is logged in as.
+    pub(crate) fn set_user(&self, user: Option<Arc<User>>) {
+        *self.user.lock() = user;
+    }
+
+    /// Returns the user that it is logged in as.
+    pub(crate) fn user(&self) -> Option<Arc<User>> {
+        self.user.lock().clone()
     }
 
     /// Changes the names that it gave itself.

@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use rustvault_protocol::Limits;
 use rustvault_storage::{DEFAULT_COMPACT_MIN_BYTES, DEFAULT_COMPACT_RATIO, LogFormat, Options, SyncPolicy};
+use rustvault_users::Users;
 
 use crate::CpuAffinity;
 
@@ -92,6 +94,8 @@ pub struct ServerConfig {
     /// Time without a request after which a connection is closed, 1 s to [`MAX_IDLE_TIMEOUT`]; `None`, the default, for
     /// never.
     pub idle_timeout: Option<Duration>,
+    /// Users at the start. Connections then begin logged out; without users, the default, everybody may do everything.
+    pub users: Option<Arc<Users>>,
 }
 
 impl Default for ServerConfig {
@@ -112,6 +116,7 @@ impl Default for ServerConfig {
             cpu_affinity: CpuAffinity::Off,
             tcp_keepalive: Some(DEFAULT_TCP_KEEPALIVE),
             idle_timeout: None,
+            users: None,
         }
     }
 }

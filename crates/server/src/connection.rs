@@ -222,6 +222,7 @@ impl<S: BatchStore> Connection<S> {
             is_muted: false,
         };
         loop {
+            responder.session.refresh_login(&engine.access);
             let batch = RequestBatch::parse::<S>(responder.session, input.bytes());
             responder.answer(&batch, replies).await?;
             let RequestBatch { consumed_bytes, is_full, .. } = batch;

@@ -9,6 +9,7 @@ use rustvault_protocol::Limits;
 use tokio::sync::Semaphore;
 
 use crate::ServerConfig;
+use crate::access::Access;
 use crate::clients::Clients;
 use crate::closing::Closings;
 use crate::rate_limit::RateLimit;
@@ -17,6 +18,8 @@ use crate::rate_limit::RateLimit;
 #[derive(Debug)]
 pub(crate) struct Engine<S> {
     pub(crate) store: S,
+    /// The users, whose rights decide about every request.
+    pub(crate) access: Access,
     /// The limits on requests, which stay as they were at the start.
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
@@ -31,6 +34,7 @@ impl<S> Engine<S> {
     pub(crate) fn new(store: S, config: &ServerConfig) -> Self {
         Self {
             store,
+            access: Access::new(config.users.clone()),
             limits: config.limits(),
             counters: Arc::default(),
             clients: Arc::default(),

@@ -4,6 +4,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod acceptor;
+mod access;
 mod addr;
 mod batch;
 mod buffers;

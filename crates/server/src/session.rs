@@ -1,7 +1,11 @@
 //! Session: the server's state of one client, such as its protocol and its reply mode.
 
-use rustvault_protocol::{Limits, Protocol, RequestParser};
+use std::sync::Arc;
 
+use rustvault_protocol::{Limits, Protocol, RequestParser};
+use rustvault_users::User;
+
+use crate::access::Access;
 use crate::clients::ClientRegistration;
 
 /// State of one client. It moves between threads with its connection.
@@ -15,6 +19,20 @@ pub(crate) struct Session {
     pub(crate) is_in_refused_transaction: bool,
     /// The reply mode, as set by `CLIENT REPLY`.
     pub(crate) reply_mode: ReplyMode,
+    login: Login,
+    /// The generation of the users by which the login was judged last.
+    access_generation: u64,
+}
+
+/// State of a client's login.
+#[derive(Debug, Clone)]
+pub(crate) enum Login {
+    /// There are no users, so everybody may do everything.
+    Open,
+    /// There are users, and the client has not proved to be one.
+    LoggedOut,
+    /// The client is this user.
+    As(Arc<User>),
 }
 
 /// Reply mode of a client.
@@ -28,13 +46,63 @@ pub(crate) enum ReplyMode {
 
 impl Session {
     /// Returns the session of a client that has sent nothing yet.
-    pub(crate) const fn new(client: ClientRegistration, limits: Limits) -> Self {
+    pub(crate) fn new(client: ClientRegistration, limits: Limits, access: &Access) -> Self {
+        let access_generation = access.generation();
+        let login = if access.load().is_some() { Login::LoggedOut } else { Login::Open };
         Self {
             client,
             parser: RequestParser::guarded(limits),
             is_resp3: false,
             is_in_refused_transaction: false,
             reply_mode: ReplyMode::On,
+            login,
+            access_generation,
+        }
+    }
+
+    /// Returns the state of the login.
+    #[inline]
+    pub(crate) const fn login(&self) -> &Login {
+        &self.login
+    }
+
+    /// Makes the client this user, whose rights the next batch is judged by.
+    pub(crate) fn log_in(&mut self, user: Arc<User>) {
+        self.client.set_user(Some(Arc::clone(&user)));
+        self.login = Login::As(user);
+    }
+
+    /// Forgets the login. Without users it stays open.
+    pub(crate) fn log_out(&mut self) {
+        if !matches!(self.login, Login::Open) {
+            self.client.set_user(None);
+            self.login = Login::LoggedOut;
+        }
+    }
+
+    /// Obeys the users as of now, at the beginning of each batch: a removed user is logged out, changed rights apply.
+    #[inline]
+    pub(crate) fn refresh_login(&mut self, access: &Access) {
+        let generation = access.generation();
+        if generation != self.access_generation {
+            self.access_generation = generation;
+            self.judge_login_anew(access);
+        }
+    }
+
+    #[cold]
+    fn judge_login_anew(&mut self, access: &Access) {
+        let users = access.load();
+        let user = match (&self.login, &users) {
+            (Login::As(user), Some(users)) => users.get(&user.name),
+            _ => None,
+        };
+        match user {
+            Some(user) => self.log_in(Arc::clone(user)),
+            None => {
+                self.client.set_user(None);
+                self.login = if users.is_some() { Login::LoggedOut } else { Login::Open };
+            }
         }
     }
 
@@ -68,6 +136,46 @@ impl Session {
     pub(crate) fn for_tests() -> Self {
         let clients = std::sync::Arc::new(crate::clients::Clients::default());
         let addr = crate::addr::Addr::from(std::net::SocketAddr::from(([127, 0, 0, 1], 1)));
-        Self::new(clients.add(addr.clone(), addr), Limits::default())
+        Self::new(clients.add(addr.clone(), addr), Limits::default(), &Access::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustvault_users::{Rights, Users};
+
+    use super::*;
+
+    fn users(names: &[&str], rights: &Rights) -> Users {
+        let user =
+            |name: &&str| User { name: (*name).to_owned(), credentials: Vec::new(), rights: rights.clone() };
+        Users::new(names.iter().map(user)).unwrap()
+    }
+
+    #[test]
+    fn a_session_obeys_other_users_from_its_next_batch_on() {
+        let (access, mut session) = (Access::default(), Session::for_tests());
+        let state = |session: &mut Session| {
+            session.refresh_login(&access);
+            match session.login() {
+                Login::Open => "open".to_owned(),
+                Login::LoggedOut => "logged out".to_owned(),
+                Login::As(user) => format!("{} {}", user.name, user.rights == Rights::all()),
+            }
+        };
+        session.log_out();
+        assert_eq!(state(&mut session), "open");
+        access.replace(Some(users(&["ann", "ben"], &Rights::all())));
+        assert_eq!(state(&mut session), "logged out");
+        session.log_in(Arc::clone(access.load().unwrap().get("ann").unwrap()));
+        assert_eq!(state(&mut session), "ann true");
+        access.replace(Some(users(&["ann"], &Rights::default())));
+        assert_eq!(state(&mut session), "ann false");
+        assert_eq!(session.client.user().unwrap().rights, Rights::default());
+        access.replace(Some(users(&["ben"], &Rights::all())));
+        assert_eq!(state(&mut session), "logged out");
+        assert!(session.client.user().is_none());
+        access.replace(None);
+        assert_eq!(state(&mut session), "open");
     }
 }
