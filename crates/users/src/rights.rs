@@ -5,6 +5,12 @@ use rustvault_protocol::Category;
 /// Longest prefix of a rule, which is the longest key.
 pub const MAX_PREFIX_BYTES: usize = rustvault_protocol::limits::DEFAULT_MAX_KEY_BYTES;
 
+/// Most rules of a user: each command looks at them.
+pub const MAX_RULES: usize = 64;
+
+/// Word for all categories.
+pub const ALL_CATEGORIES: &str = "all";
+
 /// Categories of commands: a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Categories(u8);
@@ -13,6 +19,14 @@ impl Categories {
     /// Contains every category.
     pub fn all() -> Self {
         Category::ALL.into_iter().collect()
+    }
+
+    /// Returns what a word of a file of users stands for: a category, or all of them.
+    pub fn of_word(word: &str) -> Option<Self> {
+        match word {
+            ALL_CATEGORIES => Some(Self::all()),
+            _ => Category::ALL.into_iter().find(|category| category.name() == word).map(|it| Self(bit(it))),
+        }
     }
 
     /// Returns whether the category is in it.
@@ -61,7 +75,7 @@ pub enum RightsError {
     #[error("a right names no category of commands")]
     NoCategory,
     /// A category whose commands have no keys is restricted to a prefix.
-    #[error("commands of the category '{}' have no keys, so its prefix must be empty", category.name())]
+    #[error("commands of the category '{}' have no keys: put it into a right without a prefix", category.name())]
     PrefixWithoutKeys {
         /// The category.
         category: Category,
@@ -72,6 +86,9 @@ pub enum RightsError {
         /// Its length.
         len_bytes: usize,
     },
+    /// There are too many rules.
+    #[error("more than {MAX_RULES} rights of one user")]
+    TooMany,
     /// Two rules contradict each other.
     #[error("the category '{}' is both allowed and denied for the same prefix", category.name())]
     Contradiction {
@@ -100,32 +117,50 @@ impl Rights {
     /// # Errors
     /// A rule is empty, too long or without meaning, or two contradict each other.
     pub fn new(rules: Vec<RightsRule>) -> Result<Self, RightsError> {
-        let mut verdicts: [Vec<(Vec<u8>, bool)>; Category::ALL.len()] = Default::default();
-        for rule in &rules {
-            if rule.categories.is_empty() {
-                return Err(RightsError::NoCategory);
-            }
-            if rule.prefix.len() > MAX_PREFIX_BYTES {
-                return Err(RightsError::LongPrefix { len_bytes: rule.prefix.len() });
-            }
-            for category in rule.categories.iter() {
-                if !category.has_keys() && !rule.prefix.is_empty() {
-                    return Err(RightsError::PrefixWithoutKeys { category });
-                }
-                let verdicts = &mut verdicts[category as usize];
-                match verdicts.iter().find(|(prefix, _)| *prefix == rule.prefix) {
-                    Some((_, allows)) if *allows != rule.allows => {
-                        return Err(RightsError::Contradiction { category });
-                    }
-                    Some(_) => {}
-                    None => verdicts.push((rule.prefix.clone(), rule.allows)),
-                }
+        let mut rights = Self::default();
+        for rule in rules {
+            rights.add(rule)?;
+        }
+        Ok(rights)
+    }
+
+    /// Adds a rule.
+    ///
+    /// # Errors
+    /// It is empty, too long or without meaning, or contradicts another one; the rights are then as they were.
+    pub fn add(&mut self, rule: RightsRule) -> Result<(), RightsError> {
+        self.check(&rule)?;
+        for category in rule.categories.iter() {
+            let verdicts = &mut self.verdicts[category as usize];
+            if !verdicts.iter().any(|(prefix, _)| *prefix == rule.prefix) {
+                let at = verdicts.partition_point(|(prefix, _)| prefix.len() > rule.prefix.len());
+                verdicts.insert(at, (rule.prefix.clone(), rule.allows));
             }
         }
-        for verdicts in &mut verdicts {
-            verdicts.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+        self.rules.push(rule);
+        Ok(())
+    }
+
+    fn check(&self, rule: &RightsRule) -> Result<(), RightsError> {
+        if rule.categories.is_empty() {
+            return Err(RightsError::NoCategory);
         }
-        Ok(Self { rules, verdicts })
+        if rule.prefix.len() > MAX_PREFIX_BYTES {
+            return Err(RightsError::LongPrefix { len_bytes: rule.prefix.len() });
+        }
+        if self.rules.len() == MAX_RULES {
+            return Err(RightsError::TooMany);
+        }
+        for category in rule.categories.iter() {
+            if !category.has_keys() && !rule.prefix.is_empty() {
+                return Err(RightsError::PrefixWithoutKeys { category });
+            }
+            let mut verdicts = self.verdicts[category as usize].iter();
+            if verdicts.any(|(prefix, allows)| *prefix == rule.prefix && *allows != rule.allows) {
+                return Err(RightsError::Contradiction { category });
+            }
+        }
+        Ok(())
     }
 
     /// Returns the rules, as they were given.
