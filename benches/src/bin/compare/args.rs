@@ -7,6 +7,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use crate::comparison::Comparison;
+use crate::security::Logins;
 use crate::{programs, rows};
 
 const AFTER_HELP: &str = "\
@@ -48,6 +49,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ARG", allow_hyphen_values = true, conflicts_with_all = ["noise", "ceiling"])]
     pub(crate) server_arg: Vec<String>,
 
+    /// This build with users, and without: what do rights cost? The load generators log in as a user with rights to their
+    /// keys alone
+    #[arg(long, conflicts_with_all = ["hostile", "tls", "noise", "ceiling"])]
+    pub(crate) users: bool,
+
+    /// All load over TLS, on every side
+    #[arg(long, conflicts_with_all = ["hostile", "noise"])]
+    pub(crate) tls: bool,
+
+    /// This build with users, and 50 logins a second beside each load, or none: what do logins cost others?
+    #[arg(long, value_name = "KIND", conflicts_with_all = ["hostile", "users", "tls", "noise", "ceiling"])]
+    pub(crate) logins: Option<Logins>,
+
     /// Redis on both sides: the noise floor of this machine
     #[arg(long, conflicts_with_all = ["against", "hostile"])]
     noise: bool,
@@ -59,6 +73,18 @@ pub(crate) struct Args {
     /// Be that server, on this port of the loopback interface
     #[arg(long, hide = true, value_name = "PORT")]
     pub(crate) serve_ceiling: Option<u16>,
+
+    /// And over TLS on that port
+    #[arg(long, hide = true, value_name = "PORT", requires_all = ["ceiling_cert", "ceiling_key"])]
+    pub(crate) ceiling_tls: Option<u16>,
+
+    /// With this certificate
+    #[arg(long, hide = true, value_name = "FILE", default_value = "")]
+    pub(crate) ceiling_cert: PathBuf,
+
+    /// And its key
+    #[arg(long, hide = true, value_name = "FILE", default_value = "")]
+    pub(crate) ceiling_key: PathBuf,
 
     /// Where the table goes as Markdown [default: compare/compare.md in the target directory]
     #[arg(long, value_name = "FILE")]
@@ -91,8 +117,10 @@ impl Args {
     }
 
     pub(crate) fn comparison(&self) -> Comparison {
+        let is_against_itself = self.users || self.logins.is_some();
         match (&self.against, self.noise, self.ceiling) {
             (Some(_), _, _) => Comparison::WithBaseline,
+            _ if is_against_itself => Comparison::WithBaseline,
             (_, true, _) => Comparison::Noise,
             (_, _, true) => Comparison::Ceiling,
             _ => Comparison::WithRedis,

@@ -4,38 +4,74 @@
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
+use std::error::Error;
 use std::io;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use rustvault_protocol::{Command, ErrorCode, ErrorReply, Limits, Protocol, Reply, RequestParser, Step};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
+use tokio_rustls::TlsAcceptor;
 
 const READ_BYTES: usize = 64 * 1024;
 
-/// Serves on this port until the process is killed.
-pub(crate) fn serve(port: u16) -> io::Result<Infallible> {
+/// Serves on this port, and over TLS on the other one, until the process is killed.
+pub(crate) fn serve(port: u16, tls: Option<(u16, &Path, &Path)>) -> io::Result<Infallible> {
     let runtime = Builder::new_current_thread().enable_io().build()?;
     LocalSet::new().block_on(&runtime, async {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let answers = Rc::new(Answers::default());
-        loop {
-            let (stream, _) = listener.accept().await?;
-            let answers = Rc::clone(&answers);
-            tokio::task::spawn_local(async move {
-                // A client that goes is nothing to anybody.
-                let _ = answer(stream, &answers).await;
-            });
+        match tls {
+            None => listen(port, None, answers).await,
+            Some((tls_port, certificate, key)) => {
+                let acceptor = acceptor(certificate, key).map_err(io::Error::other)?;
+                tokio::try_join!(
+                    listen(port, None, Rc::clone(&answers)),
+                    listen(tls_port, Some(acceptor), answers)
+                )
+                .map(|(never, _)| never)
+            }
         }
     })
 }
 
-async fn answer(mut stream: TcpStream, answers: &Answers) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+async fn listen(port: u16, tls: Option<TlsAcceptor>, answers: Rc<Answers>) -> io::Result<Infallible> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let (tls, answers) = (tls.clone(), Rc::clone(&answers));
+        tokio::task::spawn_local(async move {
+            // A client that goes is nothing to anybody.
+            let _ = match tls {
+                None => answer(stream, &answers).await,
+                Some(tls) => match tls.accept(stream).await {
+                    Ok(stream) => answer(stream, &answers).await,
+                    Err(error) => Err(error),
+                },
+            };
+        });
+    }
+}
+
+fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Box<dyn Error + Send + Sync>> {
+    let certificates = CertificateDer::pem_file_iter(certificate)?.collect::<Result<Vec<_>, _>>()?;
+    let key = PrivateKeyDer::from_pem_file(key)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config =
+        rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let config = config.with_no_client_auth().with_single_cert(certificates, key)?;
+    Ok(Arc::new(config).into())
+}
+
+async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, answers: &Answers) -> io::Result<()> {
     let mut parser = RequestParser::new(Limits::default());
     let (mut input, mut output) = (BytesMut::new(), BytesMut::new());
     loop {
@@ -46,6 +82,7 @@ async fn answer(mut stream: TcpStream, answers: &Answers) -> io::Result<()> {
         let Some(answered_bytes) = answers.put_all(&mut parser, &input, &mut output) else { return Ok(()) };
         input.advance(answered_bytes);
         stream.write_all(&output).await?;
+        stream.flush().await?;
         output.clear();
     }
 }

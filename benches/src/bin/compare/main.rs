@@ -16,6 +16,7 @@ mod programs;
 mod report;
 mod resp;
 mod rows;
+mod security;
 mod server;
 mod verdict;
 
@@ -32,6 +33,7 @@ use machine::Machine;
 use programs::Programs;
 use report::Report;
 use rows::Contest;
+use security::Security;
 
 /// As a shell reports a program that Ctrl-C ended.
 const EXIT_INTERRUPTED: u8 = 130;
@@ -39,7 +41,9 @@ const EXIT_INTERRUPTED: u8 = 130;
 fn main() -> ExitCode {
     let args = Args::from_command_line();
     if let Some(port) = args.serve_ceiling {
-        let Err(error) = ceiling::serve(port);
+        let tls =
+            args.ceiling_tls.map(|port| (port, args.ceiling_cert.as_path(), args.ceiling_key.as_path()));
+        let Err(error) = ceiling::serve(port, tls);
         eprintln!("compare: error: serve on port {port}: {error}");
         return ExitCode::FAILURE;
     }
@@ -70,7 +74,12 @@ fn compare(args: &Args) -> Result<bool, Error> {
     std::fs::create_dir_all(&output).map_err(Error::system(format!("make {}", output.display())))?;
     process::allow_open_files()?;
     let contest = Contest {
-        programs: Programs::build(args.against.clone(), args.server_arg.clone())?,
+        programs: Programs::build(
+            args.comparison(),
+            args.against.clone(),
+            args.server_arg.clone(),
+            Security::new(args.users, args.tls, args.logins, &output)?,
+        )?,
         effort: Effort::new(args.quick, args.pairs),
         comparison: args.comparison(),
         scratch: output.clone(),

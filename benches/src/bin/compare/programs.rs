@@ -10,6 +10,7 @@ use escargot::CargoBuild;
 
 use crate::comparison::Comparison;
 use crate::error::Error;
+use crate::security::Security;
 
 /// A program of Redis, and Debian's package of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,15 +35,25 @@ pub(crate) struct Programs {
     pub(crate) rustvault_cli: PathBuf,
     /// This one.
     pub(crate) compare: PathBuf,
+    pub(crate) security: Security,
 }
 
 impl Programs {
-    /// Builds RustVault's, as a release; nothing is done if they are up to date. The baseline is there already.
-    pub(crate) fn build(baseline_server: Option<PathBuf>, server_args: Vec<String>) -> Result<Self, Error> {
+    /// Builds RustVault's, as a release; nothing is done if they are up to date. The baseline is there already; without one,
+    /// this build is compared with itself.
+    pub(crate) fn build(
+        comparison: Comparison,
+        baseline_server: Option<PathBuf>,
+        server_args: Vec<String>,
+        security: Security,
+    ) -> Result<Self, Error> {
+        let rustvault_server = rustvault("rustvault-server", "RUSTVAULT_SERVER_BIN")?;
+        let itself = (comparison == Comparison::WithBaseline).then(|| rustvault_server.clone());
         Ok(Self {
-            rustvault_server: rustvault("rustvault-server", "RUSTVAULT_SERVER_BIN")?,
+            rustvault_server,
             server_args,
-            baseline_server: baseline_server.unwrap_or_default(),
+            baseline_server: baseline_server.or(itself).unwrap_or_default(),
+            security,
             rustvault_cli: rustvault("rustvault-cli", "RUSTVAULT_CLI_BIN")?,
             compare: this_program()?,
         })

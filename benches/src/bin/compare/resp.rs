@@ -45,8 +45,13 @@ impl Connection {
 
     /// Sends a command without arguments and returns its reply.
     pub(crate) async fn ask(&mut self, command: &str) -> io::Result<Reply> {
+        self.ask_words(&[command]).await
+    }
+
+    /// Sends a command and returns its reply.
+    pub(crate) async fn ask_words(&mut self, words: &[&str]) -> io::Result<Reply> {
         let mut request = BytesMut::new();
-        encode_resp_words(&[command], &mut request);
+        encode_resp_words(words, &mut request);
         self.stream.write_all(&request).await?;
         self.reply().await
     }

@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::process;
 use crate::programs::Programs;
 use crate::resp::{Connection, Keys};
+use crate::security::{Security, USER};
 
 /// How long a server may take to serve, the reading of its log included.
 const START_LIMIT: Duration = Duration::from_secs(300);
@@ -66,6 +67,10 @@ pub(crate) struct Site {
 pub(crate) struct Server {
     peer: Peer,
     addr: SocketAddr,
+    /// The address of the loads: over TLS another one.
+    load_addr: SocketAddr,
+    /// Set if connections log in with it.
+    token: Option<String>,
     process: Child,
     start_time: Duration,
     /// Outlives the process.
@@ -92,17 +97,29 @@ impl Peer {
         }
     }
 
-    fn command(self, programs: &Programs, policy: Policy, port: u16, folder: &Path) -> Command {
-        match self {
+    fn command(self, programs: &Programs, policy: Policy, ports: Ports, folder: &Path) -> Command {
+        let security = &programs.security;
+        let mut command = match self {
             Self::RustVault => {
-                let mut command = rustvault(&programs.rustvault_server, policy, port, folder);
+                let mut command = rustvault(&programs.rustvault_server, policy, ports, folder, security);
                 command.args(&programs.server_args);
                 command
             }
-            Self::Baseline => rustvault(&programs.baseline_server, policy, port, folder),
-            Self::Redis => redis(policy, port, folder),
-            Self::Ceiling => ceiling(programs, port),
+            Self::Baseline => rustvault(&programs.baseline_server, policy, ports, folder, security),
+            Self::Redis => redis(policy, ports, folder, security),
+            Self::Ceiling => ceiling(programs, ports),
+        };
+        // Users are compared with none, logins with users who do not log in meanwhile.
+        let is_ours = matches!(self, Self::RustVault | Self::Baseline);
+        if is_ours && security.has_users && (self == Self::RustVault || security.logins.is_some()) {
+            command.arg("--users").arg(security.users());
         }
+        command
+    }
+
+    /// Returns whether its connections log in: to a server without users as well, so that both do the same.
+    fn takes_logins(self, security: &Security) -> bool {
+        security.has_users && matches!(self, Self::RustVault | Self::Baseline)
     }
 }
 
@@ -116,8 +133,8 @@ impl Site {
 
     /// Starts the server on what its folder holds, and waits until it answers.
     pub(crate) async fn start(&self, programs: &Programs) -> Result<Server, Error> {
-        let port = free_port().map_err(Error::system("find a free port"))?;
-        let mut command = self.peer.command(programs, self.policy, port, self.folder.path());
+        let ports = Ports::free(programs.security.has_tls).map_err(Error::system("find a free port"))?;
+        let mut command = self.peer.command(programs, self.policy, ports, self.folder.path());
         let log = File::create(self.log_path());
         let log = log.and_then(|log| Ok((log.try_clone()?, log)));
         let (stdout, stderr) = log.map_err(Error::system("write the server's log"))?;
@@ -125,7 +142,9 @@ impl Site {
         let process = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn();
         let mut server = Server {
             peer: self.peer,
-            addr: (Ipv4Addr::LOCALHOST, port).into(),
+            addr: (Ipv4Addr::LOCALHOST, ports.plain).into(),
+            load_addr: (Ipv4Addr::LOCALHOST, ports.tls.unwrap_or(ports.plain)).into(),
+            token: self.peer.takes_logins(&programs.security).then(|| programs.security.token().to_owned()),
             process: process.map_err(Error::system(format!("start {}", self.peer.name())))?,
             start_time: Duration::ZERO,
             _folder: Rc::clone(&self.folder),
@@ -158,9 +177,23 @@ impl Site {
 }
 
 impl Server {
-    /// `HOST:PORT`.
+    /// Returns the plain address.
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Returns the address that loads are put on.
+    pub(crate) fn load_addr(&self) -> SocketAddr {
+        self.load_addr
+    }
+
+    /// Returns what connections log in with, if they do.
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    pub(crate) fn peer(&self) -> Peer {
+        self.peer
     }
 
     /// The number of its process.
@@ -211,9 +244,20 @@ impl Server {
 
     /// A connection that has had one `PING` answered, and so has what memory the server gives to one.
     pub(crate) async fn connect(&self) -> Result<Connection, Error> {
-        let mut connection = Connection::open(self.addr).await.map_err(self.lost())?;
+        let mut connection = self.open().await.map_err(self.lost())?;
         let reply = connection.ask("PING").await.map_err(self.lost())?;
         if reply == Reply::simple("PONG") { Ok(connection) } else { Err(self.bad_reply("PING", &reply)) }
+    }
+
+    async fn open(&self) -> std::io::Result<Connection> {
+        let mut connection = Connection::open(self.addr).await?;
+        if let Some(token) = &self.token {
+            let reply = connection.ask_words(&["AUTH", USER, token]).await?;
+            if reply != Reply::OK {
+                return Err(std::io::Error::other(format!("AUTH was answered with {reply:?}")));
+            }
+        }
+        Ok(connection)
     }
 
     /// Sets the keys of these numbers, and checks that the server then has `numbers.end` keys.
@@ -242,7 +286,7 @@ impl Server {
 
     /// Whether it serves; `false` also means that it may never do.
     async fn answers_ping(&self) -> Result<bool, Error> {
-        let Ok(mut connection) = Connection::open(self.addr).await else { return Ok(false) };
+        let Ok(mut connection) = self.open().await else { return Ok(false) };
         match connection.ask("PING").await {
             Ok(reply) if reply == Reply::simple("PONG") => Ok(true),
             Ok(Reply::Error(error)) if error.line().starts_with(b"LOADING") => Ok(false),
@@ -268,10 +312,14 @@ impl Drop for Server {
     }
 }
 
-/// Only with options that every version has had that can compact its log.
-fn rustvault(program: &Path, policy: Policy, port: u16, folder: &Path) -> Command {
+/// Without TLS only with options that every version has had that can compact its log.
+fn rustvault(program: &Path, policy: Policy, ports: Ports, folder: &Path, security: &Security) -> Command {
     let mut command = Command::new(program);
-    command.arg("--bind").arg(format!("127.0.0.1:{port}"));
+    command.arg("--bind").arg(format!("127.0.0.1:{}", ports.plain));
+    if let Some(port) = ports.tls {
+        command.arg("--tls-bind").arg(format!("127.0.0.1:{port}"));
+        command.arg("--tls-cert").arg(security.certificate()).arg("--tls-key").arg(security.key());
+    }
     command.arg("--wal").arg(folder.join("vault.log"));
     command.args(["--max-connections", MAX_CONNECTIONS]);
     // As with Redis, whose automatic rewrite is off, too: what a row measures is its load.
@@ -283,15 +331,26 @@ fn rustvault(program: &Path, policy: Policy, port: u16, folder: &Path) -> Comman
     command
 }
 
-fn ceiling(programs: &Programs, port: u16) -> Command {
+fn ceiling(programs: &Programs, ports: Ports) -> Command {
     let mut command = Command::new(&programs.compare);
-    command.args(["--serve-ceiling", &port.to_string()]);
+    command.args(["--serve-ceiling", &ports.plain.to_string()]);
+    if let Some(port) = ports.tls {
+        command.args(["--ceiling-tls", &port.to_string()]);
+        command.arg("--ceiling-cert").arg(programs.security.certificate());
+        command.arg("--ceiling-key").arg(programs.security.key());
+    }
     command
 }
 
-fn redis(policy: Policy, port: u16, folder: &Path) -> Command {
+fn redis(policy: Policy, ports: Ports, folder: &Path, security: &Security) -> Command {
     let mut command = Command::new("redis-server");
-    command.args(["--bind", "127.0.0.1", "--port", &port.to_string()]).arg("--dir").arg(folder);
+    command.args(["--bind", "127.0.0.1", "--port", &ports.plain.to_string()]).arg("--dir").arg(folder);
+    if let Some(port) = ports.tls {
+        command.args(["--tls-port", &port.to_string(), "--tls-auth-clients", "no"]);
+        command.arg("--tls-cert-file").arg(security.certificate());
+        command.arg("--tls-key-file").arg(security.key());
+        command.arg("--tls-ca-cert-file").arg(security.ca());
+    }
     command.args(["--save", "", "--appendonly", "yes", "--auto-aof-rewrite-percentage", "0"]);
     command.args(["--daemonize", "no", "--maxclients", MAX_CONNECTIONS]);
     command.args(match policy {
@@ -299,6 +358,19 @@ fn redis(policy: Policy, port: u16, folder: &Path) -> Command {
         Policy::EverySecond => ["--appendfsync", "everysec"],
     });
     command
+}
+
+/// The ports that a server listens on. Over TLS only the loads come: what prepares and checks a server uses the plain one.
+#[derive(Debug, Clone, Copy)]
+struct Ports {
+    plain: u16,
+    tls: Option<u16>,
+}
+
+impl Ports {
+    fn free(has_tls: bool) -> std::io::Result<Self> {
+        Ok(Self { plain: free_port()?, tls: if has_tls { Some(free_port()?) } else { None } })
+    }
 }
 
 /// A port that nobody listened on a moment ago: Redis, unlike RustVault, cannot be told to choose one.

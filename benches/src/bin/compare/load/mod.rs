@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::error::Error;
 use crate::programs::Programs;
 use crate::resp::Keys;
-use crate::server::Server;
+use crate::server::{Peer, Server};
 
 /// How long a load generator may take. (redis-benchmark, for one, never ends if its server has gone.)
 const LOAD_LIMIT: Duration = Duration::from_secs(300);
@@ -89,13 +89,12 @@ impl Load {
         requests: u64,
     ) -> Result<Measured, Error> {
         let cpu_before = server.cpu_time()?;
-        let told = match self.work {
-            Work::Set => redis_benchmark::run(self, "SET", server, requests).await?,
-            Work::Get => redis_benchmark::run(self, "GET", server, requests).await?,
-            Work::Ping => redis_benchmark::run(self, "PING_MBULK", server, requests).await?,
-            Work::Mixed { reads_percent } => {
-                rustvault_bench::run(self, reads_percent, programs, server, requests).await?
-            }
+        let told = match programs.security.logins.filter(|_| server.peer() == Peer::RustVault) {
+            None => self.generate(programs, server, requests).await?,
+            Some(logins) => tokio::select! {
+                told = self.generate(programs, server, requests) => told?,
+                error = programs.security.log_in_for_ever(logins, server.addr()) => return Err(error),
+            },
         };
         let cpu = server.cpu_time()? - cpu_before;
         Ok(Measured {
@@ -103,6 +102,20 @@ impl Load {
             cpu_micros_per_op: cpu.as_secs_f64() * 1e6 / requests as f64,
             latencies: told.latencies,
         })
+    }
+}
+
+impl Load {
+    async fn generate(&self, programs: &Programs, server: &Server, requests: u64) -> Result<Told, Error> {
+        let ca = programs.security.has_tls.then(|| programs.security.ca());
+        match self.work {
+            Work::Set => redis_benchmark::run(self, "SET", server, ca, requests).await,
+            Work::Get => redis_benchmark::run(self, "GET", server, ca, requests).await,
+            Work::Ping => redis_benchmark::run(self, "PING_MBULK", server, ca, requests).await,
+            Work::Mixed { reads_percent } => {
+                rustvault_bench::run(self, reads_percent, programs, server, requests).await
+            }
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! Redis's load generator. What it prints for people is read, as `--csv` has no percentile beyond the 99th.
 
+use std::path::PathBuf;
+
 use tokio::process::Command;
 
 use super::{Latency, Load, Told, output_of};
 use crate::error::Error;
+use crate::security::USER;
 use crate::server::Server;
 
 const PROGRAM: &str = "redis-benchmark";
@@ -13,10 +16,17 @@ pub(super) async fn run(
     load: &Load,
     test: &'static str,
     server: &Server,
+    ca: Option<PathBuf>,
     requests: u64,
 ) -> Result<Told, Error> {
-    let mut command = Command::new(PROGRAM);
-    command.args(["-h", &server.addr().ip().to_string(), "-p", &server.addr().port().to_string()]);
+    let (addr, mut command) = (server.load_addr(), Command::new(PROGRAM));
+    command.args(["-h", &addr.ip().to_string(), "-p", &addr.port().to_string()]);
+    if let Some(token) = server.token() {
+        command.args(["--user", USER, "-a", token]);
+    }
+    if let Some(ca) = ca {
+        command.arg("--tls").arg("--cacert").arg(ca);
+    }
     command.args(["-t", &test.to_lowercase(), "-n", &requests.to_string(), "-r", &load.keys.to_string()]);
     command.args(["-c", &load.connections.to_string(), "-P", &load.pipeline.to_string()]);
     command.args(["-d", &load.value_bytes.to_string()]);

@@ -6,6 +6,7 @@ use tokio::process::Command;
 use super::{Latency, Load, Told, output_of};
 use crate::error::Error;
 use crate::programs::Programs;
+use crate::security::USER;
 use crate::server::Server;
 
 const PROGRAM: &str = "rustvault-cli bench";
@@ -36,7 +37,13 @@ pub(super) async fn run(
 ) -> Result<Told, Error> {
     let mut command = Command::new(&programs.rustvault_cli);
     command.args(["bench", "--json", "--protocol", "resp", "--timeout", "60s"]);
-    command.args(["--addr", &server.addr().to_string(), "--reads", &reads_percent.to_string()]);
+    if let Some(token) = server.token() {
+        command.env("RUSTVAULT_USER", USER).env("RUSTVAULT_PASSWORD", token);
+    }
+    if programs.security.has_tls {
+        command.arg("--tls").arg("--ca").arg(programs.security.ca());
+    }
+    command.args(["--addr", &server.load_addr().to_string(), "--reads", &reads_percent.to_string()]);
     command.args(["--clients", &load.connections.to_string(), "--pipeline", &load.pipeline.to_string()]);
     command.args(["--value-bytes", &load.value_bytes.to_string(), "--keys", &load.keys.to_string()]);
     command.args(["--requests", &requests.to_string()]);
