@@ -74,17 +74,9 @@ pub(crate) struct Args {
     #[arg(long, hide = true, value_name = "PORT")]
     pub(crate) serve_ceiling: Option<u16>,
 
-    /// And over TLS on that port
-    #[arg(long, hide = true, value_name = "PORT", requires_all = ["ceiling_cert", "ceiling_key"])]
-    pub(crate) ceiling_tls: Option<u16>,
-
-    /// With this certificate
-    #[arg(long, hide = true, value_name = "FILE", default_value = "")]
-    pub(crate) ceiling_cert: PathBuf,
-
-    /// And its key
-    #[arg(long, hide = true, value_name = "FILE", default_value = "")]
-    pub(crate) ceiling_key: PathBuf,
+    /// And over TLS on a port, with a certificate and its key
+    #[arg(long, hide = true, num_args = 3, value_names = ["PORT", "CERTIFICATE", "KEY"])]
+    pub(crate) ceiling_tls: Option<Vec<PathBuf>>,
 
     /// Where the table goes as Markdown [default: compare/compare.md in the target directory]
     #[arg(long, value_name = "FILE")]

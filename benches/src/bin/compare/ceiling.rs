@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::io;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -23,22 +23,19 @@ use tokio_rustls::TlsAcceptor;
 
 const READ_BYTES: usize = 64 * 1024;
 
-/// Serves on this port, and over TLS on the other one, until the process is killed.
-pub(crate) fn serve(port: u16, tls: Option<(u16, &Path, &Path)>) -> io::Result<Infallible> {
+/// Serves on this port until the process is killed, and over TLS, if `tls` names another port, a certificate and its key.
+pub(crate) fn serve(port: u16, tls: Option<&[PathBuf]>) -> io::Result<Infallible> {
     let runtime = Builder::new_current_thread().enable_io().build()?;
     LocalSet::new().block_on(&runtime, async {
         let answers = Rc::new(Answers::default());
-        match tls {
-            None => listen(port, None, answers).await,
-            Some((tls_port, certificate, key)) => {
-                let acceptor = acceptor(certificate, key).map_err(io::Error::other)?;
-                tokio::try_join!(
-                    listen(port, None, Rc::clone(&answers)),
-                    listen(tls_port, Some(acceptor), answers)
-                )
-                .map(|(never, _)| never)
-            }
-        }
+        let Some([tls_port, certificate, key]) = tls else { return listen(port, None, answers).await };
+        let tls_port = tls_port.to_string_lossy().parse().map_err(io::Error::other)?;
+        let acceptor = acceptor(certificate, key).map_err(io::Error::other)?;
+        let (never, _) = tokio::try_join!(
+            listen(port, None, Rc::clone(&answers)),
+            listen(tls_port, Some(acceptor), answers)
+        )?;
+        Ok(never)
     })
 }
 

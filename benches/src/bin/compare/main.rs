@@ -41,9 +41,7 @@ const EXIT_INTERRUPTED: u8 = 130;
 fn main() -> ExitCode {
     let args = Args::from_command_line();
     if let Some(port) = args.serve_ceiling {
-        let tls =
-            args.ceiling_tls.map(|port| (port, args.ceiling_cert.as_path(), args.ceiling_key.as_path()));
-        let Err(error) = ceiling::serve(port, tls);
+        let Err(error) = ceiling::serve(port, args.ceiling_tls.as_deref());
         eprintln!("compare: error: serve on port {port}: {error}");
         return ExitCode::FAILURE;
     }

@@ -336,8 +336,7 @@ fn ceiling(programs: &Programs, ports: Ports) -> Command {
     command.args(["--serve-ceiling", &ports.plain.to_string()]);
     if let Some(port) = ports.tls {
         command.args(["--ceiling-tls", &port.to_string()]);
-        command.arg("--ceiling-cert").arg(programs.security.certificate());
-        command.arg("--ceiling-key").arg(programs.security.key());
+        command.arg(programs.security.certificate()).arg(programs.security.key());
     }
     command
 }
