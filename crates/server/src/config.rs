@@ -1,6 +1,7 @@
 //! Configuration of a server, its defaults and its limits.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use rustvault_protocol::Limits;
 use rustvault_storage::{DEFAULT_COMPACT_MIN_BYTES, DEFAULT_COMPACT_RATIO, LogFormat, Options, SyncPolicy};
 use rustvault_users::Users;
+use tracing::level_filters::LevelFilter;
 
 use crate::CpuAffinity;
 
@@ -96,6 +98,30 @@ pub struct ServerConfig {
     pub idle_timeout: Option<Duration>,
     /// Users at the start. Connections then begin logged out; without users, the default, everybody may do everything.
     pub users: Option<Arc<Users>>,
+    /// Format of messages, [`MessageFormat::Text`] by default. The daemon reads it; the library reports by tracing.
+    pub message_format: MessageFormat,
+    /// Least important messages that are printed, `info` by default. The daemon reads it.
+    pub message_level: LevelFilter,
+}
+
+/// Format of the daemon's messages on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum MessageFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: an object a line.
+    Json,
+}
+
+impl fmt::Display for MessageFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        })
+    }
 }
 
 impl Default for ServerConfig {
@@ -117,6 +143,8 @@ impl Default for ServerConfig {
             tcp_keepalive: Some(DEFAULT_TCP_KEEPALIVE),
             idle_timeout: None,
             users: None,
+            message_format: MessageFormat::Text,
+            message_level: LevelFilter::INFO,
         }
     }
 }

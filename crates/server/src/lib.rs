@@ -20,6 +20,7 @@ mod info;
 mod input;
 mod linger;
 mod listener;
+pub mod options;
 mod outbox;
 mod rate_limit;
 mod respond;
@@ -33,7 +34,7 @@ mod unix_socket;
 pub use config::{
     ConfigError, DEFAULT_BIND_ADDR, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_OUTPUT_BYTES, DEFAULT_TCP_KEEPALIVE,
     DEFAULT_WAL_PATH, MAX_BIND_ADDRS, MAX_CONNECTIONS_LIMIT, MAX_IDLE_TIMEOUT, MAX_TCP_KEEPALIVE,
-    MAX_THREADS, MAX_VALUE_BYTES_LIMIT, ServerConfig,
+    MAX_THREADS, MAX_VALUE_BYTES_LIMIT, MessageFormat, ServerConfig,
 };
 pub use error::{Error, UnixSocketError};
 pub use listener::Listeners;

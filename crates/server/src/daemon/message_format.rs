@@ -1,23 +1,14 @@
-//! Format of the daemon's messages: of events, of panics, and of the error that ends the daemon.
+//! Messages in the configured format: events, panics, and the error that ends the daemon.
 
 use std::io::{self, IsTerminal, Write};
 use std::panic;
 
-use clap::ValueEnum;
+use rustvault_server::MessageFormat;
 use tracing::level_filters::LevelFilter;
 use tracing::{error, subscriber};
 use tracing_subscriber::fmt;
 
 use super::messages::Messages;
-
-/// Format of messages on standard error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum MessageFormat {
-    /// For people.
-    Text,
-    /// For programs: an object a line.
-    Json,
-}
 
 /// Sends events and panics to standard error.
 pub(super) fn start(format: MessageFormat, level: LevelFilter, messages: &Messages) {
@@ -29,8 +20,8 @@ pub(super) fn start(format: MessageFormat, level: LevelFilter, messages: &Messag
         .log_internal_errors(false)
         .with_writer(move || messages.clone());
     match format {
-        MessageFormat::Text => builder.init(),
         MessageFormat::Json => builder.json().init(),
+        _ => builder.init(),
     }
     panic::set_hook(Box::new(|panic| error!("a defect, please report it: {panic}")));
 }
@@ -39,13 +30,13 @@ pub(super) fn start(format: MessageFormat, level: LevelFilter, messages: &Messag
 pub(super) fn fatal(format: MessageFormat, message: &str, messages: &Messages) {
     let mut messages = messages.clone();
     match format {
-        MessageFormat::Text => {
-            // This writer never fails.
-            let _ = messages.write_all(format!("rustvault-server: {message}\n").as_bytes());
-        }
         MessageFormat::Json => {
             let json = fmt().json().log_internal_errors(false).with_writer(move || messages.clone());
             subscriber::with_default(json.finish(), || error!("{message}"));
+        }
+        _ => {
+            // This writer never fails.
+            let _ = messages.write_all(format!("rustvault-server: {message}\n").as_bytes());
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The daemon: the server as a process, with arguments, messages, signals and the limit of open files.
 
 mod args;
-mod environment;
 mod message_format;
 mod messages;
 mod open_files;
@@ -12,23 +11,26 @@ use std::env;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use rustvault_server::options::{ConfigProblems, Variables};
 use rustvault_server::{Error, Server, ServerConfig};
 use tokio::runtime::Builder;
 
-use args::Args;
 use messages::Messages;
 use signals::Signals;
 
 pub(crate) fn main() -> ExitCode {
     let last_words = LastWords(Messages::to_stderr());
     let messages = &last_words.0;
-    let args = match Args::from_process() {
-        Ok(args) => args,
+    let layers = match args::from_process() {
+        Ok(layers) => layers,
         Err(answer) => return usage_answer(&answer, messages),
     };
-    let format = args.message_format;
-    message_format::start(format, args.message_level, messages);
-    let config = args.into_config();
+    let config = match layers.load() {
+        Ok(loaded) => loaded.config,
+        Err(problems) => return bad_configuration(&problems, messages),
+    };
+    let format = config.message_format;
+    message_format::start(format, config.message_level, messages);
     open_files::allow(config.max_connections, config.threads);
     match run(config, messages) {
         Ok(()) => ExitCode::SUCCESS,
@@ -75,6 +77,14 @@ fn usage_answer(answer: &clap::Error, messages: &Messages) -> ExitCode {
     }
     let args: Vec<OsString> = env::args_os().skip(1).collect();
     let message = format!("{} (see --help)", usage::explain(answer, &args));
-    message_format::fatal(usage::message_format(&args), &message, messages);
+    message_format::fatal(usage::message_format(&args, &Variables::from_process()), &message, messages);
+    ExitCode::from(2)
+}
+
+/// Reports each mistake of the configuration.
+fn bad_configuration(problems: &ConfigProblems, messages: &Messages) -> ExitCode {
+    for problem in problems.iter() {
+        message_format::fatal(problems.message_format(), &format!("error: {problem}"), messages);
+    }
     ExitCode::from(2)
 }

@@ -1,46 +1,42 @@
-//! Usage errors as one line, which names the option as it was typed, or the environment variable with the bad value.
+//! Usage errors as one line, which names the option as it was typed.
 
-use std::env;
 use std::ffi::{OsStr, OsString};
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, Command, CommandFactory, ValueEnum};
+use clap::Arg;
+use clap::error::{ContextKind, ContextValue};
+use rustvault_server::MessageFormat;
+use rustvault_server::options::{ConfigOption, Variables, defaults};
 
-use super::args::Args;
-use super::environment;
-use super::message_format::MessageFormat;
+use super::args;
 
-/// Returns the reason why the command line or the environment is refused, as one line.
-pub(super) fn explain(error: &clap::Error, args: &[OsString]) -> String {
+/// Returns the reason why the command line is refused, as one line.
+pub(super) fn explain(error: &clap::Error, typed: &[OsString]) -> String {
     let line = one_line(&error.to_string());
-    let command = environment::read(Args::command());
-    if error.kind() == ErrorKind::InvalidUtf8 && args.iter().all(|arg| arg.to_str().is_some()) {
-        return unreadable_variable(&command).unwrap_or(line);
-    }
+    let command = args::command();
     let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return line };
     let Some(arg) = command.get_arguments().find(|arg| arg.get_long() == long_name(option)) else {
         return line;
     };
     let quoted = format!("'{option}'");
-    match (arg.get_long(), typed_names(arg, args).as_slice()) {
-        (_, []) => match environment::variable(arg) {
-            Some(name) => line.replacen(&quoted, &format!("{} ({option})", name.display()), 1),
-            None => line,
-        },
+    match (arg.get_long(), typed_names(arg, typed).as_slice()) {
         (Some(long), [name]) => line.replacen(&quoted, &quoted.replacen(long, name, 1), 1),
         (_, [name, other, ..]) => format!("error: --{name} and --{other} are the same option: give it once"),
-        (None, _) => line,
+        _ => line,
     }
 }
 
 /// Returns the format of messages for a command line that has an error somewhere.
-pub(super) fn message_format(args: &[OsString]) -> MessageFormat {
-    let command = environment::read(Args::command());
-    let arg = command.get_arguments().find(|arg| arg.get_id() == "message_format");
-    let value = arg
-        .and_then(|arg| last_value(arg, args).or_else(|| environment::variable(arg).and_then(env::var_os)));
-    let format = value.as_deref().and_then(OsStr::to_str).map(|name| MessageFormat::from_str(name, false));
-    format.and_then(Result::ok).unwrap_or(MessageFormat::Text)
+pub(super) fn message_format(typed: &[OsString], variables: &Variables) -> MessageFormat {
+    let Some(option) = ConfigOption::find("message-format") else { return MessageFormat::Text };
+    let command = args::command();
+    let arg = command.get_arguments().find(|arg| arg.get_id() == option.name);
+    let value = arg.and_then(|arg| last_value(arg, typed));
+    let value = value.or_else(|| variables.of(option).map(|(_, value)| value.to_owned()));
+    let mut config = defaults();
+    match value.map(|value| option.set(&mut config, value)) {
+        Some(Ok(())) => config.message_format,
+        _ => MessageFormat::Text,
+    }
 }
 
 /// Returns the first paragraph of a usage error, which contains the reason, as one line.
@@ -63,14 +59,6 @@ fn names(arg: &Arg) -> Vec<&str> {
 fn typed_names<'a>(arg: &'a Arg, args: &[OsString]) -> Vec<&'a str> {
     let is_typed = |name: &&str| args.iter().any(|arg| value_after(name, arg).is_some());
     names(arg).into_iter().filter(is_typed).collect()
-}
-
-/// Returns a message that names the variable that is not UTF-8. Paths may be other bytes.
-fn unreadable_variable(command: &Command) -> Option<String> {
-    let is_path = |arg: &Arg| ["wal", "unix_socket"].iter().any(|id| arg.get_id() == id);
-    let mut variables = command.get_arguments().filter(|arg| !is_path(arg)).filter_map(environment::variable);
-    let name = variables.find(|name| env::var_os(name).is_some_and(|value| value.to_str().is_none()))?;
-    Some(format!("error: the value of {} is not valid UTF-8", name.display()))
 }
 
 /// Returns the last value that the command line gives to an option, as `--name VALUE` or `--name=VALUE`.
@@ -104,12 +92,12 @@ mod tests {
         for line in
             ["--message-format json --threads 0", "--threads 0 --log-format=json", "x --message-format json"]
         {
-            assert_eq!(message_format(&args(line)), MessageFormat::Json, "{line}");
+            assert_eq!(message_format(&args(line), &Variables::default()), MessageFormat::Json, "{line}");
         }
         for line in
             ["--threads 0", "--log-format", "--message-format xml", "--log-format=json --message-format=text"]
         {
-            assert_eq!(message_format(&args(line)), MessageFormat::Text, "{line}");
+            assert_eq!(message_format(&args(line), &Variables::default()), MessageFormat::Text, "{line}");
         }
     }
 }

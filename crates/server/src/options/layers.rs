@@ -1,0 +1,183 @@
+//! Layers of a configuration: a flag counts more than a variable, a variable more than the file, the file more than a default.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+
+use super::arguments::CONFIG_FILE_FLAG;
+use super::secret::read_secret;
+use super::{
+    CONFIG_FILE_VARIABLE, ConfigOption, ConfigProblem, ConfigProblems, OptionKind, Variables, defaults,
+    options,
+};
+use crate::ServerConfig;
+
+/// Sources of a configuration: the command line and the variables of the process, and the path of the file.
+///
+/// Each [`load`](Self::load) reads the file again, and the files of secrets.
+#[derive(Debug, Clone)]
+pub struct ConfigLayers {
+    flags: Vec<(&'static ConfigOption, OsString)>,
+    variables: Variables,
+    file: Option<PathBuf>,
+}
+
+/// A configuration that was loaded, with the origin of each value.
+#[derive(Debug, Clone)]
+pub struct LoadedConfig {
+    /// The configuration, which is valid.
+    pub config: ServerConfig,
+    origins: Vec<Origin>,
+}
+
+/// Origin of an option's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// The default.
+    Default,
+    /// A flag of the command line.
+    Flag(String),
+    /// An environment variable, with its name.
+    Variable(String),
+    /// A line of the file.
+    File {
+        /// Path, as it was given.
+        path: PathBuf,
+        /// Number of the line, from 1.
+        line: usize,
+    },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Flag(flag) => write!(f, "--{flag}"),
+            Self::Variable(name) => f.write_str(name),
+            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+        }
+    }
+}
+
+impl ConfigLayers {
+    /// Takes what the [arguments](super::arguments) parsed, and the variables.
+    pub fn new(matches: &ArgMatches, variables: Variables) -> Self {
+        let is_typed = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        let typed = options().filter(|option| is_typed(option.name));
+        let flags = typed.map(|option| {
+            let values: Vec<_> = matches.get_many::<OsString>(option.name).into_iter().flatten().collect();
+            (
+                option,
+                values.into_iter().map(OsString::as_os_str).collect::<Vec<&OsStr>>().join(OsStr::new(",")),
+            )
+        });
+        let flags = flags.collect();
+        let flag = matches.get_one::<OsString>(CONFIG_FILE_FLAG).map(OsString::as_os_str);
+        let file =
+            flag.or_else(|| variables.find(CONFIG_FILE_VARIABLE).map(|(_, path)| path)).map(PathBuf::from);
+        Self { flags, variables, file }
+    }
+
+    /// Returns the path of the configuration file.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Loads the configuration.
+    ///
+    /// # Errors
+    /// All mistakes that were found, in the file and in the variables.
+    pub fn load(&self) -> Result<LoadedConfig, ConfigProblems> {
+        let mut loaded = LoadedConfig { config: defaults(), origins: Vec::new() };
+        let mut problems = Vec::new();
+        for option in options() {
+            let config = &mut loaded.config;
+            let origin = match option.kind {
+                OptionKind::Secret => self.apply_secret(option, config, &mut problems),
+                _ => self.apply(option, config, &mut problems),
+            };
+            loaded.origins.push(origin);
+        }
+        if problems.is_empty()
+            && let Err(error) = loaded.config.validate()
+        {
+            problems.push(ConfigProblem::new(error.to_string()));
+        }
+        if problems.is_empty() {
+            Ok(loaded)
+        } else {
+            Err(ConfigProblems::new(problems, loaded.config.message_format))
+        }
+    }
+
+    /// Sets an option from the layer that counts.
+    fn apply(
+        &self,
+        option: &'static ConfigOption,
+        config: &mut ServerConfig,
+        problems: &mut Vec<ConfigProblem>,
+    ) -> Origin {
+        let flag = self.flags.iter().find(|(flag, _)| flag.name == option.name);
+        let (origin, name, value) = if let Some((_, value)) = flag {
+            (Origin::Flag(option.flag.to_owned()), format!("'--{}'", option.flag), value.as_os_str())
+        } else if let Some((name, value)) = self.variables.of(option) {
+            let shown = format!("{name} (--{} <{}>)", option.flag, option.value_name);
+            (Origin::Variable(name.to_owned()), shown, value)
+        } else {
+            return Origin::Default;
+        };
+        if let Err(expected) = option.set(config, value) {
+            problems.push(refused(value, &name, &expected));
+        }
+        origin
+    }
+
+    /// Sets a secret, whose flag and file have the path of a file.
+    fn apply_secret(
+        &self,
+        option: &'static ConfigOption,
+        config: &mut ServerConfig,
+        problems: &mut Vec<ConfigProblem>,
+    ) -> Origin {
+        let flag = self.flags.iter().find(|(flag, _)| flag.name == option.name);
+        let (origin, path) = match (flag, self.variables.of(option), self.variables.of_file(option)) {
+            (Some((_, path)), ..) => (Origin::Flag(format!("{}-file", option.flag)), path.as_os_str()),
+            (None, Some((name, _)), Some((file_name, _))) => {
+                problems.push(ConfigProblem::new(format!(
+                    "{name} and {file_name} are both set: keep one of them"
+                )));
+                return Origin::Variable(name.to_owned());
+            }
+            (None, Some((name, secret)), None) => {
+                if let Err(expected) = option.set(config, secret) {
+                    problems.push(ConfigProblem::new(format!("invalid {name}: {expected}")));
+                }
+                return Origin::Variable(name.to_owned());
+            }
+            (None, None, Some((name, path))) => (Origin::Variable(name.to_owned()), path),
+            (None, None, None) => return Origin::Default,
+        };
+        let read = read_secret(Path::new(path)).and_then(|secret| {
+            option.set(config, secret).map_err(|expected| format!("has no valid {}: {expected}", option.name))
+        });
+        if let Err(reason) = read {
+            problems.push(ConfigProblem::new(format!("{} ({origin}) {reason}", path.display())));
+        }
+        origin
+    }
+}
+
+fn refused(value: &OsStr, name: &str, expected: &str) -> ConfigProblem {
+    ConfigProblem::new(format!("invalid value '{}' for {name}: {expected}", value.display()))
+}
+
+impl LoadedConfig {
+    /// Returns the options, each with the origin of its value.
+    pub fn origins(&self) -> impl Iterator<Item = (&'static ConfigOption, &Origin)> {
+        options().zip(&self.origins)
+    }
+}

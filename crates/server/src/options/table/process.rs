@@ -1,0 +1,67 @@
+//! Rows: the threads of the process and its messages.
+
+use super::super::value::{self, MESSAGE_LEVELS, affinity, choice, number, put};
+use super::super::{ConfigOption, OptionKind};
+use super::copy;
+use crate::{CpuAffinity, MAX_THREADS, MessageFormat};
+
+pub(super) static PROCESS: &[ConfigOption] = &[
+    ConfigOption {
+        name: "threads",
+        flag: "threads",
+        variable: "RUSTVAULT_THREADS",
+        value_name: "N",
+        kind: OptionKind::Number,
+        default: Some("one per core"),
+        is_live: false,
+        help: "Threads that serve connections; by default one per core",
+        get: |config| config.threads.to_string(),
+        set: |config, value| put(&mut config.threads, number(value, MAX_THREADS)),
+        copy: copy!(threads),
+    },
+    ConfigOption {
+        name: "cpu-affinity",
+        flag: "cpu-affinity",
+        variable: "RUSTVAULT_CPU_AFFINITY",
+        value_name: "MODE",
+        kind: OptionKind::Choice(&["auto", "off"]),
+        default: None,
+        is_live: false,
+        help: "Pinning of threads to cores: auto (on two cores, the log writer and the first serving thread share one \
+               while that is enough for both), or off (no thread is pinned: for several servers on one machine, cpusets, \
+               containers with a CPU quota)",
+        get: |config| (if config.cpu_affinity == CpuAffinity::Off { "off" } else { "auto" }).to_owned(),
+        set: |config, value| put(&mut config.cpu_affinity, affinity(value)),
+        copy: copy!(cpu_affinity),
+    },
+    ConfigOption {
+        name: "message-format",
+        flag: "message-format",
+        variable: "RUSTVAULT_MESSAGE_FORMAT",
+        value_name: "FORMAT",
+        kind: OptionKind::Choice(&["text", "json"]),
+        default: None,
+        is_live: false,
+        help: "Format of the messages on standard error: text for people, or json for programs (an object a line)",
+        get: |config| config.message_format.to_string(),
+        set: |config, value| {
+            let format = choice(value, &["text", "json"])?;
+            let format = if format == "json" { MessageFormat::Json } else { MessageFormat::Text };
+            put(&mut config.message_format, Ok(format))
+        },
+        copy: copy!(message_format),
+    },
+    ConfigOption {
+        name: "message-level",
+        flag: "message-level",
+        variable: "RUSTVAULT_MESSAGE_LEVEL",
+        value_name: "LEVEL",
+        kind: OptionKind::Choice(MESSAGE_LEVELS),
+        default: None,
+        is_live: true,
+        help: "Least important messages that are printed",
+        get: |config| config.message_level.to_string().to_lowercase(),
+        set: |config, value| put(&mut config.message_level, value::message_level(value)),
+        copy: copy!(message_level),
+    },
+];
