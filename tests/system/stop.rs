@@ -126,14 +126,14 @@ fn a_second_signal_ends_at_once_and_loses_nothing() {
 }
 
 #[test]
-fn a_hangup_is_ignored() {
+fn a_hangup_reloads_and_ends_nothing() {
     let daemon = Launch::new().start();
     let mut wire = daemon.wire();
     wire.ask("SET k v\r\n", "OK\r\n");
     for _ in 0..3 {
         daemon.signal(Signal::HUP);
     }
-    daemon.wait_for_line("SIGHUP is ignored");
+    daemon.wait_for_line("the configuration is reloaded");
     wire.ask("GET k\r\n", "VALUE v\r\n");
     drop(wire);
     daemon.stop();

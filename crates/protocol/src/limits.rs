@@ -38,6 +38,9 @@ pub const MAX_GLOB_BYTES: usize = 256;
 /// takes up to this length times that of the settings' names.
 pub const MAX_CONFIG_GET_BYTES: usize = 1024;
 
+/// Longest value in a `CONFIG SET`, in bytes.
+pub const MAX_CONFIG_VALUE_BYTES: usize = 4096;
+
 /// Longest name of a RESP connection, in bytes, because it stays in memory as long as the connection.
 pub const MAX_CONNECTION_NAME_BYTES: usize = 1024;
 

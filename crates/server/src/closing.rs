@@ -161,6 +161,11 @@ impl Closings {
         }
     }
 
+    /// Sets the counters to 0.
+    pub(crate) fn reset(&self) {
+        self.by_reason.iter().for_each(|counts| counts.closed.reset());
+    }
+
     /// Returns the counters, by their names in `INFO`.
     pub(crate) fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let all = CloseReason::ALL.iter().zip(&self.by_reason);

@@ -116,6 +116,8 @@ impl<S: BatchStore> Connection<S> {
 
     async fn run(&mut self, stopping: &CancellationToken) -> io::Result<Leave> {
         let mut stop = pin!(stopping.cancelled());
+        // Before the configuration: a change in between is seen after the first batch.
+        let mut generation = self.engine.config_generation();
         let mut idle = IdleTimer::new(self.engine.config().idle_timeout);
         let client = self.session.client.share();
         while !stopping.is_cancelled() {
@@ -128,6 +130,10 @@ impl<S: BatchStore> Connection<S> {
             };
             if let Some(leave) = self.answer_input(read_bytes, stopping).await? {
                 return Ok(leave);
+            }
+            if self.engine.config_generation() != generation {
+                generation = self.engine.config_generation();
+                idle.change_limit(self.engine.config().idle_timeout);
             }
             idle.restart();
             if self.worker.count_batch() && self.hand_back() {

@@ -13,6 +13,7 @@ use crate::access::Access;
 use crate::clients::Clients;
 use crate::closing::Closings;
 use crate::rate_limit::RateLimit;
+use crate::reload::{ConfigSource, Reloads};
 
 /// State that all listeners and connections of a server share.
 #[derive(Debug)]
@@ -26,6 +27,9 @@ pub(crate) struct Engine<S> {
     pub(crate) clients: Arc<Clients>,
     pub(crate) started: Instant,
     config: ArcSwap<ServerConfig>,
+    /// Counts the changes of `config`, for those that keep something of it.
+    config_generation: AtomicU64,
+    pub(crate) reloads: Reloads,
     /// The permit of the one background compaction (`BGREWRITEAOF`).
     pub(crate) background_compaction: Arc<Semaphore>,
 }
@@ -40,6 +44,8 @@ impl<S> Engine<S> {
             clients: Arc::default(),
             started: Instant::now(),
             config: ArcSwap::from_pointee(config.clone()),
+            config_generation: AtomicU64::new(0),
+            reloads: Reloads::default(),
             background_compaction: Arc::new(Semaphore::new(1)),
         }
     }
@@ -48,6 +54,31 @@ impl<S> Engine<S> {
     #[inline]
     pub(crate) fn config(&self) -> Guard<Arc<ServerConfig>> {
         self.config.load()
+    }
+
+    /// Returns the configuration as of now, for those that keep it for long.
+    pub(crate) fn config_full(&self) -> Arc<ServerConfig> {
+        self.config.load_full()
+    }
+
+    /// Returns a number that differs from an earlier one if the configuration has been replaced since. It costs one load, so
+    /// that a batch can ask.
+    #[inline]
+    pub(crate) fn config_generation(&self) -> u64 {
+        self.config_generation.load(Ordering::Acquire)
+    }
+
+    /// Replaces the configuration, which must be valid. Everybody finds the new one from the next [`config`](Self::config) on.
+    pub(crate) fn replace_config(&self, config: Arc<ServerConfig>) {
+        self.config.store(config);
+        // After the store: whoever sees the new number finds the new configuration, or a later one.
+        self.config_generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// Sets where reloads get the configuration from.
+    pub(crate) fn reload_from(mut self, source: Option<ConfigSource>) -> Self {
+        self.reloads = Reloads::new(source);
+        self
     }
 }
 
@@ -62,6 +93,16 @@ pub(crate) struct Counters {
     pub(crate) refusal_warnings: RateLimit,
     pub(crate) total_commands: Counter,
     pub(crate) total_errors: Counter,
+}
+
+impl Counters {
+    /// Sets the counters to 0 whose growth people watch; the number of open connections stays.
+    pub(crate) fn reset(&self) {
+        let totals =
+            [&self.total_connections, &self.rejected_connections, &self.total_commands, &self.total_errors];
+        totals.into_iter().for_each(Counter::reset);
+        self.closings.reset();
+    }
 }
 
 /// Counts a connection as open until it is dropped, so also when its task panics.
@@ -99,6 +140,10 @@ impl Counter {
 
     pub(crate) fn decrement(&self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {

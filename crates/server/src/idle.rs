@@ -22,6 +22,14 @@ impl IdleTimer {
         Self { limit, last_active: Instant::now(), timer: None }
     }
 
+    /// Sets another limit. The timeout runs from the last [`restart`](Self::restart).
+    pub(crate) fn change_limit(&mut self, limit: Option<Duration>) {
+        if limit != self.limit {
+            // The timer may be set for a later time than the new limit allows.
+            (self.limit, self.timer) = (limit, None);
+        }
+    }
+
     /// Starts the timeout again.
     pub(crate) fn restart(&mut self) {
         if self.limit.is_some() {
@@ -63,6 +71,22 @@ mod tests {
         let start = Instant::now();
         timer.expired().await;
         assert_eq!(start.elapsed().as_secs(), LIMIT.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_changed_limit_holds_from_the_next_restart_on() {
+        let mut timer = IdleTimer::new(None);
+        for (limit, seconds) in [(Some(LIMIT), 10), (Some(LIMIT * 6), 60), (Some(LIMIT / 2), 5)] {
+            assert!(timeout(Duration::from_secs(1), timer.expired()).await.is_err());
+            timer.change_limit(limit);
+            timer.restart();
+            let start = Instant::now();
+            timer.expired().await;
+            assert_eq!(start.elapsed().as_secs(), seconds);
+            timer.restart();
+        }
+        timer.change_limit(None);
+        assert!(timeout(Duration::from_secs(1 << 20), timer.expired()).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]

@@ -62,8 +62,10 @@ fn ours<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
     let counters = &engine.counters;
     let config = engine.config();
     let wal_path = config.wal_path.display();
+    let reloads = engine.reloads.outcomes.get();
+    let reload_error = one_line(reloads.last_error.as_deref().unwrap_or_default());
     let compaction_error = one_line(stats.last_compaction_error.as_deref().unwrap_or_default());
-    let figures: [(&str, &dyn Display); 31] = [
+    let figures: [(&str, &dyn Display); 34] = [
         ("version", &env!("CARGO_PKG_VERSION")),
         ("pid", &process::id()),
         ("uptime_seconds", &engine.started.elapsed().as_secs()),
@@ -95,6 +97,9 @@ fn ours<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
         ("rejected_connections", &counters.rejected_connections.get()),
         ("total_commands", &counters.total_commands.get()),
         ("total_errors", &counters.total_errors.get()),
+        ("config_reloads", &reloads.reloads),
+        ("config_reloads_failed", &reloads.failed_reloads),
+        ("last_reload_error", &reload_error),
     ];
     let closed = counters.closings.counters().map(|(name, closed)| (OURS, name, closed.to_string()));
     let stages = commit_stages(&stats.commit_latency).map(|(name, summary)| (OURS, name, summary));

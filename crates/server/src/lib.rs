@@ -23,6 +23,7 @@ mod listener;
 pub mod options;
 mod outbox;
 mod rate_limit;
+mod reload;
 mod respond;
 mod server;
 mod session;
@@ -38,5 +39,6 @@ pub use config::{
 };
 pub use error::{Error, UnixSocketError};
 pub use listener::Listeners;
+pub use reload::{ConfigSource, ReloadError};
 pub use server::{Server, serve};
 pub use threads::CpuAffinity;

@@ -17,7 +17,7 @@ use crate::engine::Engine;
 use crate::listener::{Listener, Listeners};
 use crate::threads::affinity::LogWriter;
 use crate::threads::worker::Workers;
-use crate::{CpuAffinity, Error, ServerConfig};
+use crate::{ConfigSource, CpuAffinity, Error, ServerConfig, reload};
 
 /// Longest time in which connections finish at a stop. With the last sync, a stop takes less than ten seconds.
 pub(crate) const DRAIN_LIMIT: Duration = Duration::from_secs(5);
@@ -32,6 +32,7 @@ pub struct Server {
     local_addrs: Box<[SocketAddr]>,
     store: DurableStore,
     config: ServerConfig,
+    source: Option<ConfigSource>,
 }
 
 impl Server {
@@ -46,7 +47,7 @@ impl Server {
         let (listeners, local_addrs) = listen(&config).await?;
         let (path, options) = (config.wal_path.clone(), config.store_options());
         let store = blocking(move || DurableStore::open(path, options)).await??;
-        Ok(Self { listeners, local_addrs, store, config })
+        Ok(Self { listeners, local_addrs, store, config, source: None })
     }
 
     /// Returns the first address that the server listens on, with its real port.
@@ -63,6 +64,15 @@ impl Server {
     /// Returns the path of the Unix socket that the server listens on, if there is one.
     pub fn unix_socket(&self) -> Option<&Path> {
         self.config.unix_socket.as_deref()
+    }
+
+    /// Makes the configuration reloadable: at a [request](ConfigSource::request) of the source, and by `CONFIG RELOAD`.
+    ///
+    /// Without a source `CONFIG RELOAD` finds the configuration that is in force.
+    #[must_use]
+    pub fn reload_from(mut self, source: ConfigSource) -> Self {
+        self.source = Some(source);
+        self
     }
 
     /// Serves until `shutdown` ends. Then every connection answers what it has received, for five seconds at most, and the
@@ -83,7 +93,8 @@ impl Server {
             }
         };
         let writer = self.pinned_writer();
-        let failure = serve_until(self.listeners, self.store.clone(), &self.config, writer, stop).await?;
+        let engine = Engine::new(self.store.clone(), &self.config).reload_from(self.source.clone());
+        let failure = serve_until(self.listeners, engine, writer, stop).await?;
         if let Some(failure) = failure {
             return Err(Error::Store(failure));
         }
@@ -169,7 +180,7 @@ pub async fn serve<S: BatchStore>(
         shutdown.await;
         Shutdown { failure: None, drain_limit: DRAIN_LIMIT }
     };
-    serve_until(listeners.into(), store, config, None, stop).await.map(|_| ())
+    serve_until(listeners.into(), Engine::new(store, config), None, stop).await.map(|_| ())
 }
 
 /// Why and how a server stops.
@@ -180,14 +191,16 @@ struct Shutdown {
 
 async fn serve_until<S: BatchStore>(
     listeners: Listeners,
-    store: S,
-    config: &ServerConfig,
+    engine: Engine<S>,
     log_writer: Option<LogWriter>,
     stop: impl Future<Output = Shutdown>,
 ) -> Result<Option<rustvault_storage::Error>, Error> {
-    let engine = Arc::new(Engine::new(store, config));
+    let engine = Arc::new(engine);
     let mut workers = Workers::start(&engine, log_writer)?;
-    let stop = Acceptor::new(listeners, &workers, &engine).run(stop).await?;
+    let stop = tokio::select! {
+        stop = Acceptor::new(listeners, &workers, &engine).run(stop) => stop?,
+        never = reload::follow(&engine) => match never {},
+    };
     debug!(connections = engine.counters.connections.get(), "stopping");
     workers.stop();
     if timeout(stop.drain_limit, workers.ended()).await.is_err() {

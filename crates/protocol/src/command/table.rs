@@ -340,6 +340,23 @@ commands! {
         arity: Arity::at_least(1), syntax: "parameter [parameter ...]", flags: OPERATION, complexity: "O(settings)",
         summary: "Returns the settings whose names match the patterns.",
     }
+    ConfigSet "CONFIG|SET" Server Admin {
+        arity: Arity::at_least(2), syntax: "parameter value [parameter value ...]", flags: OPERATION, complexity: "O(settings)",
+        summary: "Changes settings of the running server, all or none, until the next reload or restart; no file is written.",
+    }
+    ConfigReload "CONFIG|RELOAD" Server Admin {
+        flags: OPERATION, complexity: "O(settings)",
+        summary: "Loads the configuration again with the files that it names, takes over all or nothing, and tells of each setting \
+            whether its change is applied or needs a restart.",
+    }
+    ConfigRewrite "CONFIG|REWRITE" Server Admin {
+        flags: OPERATION,
+        summary: "Is refused: the server never writes the files of its user.",
+    }
+    ConfigResetStat "CONFIG|RESETSTAT" Server Admin {
+        flags: OPERATION, complexity: "O(counters)",
+        summary: "Sets the counters of connections, commands and errors in INFO to 0.",
+    }
     Memory "MEMORY" Server Connection {
         arity: Arity::at_least(1), syntax: "subcommand [arg [arg ...]]", is_container: true,
         summary: "Groups the commands on memory.",

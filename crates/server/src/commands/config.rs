@@ -1,18 +1,36 @@
 //! Commands on the server's settings.
 
-use std::time::Duration;
-
-use rustvault_protocol::limits::MAX_CONFIG_GET_BYTES;
-use rustvault_protocol::{ErrorCode, Reply, Request, glob_matches};
+use rustvault_protocol::limits::{MAX_CONFIG_GET_BYTES, MAX_CONFIG_VALUE_BYTES};
+use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request, glob_matches};
 use rustvault_storage::SyncPolicy;
+use rustvault_storage::batch::BatchStore;
+use tokio::select;
 
-use super::Answer;
-use super::arguments::{glob, refusal};
+use super::arguments::{glob, refusal, syntax_error};
 use super::reply::{borrowed, bulk};
+use super::{Answer, Refusal, check_len};
+use crate::ServerConfig;
 use crate::engine::Engine;
+use crate::reload::{self, ReloadError, SETTINGS, Setting};
+use crate::respond::Responder;
 use crate::session::Session;
 
-/// Returns the settings that match a pattern, of those settings of Redis that have a meaning here.
+/// Names of settings of Redis, and of the options that they are here.
+const REDIS_NAMES: [(&str, &str); 5] = [
+    ("appendfsync", "fsync"),
+    ("maxclients", "max-connections"),
+    ("maxmemory", MAX_MEMORY),
+    ("proto-max-bulk-len", "max-value-bytes"),
+    ("timeout", "idle-timeout"),
+];
+
+const MAX_MEMORY: &str = "max-memory";
+
+/// Settings of Redis that have one value here.
+const FIXED: [(&str, &str); 4] =
+    [("appendonly", "yes"), ("databases", "1"), ("maxmemory-policy", "noeviction"), ("save", "")];
+
+/// Returns the settings that match a pattern: all options, and those settings of Redis that have a meaning here.
 pub(super) fn get<'b, S>(request: Request<'b>, _: &mut Session, engine: &Engine<S>) -> Answer<'b> {
     let bytes: usize = request.arguments.iter().map(|pattern| pattern.len() + 1).sum();
     request.arguments.iter().try_for_each(|pattern| glob(pattern).map(drop))?;
@@ -23,32 +41,189 @@ pub(super) fn get<'b, S>(request: Request<'b>, _: &mut Session, engine: &Engine<
     }
     let patterns: Vec<_> = request.arguments.iter().map(|pattern| pattern.to_ascii_lowercase()).collect();
     let is_wanted = |name: &str| patterns.iter().any(|pattern| glob_matches(pattern, name.as_bytes()));
-    let wanted = settings(engine).into_iter().filter(|(name, _)| is_wanted(name));
+    let config = engine.config();
+    let ours = SETTINGS.iter().filter(|setting| is_wanted(setting.name));
+    let ours = ours.map(|setting| (setting.name, setting.show(&config)));
+    let of_redis = of_redis(&config).into_iter().filter(|(name, _)| is_wanted(name));
+    let wanted = ours.chain(of_redis);
     Ok(Reply::Map(wanted.map(|(name, value)| (borrowed(name.as_bytes()), bulk(value))).collect()))
 }
 
-fn settings<S>(engine: &Engine<S>) -> [(&'static str, String); 10] {
-    let config = engine.config();
-    let appendfsync = match config.sync_policy {
-        SyncPolicy::Always => "always",
-        SyncPolicy::Never => "no",
-        _ => "everysec",
+/// Returns the settings by their names in Redis, with values as Redis writes them. `tcp-keepalive` has one name in both.
+fn of_redis(config: &ServerConfig) -> Vec<(&'static str, String)> {
+    let value = |name: &str| match name {
+        "appendfsync" => match config.sync_policy {
+            SyncPolicy::Always => "always".to_owned(),
+            SyncPolicy::Never => "no".to_owned(),
+            _ => "everysec".to_owned(),
+        },
+        "maxclients" => config.max_connections.to_string(),
+        "maxmemory" => config.max_memory_bytes.unwrap_or(0).to_string(),
+        "proto-max-bulk-len" => config.max_value_bytes.to_string(),
+        _ => config.idle_timeout.map_or(0, |timeout| timeout.as_secs()).to_string(),
     };
-    [
-        ("appendfsync", appendfsync.to_owned()),
-        ("appendonly", "yes".to_owned()),
-        ("databases", "1".to_owned()),
-        ("maxclients", config.max_connections.to_string()),
-        ("maxmemory", config.max_memory_bytes.unwrap_or(0).to_string()),
-        ("maxmemory-policy", "noeviction".to_owned()),
-        ("proto-max-bulk-len", engine.limits.max_value_bytes.to_string()),
-        ("save", String::new()),
-        ("tcp-keepalive", seconds(config.tcp_keepalive)),
-        ("timeout", seconds(config.idle_timeout)),
-    ]
+    let fixed = FIXED.map(|(name, value)| (name, value.to_owned()));
+    REDIS_NAMES.iter().map(|(name, _)| (*name, value(name))).chain(fixed).collect()
 }
 
-/// Returns a duration as Redis writes it: whole seconds, 0 for never.
-fn seconds(duration: Option<Duration>) -> String {
-    duration.map_or(0, |duration| duration.as_secs()).to_string()
+/// Changes settings of the running server, all or none.
+pub(super) async fn set<S: BatchStore>(
+    responder: &mut Responder<'_, S>,
+    request: Request<'_>,
+) -> Answer<'static> {
+    let edits = edits(request.arguments)?;
+    let changed = reload::change(responder.engine, |config| {
+        edits.iter().try_for_each(|(setting, value)| setting.set(config, value))
+    });
+    changed.await.map(|_| Reply::OK).map_err(|error| refuse_reload("nothing has changed", &error))
+}
+
+/// Returns the options that are set, with their values, of which each is valid for itself.
+fn edits(arguments: &[&[u8]]) -> Result<Vec<(&'static Setting, String)>, Refusal> {
+    let (pairs, []) = arguments.as_chunks() else { return Err(syntax_error()) };
+    let mut edits: Vec<(&Setting, String)> = Vec::new();
+    let mut scratch = ServerConfig::default();
+    for &[name, value] in pairs {
+        let fail = |reason: &str| refuse_setting(name, reason);
+        check_len("a value", value, MAX_CONFIG_VALUE_BYTES)?;
+        let value = str::from_utf8(value).map_err(|_| fail("the value is not UTF-8"))?;
+        let known = str::from_utf8(name).unwrap_or_default().to_ascii_lowercase();
+        if let Some((_, only)) = FIXED.iter().find(|(fixed, _)| *fixed == known) {
+            if value.eq_ignore_ascii_case(only) {
+                continue;
+            }
+            return Err(fail(&format!("it is '{only}' here, and nothing else")));
+        }
+        let ours =
+            REDIS_NAMES.iter().find(|(redis, _)| *redis == known).map_or(known.as_str(), |(_, ours)| ours);
+        let Some(setting) = Setting::find(ours) else { return Err(unknown(name)) };
+        if edits.iter().any(|(earlier, _)| earlier.name == setting.name) {
+            return Err(fail("duplicate parameter"));
+        }
+        let value = if known == "maxmemory" { redis_memory(value) } else { value.to_owned() };
+        setting.check_settable().map_err(|reason| fail(&reason))?;
+        setting.set(&mut scratch, &value).map_err(|error| fail(&error.to_string()))?;
+        edits.push((setting, value));
+    }
+    Ok(edits)
+}
+
+/// Returns a size as Redis reads it, `100mb` being 100 × 1024 × 1024 bytes, in bytes; any other text as it is.
+fn redis_memory(text: &str) -> String {
+    let digits_end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(digits_end);
+    let unit: u64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" => 1000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return text.to_owned(),
+    };
+    let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    bytes.map_or_else(|| text.to_owned(), |bytes| bytes.to_string())
+}
+
+/// Returns an error with Redis's sentence, then the reason.
+#[cold]
+fn refuse_setting(name: &[u8], reason: &str) -> Refusal {
+    let before = "CONFIG SET failed (possibly related to argument";
+    Box::new(ErrorReply::about_word(ErrorCode::Syntax, before, name, &format!(") - {reason}")))
+}
+
+#[cold]
+fn unknown(name: &[u8]) -> Refusal {
+    let before = "Unknown option or number of arguments for CONFIG SET -";
+    Box::new(ErrorReply::about_word(ErrorCode::Syntax, before, name, "; CONFIG GET * lists the options"))
+}
+
+#[cold]
+fn refuse_reload(what: &str, error: &ReloadError) -> Refusal {
+    refusal(ErrorCode::Syntax, format_args!("{what}: {error}"))
+}
+
+/// Loads the configuration again; answers each option with what has become of it. A server that stops does not wait for files.
+pub(super) async fn reload<S: BatchStore>(responder: &mut Responder<'_, S>) -> Answer<'static> {
+    let reloaded = select! {
+        biased;
+        reloaded = reload::reload(responder.engine) => reloaded,
+        () = responder.stopping.cancelled() => {
+            let problem = "the server is stopping; the next start reads the configuration";
+            return Ok(Reply::error(ErrorCode::ShuttingDown, problem));
+        }
+    };
+    let report = reloaded.map_err(|error| refuse_reload("nothing has changed", &error))?;
+    let lines = report.iter().map(|option| (bulk(option.name), bulk(option.outcome.to_string())));
+    Ok(Reply::Map(lines.collect()))
+}
+
+/// Refuses to write the configuration.
+pub(super) fn rewrite<'b, S>(_: Request<'b>, _: &mut Session, _: &Engine<S>) -> Answer<'b> {
+    Err(refusal(
+        ErrorCode::Syntax,
+        "the server never writes its user's files: change the file of --config yourself, check it with \
+        rustvault-server --check-config, then send CONFIG RELOAD or SIGHUP; rustvault-server config show --origin prints \
+        the file that each value comes from",
+    ))
+}
+
+/// Sets the counters of connections, commands and errors to 0.
+pub(super) fn reset_stat<'b, S>(_: Request<'b>, _: &mut Session, engine: &Engine<S>) -> Answer<'b> {
+    engine.counters.reset();
+    Ok(Reply::OK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(line: &str) -> Result<Vec<(&'static str, String)>, String> {
+        let words: Vec<_> = line.split(' ').map(str::as_bytes).collect();
+        let edits = edits(&words).map_err(|refusal| String::from_utf8_lossy(refusal.line()).into_owned())?;
+        Ok(edits.into_iter().map(|(setting, value)| (setting.name, value)).collect())
+    }
+
+    #[test]
+    fn settings_have_our_names_and_those_of_redis() {
+        let pairs = |pairs: &[(&'static str, &str)]| {
+            Ok(pairs.iter().map(|(name, value)| (*name, (*value).to_owned())).collect())
+        };
+        assert_eq!(settings("maxclients 7"), pairs(&[("max-connections", "7")]));
+        assert_eq!(
+            settings("Timeout 5 tcp-keepalive 6 MAX-OUTPUT-BYTES 1MiB"),
+            pairs(&[("idle-timeout", "5"), ("tcp-keepalive", "6"), ("max-output-bytes", "1MiB")])
+        );
+        assert_eq!(settings("maxmemory 100mb"), pairs(&[("max-memory", "104857600")]));
+        assert_eq!(settings("maxmemory 1G"), pairs(&[("max-memory", "1000000000")]));
+        assert_eq!(settings("appendonly yes maxmemory 0"), pairs(&[("max-memory", "0")]));
+    }
+
+    #[test]
+    fn a_setting_that_cannot_be_set_is_refused_by_name() {
+        for (line, error) in [
+            ("maxclients", "ERR syntax error"),
+            (
+                "nonsense 1",
+                "ERR Unknown option or number of arguments for CONFIG SET - 'nonsense'; CONFIG GET * lists the options",
+            ),
+            (
+                "maxclients 1 max-connections 2",
+                "ERR CONFIG SET failed (possibly related to argument 'max-connections') - duplicate parameter",
+            ),
+            (
+                "appendonly no",
+                "ERR CONFIG SET failed (possibly related to argument 'appendonly') - it is 'yes' here, and nothing else",
+            ),
+        ] {
+            assert_eq!(settings(line), Err(error.to_owned()), "{line}");
+        }
+        for line in ["maxclients many", "timeout -1", "wal x.log", "appendfsync no", "maxmemory 1xb"] {
+            let error = settings(line).unwrap_err();
+            let name = line.split(' ').next().unwrap_or_default();
+            let start = format!("ERR CONFIG SET failed (possibly related to argument '{name}') - ");
+            assert!(error.starts_with(&start), "{error}");
+        }
+    }
 }

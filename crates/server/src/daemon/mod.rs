@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use rustvault_server::options::{ConfigProblems, Variables};
-use rustvault_server::{Error, Server, ServerConfig};
+use rustvault_server::{ConfigSource, Error, ReloadError, Server, ServerConfig};
 use tokio::runtime::Builder;
 
 use messages::Messages;
@@ -32,7 +32,7 @@ pub(crate) fn main() -> ExitCode {
     let format = config.message_format;
     message_format::start(format, config.message_level, messages);
     open_files::allow(config.max_connections, config.threads);
-    match run(config, messages) {
+    match run(config, source(), messages) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             message_format::fatal(format, &format!("error: {error}"), messages);
@@ -50,10 +50,21 @@ impl Drop for LastWords {
     }
 }
 
+/// Returns the source of reloads: the command line, the environment and the file, read again.
+fn source() -> ConfigSource {
+    ConfigSource::new(|| {
+        let layers = args::from_process().map_err(|error| ReloadError::new([error.to_string()]))?;
+        let loaded = layers.load();
+        let loaded = loaded.map_err(|problems| ReloadError::new(problems.iter().map(ToString::to_string)));
+        Ok(loaded?.config)
+    })
+    .on_change(|config| open_files::allow(config.max_connections, config.threads))
+}
+
 /// Binds the addresses, recovers the log, and serves.
 ///
 /// Until the end of recovery, SIGINT and SIGTERM end the process without a stop: no write has been acknowledged yet.
-fn run(config: ServerConfig, messages: &Messages) -> Result<(), Error> {
+fn run(config: ServerConfig, source: ConfigSource, messages: &Messages) -> Result<(), Error> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
@@ -61,8 +72,8 @@ fn run(config: ServerConfig, messages: &Messages) -> Result<(), Error> {
     runtime.block_on(async {
         // Before the log is opened, which already writes to it.
         signals::survive_file_size_limit()?;
-        signals::ignore_hangup()?;
-        let server = Server::bind(config).await?;
+        signals::reload_on_hangup(source.clone())?;
+        let server = Server::bind(config).await?.reload_from(source);
         let signals = Signals::take_over()?;
         server.run(signals.shutdown(messages.clone())).await
     })

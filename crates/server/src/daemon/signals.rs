@@ -3,7 +3,7 @@
 use std::process;
 
 use rustix::process::Signal as SignalNumber;
-use rustvault_server::Error;
+use rustvault_server::{ConfigSource, Error};
 use tokio::select;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
@@ -25,15 +25,13 @@ pub(super) fn survive_file_size_limit() -> Result<(), Error> {
     listen(SignalKind::from_raw(SignalNumber::XFSZ.as_raw())).map(drop)
 }
 
-/// Keeps SIGHUP from ending the process.
-///
-/// It means that a terminal was closed, or requests a reload: nohup, logrotate and service managers send it to processes that
-/// should continue.
-pub(super) fn ignore_hangup() -> Result<(), Error> {
+/// Requests a reload at each SIGHUP, which so never ends the process. One that comes during recovery reloads after it.
+pub(super) fn reload_on_hangup(source: ConfigSource) -> Result<(), Error> {
     let mut hangup = listen(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            info!("SIGHUP is ignored: there are no settings or files to reload; SIGTERM stops the server");
+            info!("SIGHUP: the configuration is loaded again");
+            source.request();
         }
     });
     Ok(())

@@ -1,0 +1,75 @@
+//! Report of a reload: what has become of each option.
+
+use std::fmt;
+
+/// Result of a successful reload: what has become of each option, in the order of the table of options.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReloadReport(pub(super) Vec<OptionReport>);
+
+/// Result for one option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OptionReport {
+    pub(crate) name: &'static str,
+    pub(crate) outcome: OptionOutcome,
+}
+
+/// Result for one option, with its values as people read them; those of secrets are hidden.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OptionOutcome {
+    Unchanged,
+    /// The new value is in force.
+    Applied {
+        from: String,
+        to: String,
+    },
+    /// The value `kept` is in force until the server is started again.
+    NeedsRestart {
+        kept: String,
+        wanted: String,
+    },
+}
+
+impl ReloadReport {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &OptionReport> {
+        self.0.iter()
+    }
+
+    /// Returns the options whose change is in force, as one line; `None` if there are none.
+    pub(super) fn applied(&self) -> Option<String> {
+        self.join(|outcome| matches!(outcome, OptionOutcome::Applied { .. }))
+    }
+
+    /// Returns the options whose change needs a restart, as one line; `None` if there are none.
+    pub(super) fn needs_restart(&self) -> Option<String> {
+        self.join(|outcome| matches!(outcome, OptionOutcome::NeedsRestart { .. }))
+    }
+
+    fn join(&self, is_wanted: impl Fn(&OptionOutcome) -> bool) -> Option<String> {
+        let wanted = self.iter().filter(|option| is_wanted(&option.outcome));
+        let lines: Vec<_> = wanted.map(OptionReport::in_a_line).collect();
+        (!lines.is_empty()).then(|| lines.join(", "))
+    }
+}
+
+impl OptionReport {
+    fn in_a_line(&self) -> String {
+        let name = self.name;
+        match &self.outcome {
+            OptionOutcome::Unchanged => name.to_owned(),
+            OptionOutcome::Applied { from, to } => format!("{name} ({from} -> {to})"),
+            OptionOutcome::NeedsRestart { kept, wanted } => format!("{name} ({kept} is kept, not {wanted})"),
+        }
+    }
+}
+
+impl fmt::Display for OptionOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unchanged => f.write_str("unchanged"),
+            Self::Applied { from, to } => write!(f, "applied: {to}, before {from}"),
+            Self::NeedsRestart { kept, wanted } => {
+                write!(f, "needs a restart: {wanted} takes effect then, {kept} is kept until then")
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Where a running server gets its configuration again, who asks for it, and who follows its changes.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::ReloadError;
+use crate::ServerConfig;
+
+/// Source of the configuration of a running server, which [`Server::reload_from`](crate::Server::reload_from) makes
+/// reloadable.
+///
+/// Clones share the requests: a program keeps one to [request](Self::request) a reload, for example at a signal.
+///
+/// ```
+/// # use rustvault_server::{ConfigSource, ServerConfig};
+/// let source = ConfigSource::new(|| Ok(ServerConfig::default())).on_change(|config| {
+///     println!("at most {} connections from now on", config.max_connections);
+/// });
+/// source.request();
+/// ```
+#[derive(Clone)]
+pub struct ConfigSource {
+    load: Arc<dyn Fn() -> Result<ServerConfig, ReloadError> + Send + Sync>,
+    follow: Arc<dyn Fn(&ServerConfig) + Send + Sync>,
+    requests: Arc<Notify>,
+}
+
+impl ConfigSource {
+    /// Makes a source; `load` returns the whole configuration, as at the start. It may block: it never runs on a thread that
+    /// serves.
+    pub fn new(load: impl Fn() -> Result<ServerConfig, ReloadError> + Send + Sync + 'static) -> Self {
+        Self { load: Arc::new(load), follow: Arc::new(|_| {}), requests: Arc::default() }
+    }
+
+    /// Sets a function that is called with each configuration once it is in force. It must not block.
+    #[must_use]
+    pub fn on_change(mut self, follow: impl Fn(&ServerConfig) + Send + Sync + 'static) -> Self {
+        self.follow = Arc::new(follow);
+        self
+    }
+
+    /// Requests a reload, and does not wait for it. Requests before it begins are one; during recovery it waits for the end.
+    pub fn request(&self) {
+        self.requests.notify_one();
+    }
+
+    pub(super) fn load(&self) -> Result<ServerConfig, ReloadError> {
+        (self.load)()
+    }
+
+    pub(super) fn tell(&self, config: &ServerConfig) {
+        (self.follow)(config);
+    }
+
+    /// Waits for a request, of which none is lost.
+    pub(super) async fn requested(&self) {
+        self.requests.notified().await;
+    }
+}
+
+impl fmt::Debug for ConfigSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConfigSource").finish_non_exhaustive()
+    }
+}
