@@ -1,6 +1,10 @@
 //! Rights of a user: categories of commands, each by prefix of the keys. The longest prefix decides.
 
+use std::str::FromStr;
+
 use rustvault_protocol::Category;
+
+use crate::similar::suggestion;
 
 /// Longest prefix of a rule, which is the longest key.
 pub const MAX_PREFIX_BYTES: usize = rustvault_protocol::limits::DEFAULT_MAX_KEY_BYTES;
@@ -49,6 +53,32 @@ impl Categories {
 impl FromIterator<Category> for Categories {
     fn from_iter<T: IntoIterator<Item = Category>>(categories: T) -> Self {
         Self(categories.into_iter().fold(0, |bits, category| bits | bit(category)))
+    }
+}
+
+impl FromStr for Categories {
+    type Err = UnknownCategory;
+
+    /// Reads words that are separated by commas.
+    fn from_str(words: &str) -> Result<Self, UnknownCategory> {
+        let of_word = |word| Self::of_word(word).ok_or_else(|| UnknownCategory::new(word));
+        let found: Vec<Self> = words.split(',').map(of_word).collect::<Result<_, _>>()?;
+        Ok(found.into_iter().flat_map(Self::iter).collect())
+    }
+}
+
+/// Word that is no category of commands.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown category '{}' of commands: {suggestion}", word.escape_debug())]
+pub struct UnknownCategory {
+    word: String,
+    suggestion: String,
+}
+
+impl UnknownCategory {
+    pub(crate) fn new(word: &str) -> Self {
+        let known: Vec<_> = Category::ALL.into_iter().map(Category::name).chain([ALL_CATEGORIES]).collect();
+        Self { word: word.to_owned(), suggestion: suggestion(word, &known) }
     }
 }
 

@@ -7,18 +7,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustvault_protocol::Category;
 use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue};
+use toml::de::{DeTable, DeValue};
 
 use super::dates::system_time;
 use super::mistakes::{MistakeList, Mistakes};
 use crate::credential::check_hash;
+use crate::similar::suggestion;
 use crate::user::{MAX_NAME_BYTES, MAX_USER_CREDENTIALS, MAX_USER_PASSWORDS, MAX_USERS, is_label, is_name};
 use crate::{
-    ALL_CATEGORIES, Categories, Credential, MAX_LABEL_BYTES, Rights, RightsRule, Secret, User, Users,
+    Categories, Credential, MAX_LABEL_BYTES, Rights, RightsRule, Secret, UnknownCategory, User, Users,
 };
-
-/// Least similarity, from 0 to 1, at which a word is suggested for another one.
-const MIN_SIMILARITY: f64 = 0.6;
 
 const TOP_KEYS: [&str; 1] = ["user"];
 const USER_KEYS: [&str; 3] = ["name", "credential", "right"];
@@ -242,7 +240,7 @@ impl Parser<'_> {
             let found = self.text(word, "a category").and_then(|name| {
                 let found = Categories::of_word(name);
                 if found.is_none() {
-                    self.mistakes.wrong(word.span(), unknown_category(name));
+                    self.mistakes.wrong(word.span(), UnknownCategory::new(name));
                 }
                 found
             });
@@ -320,31 +318,8 @@ impl Parser<'_> {
     }
 }
 
-fn unknown_key(key: &DeString<'_>, known: &[&str], of: &str) -> String {
-    let meant = match most_similar(key, known) {
-        Some(meant) => format!("did you mean '{meant}'?"),
-        None => format!("known are {}", known.join(", ")),
-    };
-    format!("unknown key '{}' of {of}: {meant}", key.escape_debug())
-}
-
-/// Returns the message for a word that is no category of commands.
-pub(crate) fn unknown_category(word: &str) -> String {
-    let known: Vec<_> =
-        Category::ALL.iter().map(|category| category.name()).chain([ALL_CATEGORIES]).collect();
-    let meant = match most_similar(word, &known) {
-        Some(meant) => format!("did you mean '{meant}'?"),
-        None => format!("known are {}", known.join(", ")),
-    };
-    format!("unknown category '{}' of commands: {meant}", word.escape_debug())
-}
-
-/// Returns the word that a misspelt one is most like.
-pub(crate) fn most_similar<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let score = |known: &str| strsim::normalized_damerau_levenshtein(&word.to_ascii_lowercase(), known);
-    let scored = known.iter().map(|known| (score(known), *known));
-    let close = scored.filter(|(similarity, _)| *similarity >= MIN_SIMILARITY);
-    close.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, known)| known)
+fn unknown_key(key: &str, known: &[&str], of: &str) -> String {
+    format!("unknown key '{}' of {of}: {}", key.escape_debug(), suggestion(key, known))
 }
 
 fn kind(value: &SpannedValue<'_>) -> &'static str {
