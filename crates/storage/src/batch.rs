@@ -5,7 +5,7 @@
 use std::fmt;
 use std::future::Future;
 
-pub use crate::op::{Condition, KeyUpdate, Op, Pair, StringUpdate, UpdateWith};
+pub use crate::op::{Condition, KeyUpdate, Op, Pair, PrefixRule, StringUpdate, UpdateWith};
 use crate::{Error, Key, KeyPage, Lsn, Stats, Value};
 
 /// The answer to one [`Op`].

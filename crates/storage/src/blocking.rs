@@ -120,7 +120,8 @@ impl<'s, S: BatchStore> Blocking<'s, S> {
     /// # Errors
     /// See [`Error`].
     pub fn scan(&self, cursor: u64, prefix: impl AsRef<[u8]>, limit: usize) -> Result<KeyPage, Error> {
-        call(self.store, Op::Scan { cursor, prefix: prefix.as_ref(), limit }, Outcome::into_page)
+        let op = Op::Scan { cursor, prefix: prefix.as_ref(), rules: &[], limit };
+        call(self.store, op, Outcome::into_page)
     }
 
     /// Returns the keys that start with `prefix`.

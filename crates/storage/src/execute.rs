@@ -5,7 +5,7 @@ mod many;
 use std::iter::once;
 
 use crate::batch::{Completion, Outcome, Sight};
-use crate::keyspace::{Effect, Entry, Key, Keyspace, Locked, Seen, Value};
+use crate::keyspace::{Effect, Entry, Key, Keyspace, Locked, PageBuilder, Seen, Value};
 use crate::op::{Decision, KeyUpdate, Op, Records, StringUpdate, change, total_bytes};
 use crate::wal::{Growth, LoggedChange};
 use crate::{Error, KeyPage, Lsn, Options, Stats};
@@ -163,8 +163,8 @@ impl<S: RecordSink> Executor<'_, S> {
                 let keys = self.keyspace.keys(prefix, max_keys).ok_or(Error::TooManyKeys { max_keys })?;
                 Ok((Outcome::Keys(keys), self.sink.appended()))
             }
-            Op::Scan { cursor, prefix, limit } => {
-                let page = self.keyspace.scan(cursor, prefix, limit);
+            Op::Scan { cursor, prefix, rules, limit } => {
+                let page = self.keyspace.scan(cursor, PageBuilder::new(prefix, rules, limit));
                 Ok((Outcome::Page(page), self.sink.appended()))
             }
             Op::Stats => {

@@ -145,7 +145,7 @@ pub trait Store: BatchStore {
         prefix: &[u8],
         limit: usize,
     ) -> impl Future<Output = Result<KeyPage, Error>> + Send {
-        call(self, Op::Scan { cursor, prefix, limit }, Outcome::into_page)
+        call(self, Op::Scan { cursor, prefix, rules: &[], limit }, Outcome::into_page)
     }
 
     /// Reads the store's statistics.

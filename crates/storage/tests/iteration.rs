@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Waker};
 
-use rustvault_storage::batch::{BatchStore, Op};
+use rustvault_storage::batch::{BatchStore, Op, Outcome, PrefixRule};
 use rustvault_storage::fs::OsFileSystem;
-use rustvault_storage::{DurableStore, Options};
+use rustvault_storage::{DurableStore, MemoryStore, Options};
 use rustvault_testkit::files::{FileCall, Hooked, WHOLE};
 
 #[test]
@@ -32,6 +32,30 @@ fn a_blocking_iteration_ends_after_an_error() {
     assert_eq!(keys, 1, "keys");
     let entries = store.blocking().entries("").take(1000).filter(Result::is_err).count();
     assert_eq!(entries, 1, "entries");
+}
+
+#[tokio::test]
+async fn a_page_counts_only_the_keys_that_its_rules_allow() {
+    let store = MemoryStore::new(Options::default()).unwrap();
+    for number in 0..2000 {
+        store.blocking().set(format!("a:{number}"), "").unwrap();
+    }
+    for key in ["b:1", "b:2", "b:no:1", "b:no:yes:1", "c:1", "b"] {
+        store.blocking().set(key, "").unwrap();
+    }
+    let rules: &[PrefixRule] =
+        &[(b"b:no:yes:".to_vec(), true), (b"b:no:".to_vec(), false), (b"b:".to_vec(), true)];
+    for (prefix, limit, expected) in
+        [("", 3, 3), ("", 2, 2), ("b:no:", 9, 1), ("a:", 9, 0), ("b", 9, 3), ("c:", 9, 0)]
+    {
+        let mut completions = Vec::new();
+        let op = Op::Scan { cursor: 0, prefix: prefix.as_bytes(), rules, limit };
+        drop(store.submit(&[op], usize::MAX, &mut completions).await);
+        let Ok(Outcome::Page(page)) = completions.remove(0).outcome else { panic!("no page") };
+        assert_eq!(page.keys.len(), expected, "{prefix} {limit}");
+        let allowed = ["b:1", "b:2", "b:no:yes:1"].map(str::as_bytes);
+        assert!(page.keys.iter().all(|key| allowed.contains(&key.as_ref())), "{prefix}");
+    }
 }
 
 /// Lets so many syncs through; further ones wait.

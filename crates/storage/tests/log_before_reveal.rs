@@ -33,7 +33,7 @@ async fn dependencies_of_readers(store: &DurableStore) -> Vec<Lsn> {
         Op::Exists { key: b"written" },
         Op::Delete { key: b"deleted" },
         Op::Get { key: b"deleted" },
-        Op::Scan { cursor: 0, prefix: b"", limit: 10 },
+        Op::Scan { cursor: 0, prefix: b"", rules: &[], limit: 10 },
         Op::Count,
         Op::Stats,
         Op::Keys { prefix: b"", max_keys: 9 },

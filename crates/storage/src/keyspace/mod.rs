@@ -23,7 +23,7 @@ use key::KeyList;
 use layout::Layout;
 pub(crate) use locked::Locked;
 pub(crate) use restore::{Past, Restore};
-use scan::PageBuilder;
+pub(crate) use scan::PageBuilder;
 use shard::Shard;
 use usage::{ShardLock, UsedBytes};
 pub(crate) use walk::KeyspaceWalk;
@@ -87,9 +87,8 @@ impl Keyspace {
         Seen { entry: entry.cloned(), lsn }
     }
 
-    /// Returns a page of keys with `prefix`, at most `limit`, from `cursor` on.
-    pub(crate) fn scan(&self, cursor: u64, prefix: &[u8], limit: usize) -> KeyPage {
-        let mut page = PageBuilder::new(prefix, limit);
+    /// Returns a page of keys, from `cursor` on.
+    pub(crate) fn scan(&self, cursor: u64, mut page: PageBuilder<'_>) -> KeyPage {
         let mut next = Position::from_cursor(cursor);
         while let Some(from) = next {
             if page.is_done() {

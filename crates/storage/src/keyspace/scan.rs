@@ -4,6 +4,7 @@ use super::entry::Entry;
 use super::hash::Position;
 use super::key::KeyList;
 use crate::KeyPage;
+use crate::op::PrefixRule;
 
 /// Keys that a page visits beyond its limit before it ends early.
 ///
@@ -13,13 +14,31 @@ const SPARE_WORK_KEYS: usize = 10_000;
 /// Cost of visiting a table, in addition to its keys, counted in keys.
 const WORK_PER_TABLE_KEYS: usize = 16;
 
+/// Rules that cost as much as visiting a key.
+const RULES_PER_KEY: usize = 16;
+
 /// Most bytes of keys in a page, unless its first key alone is longer: quoted fourfold, with 10 bytes
 /// around each of 10,000 keys, a reply stays below 1 MiB.
 const MAX_PAGE_KEY_BYTES: usize = 200 * 1024;
 
-/// Collects one page of a scan, table by table.
-pub(super) struct PageBuilder<'a> {
+/// Decides which keys a page lists.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeyFilter<'a> {
     prefix: &'a [u8],
+    rules: &'a [PrefixRule],
+}
+
+impl KeyFilter<'_> {
+    pub(super) fn lists(self, key: &[u8]) -> bool {
+        key.starts_with(self.prefix)
+            && (self.rules.is_empty()
+                || self.rules.iter().find(|(prefix, _)| key.starts_with(prefix)).is_some_and(|rule| rule.1))
+    }
+}
+
+/// Collects one page of a scan, table by table.
+pub(crate) struct PageBuilder<'a> {
+    filter: KeyFilter<'a>,
     limit: usize,
     keys: KeyList,
     work_left_keys: usize,
@@ -27,18 +46,25 @@ pub(super) struct PageBuilder<'a> {
 }
 
 impl<'a> PageBuilder<'a> {
-    pub(super) fn new(prefix: &'a [u8], limit: usize) -> Self {
+    /// Begins a page of at most `limit` keys that start with `prefix` and that the rules allow.
+    pub(crate) fn new(prefix: &'a [u8], rules: &'a [PrefixRule], limit: usize) -> Self {
         let limit = limit.max(1);
         let work_left_keys = SPARE_WORK_KEYS.saturating_add(limit);
-        Self { prefix, limit, keys: KeyList::default(), work_left_keys, is_full: false }
+        Self {
+            filter: KeyFilter { prefix, rules },
+            limit,
+            keys: KeyList::default(),
+            work_left_keys,
+            is_full: false,
+        }
     }
 
-    /// Returns the prefix of the keys of the page.
-    pub(super) const fn prefix(&self) -> &'a [u8] {
-        self.prefix
+    /// Returns the filter of the keys of the page.
+    pub(super) const fn filter(&self) -> KeyFilter<'a> {
+        self.filter
     }
 
-    /// Adds keys of a table that start with the [prefix](Self::prefix), in the order of their positions, given in any order.
+    /// Adds keys of a table that pass the [filter](Self::filter), in the order of their positions, given in any order.
     ///
     /// Returns the position of the first key that did not fit. Keys of equal position are in the same page, because a cursor cannot
     /// point between them.
@@ -47,7 +73,8 @@ impl<'a> PageBuilder<'a> {
         table_keys: usize,
         keys: impl Iterator<Item = (Position, &'e Entry)>,
     ) -> Option<Position> {
-        self.work_left_keys = self.work_left_keys.saturating_sub(table_keys + WORK_PER_TABLE_KEYS);
+        let work_keys = table_keys * (1 + self.filter.rules.len() / RULES_PER_KEY) + WORK_PER_TABLE_KEYS;
+        self.work_left_keys = self.work_left_keys.saturating_sub(work_keys);
         let mut keys: Vec<_> = keys.collect();
         keys.sort_unstable_by_key(|&(position, _)| position);
         let mut last = None;

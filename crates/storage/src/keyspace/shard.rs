@@ -227,8 +227,8 @@ impl Shard {
         page: &mut PageBuilder<'_>,
     ) -> Option<Position> {
         let table = &self.tables[self.table_index(from)];
-        let prefix = page.prefix();
-        let wanted = table.entries.iter().filter(|entry| entry.is_live() && entry.key().starts_with(prefix));
+        let filter = page.filter();
+        let wanted = table.entries.iter().filter(|entry| entry.is_live() && filter.lists(entry.key()));
         let keys = wanted.filter_map(|entry| {
             let position = seed.hash(entry.key()).position();
             (position >= from).then_some((position, entry))

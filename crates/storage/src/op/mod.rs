@@ -17,6 +17,10 @@ use crate::wal;
 /// A key and its new value, in this order. As an array, so that the arguments of a request can be viewed as a slice of pairs.
 pub type Pair<'a> = [&'a [u8]; 2];
 
+/// A prefix of keys, and whether keys that start with it are listed. Of several rules, the longest first, the first one that a
+/// key starts with decides; a key without such a rule is not listed.
+pub type PrefixRule = (Vec<u8>, bool);
+
 /// An operation of a batch; keys and values are borrowed until
 /// [`BatchStore::submit`](crate::batch::BatchStore::submit) ends.
 #[derive(Debug, Clone, Copy)]
@@ -109,6 +113,8 @@ pub enum Op<'a> {
         cursor: u64,
         /// Only keys that start with these bytes.
         prefix: &'a [u8],
+        /// Only keys that these rules allow; all keys if there are none.
+        rules: &'a [PrefixRule],
         /// Most keys of the page; it also bounds the work.
         limit: usize,
     },
