@@ -13,7 +13,8 @@ pub use credential::{
     MAX_SECRET_BYTES, Secret, SecretError, TOKEN_PREFIX, check_hash, is_token,
 };
 pub use rights::{
-    ALL_CATEGORIES, Categories, MAX_PREFIX_BYTES, MAX_RULES, Rights, RightsError, RightsRule, UnknownCategory,
+    ALL_CATEGORIES, AllowedKeys, Categories, MAX_PREFIX_BYTES, MAX_RULES, Rights, RightsError, RightsRule,
+    UnknownCategory,
 };
 pub use user::{
     DEFAULT_USER, MAX_NAME_BYTES, MAX_USER_CREDENTIALS, MAX_USER_PASSWORDS, MAX_USERS, User, Users,

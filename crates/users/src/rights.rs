@@ -9,8 +9,8 @@ use crate::similar::suggestion;
 /// Longest prefix of a rule, which is the longest key.
 pub const MAX_PREFIX_BYTES: usize = rustvault_protocol::limits::DEFAULT_MAX_KEY_BYTES;
 
-/// Most rules of a user: each command looks at them.
-pub const MAX_RULES: usize = 64;
+/// Most rules of a user: each may be looked at for each key of a command.
+pub const MAX_RULES: usize = 256;
 
 /// Word for all categories.
 pub const ALL_CATEGORIES: &str = "all";
@@ -104,6 +104,9 @@ pub enum RightsError {
     /// A rule names no category.
     #[error("a right names no category of commands")]
     NoCategory,
+    /// There are too many rules.
+    #[error("more than {MAX_RULES} rights of one user")]
+    TooManyRules,
     /// A category whose commands have no keys is restricted to a prefix.
     #[error("commands of the category '{}' have no keys: put it into a right without a prefix", category.name())]
     PrefixWithoutKeys {
@@ -116,9 +119,6 @@ pub enum RightsError {
         /// Its length.
         len_bytes: usize,
     },
-    /// There are too many rules.
-    #[error("more than {MAX_RULES} rights of one user")]
-    TooMany,
     /// Two rules contradict each other.
     #[error("the category '{}' is both allowed and denied for the same prefix", category.name())]
     Contradiction {
@@ -133,6 +133,21 @@ pub struct Rights {
     rules: Vec<RightsRule>,
     /// What each category's rules say, longest prefix first, by the category's number.
     verdicts: [Vec<(Vec<u8>, bool)>; Category::ALL.len()],
+    /// The categories that are allowed on every key.
+    everywhere: Categories,
+    /// The categories that are allowed on some key.
+    somewhere: Categories,
+}
+
+/// Keys with a prefix that a category is allowed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AllowedKeys<'r> {
+    /// All of them.
+    All,
+    /// None of them.
+    None,
+    /// Those that these rules allow: prefixes, the longest first, and whether they allow.
+    Some(&'r [(Vec<u8>, bool)]),
 }
 
 impl Rights {
@@ -168,7 +183,17 @@ impl Rights {
             }
         }
         self.rules.push(rule);
+        self.everywhere = self.categories(|verdicts| {
+            verdicts.last().is_some_and(|(prefix, _)| prefix.is_empty())
+                && verdicts.iter().all(|(_, allows)| *allows)
+        });
+        self.somewhere = self.categories(|verdicts| verdicts.iter().any(|(_, allows)| *allows));
         Ok(())
+    }
+
+    /// Returns the categories whose verdicts are such.
+    fn categories(&self, are_such: impl Fn(&[(Vec<u8>, bool)]) -> bool) -> Categories {
+        Category::ALL.into_iter().filter(|category| are_such(self.verdicts(*category))).collect()
     }
 
     fn check(&self, rule: &RightsRule) -> Result<(), RightsError> {
@@ -179,7 +204,7 @@ impl Rights {
             return Err(RightsError::LongPrefix { len_bytes: rule.prefix.len() });
         }
         if self.rules.len() == MAX_RULES {
-            return Err(RightsError::TooMany);
+            return Err(RightsError::TooManyRules);
         }
         for category in rule.categories.iter() {
             if !category.has_keys() && !rule.prefix.is_empty() {
@@ -207,16 +232,26 @@ impl Rights {
 
     /// Returns whether commands of this category are allowed on every key, and so those that name none.
     #[inline]
-    pub fn allow_all_keys(&self, category: Category) -> bool {
-        let verdicts = &self.verdicts[category as usize];
-        let covers_all = verdicts.last().is_some_and(|(prefix, _)| prefix.is_empty());
-        covers_all && verdicts.iter().all(|(_, allows)| *allows)
+    pub const fn allow_all_keys(&self, category: Category) -> bool {
+        self.everywhere.contains(category)
     }
 
     /// Returns whether commands of this category are allowed on some key.
     #[inline]
-    pub fn allow_some_key(&self, category: Category) -> bool {
-        self.verdicts[category as usize].iter().any(|(_, allows)| *allows)
+    pub const fn allow_some_key(&self, category: Category) -> bool {
+        self.somewhere.contains(category)
+    }
+
+    /// Returns which of the keys that start with `prefix` commands of this category are allowed on.
+    pub fn allowed_keys(&self, category: Category, prefix: &[u8]) -> AllowedKeys<'_> {
+        let verdicts = self.verdicts(category);
+        let allows = self.allow_key(category, prefix);
+        let differs = |(inner, verdict): &(Vec<u8>, bool)| *verdict != allows && inner.starts_with(prefix);
+        match verdicts.iter().any(|verdict| differs(verdict)) {
+            true => AllowedKeys::Some(verdicts),
+            false if allows => AllowedKeys::All,
+            false => AllowedKeys::None,
+        }
     }
 
     /// Returns what this category's rules say: prefixes and whether they allow, longest first.
@@ -268,6 +303,35 @@ mod tests {
     }
 
     #[test]
+    fn a_prefix_is_allowed_as_a_whole_in_part_or_not_at_all() {
+        use Category::Read;
+        let verdicts = [rule(true, &[Read], "app:"), rule(false, &[Read], "app:locked:")];
+        let rights = Rights::new(verdicts.to_vec()).unwrap();
+        let of = |prefix: &str| match rights.allowed_keys(Read, prefix.as_bytes()) {
+            AllowedKeys::All => "all",
+            AllowedKeys::None => "none",
+            AllowedKeys::Some(rules) => {
+                assert_eq!(rules, rights.verdicts(Read));
+                "some"
+            }
+        };
+        for (prefix, expected) in [
+            ("", "some"),
+            ("a", "some"),
+            ("app:", "some"),
+            ("app:l", "some"),
+            ("app:x", "all"),
+            ("app:locked:", "none"),
+            ("app:locked:x", "none"),
+            ("b", "none"),
+        ] {
+            assert_eq!(of(prefix), expected, "{prefix}");
+        }
+        assert_eq!(Rights::all().allowed_keys(Read, b""), AllowedKeys::All);
+        assert_eq!(Rights::default().allowed_keys(Read, b""), AllowedKeys::None);
+    }
+
+    #[test]
     fn rules_without_meaning_are_refused() {
         use Category::{Admin, Read};
         assert_eq!(Rights::new(vec![rule(true, &[], "")]), Err(RightsError::NoCategory));
@@ -275,5 +339,7 @@ mod tests {
         assert_eq!(refused, Err(RightsError::PrefixWithoutKeys { category: Admin }));
         let refused = Rights::new(vec![rule(true, &[Read], "a:"), rule(false, &[Read], "a:")]);
         assert_eq!(refused, Err(RightsError::Contradiction { category: Read }));
+        let many = (0..=MAX_RULES).map(|number| rule(true, &[Read], &number.to_string()));
+        assert_eq!(Rights::new(many.collect()), Err(RightsError::TooManyRules));
     }
 }

@@ -144,7 +144,7 @@ fn too_many_of_anything_is_a_mistake() {
     );
     let right = |number| format!("[[user.right]]\nallow = [\"read\"]\nprefix = \"{number}\"\n");
     assert!(parse(&repeated(MAX_RULES, &right)).is_ok());
-    assert_mistake(&repeated(MAX_RULES + 1, &right), (3 + 3 * MAX_RULES, 1), &["more than 64 rights"]);
+    assert_mistake(&repeated(MAX_RULES + 1, &right), (3 + 3 * MAX_RULES, 1), &["more than 256 rights"]);
 }
 
 #[test]
