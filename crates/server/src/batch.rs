@@ -67,6 +67,11 @@ impl<'a> RequestBatch<'a> {
         self.is_full = is_last || self.requests.len() == MAX_BATCH_REQUESTS;
     }
 
+    /// Returns whether a whole request is in it.
+    pub(crate) const fn has_requests(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
     /// Returns the arguments of all requests, for [`plan`](Self::plan).
     pub(crate) fn arguments(&self) -> Vec<&[u8]> {
         self.arguments.iter().map(AsRef::as_ref).collect()

@@ -14,6 +14,9 @@ use rustvault_users::User;
 
 use crate::addr::Addr;
 
+/// Clients that [`Clients::wake_all`] takes from the list at a time.
+const CLIENTS_PER_WAKE: usize = 500;
+
 /// All connected clients, by id.
 #[derive(Debug, Default)]
 pub(crate) struct Clients {
@@ -34,6 +37,18 @@ impl Clients {
     pub(crate) fn page(&self, after: u64, limit: usize) -> Vec<Arc<ConnectedClient>> {
         let by_id = self.by_id.lock();
         by_id.range(after.saturating_add(1)..).take(limit).map(|(_, client)| Arc::clone(client)).collect()
+    }
+
+    /// Has the tasks of all connections that wait for their clients run once.
+    pub(crate) fn wake_all(&self) {
+        let mut after = 0;
+        loop {
+            // Page by page, so that no client waits long for the lock.
+            let page = self.page(after, CLIENTS_PER_WAKE);
+            let Some(last) = page.last() else { return };
+            after = last.id;
+            page.iter().for_each(|client| client.waker.wake());
+        }
     }
 
     /// Returns the client with this id.
@@ -223,6 +238,29 @@ mod tests {
         drop(first);
         assert_eq!(ids(), [2]);
         assert!(clients.get(1).is_none() && clients.get(2).is_some());
+    }
+
+    #[tokio::test]
+    async fn every_waiting_task_runs_when_all_are_woken() {
+        let clients = Arc::new(Clients::default());
+        let all: Vec<_> = (0..=2 * CLIENTS_PER_WAKE).map(|_| clients.add(addr(1), addr(9))).collect();
+        let begun = Arc::new(AtomicU64::new(0));
+        let wait_twice = |client: &ClientRegistration| {
+            let (client, begun, mut runs) = (client.share(), Arc::clone(&begun), 0);
+            tokio::spawn(poll_fn(move |context| {
+                runs += 1;
+                begun.fetch_add(1, Ordering::Relaxed);
+                if runs > 1 { Poll::Ready(()) } else { std::pin::pin!(client.killed()).poll(context) }
+            }))
+        };
+        let waiting: Vec<_> = all.iter().map(wait_twice).collect();
+        while begun.load(Ordering::Relaxed) < all.len() as u64 {
+            tokio::task::yield_now().await;
+        }
+        clients.wake_all();
+        for task in waiting {
+            timeout(Duration::from_secs(10), task).await.unwrap().unwrap();
+        }
     }
 
     #[tokio::test]

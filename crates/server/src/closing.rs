@@ -26,6 +26,10 @@ pub(crate) enum CloseReason {
     OutputLimit,
     /// The client did not read for a minute.
     OutputStalled,
+    /// All buffers together hold as much as `max_buffer_bytes`, and this client needed more.
+    BufferLimit,
+    /// A request began to arrive and did not go on.
+    RequestTimeout,
     /// The client sent nothing for longer than the idle timeout.
     Idle,
     /// The client's machine did not answer probes, or acknowledged nothing for minutes: keepalive or `TCP_USER_TIMEOUT`.
@@ -38,7 +42,7 @@ pub(crate) enum CloseReason {
 
 impl CloseReason {
     /// Every reason, in the order of `INFO`.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::ByClient,
         Self::Quit,
         Self::Killed,
@@ -46,6 +50,8 @@ impl CloseReason {
         Self::ForeignProtocol,
         Self::OutputLimit,
         Self::OutputStalled,
+        Self::BufferLimit,
+        Self::RequestTimeout,
         Self::Idle,
         Self::Unreachable,
         Self::Lost,
@@ -66,6 +72,12 @@ impl CloseReason {
                 ("closed_output_limit", text)
             }
             Self::OutputStalled => ("closed_output_stalled", "the client does not read its answers"),
+            Self::BufferLimit => {
+                ("closed_buffer_limit", "the buffers of all connections hold as much as --max-buffer-bytes")
+            }
+            Self::RequestTimeout => {
+                ("closed_request_timeout", "a request did not go on arriving within --request-timeout")
+            }
             Self::Idle => ("closed_idle", "idle for longer than --idle-timeout"),
             Self::Unreachable => {
                 ("closed_unreachable", "the client's machine does not answer, or takes nothing")
@@ -77,7 +89,15 @@ impl CloseReason {
 
     /// Returns whether the end is reported as a warning: the client is at fault, and nobody else would report it.
     const fn is_warned_about(self) -> bool {
-        matches!(self, Self::ProtocolError | Self::ForeignProtocol | Self::OutputLimit | Self::OutputStalled)
+        matches!(
+            self,
+            Self::ProtocolError
+                | Self::ForeignProtocol
+                | Self::OutputLimit
+                | Self::OutputStalled
+                | Self::BufferLimit
+                | Self::RequestTimeout
+        )
     }
 }
 

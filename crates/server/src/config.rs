@@ -49,6 +49,13 @@ pub const MAX_TCP_KEEPALIVE: Duration = Duration::from_secs(32_767);
 /// Longest accepted `idle_timeout`: a year.
 pub const MAX_IDLE_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// Default of `request_timeout`: a minute, as long as a client may read nothing of its answers.
+pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Default of `max_buffer_bytes`: 1 GiB. That is room for sixteen of the longest commands at a time with the default of
+/// `max_value_bytes`, and for thousands of common ones.
+pub const DEFAULT_MAX_BUFFER_BYTES: usize = 1 << 30;
+
 /// Settings of a server.
 ///
 /// ```
@@ -98,6 +105,12 @@ pub struct ServerConfig {
     pub idle_timeout: Option<Duration>,
     /// Users at the start. Connections then begin logged out; without users, the default, everybody may do everything.
     pub users: Option<Arc<Users>>,
+    /// Time in which a request that has begun to arrive must bring its end, or 64 KiB more, 1 s to [`MAX_IDLE_TIMEOUT`];
+    /// `None` for no limit. [`DEFAULT_REQUEST_TIMEOUT`] by default.
+    pub request_timeout: Option<Duration>,
+    /// Most bytes that all connections together hold in buffers, beyond 128 KiB that each may hold anyway: at least twice
+    /// `max_value_bytes`. [`DEFAULT_MAX_BUFFER_BYTES`] by default.
+    pub max_buffer_bytes: usize,
     /// Format of messages, [`MessageFormat::Text`] by default. The daemon reads it; the library reports by tracing.
     pub message_format: MessageFormat,
     /// Least important messages that are printed, `info` by default. The daemon reads it.
@@ -145,6 +158,8 @@ impl Default for ServerConfig {
             users: None,
             message_format: MessageFormat::Text,
             message_level: LevelFilter::INFO,
+            request_timeout: Some(DEFAULT_REQUEST_TIMEOUT),
+            max_buffer_bytes: DEFAULT_MAX_BUFFER_BYTES,
         }
     }
 }
@@ -164,6 +179,8 @@ impl ServerConfig {
         check_range("threads", self.threads, MAX_THREADS)?;
         check_seconds("tcp_keepalive", self.tcp_keepalive, MAX_TCP_KEEPALIVE)?;
         check_seconds("idle_timeout", self.idle_timeout, MAX_IDLE_TIMEOUT)?;
+        check_seconds("request_timeout", self.request_timeout, MAX_IDLE_TIMEOUT)?;
+        check_max_buffer(self.max_buffer_bytes, self.max_value_bytes)?;
         check_compact_ratio(self.compact_ratio)?;
         check_max_memory(self.max_memory_bytes)
     }
@@ -227,6 +244,16 @@ pub enum ConfigError {
         /// The value that was given.
         ratio: f64,
     },
+    /// The limit on buffers leaves no room for the longest value.
+    #[error(
+        "invalid max_buffer_bytes {value}: expected at least {min}, twice max_value_bytes; raise it or lower max_value_bytes"
+    )]
+    BufferBytes {
+        /// The value that was given.
+        value: usize,
+        /// The lowest that is accepted.
+        min: usize,
+    },
     /// The memory limit is 0: no write could succeed.
     #[error("invalid max_memory_bytes 0: expected more than 0, or None for no limit")]
     NoMemory,
@@ -265,6 +292,12 @@ fn check_compact_ratio(ratio: f64) -> Result<(), ConfigError> {
 
 fn check_max_memory(max_memory_bytes: Option<u64>) -> Result<(), ConfigError> {
     if max_memory_bytes == Some(0) { Err(ConfigError::NoMemory) } else { Ok(()) }
+}
+
+/// Refuses a limit at which a client that is alone could not store the longest value.
+fn check_max_buffer(value: usize, max_value_bytes: usize) -> Result<(), ConfigError> {
+    let min = max_value_bytes.saturating_mul(2);
+    if value >= min { Ok(()) } else { Err(ConfigError::BufferBytes { value, min }) }
 }
 
 fn default_threads() -> usize {
@@ -318,12 +351,23 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_on_buffers_has_room_for_the_longest_value_and_its_double() {
+        let config = |max_buffer_bytes, max_value_bytes| {
+            ServerConfig { max_buffer_bytes, max_value_bytes, ..ServerConfig::default() }.validate()
+        };
+        assert_eq!(config(2000, 1000), Ok(()));
+        assert_eq!(config(1999, 1000), Err(ConfigError::BufferBytes { value: 1999, min: 2000 }));
+        assert_eq!(config(DEFAULT_MAX_BUFFER_BYTES, MAX_VALUE_BYTES_LIMIT), Ok(()));
+    }
+
+    #[test]
     fn durations_out_of_range_are_refused() {
         let (no_time, too_long) = (Some(Duration::ZERO), Some(MAX_IDLE_TIMEOUT + Duration::from_secs(1)));
         for value in [no_time, too_long] {
             for config in [
                 ServerConfig { tcp_keepalive: value, ..ServerConfig::default() },
                 ServerConfig { idle_timeout: value, ..ServerConfig::default() },
+                ServerConfig { request_timeout: value, ..ServerConfig::default() },
             ] {
                 assert!(
                     matches!(config.validate(), Err(ConfigError::DurationOutOfRange { .. })),

@@ -5,29 +5,37 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use bytes::BytesMut;
+use rustvault_protocol::{ErrorCode, ErrorReply, Reply};
 use rustvault_storage::batch::BatchStore;
 use tokio::select;
 use tokio::task::yield_now;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::batch::RequestBatch;
+use crate::buffer_budget::{BufferClaim, OverBudget};
 use crate::buffers::Buffers;
 use crate::closing::{CloseReason, Closing};
+use crate::deadlines::{Deadlines, MIN_PERIOD_BYTES};
 use crate::engine::Engine;
-use crate::idle::IdleTimer;
 use crate::input::INPUT_BYTES;
-use crate::linger;
 use crate::respond::Responder;
 use crate::session::Session;
 use crate::threads::accepted::AcceptedConnection;
 use crate::threads::turns::AnswersFirst;
 use crate::threads::worker_handle::WorkerHandle;
 use crate::transport::Transport;
+use crate::{linger, outbox};
 
 /// Longest part of a line that an idle connection keeps in memory of its own, so that it can give its buffers back.
 const MAX_RESTING_BYTES: usize = 4 * 1024;
+
+/// Longest time in which the error that ends a connection is written.
+const LAST_ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
 /// Serves one client until its connection ends or moves to another thread; reports the reason.
 ///
@@ -96,6 +104,10 @@ struct Connection<S> {
     /// The beginning of a line, while the connection holds no buffers.
     resting: Vec<u8>,
     answers_first: AnswersFirst,
+    /// The memory of its buffers.
+    claim: BufferClaim,
+    /// Set if a whole request was among the bytes that were read last.
+    had_requests: bool,
 }
 
 impl<S: BatchStore> Connection<S> {
@@ -105,8 +117,17 @@ impl<S: BatchStore> Connection<S> {
         engine: Arc<Engine<S>>,
         worker: WorkerHandle,
     ) -> Self {
-        let answers_first = AnswersFirst::default();
-        Self { transport, session, engine, worker, buffers: None, resting: Vec::new(), answers_first }
+        Self {
+            transport,
+            session,
+            claim: BufferClaim::new(&engine.buffers),
+            engine,
+            worker,
+            buffers: None,
+            resting: Vec::new(),
+            answers_first: AnswersFirst::default(),
+            had_requests: false,
+        }
     }
 
     /// Drops all but the transport.
@@ -116,26 +137,38 @@ impl<S: BatchStore> Connection<S> {
 
     async fn run(&mut self, stopping: &CancellationToken) -> io::Result<Leave> {
         let mut stop = pin!(stopping.cancelled());
-        // Before the configuration: a change in between is seen after the first batch.
-        let mut generation = self.engine.config_generation();
-        let mut idle = IdleTimer::new(self.engine.config().idle_timeout);
-        let client = self.session.client.share();
+        let (engine, client) = (Arc::clone(&self.engine), self.session.client.share());
+        let mut deadlines = Deadlines::new(&engine.config());
+        let mut generation = 0;
+        if self.has_unfinished_request() {
+            deadlines.received(0, false, true);
+        }
         while !stopping.is_cancelled() {
             let read_bytes = select! {
                 biased;
-                read = poll_fn(|context| self.poll_read(context)) => read?,
+                read = poll_fn(|context| self.poll_read(context)) => match read {
+                    Ok(read_bytes) => read_bytes,
+                    Err(error) => return Box::pin(self.end_of_read(error)).await,
+                },
                 () = &mut stop => break,
                 () = client.killed() => return Ok(Leave::ByServer(CloseReason::Killed.into())),
-                () = idle.expired() => return Ok(Leave::ByServer(CloseReason::Idle.into())),
+                reason = poll_fn(|context| {
+                    if let Some(config) = engine.config_since(&mut generation) {
+                        deadlines.adopt(&config);
+                    }
+                    deadlines.poll_expired(context)
+                }) => {
+                    if self.has_unread_bytes()? {
+                        deadlines.restart();
+                        continue;
+                    }
+                    return Ok(Box::pin(self.expire(reason)).await);
+                }
             };
             if let Some(leave) = self.answer_input(read_bytes, stopping).await? {
                 return Ok(leave);
             }
-            if self.engine.config_generation() != generation {
-                generation = self.engine.config_generation();
-                idle.change_limit(self.engine.config().idle_timeout);
-            }
-            idle.restart();
+            deadlines.received(read_bytes, self.had_requests, self.has_unfinished_request());
             if self.worker.count_batch() && self.hand_back() {
                 return Ok(Leave::ForOtherThread);
             }
@@ -161,8 +194,12 @@ impl<S: BatchStore> Connection<S> {
                 Poll::Pending if has_read_all(&self.transport) => Poll::Ready(None),
                 Poll::Pending => Poll::Pending,
             });
-            let Some(read_bytes) = read.await else { break };
-            if let Some(leave) = self.answer_input(read_bytes?, stopping).await? {
+            let read_bytes = match read.await {
+                None => break,
+                Some(Ok(read_bytes)) => read_bytes,
+                Some(Err(error)) => return Box::pin(self.end_of_read(error)).await,
+            };
+            if let Some(leave) = self.answer_input(read_bytes, stopping).await? {
                 return Ok(leave);
             }
         }
@@ -179,17 +216,67 @@ impl<S: BatchStore> Connection<S> {
             self.rest();
             return Poll::Pending;
         }
-        let max_input_bytes = self.engine.limits.max_line_bytes().saturating_add(INPUT_BYTES);
+        let engine = &*self.engine;
+        let max_input_bytes = engine.limits.max_line_bytes().saturating_add(INPUT_BYTES);
         let buffers = self.buffers.get_or_insert_with(|| {
             let mut buffers = Buffers::take();
             buffers.input.restore(&std::mem::take(&mut self.resting));
             buffers
         });
-        let read = buffers.input.poll_read(&mut self.transport, context, max_input_bytes);
+        buffers.input.make_room(max_input_bytes)?;
+        let max_bytes = || engine.config().max_buffer_bytes;
+        self.claim.set_input(buffers.input.resident_bytes(), max_bytes).map_err(io::Error::other)?;
+        let read = buffers.input.poll_read(&mut self.transport, context);
         if read.is_pending() {
             self.rest();
         }
         read
+    }
+
+    /// Returns whether a request has begun to arrive that is not whole yet.
+    fn has_unfinished_request(&self) -> bool {
+        let has_input = self.buffers.as_ref().is_some_and(|buffers| buffers.input.len() > 0);
+        has_input || !self.resting.is_empty() || self.session.parser.is_dropping()
+    }
+
+    /// Returns whether the client has sent something that was not read yet.
+    fn has_unread_bytes(&self) -> io::Result<bool> {
+        let socket = self.transport.socket();
+        Ok(self.transport.has_bytes() || socket.received_bytes()? > socket.read_bytes())
+    }
+
+    /// Ends the connection for the error of a read; a client that gets no more memory is told so.
+    async fn end_of_read(&mut self, error: io::Error) -> io::Result<Leave> {
+        match error.get_ref().and_then(|source| source.downcast_ref::<OverBudget>()) {
+            Some(over) => {
+                let answer = over.answer("nothing of this request was executed; try again later");
+                Ok(self.give_up(CloseReason::BufferLimit, answer).await)
+            }
+            None => Err(error),
+        }
+    }
+
+    /// Ends the connection because a deadline has passed.
+    async fn expire(&mut self, reason: CloseReason) -> Leave {
+        if reason != CloseReason::RequestTimeout {
+            return Leave::ByServer(reason.into());
+        }
+        let limit = self.engine.config().request_timeout.unwrap_or_default();
+        self.give_up(reason, not_in_time(limit)).await
+    }
+
+    /// Ends the connection with an error in answer to a request that has arrived in part.
+    async fn give_up(&mut self, reason: CloseReason, answer: Box<ErrorReply>) -> Leave {
+        // The memory is needed elsewhere.
+        self.buffers = None;
+        if self.session.wants_next_reply() {
+            let mut line = BytesMut::new();
+            self.session.protocol().encode(&Reply::<&[u8]>::from(*answer), &mut line);
+            let write = outbox::write_all(&mut self.transport, &mut line, &self.session.client);
+            // Boxed, so that only connections that end like this have memory for it. Who does not read misses the answer.
+            let _ = Box::pin(timeout(LAST_ANSWER_LIMIT, write)).await;
+        }
+        Leave::ByServer(reason.into())
     }
 
     fn rest(&mut self) {
@@ -224,12 +311,15 @@ impl<S: BatchStore> Connection<S> {
             engine,
             worker,
             stopping,
+            claim: &mut self.claim,
             closing: None,
             is_muted: false,
         };
+        self.had_requests = false;
         loop {
             responder.session.refresh_login(&engine.access);
             let batch = RequestBatch::parse::<S>(responder.session, input.bytes());
+            self.had_requests |= batch.has_requests();
             responder.answer(&batch, replies).await?;
             let RequestBatch { consumed_bytes, is_full, .. } = batch;
             input.consume(consumed_bytes);
@@ -245,6 +335,18 @@ impl<S: BatchStore> Connection<S> {
             yield_now().await;
         }
         buffers.trim()?;
+        // Less than before, so it is granted.
+        let _ = self.claim.set_input(buffers.input.resident_bytes(), || usize::MAX);
         Ok(None)
     }
+}
+
+fn not_in_time(limit: Duration) -> Box<ErrorReply> {
+    let message = format_args!(
+        "neither the end of this request nor {} KiB of it came in {} seconds (--request-timeout); nothing of it was executed, the \
+        connection is closed",
+        MIN_PERIOD_BYTES / 1024,
+        limit.as_secs()
+    );
+    Box::new(ErrorReply::new(ErrorCode::Timeout, message))
 }

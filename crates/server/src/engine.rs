@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::ServerConfig;
 use crate::access::Access;
+use crate::buffer_budget::BufferBudget;
 use crate::clients::Clients;
 use crate::closing::Closings;
 use crate::rate_limit::RateLimit;
@@ -30,6 +31,8 @@ pub(crate) struct Engine<S> {
     /// Counts the changes of `config`, for those that keep something of it.
     config_generation: AtomicU64,
     pub(crate) reloads: Reloads,
+    /// The memory of the connections' buffers.
+    pub(crate) buffers: Arc<BufferBudget>,
     /// The permit of the one background compaction (`BGREWRITEAOF`).
     pub(crate) background_compaction: Arc<Semaphore>,
 }
@@ -46,6 +49,7 @@ impl<S> Engine<S> {
             config: ArcSwap::from_pointee(config.clone()),
             config_generation: AtomicU64::new(0),
             reloads: Reloads::default(),
+            buffers: Arc::default(),
             background_compaction: Arc::new(Semaphore::new(1)),
         }
     }
@@ -61,11 +65,15 @@ impl<S> Engine<S> {
         self.config.load_full()
     }
 
-    /// Returns a number that differs from an earlier one if the configuration has been replaced since. It costs one load, so
-    /// that a batch can ask.
+    /// Returns the configuration if it was replaced since `generation`, which becomes the present one.
     #[inline]
-    pub(crate) fn config_generation(&self) -> u64 {
-        self.config_generation.load(Ordering::Acquire)
+    pub(crate) fn config_since(&self, generation: &mut u64) -> Option<Guard<Arc<ServerConfig>>> {
+        let present = self.config_generation.load(Ordering::Acquire);
+        if present == *generation {
+            return None;
+        }
+        *generation = present;
+        Some(self.config())
     }
 
     /// Replaces the configuration, which must be valid. Everybody finds the new one from the next [`config`](Self::config) on.
@@ -73,6 +81,8 @@ impl<S> Engine<S> {
         self.config.store(config);
         // After the store: whoever sees the new number finds the new configuration, or a later one.
         self.config_generation.fetch_add(1, Ordering::Release);
+        // Connections that wait for their clients have timers by the old one.
+        self.clients.wake_all();
     }
 
     /// Sets where reloads get the configuration from.

@@ -65,7 +65,7 @@ fn ours<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
     let reloads = engine.reloads.outcomes.get();
     let reload_error = one_line(reloads.last_error.as_deref().unwrap_or_default());
     let compaction_error = one_line(stats.last_compaction_error.as_deref().unwrap_or_default());
-    let figures: [(&str, &dyn Display); 34] = [
+    let figures: [(&str, &dyn Display); 37] = [
         ("version", &env!("CARGO_PKG_VERSION")),
         ("pid", &process::id()),
         ("uptime_seconds", &engine.started.elapsed().as_secs()),
@@ -95,6 +95,9 @@ fn ours<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
         ("connections", &counters.connections.get()),
         ("total_connections", &counters.total_connections.get()),
         ("rejected_connections", &counters.rejected_connections.get()),
+        ("buffer_bytes", &engine.buffers.claimed_bytes()),
+        ("max_buffer_bytes", &config.max_buffer_bytes),
+        ("buffer_limit_refusals", &engine.buffers.refusals.get()),
         ("total_commands", &counters.total_commands.get()),
         ("total_errors", &counters.total_errors.get()),
         ("config_reloads", &reloads.reloads),

@@ -33,13 +33,16 @@ pub(crate) struct Input {
     memory: Memory,
     start: usize,
     end: usize,
+    /// End of the memory that was ever written.
+    touched_bytes: usize,
     /// Set if the last read filled all its room, so that the socket probably has more.
     was_filled: bool,
 }
 
 impl Input {
     pub(crate) fn new() -> Self {
-        Self { memory: Memory::Allocated(vec![0; MIN_INPUT_BYTES]), start: 0, end: 0, was_filled: false }
+        let memory = Memory::Allocated(vec![0; MIN_INPUT_BYTES]);
+        Self { memory, start: 0, end: 0, touched_bytes: 0, was_filled: false }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -60,6 +63,15 @@ impl Input {
         self.memory.len()
     }
 
+    /// Returns the memory that the buffer takes with the next read: of a mapping, the part that was ever written.
+    pub(crate) fn resident_bytes(&self) -> usize {
+        if self.memory.is_mapped() {
+            self.touched_bytes.max(self.end + MAX_READ_BYTES).min(self.memory.len())
+        } else {
+            self.memory.len()
+        }
+    }
+
     pub(crate) fn consume(&mut self, bytes: usize) {
         self.start = self.end.min(self.start + bytes);
         if self.start == self.end {
@@ -71,17 +83,12 @@ impl Input {
         (self.start, self.end) = (0, 0);
     }
 
-    /// Reads once, with room for at least [`MIN_READ_BYTES`].
-    ///
-    /// The buffer never takes more memory than `max_bytes`, nor, beyond [`INPUT_BYTES`], than three times the most bytes that it
-    /// held at a time.
+    /// Reads once into the room that [`make_room`](Self::make_room) has made.
     pub(crate) fn poll_read<R: AsyncRead + Unpin>(
         &mut self,
         source: &mut R,
         context: &mut Context<'_>,
-        max_bytes: usize,
     ) -> Poll<io::Result<usize>> {
-        self.make_room(max_bytes)?;
         let room = self.memory.get_mut(self.end..).unwrap_or_default();
         let room_bytes = room.len().min(MAX_READ_BYTES);
         let mut room = ReadBuf::new(room.get_mut(..room_bytes).unwrap_or_default());
@@ -89,6 +96,7 @@ impl Input {
         let read_bytes = room.filled().len();
         self.was_filled = room.remaining() == 0;
         self.end += read_bytes;
+        self.touched_bytes = self.touched_bytes.max(self.end);
         Poll::Ready(Ok(read_bytes))
     }
 
@@ -106,7 +114,11 @@ impl Input {
         if is_oversized { self.reallocate(INPUT_BYTES) } else { Ok(()) }
     }
 
-    fn make_room(&mut self, max_bytes: usize) -> io::Result<()> {
+    /// Makes room for a read of at least [`MIN_READ_BYTES`].
+    ///
+    /// The buffer never takes more memory than `max_bytes`, nor, beyond [`INPUT_BYTES`], than three times the most bytes that it
+    /// held at a time.
+    pub(crate) fn make_room(&mut self, max_bytes: usize) -> io::Result<()> {
         if self.was_filled && self.memory.len() < INPUT_BYTES {
             self.reallocate(INPUT_BYTES)?;
         }
@@ -140,7 +152,7 @@ impl Input {
         if let Some(front) = memory.get_mut(..len) {
             front.copy_from_slice(self.bytes());
         }
-        (self.memory, self.start, self.end) = (memory, 0, len);
+        (self.memory, self.start, self.end, self.touched_bytes) = (memory, 0, len, len);
         Ok(())
     }
 }
@@ -195,7 +207,8 @@ mod tests {
     /// Reads once from a source that has enough.
     fn read(input: &mut Input, mut source: &[u8]) -> usize {
         let mut context = Context::from_waker(std::task::Waker::noop());
-        match input.poll_read(&mut source, &mut context, MAX_BYTES) {
+        input.make_room(MAX_BYTES).unwrap();
+        match input.poll_read(&mut source, &mut context) {
             Poll::Ready(read) => read.unwrap(),
             Poll::Pending => panic!("a slice is always ready"),
         }
@@ -209,12 +222,15 @@ mod tests {
             let rest = &source[input.len()..];
             assert!(read(&mut input, rest) > 0);
             assert!(input.memory.len() <= MAX_BYTES);
+            let taken_bytes = input.len()..=(2 * input.len()).max(INPUT_BYTES) + MAX_READ_BYTES;
+            assert!(taken_bytes.contains(&input.resident_bytes()), "{}", input.resident_bytes());
         }
         assert!(matches!(input.memory, Memory::Mapped(_)));
         assert!(source.starts_with(input.bytes()));
         input.consume(input.len() - 5);
         input.trim().unwrap();
         assert_eq!((input.memory.len(), input.len()), (INPUT_BYTES, 5));
+        assert_eq!(input.resident_bytes(), INPUT_BYTES);
     }
 
     /// Each page that was ever read into takes memory until the mapping ends.
@@ -226,6 +242,7 @@ mod tests {
             let read_bytes = read(&mut input, &source);
             assert!((1..=MAX_READ_BYTES).contains(&read_bytes));
             used_bytes = used_bytes.max(input.end);
+            assert!(input.resident_bytes() >= used_bytes);
             if input.len() >= line_bytes {
                 input.consume(line_bytes);
             }

@@ -7,15 +7,16 @@ mod acceptor;
 mod access;
 mod addr;
 mod batch;
+mod buffer_budget;
 mod buffers;
 mod clients;
 mod closing;
 mod commands;
 mod config;
 mod connection;
+mod deadlines;
 mod engine;
 mod error;
-mod idle;
 mod info;
 mod input;
 mod linger;
@@ -33,9 +34,10 @@ mod transport;
 mod unix_socket;
 
 pub use config::{
-    ConfigError, DEFAULT_BIND_ADDR, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_OUTPUT_BYTES, DEFAULT_TCP_KEEPALIVE,
-    DEFAULT_WAL_PATH, MAX_BIND_ADDRS, MAX_CONNECTIONS_LIMIT, MAX_IDLE_TIMEOUT, MAX_TCP_KEEPALIVE,
-    MAX_THREADS, MAX_VALUE_BYTES_LIMIT, MessageFormat, ServerConfig,
+    ConfigError, DEFAULT_BIND_ADDR, DEFAULT_MAX_BUFFER_BYTES, DEFAULT_MAX_CONNECTIONS,
+    DEFAULT_MAX_OUTPUT_BYTES, DEFAULT_REQUEST_TIMEOUT, DEFAULT_TCP_KEEPALIVE, DEFAULT_WAL_PATH,
+    MAX_BIND_ADDRS, MAX_CONNECTIONS_LIMIT, MAX_IDLE_TIMEOUT, MAX_TCP_KEEPALIVE, MAX_THREADS,
+    MAX_VALUE_BYTES_LIMIT, MessageFormat, ServerConfig,
 };
 pub use error::{Error, UnixSocketError};
 pub use listener::Listeners;

@@ -17,6 +17,7 @@ use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{RequestBatch, Slot};
+use crate::buffer_budget::BufferClaim;
 use crate::closing::Closing;
 use crate::commands::{Many, Refusal, store_error, unexpected};
 use crate::engine::Engine;
@@ -39,6 +40,8 @@ pub(crate) struct Responder<'c, S> {
     pub(crate) engine: &'c Engine<S>,
     pub(crate) worker: &'c WorkerHandle,
     pub(crate) stopping: &'c CancellationToken,
+    /// The memory of the connection's buffers.
+    pub(crate) claim: &'c mut BufferClaim,
     /// Reason for which the connection ends after the present answers, if it does.
     pub(crate) closing: Option<Closing>,
     /// Set if the present answer is left out (`CLIENT REPLY`).

@@ -149,6 +149,11 @@ impl RequestParser {
         }
     }
 
+    /// Returns whether the front of the input belongs to a line over the limit, which is dropped as it arrives.
+    pub const fn is_dropping(&self) -> bool {
+        matches!(&self.state, Some(ParserState::Text(lines)) if lines.is_dropping())
+    }
+
     /// Parses the request at the front of `input`, and appends its arguments.
     #[inline]
     pub fn next<'a>(&mut self, input: &'a [u8], arguments: &mut Vec<Cow<'a, [u8]>>) -> Step {

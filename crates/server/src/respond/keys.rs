@@ -87,7 +87,7 @@ impl<S: BatchStore> Responder<'_, S> {
 
     /// Returns keys that begin with `prefix`, from `cursor` on, and the LSN that they depend on.
     async fn scan(&self, cursor: u64, prefix: &[u8], limit: usize) -> Result<(KeyPage, Lsn), Refusal> {
-        match self.ask(Op::Scan { cursor, prefix, limit }).await? {
+        match self.ask(Op::Scan { cursor, prefix, limit, rules: &[] }).await? {
             (Outcome::Page(page), depends_on) => Ok((page, depends_on)),
             _ => Err(unexpected()),
         }
@@ -105,15 +105,19 @@ impl<S: BatchStore> Responder<'_, S> {
                 for mut piece in gathered.full.into_iter().chain([gathered.last]) {
                     outbox::write_all(self.transport, &mut piece, &self.session.client).await?;
                 }
+                self.release_output();
                 Ok(())
             }
-            Err(refusal) => self.put(refusal.into()).await,
+            Err(refusal) => {
+                self.release_output();
+                self.put(refusal.into()).await
+            }
         }
     }
 
     /// Gathers copies of the matching keys, page by page. Their number comes first in the answer, so nothing is sent before all
     /// are gathered.
-    async fn gather(&self, glob: &[u8], depends_on: &mut Lsn) -> Result<Gathered, Refusal> {
+    async fn gather(&mut self, glob: &[u8], depends_on: &mut Lsn) -> Result<Gathered, Refusal> {
         let (mut gathered, mut matcher, mut cursor) = (Gathered::default(), Matcher::new(glob), 0);
         loop {
             let scan = self.scan(cursor, glob_literal_prefix(glob), SCAN_KEYS_PER_TURN);
@@ -125,6 +129,7 @@ impl<S: BatchStore> Responder<'_, S> {
                     gathered.check(self.engine.config().max_output_bytes)?;
                 }
             }
+            self.claim_output(gathered.bytes)?;
             if page.next_cursor == 0 {
                 return Ok(gathered);
             }

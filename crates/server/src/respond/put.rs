@@ -7,7 +7,7 @@ use rustvault_protocol::{BulkEncoder, Reply};
 use rustvault_storage::batch::BatchStore;
 
 use super::Responder;
-use crate::commands::{Answer, Payload};
+use crate::commands::{Answer, Payload, Refusal};
 use crate::outbox;
 
 /// Size of encoded answers at which they are written. It bounds the memory for a client that reads slowly.
@@ -63,6 +63,19 @@ impl<S: BatchStore> Responder<'_, S> {
 
     pub(super) async fn flush_if_large(&mut self) -> io::Result<()> {
         if self.output.len() >= FLUSH_BYTES { self.flush().await } else { Ok(()) }
+    }
+
+    /// Claims the memory of an answer that is gathered before its first byte is sent.
+    pub(super) fn claim_output(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let engine = self.engine;
+        let claimed = self.claim.set_output(bytes, || engine.config().max_buffer_bytes);
+        claimed.map_err(|over| over.answer("ask for less at a time, or try again later"))
+    }
+
+    /// Gives back what [`claim_output`](Self::claim_output) has claimed.
+    pub(super) fn release_output(&mut self) {
+        // Less than before, so it is granted.
+        let _ = self.claim.set_output(0, || usize::MAX);
     }
 
     pub(super) async fn flush(&mut self) -> io::Result<()> {

@@ -57,6 +57,11 @@ impl LineReader {
         frame
     }
 
+    /// Returns whether the buffer's front belongs to a line that was reported as too long.
+    pub(crate) const fn is_dropping(&self) -> bool {
+        self.skipping
+    }
+
     /// Returns whether this line, or its part that has arrived, exceeds the limits on keys and values.
     ///
     /// The answer is known long before the line has the length of one that consists of escapes, so an endless line takes a
@@ -138,8 +143,10 @@ mod tests {
         let mut reader = LineReader::new(&LIMITS);
         assert_eq!(reader.next(&line_of(MAX + 1, "")), LineFrame::TooLong { consumed_bytes: MAX + 1 });
         assert_eq!(reader.next(b""), LineFrame::Incomplete);
+        assert!(reader.is_dropping());
         assert_eq!(reader.next(&line_of(2 * MAX, "")), LineFrame::Skip { consumed_bytes: 2 * MAX });
         assert_eq!(reader.next(b"x\nPING\n"), LineFrame::Skip { consumed_bytes: 2 });
+        assert!(!reader.is_dropping());
         assert_eq!(reader.next(b"PING\n"), LineFrame::Whole { consumed_bytes: 5 });
     }
 
