@@ -39,6 +39,9 @@ pub(crate) enum CliError {
     /// Lines could not be loaded into a log file.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// A file of users could not be changed or read.
+    #[error(transparent)]
+    Users(#[from] rustvault_users::edit::EditError),
     #[error("cannot open {}: {source}", path.display())]
     Open { path: PathBuf, source: io::Error },
     #[error("cannot read {}: {source}", path.display())]
@@ -102,7 +105,7 @@ impl CliError {
     /// The process's exit code for this error, as `--help` documents it.
     pub(crate) fn exit_code(&self) -> u8 {
         match self.kind() {
-            FailureKind::Server | FailureKind::Io | FailureKind::Interrupted => 1,
+            FailureKind::Server | FailureKind::Io | FailureKind::Users | FailureKind::Interrupted => 1,
             FailureKind::Usage => 2,
             FailureKind::Log => 3,
             FailureKind::Connection | FailureKind::Timeout => 4,
@@ -123,6 +126,7 @@ impl CliError {
                 FailureKind::Log
             }
             Self::Load(LoadError::BadLine { .. }) => FailureKind::Log,
+            Self::Users(_) => FailureKind::Users,
             Self::Storage(_)
             | Self::Load(_)
             | Self::Open { .. }
@@ -179,6 +183,7 @@ pub(crate) enum FailureKind {
     Connection,
     Timeout,
     Log,
+    Users,
     Interrupted,
 }
 
@@ -191,6 +196,7 @@ impl fmt::Display for FailureKind {
             Self::Connection => "connection",
             Self::Timeout => "timeout",
             Self::Log => "log",
+            Self::Users => "users",
             Self::Interrupted => "interrupted",
         })
     }

@@ -16,6 +16,7 @@ mod prefix;
 mod repl;
 mod reply;
 mod transfer;
+mod user;
 mod wal;
 
 use std::io::{self, Write};
@@ -57,6 +58,7 @@ fn run(args: &CliArgs) -> Result<CommandOutcome, CliError> {
     match command {
         CliCommand::Bench(bench) => bench::run(args, &bench)?,
         CliCommand::Wal { command } => wal::run(args, command)?,
+        CliCommand::User(user) => user::run(args, user)?,
         CliCommand::Export { prefix } => transfer::export(args, &prefix)?,
         CliCommand::Import { file, keep_existing } => transfer::import(args, file.as_deref(), keep_existing)?,
         CliCommand::Text(text) => print(&text)?,
@@ -93,6 +95,7 @@ fn action_of(command: CliCommand) -> Result<Action, CliError> {
         )?,
         CliCommand::Bench(_)
         | CliCommand::Wal { .. }
+        | CliCommand::User(_)
         | CliCommand::Export { .. }
         | CliCommand::Import { .. }
         | CliCommand::Text(_) => return Err(CliError::Usage("this is no command of a server".to_owned())),

@@ -9,7 +9,7 @@ pub(crate) const PROTOCOL: Protocol = Protocol::Resp3;
 const ALIASES: [(&str, &str); 4] = [("rm", "delete"), ("remove", "delete"), ("put", "set"), ("ls", "scan")];
 
 /// Commands of this program that are no lines of a session, and that no server knows.
-const ONE_SHOTS: [&str; 4] = ["export", "import", "bench", "wal"];
+const ONE_SHOTS: [&str; 5] = ["export", "import", "bench", "wal", "user"];
 
 /// Least similarity, from 0 to 1, at which a name is suggested for another one.
 const MIN_SIMILARITY: f64 = 0.6;

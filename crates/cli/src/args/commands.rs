@@ -8,6 +8,7 @@ use clap::{ArgAction, Subcommand};
 
 use super::BenchArgs;
 use super::values::bytes_parser;
+use crate::user::UserArgs;
 use crate::wal::WalCommand;
 
 const AFTER_SET_HELP: &str = "\
@@ -151,6 +152,8 @@ pub(crate) enum CliCommand {
         #[command(subcommand)]
         command: WalCommand,
     },
+    /// Manage a file of users: who may log in to a server, and what they may do
+    User(UserArgs),
     /// A command that has no form of its own here: its name and arguments
     #[command(external_subcommand)]
     Other(Vec<OsString>),

@@ -16,7 +16,7 @@ use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 
 pub(crate) use bench::{BenchArgs, BenchProtocol};
 pub(crate) use commands::CliCommand;
-pub(crate) use values::unix_path;
+pub(crate) use values::{bytes_parser, unix_path};
 use values::{parse_addr, parse_timeout};
 
 use crate::help;
@@ -28,7 +28,7 @@ without a prompt, up to the first one that fails. Type 'help' in a session for i
 
 Exit codes:
   0  done
-  1  the server answered with an error, or input or output failed
+  1  the server answered with an error, input or output failed, or a file of users is not as it must be
   2  usage: bad option, argument or line
   3  the key was not found (get, delete, exists; not in a session); wal: the log is damaged, or no log
   4  no connection, or no answer within --timeout
@@ -43,6 +43,7 @@ With --json, results are one JSON object per line on standard output:
   get --prefix, export       {\"key\":\"user:1\",\"value\":\"john\"}, a line for each key
   delete --prefix            {\"status\":\"ok\",\"deleted\":12}
   import                     {\"status\":\"ok\",\"stored\":12,\"kept\":0}
+  user                       {\"status\":\"ok\",\"user\":\"alice\", ...}; of list a line for each user
   any other command          {\"status\":\"ok\",\"value\":...}, with numbers, lists, objects and null
   a missing key              {\"status\":\"not_found\"}
   an error, on stderr        {\"error\":{\"kind\":\"server\",\"code\":\"READ_ONLY\",\"message\":\"...\"}}
@@ -135,8 +136,9 @@ impl CliArgs {
         };
         let mut command = without_variable;
         let mut args = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
-        // The tools for log files talk to no server, so no address can be wrong for them.
-        let is_used = !matches!(args.command, Some(CliCommand::Wal { .. })) && !is_typed(&matches, "addr");
+        // The tools for files talk to no server, so no address can be wrong for them.
+        let is_offline = matches!(args.command, Some(CliCommand::Wal { .. } | CliCommand::User(_)));
+        let is_used = !is_offline && !is_typed(&matches, "addr");
         if let Some(addr) = addr.filter(|_| is_used) {
             args.addr =
                 parse_variable(addr).map_err(|text| command.error(ErrorKind::ValueValidation, text))?;
@@ -162,11 +164,11 @@ fn parse_variable(addr: &OsString) -> Result<String, String> {
     })
 }
 
-/// Returns the declarations. The tools for log files show no options of the network, but accept them, since scripts may
+/// Returns the declarations. The tools for files show no options of the network, but accept them, since scripts may
 /// pass them.
 fn declared(words: &[OsString]) -> Command {
     let command = CliArgs::command().after_help(format!("{AFTER_HELP}{}", help::groups()));
-    if other::subcommand(words).is_none_or(|name| name != "wal") {
+    if other::subcommand(words).is_none_or(|name| name != "wal" && name != "user") {
         return command;
     }
     command.mut_arg("addr", |arg| arg.hide(true)).mut_arg("timeout", |arg| arg.hide(true))

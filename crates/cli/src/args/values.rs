@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
 /// Takes any bytes.
-pub(super) fn bytes_parser() -> impl TypedValueParser<Value = Bytes> {
+pub(crate) fn bytes_parser() -> impl TypedValueParser<Value = Bytes> {
     OsStringValueParser::new().map(|arg| Bytes::from(arg.into_encoded_bytes()))
 }
 

@@ -7,3 +7,4 @@ mod pty;
 mod session;
 mod support;
 mod terminal;
+mod user;
