@@ -130,11 +130,11 @@ fn a_reload_says_of_every_option_whether_it_is_applied_or_needs_a_restart() {
         let has = |line: &str| assert!(report.lines().any(|found| found == line), "{line}: {report}");
         has(&format!("max-connections={before}"));
         has("fsync=unchanged");
-        has("max-value-bytes=needs a restart: 1048576 takes effect then, 16777216 is kept until then");
+        has("max-value-bytes=needs a restart: 1MiB takes effect then, 16MiB is kept until then");
     }
     assert_eq!(value(&mut client, "maxclients"), "7");
     assert_eq!(value(&mut client, "tcp-keepalive"), "0");
-    assert_eq!(value(&mut client, "max-value-bytes"), "16777216");
+    assert_eq!(value(&mut client, "max-value-bytes"), "16MiB");
     assert_eq!(client.info("config_reloads"), "2");
     let announced = server.announced.lock().unwrap().clone();
     assert_eq!(announced.iter().map(|config| config.max_connections).collect::<Vec<_>>(), [7, 7]);

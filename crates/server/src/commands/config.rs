@@ -11,7 +11,8 @@ use super::reply::{borrowed, bulk};
 use super::{Answer, Refusal, check_len};
 use crate::ServerConfig;
 use crate::engine::Engine;
-use crate::reload::{self, ReloadError, SETTINGS, Setting};
+use crate::options::{ConfigOption, OptionKind, options};
+use crate::reload::{self, ReloadError};
 use crate::respond::Responder;
 use crate::session::Session;
 
@@ -42,8 +43,8 @@ pub(super) fn get<'b, S>(request: Request<'b>, _: &mut Session, engine: &Engine<
     let patterns: Vec<_> = request.arguments.iter().map(|pattern| pattern.to_ascii_lowercase()).collect();
     let is_wanted = |name: &str| patterns.iter().any(|pattern| glob_matches(pattern, name.as_bytes()));
     let config = engine.config();
-    let ours = SETTINGS.iter().filter(|setting| is_wanted(setting.name));
-    let ours = ours.map(|setting| (setting.name, setting.show(&config)));
+    let ours = options().filter(|option| is_wanted(option.name));
+    let ours = ours.map(|option| (option.name, option.show(&config)));
     let of_redis = of_redis(&config).into_iter().filter(|(name, _)| is_wanted(name));
     let wanted = ours.chain(of_redis);
     Ok(Reply::Map(wanted.map(|(name, value)| (borrowed(name.as_bytes()), bulk(value))).collect()))
@@ -73,15 +74,17 @@ pub(super) async fn set<S: BatchStore>(
 ) -> Answer<'static> {
     let edits = edits(request.arguments)?;
     let changed = reload::change(responder.engine, |config| {
-        edits.iter().try_for_each(|(setting, value)| setting.set(config, value))
+        edits.iter().try_for_each(|(option, value)| {
+            set_option(option, config, value).map_err(|problem| ReloadError::new([problem]))
+        })
     });
     changed.await.map(|_| Reply::OK).map_err(|error| refuse_reload("nothing has changed", &error))
 }
 
 /// Returns the options that are set, with their values, of which each is valid for itself.
-fn edits(arguments: &[&[u8]]) -> Result<Vec<(&'static Setting, String)>, Refusal> {
+fn edits(arguments: &[&[u8]]) -> Result<Vec<(&'static ConfigOption, String)>, Refusal> {
     let (pairs, []) = arguments.as_chunks() else { return Err(syntax_error()) };
-    let mut edits: Vec<(&Setting, String)> = Vec::new();
+    let mut edits: Vec<(&ConfigOption, String)> = Vec::new();
     let mut scratch = ServerConfig::default();
     for &[name, value] in pairs {
         let fail = |reason: &str| refuse_setting(name, reason);
@@ -96,16 +99,41 @@ fn edits(arguments: &[&[u8]]) -> Result<Vec<(&'static Setting, String)>, Refusal
         }
         let ours =
             REDIS_NAMES.iter().find(|(redis, _)| *redis == known).map_or(known.as_str(), |(_, ours)| ours);
-        let Some(setting) = Setting::find(ours) else { return Err(unknown(name)) };
-        if edits.iter().any(|(earlier, _)| earlier.name == setting.name) {
+        let Some(option) = ConfigOption::find(ours) else { return Err(unknown(name)) };
+        if edits.iter().any(|(earlier, _)| earlier.name == option.name) {
             return Err(fail("duplicate parameter"));
         }
         let value = if known == "maxmemory" { redis_memory(value) } else { value.to_owned() };
-        setting.check_settable().map_err(|reason| fail(&reason))?;
-        setting.set(&mut scratch, &value).map_err(|error| fail(&error.to_string()))?;
-        edits.push((setting, value));
+        check_settable(option).map_err(|reason| fail(&reason))?;
+        set_option(option, &mut scratch, &value).map_err(|reason| fail(&reason))?;
+        edits.push((option, value));
     }
     Ok(edits)
+}
+
+/// Checks that the running server can change an option at a client's word.
+fn check_settable(option: &ConfigOption) -> Result<(), String> {
+    let name = option.name;
+    match option.kind {
+        _ if !option.is_live => Err(format!(
+            "{name} needs a restart: change it in the file of --config, or by --{}, and start the server again",
+            option.flag
+        )),
+        // A client must not choose the server's files, nor send its secrets.
+        OptionKind::Path | OptionKind::Secret => {
+            Err(format!("{name} is not changed by clients: change it in the file of --config, then reload"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sets an option; the limit on memory is taken away by `0`, as in Redis, and by an empty value.
+fn set_option(option: &ConfigOption, config: &mut ServerConfig, value: &str) -> Result<(), String> {
+    if option.name == MAX_MEMORY && ["", "0"].contains(&value) {
+        config.max_memory_bytes = None;
+        return Ok(());
+    }
+    option.set(config, value)
 }
 
 /// Returns a size as Redis reads it, `100mb` being 100 × 1024 × 1024 bytes, in bytes; any other text as it is.
@@ -182,7 +210,7 @@ mod tests {
     fn settings(line: &str) -> Result<Vec<(&'static str, String)>, String> {
         let words: Vec<_> = line.split(' ').map(str::as_bytes).collect();
         let edits = edits(&words).map_err(|refusal| String::from_utf8_lossy(refusal.line()).into_owned())?;
-        Ok(edits.into_iter().map(|(setting, value)| (setting.name, value)).collect())
+        Ok(edits.into_iter().map(|(option, value)| (option.name, value)).collect())
     }
 
     #[test]

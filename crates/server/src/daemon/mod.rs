@@ -11,10 +11,11 @@ use std::env;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use rustvault_server::options::{ConfigProblems, Variables};
+use rustvault_server::options::{ConfigLayers, ConfigProblems, Variables};
 use rustvault_server::{ConfigSource, Error, ReloadError, Server, ServerConfig};
 use tokio::runtime::Builder;
 
+use message_format::MessageLevel;
 use messages::Messages;
 use signals::Signals;
 
@@ -30,9 +31,9 @@ pub(crate) fn main() -> ExitCode {
         Err(problems) => return bad_configuration(&problems, messages),
     };
     let format = config.message_format;
-    message_format::start(format, config.message_level, messages);
+    let level = message_format::start(format, config.message_level, messages);
     open_files::allow(config.max_connections, config.threads);
-    match run(config, source(), messages) {
+    match run(config, source(layers, level), messages) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             message_format::fatal(format, &format!("error: {error}"), messages);
@@ -50,15 +51,16 @@ impl Drop for LastWords {
     }
 }
 
-/// Returns the source of reloads: the command line, the environment and the file, read again.
-fn source() -> ConfigSource {
-    ConfigSource::new(|| {
-        let layers = args::from_process().map_err(|error| ReloadError::new([error.to_string()]))?;
-        let loaded = layers.load();
-        let loaded = loaded.map_err(|problems| ReloadError::new(problems.iter().map(ToString::to_string)));
-        Ok(loaded?.config)
+/// Returns the source of reloads: the file and those of secrets, read again, below the same flags and variables.
+fn source(layers: ConfigLayers, level: MessageLevel) -> ConfigSource {
+    let load = move || match layers.load() {
+        Ok(loaded) => Ok(loaded.config),
+        Err(problems) => Err(ReloadError::new(problems.iter().map(ToString::to_string))),
+    };
+    ConfigSource::new(load).on_change(move |config| {
+        level.set(config.message_level);
+        open_files::allow(config.max_connections, config.threads);
     })
-    .on_change(|config| open_files::allow(config.max_connections, config.threads))
 }
 
 /// Binds the addresses, recovers the log, and serves.

@@ -5,7 +5,6 @@
 mod error;
 mod outcomes;
 mod report;
-mod settings;
 mod source;
 
 use std::convert::Infallible;
@@ -21,11 +20,11 @@ pub use error::ReloadError;
 pub(crate) use outcomes::Outcomes;
 pub(crate) use report::ReloadReport;
 use report::{OptionOutcome, OptionReport};
-pub(crate) use settings::{SETTINGS, Setting};
 pub use source::ConfigSource;
 
 use crate::ServerConfig;
 use crate::engine::Engine;
+use crate::options::options;
 
 /// State of the reloads of a server.
 #[derive(Debug, Default)]
@@ -128,19 +127,18 @@ fn prepare(running: &ServerConfig, wanted: &ServerConfig) -> Result<PreparedChan
 /// Returns the running configuration with those wanted values that need no restart.
 fn merge(running: &ServerConfig, wanted: &ServerConfig) -> (ServerConfig, ReloadReport) {
     let mut merged = running.clone();
-    let report = |setting: &Setting| {
-        let outcome = if setting.is_same(running, wanted) {
+    let report = options().map(|option| {
+        let outcome = if option.is_same(running, wanted) {
             OptionOutcome::Unchanged
+        } else if option.is_live {
+            option.copy(&mut merged, wanted);
+            OptionOutcome::Applied { from: option.show(running), to: option.show(wanted) }
         } else {
-            let (before, after) = (setting.show(running), setting.show(wanted));
-            match setting.copy(&mut merged, wanted) {
-                true => OptionOutcome::Applied { from: before, to: after },
-                false => OptionOutcome::NeedsRestart { kept: before, wanted: after },
-            }
+            OptionOutcome::NeedsRestart { kept: option.show(running), wanted: option.show(wanted) }
         };
-        OptionReport { name: setting.name, outcome }
-    };
-    let report = SETTINGS.iter().map(report).collect();
+        OptionReport { name: option.name, outcome }
+    });
+    let report = report.collect();
     (merged, ReloadReport(report))
 }
 
