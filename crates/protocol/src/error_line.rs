@@ -43,6 +43,10 @@ const SENTENCES: &[(&[u8], ErrorCode)] = &[
     (b"ERR Protocol error: bulk of ", ErrorCode::TooLarge),
     (b"ERR Protocol error: command is longer", ErrorCode::TooLarge),
     (b"ERR Background append only file rewriting already in progress", ErrorCode::Busy),
+    // What a login that was not tried is told, with the texts of the server.
+    (b"ERR too many failed logins", ErrorCode::Busy),
+    (b"ERR too many logins at once", ErrorCode::Busy),
+    (b"ERR the users are being changed", ErrorCode::Busy),
     (b"ERR AUTH <password> called without any password", ErrorCode::Denied),
 ];
 

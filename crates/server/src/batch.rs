@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use rustvault_protocol::{Command, ErrorReply, Fatal, Reply, Request, Step};
+use rustvault_protocol::{Command, ErrorCode, ErrorReply, Fatal, Reply, Request, Step};
 use rustvault_storage::batch::{BatchStore, Op};
 
 use crate::closing::{CloseReason, Closing};
 use crate::commands::{self, Ask, CarryOut, Handler, MAX_STEP_KEYS, Many, Payload, ReplyTo};
 use crate::engine::Engine;
+use crate::login::MAX_FRAME_BYTES_BEFORE_LOGIN;
 use crate::session::Session;
 
 /// Most requests in one batch. It bounds the answers that wait for one sync, and the time that other connections wait.
@@ -41,8 +42,18 @@ impl<'a> RequestBatch<'a> {
         while !batch.is_full {
             let unread = input.get(batch.consumed_bytes..).unwrap_or_default();
             match session.parser.next(unread, &mut batch.arguments) {
+                Step::Incomplete if session.must_log_in() && unread.len() > MAX_FRAME_BYTES_BEFORE_LOGIN => {
+                    batch.end_before_login(input);
+                    break;
+                }
                 Step::Incomplete => break,
                 Step::Skip { consumed_bytes } => batch.consumed_bytes += consumed_bytes,
+                Step::Request { consumed_bytes, .. }
+                    if session.must_log_in() && consumed_bytes > MAX_FRAME_BYTES_BEFORE_LOGIN =>
+                {
+                    batch.end_before_login(input);
+                    break;
+                }
                 Step::Request { command, consumed_bytes } => {
                     batch.consumed_bytes += consumed_bytes;
                     batch.push::<S>(command);
@@ -55,6 +66,18 @@ impl<'a> RequestBatch<'a> {
             }
         }
         batch
+    }
+
+    /// Ends the connection of a client that sends a long request before it has logged in.
+    #[cold]
+    fn end_before_login(&mut self, input: &[u8]) {
+        let message = format_args!(
+            "a request of more than {MAX_FRAME_BYTES_BEFORE_LOGIN} bytes before the login; log in first"
+        );
+        let error = ErrorReply::new(ErrorCode::TooLarge, message);
+        let detail = message.to_string();
+        self.consumed_bytes = input.len();
+        self.fatal = Some(Box::new(Fatal { error, is_foreign: false, detail }));
     }
 
     #[inline]

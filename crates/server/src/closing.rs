@@ -32,6 +32,8 @@ pub(crate) enum CloseReason {
     RequestTimeout,
     /// The client sent nothing for longer than the idle timeout.
     Idle,
+    /// The client did not log in within the deadline.
+    NotLoggedIn,
     /// The client's machine did not answer probes, or acknowledged nothing for minutes: keepalive or `TCP_USER_TIMEOUT`.
     Unreachable,
     /// The connection was reset, or failed otherwise.
@@ -42,7 +44,7 @@ pub(crate) enum CloseReason {
 
 impl CloseReason {
     /// Every reason, in the order of `INFO`.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::ByClient,
         Self::Quit,
         Self::Killed,
@@ -53,6 +55,7 @@ impl CloseReason {
         Self::BufferLimit,
         Self::RequestTimeout,
         Self::Idle,
+        Self::NotLoggedIn,
         Self::Unreachable,
         Self::Lost,
         Self::Stopping,
@@ -79,6 +82,7 @@ impl CloseReason {
                 ("closed_request_timeout", "a request did not go on arriving within --request-timeout")
             }
             Self::Idle => ("closed_idle", "idle for longer than --idle-timeout"),
+            Self::NotLoggedIn => ("closed_not_logged_in", "the client did not log in within 5 seconds"),
             Self::Unreachable => {
                 ("closed_unreachable", "the client's machine does not answer, or takes nothing")
             }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -12,7 +13,7 @@ use rustvault_storage::{DEFAULT_COMPACT_MIN_BYTES, DEFAULT_COMPACT_RATIO, LogFor
 use rustvault_users::Users;
 use tracing::level_filters::LevelFilter;
 
-use crate::CpuAffinity;
+use crate::{CpuAffinity, Password};
 
 /// Default address to listen on.
 pub const DEFAULT_BIND_ADDR: &str = "127.0.0.1:8080";
@@ -111,6 +112,13 @@ pub struct ServerConfig {
     /// Most bytes that all connections together hold in buffers, beyond 128 KiB that each may hold anyway: at least twice
     /// `max_value_bytes`. [`DEFAULT_MAX_BUFFER_BYTES`] by default.
     pub max_buffer_bytes: usize,
+    /// File of further users, which is read at the start; none by default.
+    pub users_path: Option<PathBuf>,
+    /// Password of the user `default`, who may do everything; none by default.
+    pub password: Option<Password>,
+    /// Allows everybody who reaches the server to do everything although a bind address is beyond loopback. Without it and
+    /// without users, [`Server::bind`](crate::Server::bind) refuses such an address. Unset by default.
+    pub allow_unauthenticated: bool,
     /// Format of messages, [`MessageFormat::Text`] by default. The daemon reads it; the library reports by tracing.
     pub message_format: MessageFormat,
     /// Least important messages that are printed, `info` by default. The daemon reads it.
@@ -156,6 +164,9 @@ impl Default for ServerConfig {
             tcp_keepalive: Some(DEFAULT_TCP_KEEPALIVE),
             idle_timeout: None,
             users: None,
+            users_path: None,
+            password: None,
+            allow_unauthenticated: false,
             message_format: MessageFormat::Text,
             message_level: LevelFilter::INFO,
             request_timeout: Some(DEFAULT_REQUEST_TIMEOUT),
@@ -243,6 +254,15 @@ pub enum ConfigError {
     CompactRatio {
         /// The value that was given.
         ratio: f64,
+    },
+    /// Everybody on the network could read and change everything.
+    #[error(
+        "anybody who reaches {addr} could read and change everything, because there are no users: give a file of users \
+        (--users), a password (--password-file), or --allow-unauthenticated if that is meant, or bind to loopback"
+    )]
+    PublicWithoutUsers {
+        /// The address, as it was bound.
+        addr: SocketAddr,
     },
     /// The limit on buffers leaves no room for the longest value.
     #[error(

@@ -23,6 +23,7 @@ use crate::closing::{CloseReason, Closing};
 use crate::deadlines::{Deadlines, MIN_PERIOD_BYTES};
 use crate::engine::Engine;
 use crate::input::INPUT_BYTES;
+use crate::login::{LoginDeadline, late_login};
 use crate::respond::Responder;
 use crate::session::Session;
 use crate::threads::accepted::AcceptedConnection;
@@ -139,11 +140,13 @@ impl<S: BatchStore> Connection<S> {
         let mut stop = pin!(stopping.cancelled());
         let (engine, client) = (Arc::clone(&self.engine), self.session.client.share());
         let mut deadlines = Deadlines::new(&engine.config());
+        let mut login = LoginDeadline::default();
         let mut generation = 0;
         if self.has_unfinished_request() {
             deadlines.received(0, false, true);
         }
         while !stopping.is_cancelled() {
+            login.follow(self.session.must_log_in());
             let read_bytes = select! {
                 biased;
                 read = poll_fn(|context| self.poll_read(context)) => match read {
@@ -152,6 +155,7 @@ impl<S: BatchStore> Connection<S> {
                 },
                 () = &mut stop => break,
                 () = client.killed() => return Ok(Leave::ByServer(CloseReason::Killed.into())),
+                () = login.expired() => return Ok(Box::pin(self.give_up(CloseReason::NotLoggedIn, late_login())).await),
                 reason = poll_fn(|context| {
                     if let Some(config) = engine.config_since(&mut generation) {
                         deadlines.adopt(&config);
@@ -165,11 +169,17 @@ impl<S: BatchStore> Connection<S> {
                     return Ok(Box::pin(self.expire(reason)).await);
                 }
             };
-            if let Some(leave) = self.answer_input(read_bytes, stopping).await? {
+            let left = match self.session.must_log_in() {
+                // Boxed: otherwise every connection would have room for it.
+                true => Box::pin(self.answer_before_login(read_bytes, stopping, &mut login)).await?,
+                false => self.answer_input(read_bytes, stopping).await?,
+            };
+            if let Some(leave) = left {
                 return Ok(leave);
             }
             deadlines.received(read_bytes, self.had_requests, self.has_unfinished_request());
-            if self.worker.count_batch() && self.hand_back() {
+            // A move would begin the deadline anew.
+            if self.worker.count_batch() && !self.session.must_log_in() && self.hand_back() {
                 return Ok(Leave::ForOtherThread);
             }
             // A client that sends without a pause must not starve the other connections of this thread.
@@ -290,6 +300,23 @@ impl<S: BatchStore> Connection<S> {
     fn hand_back(&mut self) -> bool {
         let buffers = self.buffers.take_if(|buffers| buffers.input.len() == 0);
         buffers.map(Buffers::give_back).is_some()
+    }
+
+    /// Does the same as [`answer_input`](Self::answer_input), within the deadline: the client may not read.
+    async fn answer_before_login(
+        &mut self,
+        read_bytes: usize,
+        stopping: &CancellationToken,
+        login: &mut LoginDeadline,
+    ) -> io::Result<Option<Leave>> {
+        let client = self.session.client.share();
+        select! {
+            biased;
+            left = self.answer_input(read_bytes, stopping) => left,
+            () = login.expired_before_login(&client) => {
+                Ok(Some(Leave::ByServer(CloseReason::NotLoggedIn.into())))
+            }
+        }
     }
 
     /// Answers all complete commands of the input; returns a reason if the connection ends or leaves here.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
 use rustvault_protocol::Limits;
+use rustvault_users::Users;
 use tokio::sync::Semaphore;
 
 use crate::ServerConfig;
@@ -13,6 +14,7 @@ use crate::access::Access;
 use crate::buffer_budget::BufferBudget;
 use crate::clients::Clients;
 use crate::closing::Closings;
+use crate::login::Logins;
 use crate::rate_limit::RateLimit;
 use crate::reload::{ConfigSource, Reloads};
 
@@ -22,6 +24,7 @@ pub(crate) struct Engine<S> {
     pub(crate) store: S,
     /// The users, whose rights decide about every request.
     pub(crate) access: Access,
+    pub(crate) logins: Logins,
     /// The limits on requests, which stay as they were at the start.
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
@@ -42,6 +45,7 @@ impl<S> Engine<S> {
         Self {
             store,
             access: Access::new(config.users.clone()),
+            logins: Logins::default(),
             limits: config.limits(),
             counters: Arc::default(),
             clients: Arc::default(),
@@ -52,6 +56,12 @@ impl<S> Engine<S> {
             buffers: Arc::default(),
             background_compaction: Arc::new(Semaphore::new(1)),
         }
+    }
+
+    /// Sets the users, in place of those of the configuration, which are a part of them.
+    pub(crate) fn with_users(mut self, users: Option<Users>) -> Self {
+        self.access = Access::new(users.map(Arc::new));
+        self
     }
 
     /// Returns the configuration as of now. A batch loads it once at most: the next one may find another.

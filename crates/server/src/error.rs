@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::ConfigError;
 use crate::unix_socket::MAX_PATH_BYTES;
+use crate::{ConfigError, LoadUsersError};
 
 /// Error for which a server could not start, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +13,9 @@ pub enum Error {
     /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The users could not be loaded.
+    #[error(transparent)]
+    Users(#[from] LoadUsersError),
     /// The server cannot listen on the address.
     #[error("cannot listen on {addr}: {source}; choose another address")]
     Bind {
@@ -52,7 +55,7 @@ impl Error {
     /// that is corrupt, foreign or from a newer version, otherwise 1.
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) => 2,
+            Self::Config(_) | Self::Users(_) => 2,
             Self::Store(error) if error.is_bad_log() => 3,
             Self::Bind { .. }
             | Self::UnixSocket { .. }

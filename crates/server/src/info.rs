@@ -105,9 +105,10 @@ fn ours<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
         ("last_reload_error", &reload_error),
     ];
     let closed = counters.closings.counters().map(|(name, closed)| (OURS, name, closed.to_string()));
+    let logins = engine.logins.figures().map(|(name, figure)| (OURS, name, figure.to_string()));
     let stages = commit_stages(&stats.commit_latency).map(|(name, summary)| (OURS, name, summary));
     let figures = figures.iter().map(|(name, value)| (OURS, *name, one_line(&value.to_string())));
-    figures.chain(closed).chain(stages).collect()
+    figures.chain(closed).chain(logins).chain(stages).collect()
 }
 
 /// Returns the durations of a commit's stages, in the format of Redis's `latency_percentiles_usec_…`, with `max` added.

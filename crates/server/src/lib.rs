@@ -21,6 +21,7 @@ mod info;
 mod input;
 mod linger;
 mod listener;
+mod login;
 pub mod options;
 mod outbox;
 mod rate_limit;
@@ -41,6 +42,7 @@ pub use config::{
 };
 pub use error::{Error, UnixSocketError};
 pub use listener::Listeners;
+pub use login::{LoadUsersError, Password, PasswordError};
 pub use reload::{ConfigSource, ReloadError};
 pub use server::{Server, serve};
 pub use threads::CpuAffinity;

@@ -5,15 +5,17 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// Most messages of one kind in an [`INTERVAL`].
+/// Most messages of one kind in an [`INTERVAL`], unless its limit is another.
 const MAX_MESSAGES: u32 = 10;
 
 /// Interval in which messages are counted.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// Rate limit of one kind of message: ten a minute. The next message contains the number of those that were left out.
-#[derive(Debug, Default)]
+/// Rate limit of one kind of message: ten a minute, or another number. The next message contains the number of those that
+/// were left out.
+#[derive(Debug)]
 pub(crate) struct RateLimit {
+    max_messages: u32,
     window: Mutex<Option<RateWindow>>,
 }
 
@@ -26,7 +28,18 @@ struct RateWindow {
     left_out: u64,
 }
 
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self::of(MAX_MESSAGES)
+    }
+}
+
 impl RateLimit {
+    /// Admits so many messages a minute.
+    pub(crate) const fn of(max_messages: u32) -> Self {
+        Self { max_messages, window: Mutex::new(None) }
+    }
+
     /// Asks for permission to report one message; `None` refuses it and counts it as left out.
     ///
     /// The inner value is the number of messages that were left out since the last one; it is `None` for zero, so that the
@@ -41,7 +54,7 @@ impl RateLimit {
         if now.saturating_duration_since(window.began) >= INTERVAL {
             (window.began, window.admitted) = (now, 0);
         }
-        if window.admitted == MAX_MESSAGES {
+        if window.admitted == self.max_messages {
             window.left_out += 1;
             return None;
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rustvault_storage::batch::BatchStore;
 use rustvault_storage::{DurableStore, LogFormat, Stats};
+use rustvault_users::Users;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
@@ -15,9 +16,10 @@ use tracing::{debug, info, warn};
 use crate::acceptor::Acceptor;
 use crate::engine::Engine;
 use crate::listener::{Listener, Listeners};
+use crate::login::load_users;
 use crate::threads::affinity::LogWriter;
 use crate::threads::worker::Workers;
-use crate::{ConfigSource, CpuAffinity, Error, ServerConfig, reload};
+use crate::{ConfigError, ConfigSource, CpuAffinity, Error, ServerConfig, reload};
 
 /// Longest time in which connections finish at a stop. With the last sync, a stop takes less than ten seconds.
 pub(crate) const DRAIN_LIMIT: Duration = Duration::from_secs(5);
@@ -31,6 +33,7 @@ pub struct Server {
     listeners: Listeners,
     local_addrs: Box<[SocketAddr]>,
     store: DurableStore,
+    users: Option<Users>,
     config: ServerConfig,
     source: Option<ConfigSource>,
 }
@@ -41,13 +44,16 @@ impl Server {
     /// Connections that arrive during recovery wait in the kernel's queue.
     ///
     /// # Errors
-    /// A field of `config` is out of range, an address cannot be listened on, or the log cannot be opened.
+    /// A field of `config` is out of range, the users cannot be loaded, an address cannot be listened on or is
+    /// [public](ServerConfig::allow_unauthenticated) without users, or the log cannot be opened.
     pub async fn bind(config: ServerConfig) -> Result<Self, Error> {
         config.validate()?;
+        let users = load(&config).await?;
         let (listeners, local_addrs) = listen(&config).await?;
+        check_public(&local_addrs, users.as_ref(), &config)?;
         let (path, options) = (config.wal_path.clone(), config.store_options());
         let store = blocking(move || DurableStore::open(path, options)).await??;
-        Ok(Self { listeners, local_addrs, store, config, source: None })
+        Ok(Self { listeners, local_addrs, store, users, config, source: None })
     }
 
     /// Returns the first address that the server listens on, with its real port.
@@ -93,7 +99,9 @@ impl Server {
             }
         };
         let writer = self.pinned_writer();
-        let engine = Engine::new(self.store.clone(), &self.config).reload_from(self.source.clone());
+        let engine = Engine::new(self.store.clone(), &self.config)
+            .with_users(self.users)
+            .reload_from(self.source.clone());
         let failure = serve_until(self.listeners, engine, writer, stop).await?;
         if let Some(failure) = failure {
             return Err(Error::Store(failure));
@@ -122,8 +130,11 @@ impl Server {
             warn!(bytes, "truncated the torn tail of the log: unconfirmed writes that a crash cut off");
         }
         self.warn_of_full_memory(stats);
-        for address in self.local_addrs.iter().filter(|addr| !addr.ip().is_loopback()) {
-            warn!(%address, "anybody who can reach this address can read and write, because there is no authentication: bind to loopback or to a trusted network");
+        for address in self.local_addrs.iter().filter(|addr| self.users.is_none() && is_public(addr)) {
+            warn!(%address, "anybody who can reach this address can read and write, because there are no users and --allow-unauthenticated is set");
+        }
+        if self.users.as_ref().is_some_and(Users::is_empty) {
+            warn!("nobody can log in: the file of users holds none; add one with 'rustvault-cli user add'");
         }
         info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -168,7 +179,7 @@ impl Server {
 /// effect.
 ///
 /// # Errors
-/// A field of `config` is out of range, or the system refuses to start the threads.
+/// A field of `config` is out of range, the users cannot be loaded, or the system refuses to start the threads.
 pub async fn serve<S: BatchStore>(
     listeners: impl Into<Listeners>,
     store: S,
@@ -176,11 +187,13 @@ pub async fn serve<S: BatchStore>(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     config.validate()?;
+    let users = load(config).await?;
     let stop = async {
         shutdown.await;
         Shutdown { failure: None, drain_limit: DRAIN_LIMIT }
     };
-    serve_until(listeners.into(), Engine::new(store, config), None, stop).await.map(|_| ())
+    let engine = Engine::new(store, config).with_users(users);
+    serve_until(listeners.into(), engine, None, stop).await.map(|_| ())
 }
 
 /// Why and how a server stops.
@@ -196,6 +209,8 @@ async fn serve_until<S: BatchStore>(
     stop: impl Future<Output = Shutdown>,
 ) -> Result<Option<rustvault_storage::Error>, Error> {
     let engine = Arc::new(engine);
+    // From here, and not from a worker, whose thread may be pinned: the new one would inherit its core.
+    engine.logins.start().map_err(|source| Error::System { action: "start a thread", source })?;
     let mut workers = Workers::start(&engine, log_writer)?;
     let stop = tokio::select! {
         stop = Acceptor::new(listeners, &workers, &engine).run(stop) => stop?,
@@ -231,6 +246,31 @@ async fn listen(config: &ServerConfig) -> Result<(Listeners, Box<[SocketAddr]>),
         listeners.push(Listener::bind_unix(path).await?);
     }
     Ok((listeners.into(), local_addrs.into()))
+}
+
+/// Refuses addresses beyond loopback where nobody has to log in. Those of a container are beyond it, too.
+fn check_public(
+    local_addrs: &[SocketAddr],
+    users: Option<&Users>,
+    config: &ServerConfig,
+) -> Result<(), ConfigError> {
+    if users.is_some() || config.allow_unauthenticated {
+        return Ok(());
+    }
+    match local_addrs.iter().find(|addr| is_public(addr)) {
+        Some(addr) => Err(ConfigError::PublicWithoutUsers { addr: *addr }),
+        None => Ok(()),
+    }
+}
+
+/// Loads the users of a configuration, which reads a file and takes time.
+async fn load(config: &ServerConfig) -> Result<Option<Users>, Error> {
+    let config = config.clone();
+    Ok(blocking(move || load_users(&config)).await??)
+}
+
+fn is_public(addr: &SocketAddr) -> bool {
+    !addr.ip().to_canonical().is_loopback()
 }
 
 fn join(addrs: &[SocketAddr]) -> String {

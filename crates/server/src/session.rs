@@ -66,6 +66,12 @@ impl Session {
         &self.login
     }
 
+    /// Returns whether there are users and the client has not logged in.
+    #[inline]
+    pub(crate) const fn must_log_in(&self) -> bool {
+        matches!(self.login, Login::LoggedOut)
+    }
+
     /// Makes the client this user, whose rights the next batch is judged by.
     pub(crate) fn log_in(&mut self, user: Arc<User>) {
         self.client.set_user(Some(Arc::clone(&user)));

@@ -244,8 +244,8 @@ commands! {
         summary: "Chooses the version of RESP, 2 or 3, and returns the properties of the server.",
     }
     Auth "AUTH" Connection Connection {
-        arity: Arity::at_least(1), syntax: "[username] password", flags: LOGIN, protocols: Protocols::RESP,
-        summary: "Logs in. There are no users yet but default, who has no password.",
+        arity: Arity::at_least(1), syntax: "[username] password", flags: LOGIN,
+        summary: "Logs in as a user, default if none is named, with a password or a token of the user.",
     }
     Select "SELECT" Connection Connection {
         arity: Arity::exactly(1), syntax: "index", flags: Flags::FAST, protocols: Protocols::RESP,

@@ -2,6 +2,7 @@
 
 use rustvault_protocol::limits::MAX_CONNECTION_NAME_BYTES;
 use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request, parse_integer};
+use rustvault_users::DEFAULT_USER;
 
 use super::arguments::{integer, refuse, refuse_word, syntax_error};
 use super::reply::{Payload, borrowed, bulk};
@@ -9,11 +10,12 @@ use super::server::REDIS_VERSION;
 use super::{Answer, Refusal};
 use crate::closing::CloseReason;
 use crate::engine::Engine;
+use crate::login::LoginError;
 use crate::respond::Responder;
 use crate::session::{ReplyMode, Session};
 
-/// The only user.
-pub(super) const USER: &str = "default";
+/// The user of a client that nobody has to log in as.
+pub(super) const USER: &str = DEFAULT_USER;
 
 pub(super) fn ping<'b, S>(request: Request<'b>, _: &mut Session, _: &Engine<S>) -> Answer<'b> {
     Ok(request.arguments.first().map_or(Reply::simple("PONG"), |message| borrowed(message)))
@@ -81,31 +83,60 @@ fn connection_name(name: &[u8]) -> Result<&[u8], Refusal> {
 }
 
 /// Changes the protocol version. It ends its batch, so that later requests are answered in the new version.
+///
+/// All arguments are checked, then the login, and only then the session is changed.
 pub(super) async fn hello<S>(responder: &mut Responder<'_, S>, request: Request<'_>) -> Answer<'static> {
-    greet(request, responder.session)
+    let greeting = Greeting::of(request)?;
+    match greeting.login {
+        Some((user, secret)) => log_in(responder, Some(user), secret).await?,
+        None if responder.session.must_log_in() => return Err(hello_before_login()),
+        None => {}
+    }
+    Ok(greeting.obey(responder.session))
 }
 
-/// Checks all arguments of `HELLO` and logs in, and only then changes the session.
-fn greet(request: Request<'_>, session: &mut Session) -> Answer<'static> {
-    let mut arguments = request.arguments.iter().copied();
-    let is_resp3 = arguments.next().map(is_resp3).transpose()?;
-    let (mut is_logged_in, mut name) = (Ok(()), None);
-    while let Some(option) = arguments.next() {
-        match option.to_ascii_uppercase().as_slice() {
-            b"AUTH" if arguments.len() >= 2 => {
-                is_logged_in = log_in(arguments.next());
-                arguments.next();
+/// Arguments of `HELLO`.
+#[derive(Debug)]
+struct Greeting<'a> {
+    is_resp3: Option<bool>,
+    login: Option<(&'a [u8], &'a [u8])>,
+    name: Option<&'a [u8]>,
+}
+
+impl<'a> Greeting<'a> {
+    fn of(request: Request<'a>) -> Result<Self, Refusal> {
+        let mut arguments = request.arguments.iter().copied();
+        let is_resp3 = arguments.next().map(is_resp3).transpose()?;
+        let mut greeting = Self { is_resp3, login: None, name: None };
+        while let Some(option) = arguments.next() {
+            match option.to_ascii_uppercase().as_slice() {
+                b"AUTH" if arguments.len() >= 2 => greeting.login = arguments.next().zip(arguments.next()),
+                b"SETNAME" if arguments.len() >= 1 => {
+                    greeting.name = arguments.next().map(connection_name).transpose()?;
+                }
+                _ => return Err(refuse_word("Syntax error in HELLO option", option)),
             }
-            b"SETNAME" if arguments.len() >= 1 => name = arguments.next().map(connection_name).transpose()?,
-            _ => return Err(refuse_word("Syntax error in HELLO option", option)),
         }
+        Ok(greeting)
     }
-    is_logged_in?;
-    if let Some(name) = name {
-        session.client.set_names(|names| names.name = name.to_vec());
+
+    fn obey(self, session: &mut Session) -> Reply<Payload<'static>> {
+        if let Some(name) = self.name {
+            session.client.set_names(|names| names.name = name.to_vec());
+        }
+        session.is_resp3 = self.is_resp3.unwrap_or(session.is_resp3);
+        properties(session)
     }
-    session.is_resp3 = is_resp3.unwrap_or(session.is_resp3);
-    Ok(properties(session))
+}
+
+/// Refuses a greeting without a login, with Redis's sentence.
+#[cold]
+fn hello_before_login() -> Refusal {
+    Box::new(ErrorReply::fixed(
+        ErrorCode::AuthRequired,
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> \
+        option can be used to authenticate the client and select the RESP protocol version at the same time",
+    ))
 }
 
 fn is_resp3(version: &[u8]) -> Result<bool, Refusal> {
@@ -131,25 +162,41 @@ fn properties(session: &Session) -> Reply<Payload<'static>> {
 }
 
 /// Logs in. It ends its batch, so that later requests are checked for the new user.
-pub(super) async fn auth(request: Request<'_>) -> Answer<'static> {
+pub(super) async fn auth<S>(responder: &mut Responder<'_, S>, request: Request<'_>) -> Answer<'static> {
     match *request.arguments {
-        [user, _] => log_in(Some(user))?,
-        [_] => log_in(None)?,
+        [user, secret] => log_in(responder, Some(user), secret).await?,
+        [secret] => log_in(responder, None, secret).await?,
         _ => return Err(syntax_error()),
     }
     Ok(Reply::OK)
 }
 
+/// Makes the client a user, or leaves it what it was.
+async fn log_in<S>(
+    responder: &mut Responder<'_, S>,
+    user: Option<&[u8]>,
+    secret: &[u8],
+) -> Result<(), Refusal> {
+    let (engine, session) = (responder.engine, &mut *responder.session);
+    if engine.access.load().is_none() {
+        return log_in_without_users(user);
+    }
+    let claim = (user.unwrap_or(DEFAULT_USER.as_bytes()), secret);
+    let user = engine.logins.verify(&engine.access, &session.client, claim, responder.stopping).await?;
+    session.log_in(user);
+    Ok(())
+}
+
 /// Checks the user's name: only `default` exists, without a password, as in a Redis without `requirepass`.
-fn log_in(user: Option<&[u8]>) -> Result<(), Refusal> {
-    let denied = |line| Err(Box::new(ErrorReply::fixed(ErrorCode::Denied, line)));
+fn log_in_without_users(user: Option<&[u8]>) -> Result<(), Refusal> {
     match user {
-        Some(user) if user == USER.as_bytes() => Ok(()),
-        Some(_) => denied("WRONGPASS invalid username-password pair or user is disabled."),
-        None => denied(
+        Some(user) if user == DEFAULT_USER.as_bytes() => Ok(()),
+        Some(_) => Err(LoginError::Wrong.into()),
+        None => Err(Box::new(ErrorReply::fixed(
+            ErrorCode::Denied,
             "ERR AUTH <password> called without any password configured for the default user. Are you sure your \
             configuration is correct?",
-        ),
+        ))),
     }
 }
 
@@ -164,6 +211,7 @@ pub(super) async fn reset<S>(responder: &mut Responder<'_, S>) -> Answer<'static
     let session = &mut *responder.session;
     (session.is_resp3, session.is_in_refused_transaction) = (false, false);
     session.reply_mode = ReplyMode::On;
+    session.log_out();
     session.client.set_names(|names| names.name.clear());
     Ok(Reply::simple("RESET"))
 }
@@ -176,8 +224,10 @@ mod tests {
 
     fn hello_of(line: &str, session: &mut Session) -> Result<(), String> {
         let words: Vec<_> = line.split(' ').skip(1).map(str::as_bytes).collect();
-        let answer = greet(Request { command: Command::Hello, arguments: &words }, session);
-        answer.map(drop).map_err(|refusal| String::from_utf8_lossy(refusal.line()).into_owned())
+        let greeting = Greeting::of(Request { command: Command::Hello, arguments: &words });
+        greeting
+            .map(|greeting| drop(greeting.obey(session)))
+            .map_err(|refusal| String::from_utf8_lossy(refusal.line()).into_owned())
     }
 
     #[test]
@@ -191,7 +241,6 @@ mod tests {
             ("HELLO 3 AUTH u", "ERR Syntax error in HELLO option 'AUTH'"),
             ("HELLO 3 SETNAME", "ERR Syntax error in HELLO option 'SETNAME'"),
             ("HELLO 3 SETNAME n foo", "ERR Syntax error in HELLO option 'foo'"),
-            ("HELLO 3 SETNAME n AUTH u p", "WRONGPASS invalid username-password pair or user is disabled."),
         ] {
             assert_eq!(hello_of(line, &mut session), Err(error.to_owned()), "{line}");
             assert!(!session.is_resp3 && session.client.names().name.is_empty(), "{line}");

@@ -126,7 +126,7 @@ pub(crate) fn handler<S: BatchStore>(command: Command) -> Handler<S> {
         Command::Ping => Session(connection::ping),
         Command::Echo => Session(connection::echo),
         Command::Hello => Await(|responder, request| Box::pin(connection::hello(responder, request))),
-        Command::Auth => Await(|_, request| Box::pin(connection::auth(request))),
+        Command::Auth => Await(|responder, request| Box::pin(connection::auth(responder, request))),
         Command::Select => Session(connection::select),
         Command::Client => Session(connection::no_subcommand),
         Command::ClientGetName => Session(connection::get_name),

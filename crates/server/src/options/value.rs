@@ -137,7 +137,6 @@ pub(super) fn choice<'a>(value: &'a OsStr, words: &[&str]) -> Result<&'a str, St
     })
 }
 
-#[allow(dead_code, reason = "for rows of the kind Switch")]
 pub(super) fn switch(value: &OsStr) -> Result<bool, String> {
     choice(value, &["true", "false"]).map(|word| word == "true")
 }

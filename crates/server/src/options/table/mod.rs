@@ -4,6 +4,7 @@ mod clients;
 mod data;
 mod listeners;
 mod process;
+mod users;
 
 use super::ConfigOption;
 
@@ -25,8 +26,9 @@ pub struct OptionGroup {
 }
 
 /// All groups, in the order of help and documents. A file's tables follow its other keys, so groups of tables come last.
-pub static OPTION_GROUPS: [OptionGroup; 4] = [
+pub static OPTION_GROUPS: [OptionGroup; 5] = [
     OptionGroup { title: "Listeners", options: listeners::LISTENERS },
+    OptionGroup { title: "Users", options: users::USERS },
     OptionGroup { title: "Data", options: data::DATA },
     OptionGroup { title: "Limits on clients", options: clients::CLIENTS },
     OptionGroup { title: "Process", options: process::PROCESS },

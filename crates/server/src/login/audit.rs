@@ -1,0 +1,75 @@
+//! Audit messages, under the target `audit`: who logged in, who could not, and what was denied. They hold no value and no secret.
+
+use tracing::{info, warn};
+
+use super::LoginError;
+use crate::clients::ConnectedClient;
+use crate::rate_limit::RateLimit;
+
+/// Most messages of each kind in a minute; the next one says how many were left out.
+const MAX_MESSAGES_PER_MINUTE: u32 = 600;
+
+/// Most bytes of a key or a name that a message shows.
+const MAX_SHOWN_BYTES: usize = 64;
+
+/// Audit messages, of each kind a limited number.
+#[derive(Debug)]
+pub(crate) struct Audit {
+    accepted: RateLimit,
+    failed: RateLimit,
+    denied: RateLimit,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        let limit = || RateLimit::of(MAX_MESSAGES_PER_MINUTE);
+        Self { accepted: limit(), failed: limit(), denied: limit() }
+    }
+}
+
+impl Audit {
+    /// Reports a login.
+    pub(super) fn accepted(&self, client: &ConnectedClient, user: &str) {
+        if let Some(left_out) = self.accepted.admit() {
+            let (peer, local) = (&client.peer, &client.local);
+            info!(target: "audit", user, %peer, %local, left_out, "login accepted");
+        }
+    }
+
+    /// Reports a login that failed.
+    pub(super) fn failed(&self, client: &ConnectedClient, user: &[u8], error: LoginError) {
+        if let Some(left_out) = self.failed.admit() {
+            let (peer, local, user) = (&client.peer, &client.local, shown(user));
+            warn!(target: "audit", user, %peer, %local, left_out, reason = error.message(), "login failed");
+        }
+    }
+
+    /// Reports a command that was denied, with the beginning of its key if it is about one.
+    #[cold]
+    #[allow(dead_code, reason = "the check of rights calls it")]
+    pub(crate) fn denied(&self, client: &ConnectedClient, user: &str, command: &str, key: Option<&[u8]>) {
+        if let Some(left_out) = self.denied.admit() {
+            let (peer, local, key) = (&client.peer, &client.local, key.map(shown));
+            warn!(target: "audit", user, %peer, %local, command, key, left_out, "command denied");
+        }
+    }
+}
+
+/// Returns the beginning of what a client sent, escaped.
+fn shown(bytes: &[u8]) -> String {
+    let beginning = bytes.get(..MAX_SHOWN_BYTES);
+    let rest = if beginning.is_some() && bytes.len() > MAX_SHOWN_BYTES { "…" } else { "" };
+    format!("{}{rest}", beginning.unwrap_or(bytes).escape_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_sent_is_shown_escaped_and_cut() {
+        assert_eq!(shown(b"a\n\xff"), r"a\n\xff");
+        assert_eq!(shown(&[b'x'; 64]), "x".repeat(64));
+        assert_eq!(shown(&[b'x'; 65]), format!("{}…", "x".repeat(64)));
+    }
+}
