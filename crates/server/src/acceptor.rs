@@ -14,6 +14,7 @@ use tokio::select;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::PollSemaphore;
 use tracing::{debug, warn};
 
 use crate::Error;
@@ -51,6 +52,9 @@ pub(crate) struct Acceptor<'a, S> {
     workers: &'a Workers,
     engine: &'a Engine<S>,
     start_permits: Arc<Semaphore>,
+    handshake_permits: PollSemaphore,
+    /// The permit of the next client that speaks TLS.
+    handshake_permit: Option<OwnedSemaphorePermit>,
     refusals: JoinSet<()>,
 }
 
@@ -62,6 +66,8 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
             workers,
             engine,
             start_permits: Arc::new(Semaphore::new(MAX_UNSTARTED)),
+            handshake_permits: PollSemaphore::new(Arc::clone(&engine.tls.handshake_permits)),
+            handshake_permit: None,
             refusals: JoinSet::new(),
         }
     }
@@ -101,8 +107,20 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
         let count = self.listeners.len();
         let (before, after) = self.listeners.split_at(self.first);
         for (offset, listener) in after.iter().chain(before).enumerate() {
-            if let Poll::Ready(accepted) = listener.poll_accept(context) {
+            // Clients who would wait for a handshake wait in the kernel's queue, and other listeners go on.
+            if listener.has_tls() && self.handshake_permit.is_none() {
+                match self.handshake_permits.poll_acquire(context) {
+                    Poll::Ready(permit) => self.handshake_permit = permit,
+                    Poll::Pending => continue,
+                }
+            }
+            if let Poll::Ready(mut accepted) = listener.poll_accept(context) {
                 self.first = (self.first + offset + 1) % count;
+                if let Ok(incoming) = &mut accepted
+                    && listener.has_tls()
+                {
+                    incoming.handshake_permit = self.handshake_permit.take();
+                }
                 return Poll::Ready(accepted);
             }
         }
@@ -131,7 +149,7 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
         incoming.prepare(self.engine.config().tcp_keepalive)?;
         let client = self.engine.clients.add(incoming.peer.clone(), incoming.local()?);
         Ok((
-            incoming.into_transport()?,
+            incoming.into_transport(self.engine.tls.load().clone())?,
             Box::new(Session::new(client, self.engine.limits, &self.engine.access)),
         ))
     }

@@ -22,6 +22,8 @@ pub(crate) enum CloseReason {
     ProtocolError,
     /// The client speaks another protocol, such as HTTP.
     ForeignProtocol,
+    /// The handshake of TLS failed, or took too long.
+    Handshake,
     /// The client did not read, and its answers needed more memory than `max_output_bytes`.
     OutputLimit,
     /// The client did not read for a minute.
@@ -44,12 +46,13 @@ pub(crate) enum CloseReason {
 
 impl CloseReason {
     /// Every reason, in the order of `INFO`.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::ByClient,
         Self::Quit,
         Self::Killed,
         Self::ProtocolError,
         Self::ForeignProtocol,
+        Self::Handshake,
         Self::OutputLimit,
         Self::OutputStalled,
         Self::BufferLimit,
@@ -69,6 +72,7 @@ impl CloseReason {
             Self::Killed => ("closed_killed", "a client disconnected it"),
             Self::ProtocolError => ("closed_protocol_error", "protocol error"),
             Self::ForeignProtocol => ("closed_foreign_protocol", "the client speaks another protocol"),
+            Self::Handshake => ("closed_handshake", "the TLS handshake failed"),
             Self::OutputLimit => {
                 let text =
                     "the client does not read its answers, which need more memory than --max-output-bytes";
@@ -97,6 +101,7 @@ impl CloseReason {
             self,
             Self::ProtocolError
                 | Self::ForeignProtocol
+                | Self::Handshake
                 | Self::OutputLimit
                 | Self::OutputStalled
                 | Self::BufferLimit

@@ -13,6 +13,7 @@ use rustvault_storage::{DEFAULT_COMPACT_MIN_BYTES, DEFAULT_COMPACT_RATIO, LogFor
 use rustvault_users::Users;
 use tracing::level_filters::LevelFilter;
 
+use crate::tls::{ClientAuth, ClientCertUser, MAX_HANDSHAKE_TIMEOUT, MAX_HANDSHAKES_LIMIT, TlsConfig};
 use crate::{CpuAffinity, Password};
 
 /// Default address to listen on.
@@ -119,6 +120,8 @@ pub struct ServerConfig {
     /// Allows everybody who reaches the server to do everything although a bind address is beyond loopback. Without it and
     /// without users, [`Server::bind`](crate::Server::bind) refuses such an address. Unset by default.
     pub allow_unauthenticated: bool,
+    /// TLS; off by default.
+    pub tls: TlsConfig,
     /// Format of messages, [`MessageFormat::Text`] by default. The daemon reads it; the library reports by tracing.
     pub message_format: MessageFormat,
     /// Least important messages that are printed, `info` by default. The daemon reads it.
@@ -171,6 +174,7 @@ impl Default for ServerConfig {
             message_level: LevelFilter::INFO,
             request_timeout: Some(DEFAULT_REQUEST_TIMEOUT),
             max_buffer_bytes: DEFAULT_MAX_BUFFER_BYTES,
+            tls: TlsConfig::default(),
         }
     }
 }
@@ -181,9 +185,11 @@ impl ServerConfig {
     /// # Errors
     /// The first field that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        check_range("bind_addrs", self.bind_addrs.len(), MAX_BIND_ADDRS)?;
-        self.bind_addrs.iter().try_for_each(|addr| check_bind_addr(addr))?;
-        check_repeated_addrs(&self.bind_addrs)?;
+        let addrs = || self.bind_addrs.iter().chain(&self.tls.bind_addrs);
+        check_range("bind_addrs", addrs().count(), MAX_BIND_ADDRS)?;
+        addrs().try_for_each(|addr| check_bind_addr(addr))?;
+        check_repeated_addrs(addrs())?;
+        check_tls(&self.tls)?;
         check_range("max_connections", self.max_connections, MAX_CONNECTIONS_LIMIT)?;
         check_range("max_value_bytes", self.max_value_bytes, MAX_VALUE_BYTES_LIMIT)?;
         check_range("max_output_bytes", self.max_output_bytes, usize::MAX)?;
@@ -277,6 +283,12 @@ pub enum ConfigError {
     /// The memory limit is 0: no write could succeed.
     #[error("invalid max_memory_bytes 0: expected more than 0, or None for no limit")]
     NoMemory,
+    /// Options of TLS contradict each other.
+    #[error("{reason}")]
+    Tls {
+        /// What is missing, and what to do.
+        reason: &'static str,
+    },
 }
 
 fn check_bind_addr(addr: &str) -> Result<(), ConfigError> {
@@ -286,10 +298,10 @@ fn check_bind_addr(addr: &str) -> Result<(), ConfigError> {
 }
 
 /// Refuses repeated addresses. Binding the second one would report a port in use, as if by another program.
-fn check_repeated_addrs(addrs: &[String]) -> Result<(), ConfigError> {
+fn check_repeated_addrs<'a>(addrs: impl Iterator<Item = &'a String>) -> Result<(), ConfigError> {
     let mut earlier = HashSet::new();
     let has_port = |addr: &&String| !addr.ends_with(":0");
-    match addrs.iter().filter(has_port).find(|addr| !earlier.insert(addr.as_str())) {
+    match addrs.filter(has_port).find(|addr| !earlier.insert(addr.as_str())) {
         Some(addr) => Err(ConfigError::RepeatedBindAddr { addr: addr.clone() }),
         None => Ok(()),
     }
@@ -318,6 +330,24 @@ fn check_max_memory(max_memory_bytes: Option<u64>) -> Result<(), ConfigError> {
 fn check_max_buffer(value: usize, max_value_bytes: usize) -> Result<(), ConfigError> {
     let min = max_value_bytes.saturating_mul(2);
     if value >= min { Ok(()) } else { Err(ConfigError::BufferBytes { value, min }) }
+}
+
+fn check_tls(tls: &TlsConfig) -> Result<(), ConfigError> {
+    check_seconds("tls.handshake-timeout", Some(tls.handshake_timeout), MAX_HANDSHAKE_TIMEOUT)?;
+    check_range("tls.max-handshakes", tls.max_handshakes, MAX_HANDSHAKES_LIMIT)?;
+    let (is_on, has_pair) = (!tls.bind_addrs.is_empty(), tls.cert.is_some() && tls.key.is_some());
+    let reason = if is_on && !has_pair {
+        "tls.bind needs a certificate and its key: set tls.cert and tls.key"
+    } else if !is_on && (tls.cert.is_some() || tls.key.is_some()) {
+        "tls.cert and tls.key have no use without an address: set tls.bind, for example to 127.0.0.1:8443"
+    } else if tls.client_auth != ClientAuth::Off && tls.client_ca.is_none() {
+        "tls.client-auth needs the authority that issues the clients' certificates: set tls.client-ca"
+    } else if tls.client_auth == ClientAuth::Off && tls.client_cert_user != ClientCertUser::Off {
+        "tls.client-cert-user needs client certificates: set tls.client-auth to optional or required"
+    } else {
+        return Ok(());
+    };
+    Err(ConfigError::Tls { reason })
 }
 
 fn default_threads() -> usize {

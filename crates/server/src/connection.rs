@@ -29,6 +29,7 @@ use crate::session::Session;
 use crate::threads::accepted::AcceptedConnection;
 use crate::threads::turns::AnswersFirst;
 use crate::threads::worker_handle::WorkerHandle;
+use crate::tls;
 use crate::transport::Transport;
 use crate::{linger, outbox};
 
@@ -63,8 +64,14 @@ async fn serve_here<S: BatchStore>(
     stopping: CancellationToken,
 ) -> io::Result<Option<Closing>> {
     loop {
-        let AcceptedConnection { mut transport, session, open, .. } = accepted.unbox();
+        let AcceptedConnection { mut transport, mut session, open, .. } = accepted.unbox();
         transport.socket_mut().attach()?;
+        if let Transport::Tls(layer) = &mut transport
+            && let Err(closing) = Box::pin(tls::shake_hands(layer, &mut session, &engine, &stopping)).await
+        {
+            let _ = Box::pin(linger::close(transport)).await;
+            return Ok(Some(closing));
+        }
         let mut connection = Connection::new(transport, session, Arc::clone(&engine), worker.clone());
         match connection.run(&stopping).await? {
             Leave::ByClient => return Ok(Some(CloseReason::ByClient.into())),

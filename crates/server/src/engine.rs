@@ -17,6 +17,7 @@ use crate::closing::Closings;
 use crate::login::Logins;
 use crate::rate_limit::RateLimit;
 use crate::reload::{ConfigSource, Reloads};
+use crate::tls::TlsState;
 
 /// State that all listeners and connections of a server share.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub(crate) struct Engine<S> {
     pub(crate) reloads: Reloads,
     /// The memory of the connections' buffers.
     pub(crate) buffers: Arc<BufferBudget>,
+    pub(crate) tls: TlsState,
     /// The permit of the one background compaction (`BGREWRITEAOF`).
     pub(crate) background_compaction: Arc<Semaphore>,
 }
@@ -54,6 +56,7 @@ impl<S> Engine<S> {
             config_generation: AtomicU64::new(0),
             reloads: Reloads::default(),
             buffers: Arc::default(),
+            tls: TlsState::new(&config.tls),
             background_compaction: Arc::new(Semaphore::new(1)),
         }
     }

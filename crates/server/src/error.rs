@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::tls::TlsError;
 use crate::unix_socket::MAX_PATH_BYTES;
 use crate::{ConfigError, LoadUsersError};
 
@@ -32,6 +33,9 @@ pub enum Error {
         /// The reason.
         source: UnixSocketError,
     },
+    /// A file of TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The system refuses something that a server needs.
     #[error("cannot {action}: {source}")]
     System {
@@ -55,7 +59,7 @@ impl Error {
     /// that is corrupt, foreign or from a newer version, otherwise 1.
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Users(_) => 2,
+            Self::Config(_) | Self::Users(_) | Self::Tls(_) => 2,
             Self::Store(error) if error.is_bad_log() => 3,
             Self::Bind { .. }
             | Self::UnixSocket { .. }

@@ -59,13 +59,13 @@ impl InfoFields {
 }
 
 fn ours<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
-    let counters = &engine.counters;
+    let (counters, tls) = (&engine.counters, &engine.tls);
     let config = engine.config();
     let wal_path = config.wal_path.display();
     let reloads = engine.reloads.outcomes.get();
     let reload_error = one_line(reloads.last_error.as_deref().unwrap_or_default());
     let compaction_error = one_line(stats.last_compaction_error.as_deref().unwrap_or_default());
-    let figures: [(&str, &dyn Display); 37] = [
+    let figures: [(&str, &dyn Display); 42] = [
         ("version", &env!("CARGO_PKG_VERSION")),
         ("pid", &process::id()),
         ("uptime_seconds", &engine.started.elapsed().as_secs()),
@@ -103,6 +103,11 @@ fn ours<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
         ("config_reloads", &reloads.reloads),
         ("config_reloads_failed", &reloads.failed_reloads),
         ("last_reload_error", &reload_error),
+        ("tls_certificate_not_after", &tls.not_after_seconds()),
+        ("tls_connections", &tls.counters.connections.get()),
+        ("tls_handshakes", &tls.counters.handshakes.get()),
+        ("tls_handshake_errors", &tls.counters.handshake_errors.get()),
+        ("tls_handshake_timeouts", &tls.counters.handshake_timeouts.get()),
     ];
     let closed = counters.closings.counters().map(|(name, closed)| (OURS, name, closed.to_string()));
     let logins = engine.logins.figures().map(|(name, figure)| (OURS, name, figure.to_string()));

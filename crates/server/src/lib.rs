@@ -31,6 +31,7 @@ mod server;
 mod session;
 mod tcp_options;
 mod threads;
+mod tls;
 mod transport;
 mod unix_socket;
 
@@ -46,3 +47,7 @@ pub use login::{LoadUsersError, Password, PasswordError};
 pub use reload::{ConfigSource, ReloadError};
 pub use server::{Server, serve};
 pub use threads::CpuAffinity;
+pub use tls::{
+    ClientAuth, ClientCertUser, DEFAULT_HANDSHAKE_TIMEOUT, DEFAULT_MAX_HANDSHAKES, MAX_HANDSHAKE_TIMEOUT,
+    MAX_HANDSHAKES_LIMIT, MinTlsVersion, TlsConfig, TlsError, TlsProblem,
+};

@@ -8,12 +8,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream, lookup_host};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 
 use crate::addr::Addr;
 use crate::error::Error;
 use crate::tcp_options;
-use crate::transport::{Socket, Transport};
+use crate::tls::LoadedTls;
+use crate::transport::{Socket, TlsLayer, Transport};
 use crate::unix_socket::{self, SocketFile};
 
 /// Connections that may wait to be accepted; the kernel limits this further (net.core.somaxconn).
@@ -77,6 +79,7 @@ impl From<Vec<Listener>> for Listeners {
 #[derive(Debug)]
 pub(crate) struct Listener {
     accepting: Accepting,
+    has_tls: bool,
     #[cfg(test)]
     has_stand_in: bool,
 }
@@ -97,6 +100,8 @@ enum Accepting {
 pub(crate) struct Incoming {
     stream: AcceptedStream,
     pub(crate) peer: Addr,
+    /// Permit of its handshake, if the client speaks TLS.
+    pub(crate) handshake_permit: Option<OwnedSemaphorePermit>,
     #[cfg(test)]
     has_stand_in: bool,
 }
@@ -112,6 +117,7 @@ impl Listener {
     const fn new(accepting: Accepting) -> Self {
         Self {
             accepting,
+            has_tls: false,
             #[cfg(test)]
             has_stand_in: false,
         }
@@ -123,6 +129,17 @@ impl Listener {
         let listener = listen(addr).await.map_err(bind_error)?;
         let local_addr = listener.local_addr().map_err(bind_error)?;
         Ok((Self::new(Accepting::Tcp(listener)), local_addr))
+    }
+
+    /// Makes its clients speak TLS.
+    pub(crate) const fn with_tls(mut self) -> Self {
+        self.has_tls = true;
+        self
+    }
+
+    /// Returns whether its clients speak TLS.
+    pub(crate) const fn has_tls(&self) -> bool {
+        self.has_tls
     }
 
     /// Listens on a Unix socket at this path, which must be free or the stale socket of a server that has ended.
@@ -154,6 +171,7 @@ impl Listener {
         Poll::Ready(Ok(Incoming {
             stream,
             peer,
+            handshake_permit: None,
             #[cfg(test)]
             has_stand_in: self.has_stand_in,
         }))
@@ -186,7 +204,14 @@ impl Incoming {
     }
 
     /// Returns the transport over the socket.
-    pub(crate) fn into_transport(self) -> io::Result<Transport> {
+    ///
+    /// # Errors
+    /// The client should speak TLS, and `tls` is missing.
+    pub(crate) fn into_transport(mut self, tls: Option<Arc<LoadedTls>>) -> io::Result<Transport> {
+        if let Some(permit) = self.handshake_permit.take() {
+            let tls = tls.ok_or(io::ErrorKind::NotConnected)?;
+            return Ok(Transport::Tls(Box::new(TlsLayer::new(self.into_socket()?, tls, permit)?)));
+        }
         #[cfg(test)]
         if self.has_stand_in {
             let layer = crate::transport::StandIn::new(self.into_socket()?);

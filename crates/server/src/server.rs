@@ -19,6 +19,7 @@ use crate::listener::{Listener, Listeners};
 use crate::login::load_users;
 use crate::threads::affinity::LogWriter;
 use crate::threads::worker::Workers;
+use crate::tls::{self, LoadedTls};
 use crate::{ConfigError, ConfigSource, CpuAffinity, Error, ServerConfig, reload};
 
 /// Longest time in which connections finish at a stop. With the last sync, a stop takes less than ten seconds.
@@ -32,6 +33,8 @@ const FAILURE_DRAIN_LIMIT: Duration = Duration::from_secs(1);
 pub struct Server {
     listeners: Listeners,
     local_addrs: Box<[SocketAddr]>,
+    tls_addrs: Box<[SocketAddr]>,
+    tls: Option<LoadedTls>,
     store: DurableStore,
     users: Option<Users>,
     config: ServerConfig,
@@ -49,22 +52,30 @@ impl Server {
     pub async fn bind(config: ServerConfig) -> Result<Self, Error> {
         config.validate()?;
         let users = load(&config).await?;
-        let (listeners, local_addrs) = listen(&config).await?;
-        check_public(&local_addrs, users.as_ref(), &config)?;
+        let tls_config = config.tls.clone();
+        let tls = blocking(move || tls::load(&tls_config)).await??;
+        let BoundAddrs { listeners, local_addrs, tls_addrs } = listen(&config).await?;
+        check_public(local_addrs.iter().chain(&tls_addrs), users.as_ref(), &config)?;
         let (path, options) = (config.wal_path.clone(), config.store_options());
         let store = blocking(move || DurableStore::open(path, options)).await??;
-        Ok(Self { listeners, local_addrs, store, users, config, source: None })
+        Ok(Self { listeners, local_addrs, tls_addrs, tls, store, users, config, source: None })
     }
 
-    /// Returns the first address that the server listens on, with its real port.
+    /// Returns the first address that the server listens on, with its real port: one with TLS if there is no other.
     pub fn local_addr(&self) -> SocketAddr {
-        self.local_addrs[0]
+        self.local_addrs.first().copied().unwrap_or_else(|| self.tls_addrs[0])
     }
 
     /// Returns all addresses that the server listens on, with their real ports, in the order of
     /// [`bind_addrs`](ServerConfig::bind_addrs).
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.local_addrs
+    }
+
+    /// Returns all addresses that the server listens on with TLS, with their real ports, in the order of
+    /// [`TlsConfig::bind_addrs`](crate::TlsConfig::bind_addrs).
+    pub fn tls_addrs(&self) -> &[SocketAddr] {
+        &self.tls_addrs
     }
 
     /// Returns the path of the Unix socket that the server listens on, if there is one.
@@ -102,6 +113,7 @@ impl Server {
         let engine = Engine::new(self.store.clone(), &self.config)
             .with_users(self.users)
             .reload_from(self.source.clone());
+        engine.tls.replace(self.tls);
         let failure = serve_until(self.listeners, engine, writer, stop).await?;
         if let Some(failure) = failure {
             return Err(Error::Store(failure));
@@ -130,7 +142,8 @@ impl Server {
             warn!(bytes, "truncated the torn tail of the log: unconfirmed writes that a crash cut off");
         }
         self.warn_of_full_memory(stats);
-        for address in self.local_addrs.iter().filter(|addr| self.users.is_none() && is_public(addr)) {
+        let addrs = self.local_addrs.iter().chain(&self.tls_addrs);
+        for address in addrs.filter(|addr| self.users.is_none() && is_public(addr)) {
             warn!(%address, "anybody who can reach this address can read and write, because there are no users and --allow-unauthenticated is set");
         }
         if self.users.as_ref().is_some_and(Users::is_empty) {
@@ -139,6 +152,7 @@ impl Server {
         info!(
             version = env!("CARGO_PKG_VERSION"),
             address = %join(&self.local_addrs),
+            tls_address = (!self.tls_addrs.is_empty()).then(|| join(&self.tls_addrs)),
             unix_socket = self.unix_socket().map(|path| path.display().to_string()),
             wal = %self.config.wal_path.display(),
             wal_format = (wal_format != LogFormat::Binary).then(|| wal_format.to_string()),
@@ -215,6 +229,7 @@ async fn serve_until<S: BatchStore>(
     let stop = tokio::select! {
         stop = Acceptor::new(listeners, &workers, &engine).run(stop) => stop?,
         never = reload::follow(&engine) => match never {},
+        never = engine.tls.watch_expiry() => never,
     };
     debug!(connections = engine.counters.connections.get(), "stopping");
     workers.stop();
@@ -234,30 +249,46 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     spawn_blocking(work).await.map_err(|_| Error::ThreadDied)
 }
 
-/// Listens on all addresses of the configuration; returns those of TCP with their real ports.
-async fn listen(config: &ServerConfig) -> Result<(Listeners, Box<[SocketAddr]>), Error> {
-    let (mut listeners, mut local_addrs) = (Vec::new(), Vec::new());
+/// The listeners of a configuration, and the addresses of TCP with their real ports.
+struct BoundAddrs {
+    listeners: Listeners,
+    local_addrs: Box<[SocketAddr]>,
+    tls_addrs: Box<[SocketAddr]>,
+}
+
+/// Listens on all addresses of the configuration.
+async fn listen(config: &ServerConfig) -> Result<BoundAddrs, Error> {
+    let (mut listeners, mut local_addrs, mut tls_addrs) = (Vec::new(), Vec::new(), Vec::new());
     for addr in &config.bind_addrs {
         let (listener, local_addr) = Listener::bind(addr).await?;
         listeners.push(listener);
         local_addrs.push(local_addr);
     }
+    for addr in &config.tls.bind_addrs {
+        let (listener, tls_addr) = Listener::bind(addr).await?;
+        listeners.push(listener.with_tls());
+        tls_addrs.push(tls_addr);
+    }
     if let Some(path) = &config.unix_socket {
         listeners.push(Listener::bind_unix(path).await?);
     }
-    Ok((listeners.into(), local_addrs.into()))
+    Ok(BoundAddrs {
+        listeners: listeners.into(),
+        local_addrs: local_addrs.into(),
+        tls_addrs: tls_addrs.into(),
+    })
 }
 
 /// Refuses addresses beyond loopback where nobody has to log in. Those of a container are beyond it, too.
-fn check_public(
-    local_addrs: &[SocketAddr],
+fn check_public<'a>(
+    mut local_addrs: impl Iterator<Item = &'a SocketAddr>,
     users: Option<&Users>,
     config: &ServerConfig,
 ) -> Result<(), ConfigError> {
     if users.is_some() || config.allow_unauthenticated {
         return Ok(());
     }
-    match local_addrs.iter().find(|addr| is_public(addr)) {
+    match local_addrs.find(|addr| is_public(addr)) {
         Some(addr) => Err(ConfigError::PublicWithoutUsers { addr: *addr }),
         None => Ok(()),
     }

@@ -1,7 +1,8 @@
-//! Transports, which carry a client's bytes: a plain socket at present, later also a cipher over one. The connection's loop does
+//! Transports, which carry a client's bytes: a plain socket, or TLS over one. The connection's loop does
 //! not depend on the kind.
 
 mod socket;
+mod tls;
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -13,6 +14,7 @@ use crate::outbox::Outlet;
 pub(crate) use socket::Socket;
 #[cfg(test)]
 pub(crate) use stand_in::StandIn;
+pub(crate) use tls::TlsLayer;
 
 /// The carrier of a client's bytes.
 ///
@@ -22,6 +24,8 @@ pub(crate) use stand_in::StandIn;
 #[derive(Debug)]
 pub(crate) enum Transport {
     Plain(Socket),
+    /// Boxed, because most connections have none.
+    Tls(Box<TlsLayer>),
     /// Stands in for a cipher.
     #[cfg(test)]
     StandIn(Box<StandIn>),
@@ -32,6 +36,7 @@ impl Transport {
     pub(crate) const fn socket(&self) -> &Socket {
         match self {
             Self::Plain(socket) => socket,
+            Self::Tls(layer) => layer.socket(),
             #[cfg(test)]
             Self::StandIn(layer) => layer.socket(),
         }
@@ -41,6 +46,7 @@ impl Transport {
     pub(crate) const fn socket_mut(&mut self) -> &mut Socket {
         match self {
             Self::Plain(socket) => socket,
+            Self::Tls(layer) => layer.socket_mut(),
             #[cfg(test)]
             Self::StandIn(layer) => layer.socket_mut(),
         }
@@ -50,6 +56,7 @@ impl Transport {
     pub(crate) fn has_bytes(&self) -> bool {
         match self {
             Self::Plain(_) => false,
+            Self::Tls(layer) => layer.has_bytes(),
             #[cfg(test)]
             Self::StandIn(layer) => layer.has_bytes(),
         }
@@ -61,6 +68,7 @@ macro_rules! forward {
     ($transport:ident.$method:ident($($argument:expr),*)) => {
         match $transport.get_mut() {
             Self::Plain(socket) => Pin::new(socket).$method($($argument),*),
+            Self::Tls(layer) => Pin::new(&mut **layer).$method($($argument),*),
             #[cfg(test)]
             Self::StandIn(layer) => Pin::new(layer).$method($($argument),*),
         }
@@ -96,6 +104,7 @@ impl AsyncWrite for Transport {
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Plain(socket) => socket.is_write_vectored(),
+            Self::Tls(layer) => layer.is_write_vectored(),
             #[cfg(test)]
             Self::StandIn(layer) => layer.is_write_vectored(),
         }

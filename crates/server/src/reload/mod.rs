@@ -25,6 +25,7 @@ pub use source::ConfigSource;
 use crate::ServerConfig;
 use crate::engine::Engine;
 use crate::options::options;
+use crate::tls::{self, LoadedTls};
 
 /// State of the reloads of a server.
 #[derive(Debug, Default)]
@@ -52,6 +53,7 @@ impl Reloads {
 #[derive(Debug)]
 struct PreparedChange {
     config: Arc<ServerConfig>,
+    tls: Option<LoadedTls>,
     report: ReloadReport,
 }
 
@@ -121,7 +123,8 @@ fn prepare(running: &ServerConfig, wanted: &ServerConfig) -> Result<PreparedChan
     let (config, report) = merge(running, wanted);
     // Options that need a restart keep their values, which the others may not fit.
     config.validate()?;
-    Ok(PreparedChange { config: Arc::new(config), report })
+    let tls = tls::load(&config.tls).map_err(|error| ReloadError::new([error.to_string()]))?;
+    Ok(PreparedChange { config: Arc::new(config), tls, report })
 }
 
 /// Returns the running configuration with those wanted values that need no restart.
@@ -144,9 +147,10 @@ fn merge(running: &ServerConfig, wanted: &ServerConfig) -> (ServerConfig, Reload
 
 /// Takes over what is prepared. Nothing here can fail or wait.
 fn commit<S: BatchStore>(engine: &Engine<S>, prepared: PreparedChange) -> ReloadReport {
-    let PreparedChange { config, report } = prepared;
+    let PreparedChange { config, tls, report } = prepared;
     engine.store.limit_memory(config.max_memory_bytes);
     engine.replace_config(Arc::clone(&config));
+    engine.tls.replace(tls);
     if let Some(source) = &engine.reloads.source {
         source.tell(&config);
     }

@@ -4,6 +4,7 @@ mod clients;
 mod data;
 mod listeners;
 mod process;
+mod tls;
 mod users;
 
 use super::ConfigOption;
@@ -26,12 +27,13 @@ pub struct OptionGroup {
 }
 
 /// All groups, in the order of help and documents. A file's tables follow its other keys, so groups of tables come last.
-pub static OPTION_GROUPS: [OptionGroup; 5] = [
+pub static OPTION_GROUPS: [OptionGroup; 6] = [
     OptionGroup { title: "Listeners", options: listeners::LISTENERS },
     OptionGroup { title: "Users", options: users::USERS },
     OptionGroup { title: "Data", options: data::DATA },
     OptionGroup { title: "Limits on clients", options: clients::CLIENTS },
     OptionGroup { title: "Process", options: process::PROCESS },
+    OptionGroup { title: "TLS", options: tls::TLS },
 ];
 
 /// Returns all options, in the order of help and documents.
