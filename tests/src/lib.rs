@@ -18,6 +18,7 @@ mod log;
 mod network;
 mod programs;
 mod sockets;
+pub mod tls;
 mod well_behaved;
 
 pub use daemon::Daemon;

@@ -21,5 +21,6 @@ mod slow_readers;
 mod start;
 mod stop;
 mod syscalls;
+mod tls;
 mod unix_socket;
 mod vanished;

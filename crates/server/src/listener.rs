@@ -223,6 +223,12 @@ impl Incoming {
 
 #[cfg(test)]
 impl Listeners {
+    /// Makes all clients speak TLS.
+    pub(crate) fn with_tls(mut self) -> Self {
+        self.0.iter_mut().for_each(|listener| listener.has_tls = true);
+        self
+    }
+
     /// Puts the stand-in for a cipher between all clients and their sockets.
     pub(crate) fn with_stand_in(mut self) -> Self {
         self.0.iter_mut().for_each(|listener| listener.has_stand_in = true);

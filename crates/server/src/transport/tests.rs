@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -27,26 +28,32 @@ use crate::input::INPUT_BYTES;
 use crate::listener::Listeners;
 use crate::server::DRAIN_LIMIT;
 use crate::threads::worker::Workers;
+use crate::tls::LoadedTls;
 
 const VALUE_BYTES: usize = 3000;
 
 /// A store that notes which threads have carried out each client's commands, and stops a thread that reads the key `held`.
 #[derive(Clone)]
-struct WatchedStore {
+pub(super) struct WatchedStore {
     memory: MemoryStore,
     threads: Arc<Mutex<HashMap<u8, Vec<ThreadId>>>>,
     held: Arc<Mutex<()>>,
-    is_held: Arc<AtomicBool>,
+    pub(super) is_held: Arc<AtomicBool>,
 }
 
 impl WatchedStore {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let memory = MemoryStore::new(Options::default()).unwrap();
         Self { memory, threads: Arc::default(), held: Arc::default(), is_held: Arc::default() }
     }
 
+    /// Holds up whoever reads the key `held`.
+    pub(super) fn hold(&self) -> MutexGuard<'_, ()> {
+        self.held.lock().unwrap()
+    }
+
     /// Number of times that a client was served by another thread than before.
-    fn moves_of(&self, client: u8) -> usize {
+    pub(super) fn moves_of(&self, client: u8) -> usize {
         let threads = self.threads.lock().unwrap();
         threads.get(&client).map_or(0, |threads| threads.len().saturating_sub(1))
     }
@@ -90,7 +97,7 @@ impl BatchStore for WatchedStore {
 }
 
 /// A server of two threads between which every connection moves as often as it can.
-struct RestlessServer {
+pub(super) struct RestlessServer {
     stop: CancellationToken,
     /// Yields how long the stop took.
     thread: JoinHandle<Duration>,
@@ -98,26 +105,53 @@ struct RestlessServer {
 
 impl RestlessServer {
     fn start(listen: impl FnOnce() -> Listeners + Send + 'static, store: WatchedStore) -> Self {
+        Self::start_layered(listen, store, None)
+    }
+
+    pub(super) fn start_with_tls(
+        listen: impl FnOnce() -> Listeners + Send + 'static,
+        store: WatchedStore,
+        tls: LoadedTls,
+    ) -> Self {
+        Self::start_layered(listen, store, Some(tls))
+    }
+
+    fn start_layered(
+        listen: impl FnOnce() -> Listeners + Send + 'static,
+        store: WatchedStore,
+        tls: Option<LoadedTls>,
+    ) -> Self {
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let thread = thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(run(listen, store, stopped))
+            runtime.block_on(run(listen, store, tls, stopped))
         });
         Self { stop, thread }
     }
 
-    fn stop(self) -> Duration {
+    pub(super) fn begin_stop(&self) {
+        self.stop.cancel();
+    }
+
+    pub(super) fn stop(self) -> Duration {
         self.stop.cancel();
         self.thread.join().unwrap()
     }
 }
 
-async fn run(listen: impl FnOnce() -> Listeners, store: WatchedStore, stop: CancellationToken) -> Duration {
+async fn run(
+    listen: impl FnOnce() -> Listeners,
+    store: WatchedStore,
+    tls: Option<LoadedTls>,
+    stop: CancellationToken,
+) -> Duration {
     let config = ServerConfig { threads: 2, ..ServerConfig::default() };
     let engine = Arc::new(Engine::new(store, &config));
     let mut workers = Workers::start(&engine, None).unwrap();
-    let acceptor = Acceptor::new(listen().with_stand_in(), &workers, &engine);
+    let listeners = if tls.is_some() { listen().with_tls() } else { listen().with_stand_in() };
+    engine.tls.replace(tls);
+    let acceptor = Acceptor::new(listeners, &workers, &engine);
     let mut ticks = interval(Duration::from_millis(5));
     let moving = async {
         loop {
@@ -136,15 +170,21 @@ async fn run(listen: impl FnOnce() -> Listeners, store: WatchedStore, stop: Canc
     began.elapsed()
 }
 
-fn tcp() -> (impl FnOnce() -> Listeners + Send, std::net::SocketAddr) {
+pub(super) fn tcp() -> (impl FnOnce() -> Listeners + Send, std::net::SocketAddr) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.set_nonblocking(true).unwrap();
     let addr = listener.local_addr().unwrap();
     (move || tokio::net::TcpListener::from_std(listener).unwrap().into(), addr)
 }
 
+pub(super) fn unix(path: &Path) -> impl FnOnce() -> Listeners + Send + use<> {
+    let listener = UnixListener::bind(path).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    move || tokio::net::UnixListener::from_std(listener).unwrap().into()
+}
+
 /// A command of a client's, and its answer.
-fn command(client: u8, number: usize) -> (Vec<u8>, Vec<u8>) {
+pub(super) fn command(client: u8, number: usize) -> (Vec<u8>, Vec<u8>) {
     let value = vec![client; VALUE_BYTES];
     match number % 4 {
         3 => (frame(Command::Get, &[&key(client, number - 1)]), bulk(&value)),
@@ -156,7 +196,7 @@ fn key(client: u8, number: usize) -> Vec<u8> {
     format!("{}:{number}", char::from(client)).into_bytes()
 }
 
-fn frame(command: Command, arguments: &[&[u8]]) -> Vec<u8> {
+pub(super) fn frame(command: Command, arguments: &[&[u8]]) -> Vec<u8> {
     resp_request(&[&[command.name().as_bytes()], arguments].concat())
 }
 
@@ -206,7 +246,7 @@ fn read_answers(mut stream: impl Read) -> io::Result<Vec<u8>> {
 }
 
 /// Checks that these are the answers to a client's first commands, each whole; returns how many.
-fn count_answers(client: u8, answers: &[u8]) -> usize {
+pub(super) fn count_answers(client: u8, answers: &[u8]) -> usize {
     let (mut number, mut rest) = (0, answers);
     while !rest.is_empty() {
         let expected = command(client, number).1;
@@ -275,13 +315,10 @@ fn stop_with_received(parts: &[&[u8]], cut_off_bytes: usize) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("vault.sock");
     let store = WatchedStore::new();
-    let listener = UnixListener::bind(&path).unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let listen = move || tokio::net::UnixListener::from_std(listener).unwrap().into();
-    let server = RestlessServer::start(listen, store.clone());
+    let server = RestlessServer::start(unix(&path), store.clone());
     let mut stream = Wire::connect_unix(&path).into_socket();
 
-    let held = store.held.lock().unwrap();
+    let held = store.hold();
     let (mut sealer, mut frames) = (Sealer::default(), BytesMut::new());
     sealer.seal(&frame(Command::Get, &[b"held"]), &mut frames);
     stream.write_all(&frames.split()).unwrap();
@@ -298,7 +335,7 @@ fn stop_with_received(parts: &[&[u8]], cut_off_bytes: usize) -> Vec<u8> {
     answers.strip_prefix(b"$-1\r\n").expect("the answer to the first").to_vec()
 }
 
-fn commands(count: usize) -> Vec<u8> {
+pub(super) fn commands(count: usize) -> Vec<u8> {
     (0..count).flat_map(|number| command(b'a', number).0).collect()
 }
 
