@@ -180,16 +180,24 @@ impl Launch {
 
     /// The daemon's command line, with nothing of this process's settings for it.
     pub fn command(&self) -> Command {
+        let mut command = self.program_command();
+        command.arg("--bind").arg(&self.bind).arg("--wal").arg(&self.wal).args(&self.args);
+        command.stdout(Stdio::null());
+        command
+    }
+
+    /// The daemon's program without arguments, with nothing of this process's settings for it; all that it prints is kept.
+    pub fn program_command(&self) -> Command {
         let server = self.program.clone().unwrap_or_else(server_binary);
         let line = self.tracer.iter().cloned().chain([server.into()]).collect::<Vec<_>>();
         let (program, first_args) = line.split_first().expect("it names a program");
         let mut command = Command::new(program);
-        command.args(first_args).arg("--bind").arg(&self.bind).arg("--wal").arg(&self.wal).args(&self.args);
+        command.args(first_args);
         let names = std::env::vars_os().map(|(name, _)| name);
         for name in names.filter(|name| name.to_string_lossy().starts_with("RUSTVAULT_")) {
             command.env_remove(name);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 

@@ -7,6 +7,7 @@ mod cli;
 mod client;
 mod clients;
 mod closings;
+mod configuration;
 mod examples;
 mod foreign;
 mod history;

@@ -291,6 +291,16 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// Returns the name of the option that is wrong, if another value of it alone would mend it.
+    pub(crate) fn option(&self) -> Option<&'static str> {
+        match self {
+            Self::RepeatedBindAddr { .. } | Self::OutOfRange { field: "bind_addrs", .. } => Some("bind"),
+            _ => None,
+        }
+    }
+}
+
 fn check_bind_addr(addr: &str) -> Result<(), ConfigError> {
     let is_host_and_port =
         addr.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());

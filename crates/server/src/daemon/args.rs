@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 
-use clap::Command;
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use rustvault_server::options::{ConfigLayers, Variables, arguments, with_variable};
 
 const EXIT_CODES: &str = "\
@@ -11,29 +11,71 @@ Sizes are bytes or such as 16MiB, durations such as 100ms or 1s.
 Exit codes: 0 stopped by SIGINT or SIGTERM, 1 system or I/O error, 2 usage, 3 the log is corrupt, foreign or from a \
 newer version.";
 
+const CHECK_CONFIG: &str = "check-config";
+
+/// Request of a command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Task {
+    /// Serves until a signal.
+    Serve,
+    /// Checks the configuration and ends.
+    CheckConfig,
+    /// Prints the configuration and ends.
+    ShowConfig { with_origins: bool },
+}
+
 /// Returns the command line, which reads no variables.
 pub(super) fn command() -> Command {
+    let check_config = Arg::new(CHECK_CONFIG).long(CHECK_CONFIG).action(ArgAction::SetTrue).help(
+        "Check the configuration and exit: with 0 if it is valid, with 2 if not. The log is not opened",
+    );
     Command::new("rustvault-server")
         .version(env!("CARGO_PKG_VERSION"))
         .about("A key-value server whose OK means that the data is on disk")
         .after_help(EXIT_CODES)
+        .disable_help_subcommand(true)
         .args(arguments())
+        .arg(check_config)
+        .subcommand(config_command())
+}
+
+fn config_command() -> Command {
+    let origin = Arg::new("origin").long("origin").action(ArgAction::SetTrue).help(
+        "Say of each value where it comes from: a flag, a variable, a line of the file, or the default",
+    );
+    let show = Command::new("show")
+        .about("Print the value of each option, as the configuration file has it")
+        .arg(origin);
+    let about = "Show the configuration that these options, the variables and the file make up";
+    Command::new("config")
+        .about(about)
+        .subcommand_required(true)
+        .disable_help_subcommand(true)
+        .subcommand(show)
 }
 
 /// Parses the process's arguments.
 ///
 /// # Errors
 /// A usage error, or a request for help or the version.
-pub(super) fn from_process() -> Result<ConfigLayers, clap::Error> {
+pub(super) fn from_process() -> Result<(Task, ConfigLayers), clap::Error> {
     let args: Vec<OsString> = env::args_os().collect();
     match command().try_get_matches_from(&args) {
-        Ok(matches) => Ok(ConfigLayers::new(&matches, Variables::from_process())),
+        Ok(matches) => Ok((task(&matches), ConfigLayers::new(&matches, Variables::from_process()))),
         // Help shows the variable of every option, and its value.
         Err(error) if !error.use_stderr() => {
             let with_variables = command().mut_args(with_variable);
             Err(with_variables.try_get_matches_from(&args).err().unwrap_or(error))
         }
         Err(error) => Err(error),
+    }
+}
+
+fn task(matches: &ArgMatches) -> Task {
+    match matches.subcommand_matches("config").and_then(|config| config.subcommand_matches("show")) {
+        Some(show) => Task::ShowConfig { with_origins: show.get_flag("origin") },
+        None if matches.get_flag(CHECK_CONFIG) => Task::CheckConfig,
+        None => Task::Serve,
     }
 }
 
@@ -133,6 +175,21 @@ mod tests {
                 "{line}"
             );
             assert_eq!(error.exit_code(), 2);
+        }
+    }
+
+    #[test]
+    fn the_options_may_stand_before_and_behind_the_command() {
+        for line in [
+            "--threads 3 config show --origin",
+            "config --threads 3 show --origin",
+            "config show --origin --threads 3",
+        ] {
+            let args = std::iter::once("rustvault-server").chain(line.split(' '));
+            let matches = command().try_get_matches_from(args).unwrap();
+            assert_eq!(task(&matches), Task::ShowConfig { with_origins: true });
+            let loaded = ConfigLayers::new(&matches, Variables::default()).load().unwrap();
+            assert_eq!(loaded.config.threads, 3, "{line}");
         }
     }
 

@@ -9,12 +9,15 @@ mod usage;
 
 use std::env;
 use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use rustvault_server::options::{ConfigLayers, ConfigProblems, Variables};
 use rustvault_server::{ConfigSource, Error, ReloadError, Server, ServerConfig};
 use tokio::runtime::Builder;
 
+use args::Task;
 use message_format::MessageLevel;
 use messages::Messages;
 use signals::Signals;
@@ -22,14 +25,23 @@ use signals::Signals;
 pub(crate) fn main() -> ExitCode {
     let last_words = LastWords(Messages::to_stderr());
     let messages = &last_words.0;
-    let layers = match args::from_process() {
-        Ok(layers) => layers,
+    let (task, layers) = match args::from_process() {
+        Ok(parsed) => parsed,
         Err(answer) => return usage_answer(&answer, messages),
     };
-    let config = match layers.load() {
-        Ok(loaded) => loaded.config,
+    let loaded = match layers.load() {
+        Ok(loaded) => loaded,
         Err(problems) => return bad_configuration(&problems, messages),
     };
+    match task {
+        Task::Serve => serve(loaded.config, layers, messages),
+        Task::CheckConfig => print(&valid(layers.file())),
+        Task::ShowConfig { with_origins } => print(&loaded.to_toml(with_origins)),
+    }
+}
+
+/// Serves until a signal, or until it cannot go on.
+fn serve(config: ServerConfig, layers: ConfigLayers, messages: &Messages) -> ExitCode {
     let format = config.message_format;
     let level = message_format::start(format, config.message_level, messages);
     open_files::allow(config.max_connections, config.threads);
@@ -39,6 +51,20 @@ pub(crate) fn main() -> ExitCode {
             message_format::fatal(format, &format!("error: {error}"), messages);
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+fn valid(file: Option<&Path>) -> String {
+    match file {
+        Some(file) => format!("{}: the configuration is valid\n", file.display()),
+        None => "the configuration is valid\n".to_owned(),
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }
 

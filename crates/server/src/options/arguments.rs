@@ -6,13 +6,16 @@ use std::sync::LazyLock;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::{Arg, ArgAction};
 
-use super::{ConfigOption, OptionKind, defaults, options};
+use super::{ConfigOption, OPTION_GROUPS, OptionKind, defaults, options};
 
 /// Variable with the path of the configuration file.
 pub const CONFIG_FILE_VARIABLE: &str = "RUSTVAULT_CONFIG";
 
 /// Name of the argument for the configuration file.
 pub(super) const CONFIG_FILE_FLAG: &str = "config";
+
+const CONFIG_FILE_HELP: &str = "Path of a configuration file in TOML, whose keys are the names of these options; flags and \
+     variables count more than the file [default: none]";
 
 /// Flags that had another name before, by their present name.
 const OLD_FLAGS: [(&str, &str); 2] = [("message-format", "log-format"), ("message-level", "log-level")];
@@ -40,12 +43,13 @@ pub fn arguments() -> impl Iterator<Item = Arg> {
         .value_name("FILE")
         .value_parser(OsStringValueParser::new())
         .global(true)
-        .help(
-            "Path of a configuration file in TOML, whose keys are the names of these options; a flag or a variable \
-             counts more than the file [default: none]",
-        );
-    let rows = options().zip(&*FLAGS).zip(&*DEFAULTS);
-    std::iter::once(config).chain(rows.map(|((option, flag), default)| argument(option, flag, default)))
+        .help(CONFIG_FILE_HELP)
+        .long_help(CONFIG_FILE_HELP);
+    let headings = OPTION_GROUPS.iter().flat_map(|group| group.options.iter().map(|_| group.title));
+    let rows = options().zip(headings).zip(&*FLAGS).zip(&*DEFAULTS);
+    let rows = rows
+        .map(|(((option, heading), flag), default)| argument(option, flag, default).help_heading(heading));
+    std::iter::once(config).chain(rows)
 }
 
 /// Adds the variables of the options to an argument, for help: it shows their present values.
@@ -68,6 +72,8 @@ fn argument(option: &'static ConfigOption, flag: &'static str, default: &'static
         .value_name(option.value_name)
         .value_parser(parser(option))
         .help(help(option, default))
+        // Then --help has paragraphs, and -h lines.
+        .long_help(help(option, default))
         .global(true);
     let arg = if let Some(old_flag) = old_flag { arg.alias(old_flag) } else { arg };
     let arg = if default.is_empty() || option.kind == OptionKind::Secret {

@@ -8,6 +8,8 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use super::arguments::CONFIG_FILE_FLAG;
+use super::file::ConfigFile;
+use super::problem::FilePlace;
 use super::secret::read_secret;
 use super::{
     CONFIG_FILE_VARIABLE, ConfigOption, ConfigProblem, ConfigProblems, OptionKind, Variables, defaults,
@@ -52,6 +54,12 @@ pub enum Origin {
     },
 }
 
+impl Origin {
+    fn of(place: &FilePlace) -> Self {
+        Self::File { path: place.path.clone(), line: place.line }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -93,19 +101,30 @@ impl ConfigLayers {
     /// All mistakes that were found, in the file and in the variables.
     pub fn load(&self) -> Result<LoadedConfig, ConfigProblems> {
         let mut loaded = LoadedConfig { config: defaults(), origins: Vec::new() };
-        let mut problems = Vec::new();
+        let mut file = self.file.as_deref().map(ConfigFile::read).unwrap_or_default();
+        let mut problems = std::mem::take(&mut file.problems);
         for option in options() {
             let config = &mut loaded.config;
             let origin = match option.kind {
-                OptionKind::Secret => self.apply_secret(option, config, &mut problems),
-                _ => self.apply(option, config, &mut problems),
+                OptionKind::Secret => self.apply_secret(option, &file, config, &mut problems),
+                _ => self.apply(option, &file, config, &mut problems),
             };
             loaded.origins.push(origin);
         }
         if problems.is_empty()
             && let Err(error) = loaded.config.validate()
         {
-            problems.push(ConfigProblem::new(error.to_string()));
+            let message = error.to_string();
+            let option = error.option().and_then(ConfigOption::find);
+            let origin =
+                option.and_then(|option| loaded.origins().find(|(other, _)| other.name == option.name));
+            problems.push(match (option.and_then(|option| file.entry(option)), origin) {
+                (Some(entry), Some((_, Origin::File { .. }))) => {
+                    ConfigProblem { message, place: Some(entry.place.clone()) }
+                }
+                (_, Some((_, origin))) => ConfigProblem::new(format!("{message} ({origin})")),
+                (_, None) => ConfigProblem::new(message),
+            });
         }
         if problems.is_empty() {
             Ok(loaded)
@@ -118,6 +137,7 @@ impl ConfigLayers {
     fn apply(
         &self,
         option: &'static ConfigOption,
+        file: &ConfigFile,
         config: &mut ServerConfig,
         problems: &mut Vec<ConfigProblem>,
     ) -> Origin {
@@ -127,9 +147,12 @@ impl ConfigLayers {
         } else if let Some((name, value)) = self.variables.of(option) {
             let shown = format!("{name} (--{} <{}>)", option.flag, option.value_name);
             (Origin::Variable(name.to_owned()), shown, value)
+        } else if let Some(entry) = file.entry(option) {
+            (Origin::of(&entry.place), String::new(), entry.value.as_os_str())
         } else {
             return Origin::Default;
         };
+        // The file's values have been checked.
         if let Err(expected) = option.set(config, value) {
             problems.push(refused(value, &name, &expected));
         }
@@ -140,6 +163,7 @@ impl ConfigLayers {
     fn apply_secret(
         &self,
         option: &'static ConfigOption,
+        file: &ConfigFile,
         config: &mut ServerConfig,
         problems: &mut Vec<ConfigProblem>,
     ) -> Origin {
@@ -159,7 +183,10 @@ impl ConfigLayers {
                 return Origin::Variable(name.to_owned());
             }
             (None, None, Some((name, path))) => (Origin::Variable(name.to_owned()), path),
-            (None, None, None) => return Origin::Default,
+            (None, None, None) => match file.entry(option) {
+                Some(entry) => (Origin::of(&entry.place), entry.value.as_os_str()),
+                None => return Origin::Default,
+            },
         };
         let read = read_secret(Path::new(path)).and_then(|secret| {
             option.set(config, secret).map_err(|expected| format!("has no valid {}: {expected}", option.name))
@@ -179,5 +206,24 @@ impl LoadedConfig {
     /// Returns the options, each with the origin of its value.
     pub fn origins(&self) -> impl Iterator<Item = (&'static ConfigOption, &Origin)> {
         options().zip(&self.origins)
+    }
+
+    /// Returns the values as a configuration file, with the origin of each in a comment if that is wanted. Options without a
+    /// value are comments, and so are secrets, which are hidden.
+    pub fn to_toml(&self, with_origins: bool) -> String {
+        let line = |option: &ConfigOption| match option.toml(&self.config) {
+            Some(value) => format!("{} = {value}", option.key()),
+            None if option.get(&self.config).is_empty() => {
+                format!("# {}: {}", option.key(), option.default.unwrap_or("none"))
+            }
+            None => format!("# {}: {}", option.name, option.show(&self.config)),
+        };
+        let lines: Vec<_> = self.origins().map(|(option, origin)| (line(option), origin)).collect();
+        let width = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or_default();
+        let with_origin = |(line, origin): (String, &Origin)| match with_origins {
+            true => format!("{line:width$}  # {}\n", origin.to_string().escape_debug()),
+            false => format!("{line}\n"),
+        };
+        lines.into_iter().map(with_origin).collect()
     }
 }

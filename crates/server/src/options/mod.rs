@@ -13,6 +13,7 @@
 //! the secret, `get` returns it, and [`ConfigOption::show`] hides it.
 
 mod arguments;
+mod file;
 mod layers;
 mod problem;
 mod secret;
@@ -45,6 +46,8 @@ pub struct ConfigOption {
     pub kind: OptionKind,
     /// Default in words, if there is no value by default, or one that depends on the machine.
     pub default: Option<&'static str>,
+    /// Value in the example file, as a flag has it; empty for the default, if that is a value which every machine has.
+    pub example: &'static str,
     /// Set if a reload changes it in a running server; any other needs a restart.
     pub is_live: bool,
     /// Description, without a full stop at its end.
@@ -113,6 +116,36 @@ impl ConfigOption {
     /// Returns true if both configurations have the same value.
     pub fn is_same(&self, one: &ServerConfig, other: &ServerConfig) -> bool {
         self.get(one) == self.get(other)
+    }
+
+    /// Returns the value as the file has it, as TOML; `None` if there is none, or if it is a secret.
+    pub fn toml(&self, config: &ServerConfig) -> Option<String> {
+        let value = self.get(config);
+        (!value.is_empty() && self.kind != OptionKind::Secret).then(|| self.toml_of(&value))
+    }
+
+    /// Returns the value in the example file, as TOML; of a secret the path of its file.
+    pub fn toml_example(&self) -> String {
+        let example = Some(self.example).filter(|example| !example.is_empty());
+        self.toml_of(&example.map_or_else(|| self.get(&defaults()), str::to_owned))
+    }
+
+    /// Returns a value that a flag would have as TOML.
+    fn toml_of(&self, value: &str) -> String {
+        let quoted = |text: &str| toml::Value::from(text).to_string();
+        match self.kind {
+            OptionKind::Number | OptionKind::Seconds | OptionKind::Ratio | OptionKind::Switch => {
+                value.to_owned()
+            }
+            OptionKind::Size if value.parse::<u64>().is_ok() => value.to_owned(),
+            OptionKind::List => format!("[{}]", value.split(',').map(quoted).collect::<Vec<_>>().join(", ")),
+            _ => quoted(value),
+        }
+    }
+
+    /// Returns the key in the file: the name, but for a secret that of its file.
+    pub fn key(&self) -> String {
+        format!("{}{}", self.name, if self.kind == OptionKind::Secret { "-file" } else { "" })
     }
 
     /// Returns the default value for people, for example `1000`, `16MiB` or `one per core`.

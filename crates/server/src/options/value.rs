@@ -89,7 +89,8 @@ pub(super) fn ratio(value: &OsStr) -> Result<f64, String> {
 }
 
 pub(super) fn path(value: &OsStr) -> Result<PathBuf, String> {
-    if value.is_empty() { Err("expected a path".to_owned()) } else { Ok(PathBuf::from(value)) }
+    let is_path = !value.is_empty() && !value.as_encoded_bytes().contains(&0);
+    if is_path { Ok(PathBuf::from(value)) } else { Err("expected a path".to_owned()) }
 }
 
 /// Reads the path of a socket. Refuses `unix:PATH`, the form of clients' addresses: the server would create a socket in a folder

@@ -12,6 +12,7 @@ pub(super) static LISTENERS: &[ConfigOption] = &[
         value_name: "HOST:PORT",
         kind: OptionKind::List,
         default: None,
+        example: "",
         is_live: false,
         help: "Address to listen on; with port 0 the system chooses a port. For several, repeat the option or separate \
                them by commas",
@@ -26,6 +27,7 @@ pub(super) static LISTENERS: &[ConfigOption] = &[
         value_name: "PATH",
         kind: OptionKind::Path,
         default: Some("none"),
+        example: "/run/rustvault/rustvault.sock",
         is_live: false,
         help: "Path of a Unix socket to listen on as well, for owner and group (mode 0660)",
         get: |config| optional_path(config.unix_socket.as_deref()),

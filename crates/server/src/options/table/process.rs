@@ -13,6 +13,7 @@ pub(super) static PROCESS: &[ConfigOption] = &[
         value_name: "N",
         kind: OptionKind::Number,
         default: Some("one per core"),
+        example: "2",
         is_live: false,
         help: "Threads that serve connections; by default one per core",
         get: |config| config.threads.to_string(),
@@ -26,6 +27,7 @@ pub(super) static PROCESS: &[ConfigOption] = &[
         value_name: "MODE",
         kind: OptionKind::Choice(&["auto", "off"]),
         default: None,
+        example: "",
         is_live: false,
         help: "Pinning of threads to cores: auto (on two cores, the log writer and the first serving thread share one \
                while that is enough for both), or off (no thread is pinned: for several servers on one machine, cpusets, \
@@ -41,6 +43,7 @@ pub(super) static PROCESS: &[ConfigOption] = &[
         value_name: "FORMAT",
         kind: OptionKind::Choice(&["text", "json"]),
         default: None,
+        example: "",
         is_live: false,
         help: "Format of the messages on standard error: text for people, or json for programs (an object a line)",
         get: |config| config.message_format.to_string(),
@@ -58,6 +61,7 @@ pub(super) static PROCESS: &[ConfigOption] = &[
         value_name: "LEVEL",
         kind: OptionKind::Choice(MESSAGE_LEVELS),
         default: None,
+        example: "",
         is_live: true,
         help: "Least important messages that are printed",
         get: |config| config.message_level.to_string().to_lowercase(),
