@@ -247,7 +247,7 @@ impl Rights {
         let verdicts = self.verdicts(category);
         let allows = self.allow_key(category, prefix);
         let differs = |(inner, verdict): &(Vec<u8>, bool)| *verdict != allows && inner.starts_with(prefix);
-        match verdicts.iter().any(|verdict| differs(verdict)) {
+        match verdicts.iter().any(differs) {
             true => AllowedKeys::Some(verdicts),
             false if allows => AllowedKeys::All,
             false => AllowedKeys::None,
