@@ -8,13 +8,13 @@ use rustvault_users::Users;
 
 /// The users of a server as of now. Without users, everybody may do everything.
 #[derive(Debug, Default)]
-pub(crate) struct Access {
+pub(crate) struct UserAccess {
     users: ArcSwapOption<Users>,
     /// Number of replacements, by which a session notices one with a single load.
     generation: AtomicU64,
 }
 
-impl Access {
+impl UserAccess {
     pub(crate) fn new(users: Option<Arc<Users>>) -> Self {
         Self { users: ArcSwapOption::new(users), generation: AtomicU64::new(0) }
     }

@@ -56,7 +56,7 @@ impl<'a> RequestBatch<'a> {
                 }
                 Step::Request { command, consumed_bytes } => {
                     batch.consumed_bytes += consumed_bytes;
-                    batch.push::<S>(command);
+                    batch.push::<S>(command, session);
                 }
                 Step::Fatal(fatal) => {
                     batch.consumed_bytes = input.len();
@@ -81,11 +81,12 @@ impl<'a> RequestBatch<'a> {
     }
 
     #[inline]
-    fn push<S: BatchStore>(&mut self, command: Result<Command, Box<ErrorReply>>) {
+    fn push<S: BatchStore>(&mut self, command: Result<Command, Box<ErrorReply>>, session: &Session) {
         let begin = self.requests.last().map_or(0, |last| last.arguments_end);
         let arguments_end = self.arguments.len();
-        let is_last =
-            command.as_ref().is_ok_and(|command| commands::is_last::<S>(*command, arguments_end - begin));
+        let is_last = command
+            .as_ref()
+            .is_ok_and(|command| commands::is_last::<S>(*command, arguments_end - begin, session));
         self.requests.push(ParsedRequest { command, arguments_end });
         self.is_full = is_last || self.requests.len() == MAX_BATCH_REQUESTS;
     }
@@ -146,7 +147,7 @@ fn plan_one<'b, S: BatchStore>(
     engine: &Engine<S>,
     ops: &mut Vec<Op<'b>>,
 ) -> Result<Slot<'b, S>, Box<ErrorReply>> {
-    commands::admit(request, session, &engine.limits)?;
+    commands::admit(request, session, engine)?;
     Ok(match commands::handler::<S>(request.command) {
         Handler::Store(handle) | Handler::AllKeys(handle) => match handle(request, &engine.limits)? {
             Ask::One(op, reply) => {
@@ -163,6 +164,11 @@ fn plan_one<'b, S: BatchStore>(
             }
             Ask::Many(many) => Slot::InSteps(many),
         },
+        Handler::CountAll if session.login().reads_all() => {
+            ops.push(Op::Count);
+            Slot::Asked(commands::number, request)
+        }
+        Handler::CountAll => Slot::InSteps(Many::CountAllowed),
         Handler::Session(handle) | Handler::Large(handle) => Slot::Ready(handle(request, session, engine)?),
         Handler::Await(carry_out) => Slot::Await(carry_out, request),
     })

@@ -10,7 +10,7 @@ use rustvault_users::Users;
 use tokio::sync::Semaphore;
 
 use crate::ServerConfig;
-use crate::access::Access;
+use crate::access::UserAccess;
 use crate::buffer_budget::BufferBudget;
 use crate::clients::Clients;
 use crate::closing::Closings;
@@ -24,7 +24,7 @@ use crate::tls::TlsState;
 pub(crate) struct Engine<S> {
     pub(crate) store: S,
     /// The users, whose rights decide about every request.
-    pub(crate) access: Access,
+    pub(crate) access: UserAccess,
     pub(crate) logins: Logins,
     /// The limits on requests, which stay as they were at the start.
     pub(crate) limits: Limits,
@@ -46,7 +46,7 @@ impl<S> Engine<S> {
     pub(crate) fn new(store: S, config: &ServerConfig) -> Self {
         Self {
             store,
-            access: Access::new(config.users.clone()),
+            access: UserAccess::new(config.users.clone()),
             logins: Logins::default(),
             limits: config.limits(),
             counters: Arc::default(),
@@ -63,7 +63,7 @@ impl<S> Engine<S> {
 
     /// Sets the users, in place of those of the configuration, which are a part of them.
     pub(crate) fn with_users(mut self, users: Option<Users>) -> Self {
-        self.access = Access::new(users.map(Arc::new));
+        self.access = UserAccess::new(users.map(Arc::new));
         self
     }
 
@@ -114,6 +114,8 @@ pub(crate) struct Counters {
     pub(crate) closings: Closings,
     /// Warnings about refused connections.
     pub(crate) refusal_warnings: RateLimit,
+    /// Messages about commands that rights deny.
+    pub(crate) denial_messages: RateLimit,
     pub(crate) total_commands: Counter,
     pub(crate) total_errors: Counter,
 }

@@ -184,6 +184,10 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         match many {
             Many::Values(keys) => self.put_values_in_steps(keys).await,
             Many::Matching(glob) => self.put_matching(glob).await,
+            Many::CountAllowed => {
+                let count = self.count_allowed().await;
+                self.put_answer(count).await
+            }
             Many::Count(op, keys) => {
                 let count = self.count_in_steps(op, keys).await;
                 self.put_answer(count).await

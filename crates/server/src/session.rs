@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use rustvault_protocol::{Limits, Protocol, RequestParser};
-use rustvault_users::User;
+use rustvault_protocol::{Category, Limits, Protocol, RequestParser};
+use rustvault_users::{AllowedKeys, Rights, User};
 
-use crate::access::Access;
+use crate::access::UserAccess;
 use crate::clients::ClientRegistration;
 
 /// State of one client. It moves between threads with its connection.
@@ -35,6 +35,26 @@ pub(crate) enum Login {
     As(Arc<User>),
 }
 
+impl Login {
+    /// Returns the rights that limit what the client may do; `None` if nothing does.
+    pub(crate) fn rights(&self) -> Option<&Rights> {
+        match self {
+            Self::As(user) => Some(&user.rights),
+            Self::Open | Self::LoggedOut => None,
+        }
+    }
+
+    /// Returns whether the client may read every key.
+    pub(crate) fn reads_all(&self) -> bool {
+        self.rights().is_none_or(|rights| rights.allow_all_keys(Category::Read))
+    }
+
+    /// Returns which of the keys that start with `prefix` lists may show.
+    pub(crate) fn readable_keys(&self, prefix: &[u8]) -> AllowedKeys<'_> {
+        self.rights().map_or(AllowedKeys::All, |rights| rights.allowed_keys(Category::Read, prefix))
+    }
+}
+
 /// Reply mode of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReplyMode {
@@ -46,7 +66,7 @@ pub(crate) enum ReplyMode {
 
 impl Session {
     /// Returns the session of a client that has sent nothing yet.
-    pub(crate) fn new(client: ClientRegistration, limits: Limits, access: &Access) -> Self {
+    pub(crate) fn new(client: ClientRegistration, limits: Limits, access: &UserAccess) -> Self {
         let access_generation = access.generation();
         let login = if access.load().is_some() { Login::LoggedOut } else { Login::Open };
         Self {
@@ -88,7 +108,7 @@ impl Session {
 
     /// Obeys the users as of now, at the beginning of each batch: a removed user is logged out, changed rights apply.
     #[inline]
-    pub(crate) fn refresh_login(&mut self, access: &Access) {
+    pub(crate) fn refresh_login(&mut self, access: &UserAccess) {
         let generation = access.generation();
         if generation != self.access_generation {
             self.access_generation = generation;
@@ -97,7 +117,7 @@ impl Session {
     }
 
     #[cold]
-    fn judge_login_anew(&mut self, access: &Access) {
+    fn judge_login_anew(&mut self, access: &UserAccess) {
         let users = access.load();
         let user = match (&self.login, &users) {
             (Login::As(user), Some(users)) => users.get(&user.name),
@@ -142,13 +162,13 @@ impl Session {
     pub(crate) fn for_tests() -> Self {
         let clients = std::sync::Arc::new(crate::clients::Clients::default());
         let addr = crate::addr::Addr::from(std::net::SocketAddr::from(([127, 0, 0, 1], 1)));
-        Self::new(clients.add(addr.clone(), addr), Limits::default(), &Access::default())
+        Self::new(clients.add(addr.clone(), addr), Limits::default(), &UserAccess::default())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use rustvault_users::{Rights, Users};
+    use rustvault_users::Users;
 
     use super::*;
 
@@ -160,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_session_obeys_other_users_from_its_next_batch_on() {
-        let (access, mut session) = (Access::default(), Session::for_tests());
+        let (access, mut session) = (UserAccess::default(), Session::for_tests());
         let state = |session: &mut Session| {
             session.refresh_login(&access);
             match session.login() {

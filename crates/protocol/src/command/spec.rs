@@ -218,6 +218,8 @@ pub enum KeyAccess {
     ReadOnly,
     /// Reads them and writes what depends on that.
     ReadWrite,
+    /// Changes a part of what they hold, and returns nothing of it but its length.
+    Amend,
     /// Replaces what they hold, whatever that is.
     Overwrite,
     /// Removes them.
@@ -228,6 +230,31 @@ pub enum KeyAccess {
     Move,
     /// Removes the first and makes the second.
     MoveIfNew,
+}
+
+impl KeyAccess {
+    /// Returns whether it takes the right to read that key, the first one being number 0: the answer, or another key, then has
+    /// something of what the key holds. That it was there, or how long its value is, does not count.
+    #[inline]
+    pub const fn reads(self, key: usize) -> bool {
+        match self {
+            Self::ReadOnly | Self::ReadWrite => true,
+            Self::Amend | Self::Overwrite | Self::Remove => false,
+            Self::Copy | Self::Move | Self::MoveIfNew => key == 0,
+        }
+    }
+
+    /// Returns whether it takes the right to write that key.
+    #[inline]
+    pub const fn writes(self, key: usize) -> bool {
+        match self {
+            Self::ReadOnly => false,
+            Self::Copy => key > 0,
+            Self::ReadWrite | Self::Amend | Self::Overwrite | Self::Remove | Self::Move | Self::MoveIfNew => {
+                true
+            }
+        }
+    }
 }
 
 /// Effects of a command on data and server: a set.

@@ -75,6 +75,7 @@ const ALL_READ: Option<KeySpec> = keys(-1, 1, KeyAccess::ReadOnly);
 const ONE_SET: Option<KeySpec> = keys(1, 1, KeyAccess::Overwrite);
 const PAIRS_SET: Option<KeySpec> = keys(-1, 2, KeyAccess::Overwrite);
 const ONE_CHANGED: Option<KeySpec> = keys(1, 1, KeyAccess::ReadWrite);
+const ONE_AMENDED: Option<KeySpec> = keys(1, 1, KeyAccess::Amend);
 const COPIED: Option<KeySpec> = keys(2, 1, KeyAccess::Copy);
 const MOVED: Option<KeySpec> = keys(2, 1, KeyAccess::Move);
 const MOVED_IF_NEW: Option<KeySpec> = keys(2, 1, KeyAccess::MoveIfNew);
@@ -143,11 +144,11 @@ commands! {
         summary: "Adds to the decimal number in a key, to 17 decimal places; a missing key counts as 0.",
     }
     Append "APPEND" String Write {
-        arity: Arity::exactly(2), syntax: "key value", flags: ENLARGE_FAST, keys: ONE_CHANGED, rest: Some(1), complexity: "O(bytes)",
+        arity: Arity::exactly(2), syntax: "key value", flags: ENLARGE_FAST, keys: ONE_AMENDED, rest: Some(1), complexity: "O(bytes)",
         summary: "Adds bytes to the end of a value and returns its length then; the whole value goes to the log.",
     }
     SetRange "SETRANGE" String Write {
-        arity: Arity::exactly(3), syntax: "key offset value", flags: ENLARGE, keys: ONE_CHANGED, rest: Some(2), complexity: "O(bytes)",
+        arity: Arity::exactly(3), syntax: "key offset value", flags: ENLARGE, keys: ONE_AMENDED, rest: Some(2), complexity: "O(bytes)",
         summary: "Overwrites a part of a value and returns its length then; the whole value goes to the log.",
     }
     StrLen "STRLEN" String Read {
@@ -331,6 +332,61 @@ commands! {
         complexity: "O(commands)", protocols: Protocols::RESP,
         arity: Arity::between(0, 3), syntax: "[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
         summary: "Returns the names of commands.",
+    }
+    Acl "ACL" Server Connection {
+        arity: Arity::at_least(1), syntax: "subcommand [arg [arg ...]]", is_container: true,
+        summary: "Groups the commands on users and their rights.",
+    }
+    AclCat "ACL|CAT" Server Connection {
+        arity: Arity::between(0, 1), syntax: "[category]", complexity: "O(commands)",
+        summary: "Returns the categories of commands, or the commands of one.",
+    }
+    AclDelUser "ACL|DELUSER" Server Admin {
+        arity: Arity::at_least(1), syntax: "username [username ...]", flags: OPERATION,
+        summary: "Is refused: users are removed in the file of users.",
+    }
+    AclDryRun "ACL|DRYRUN" Server Admin {
+        arity: Arity::at_least(2), syntax: "username command [arg [arg ...]]", flags: OPERATION,
+        summary: "Tells whether a user may carry out a command, and carries out nothing.",
+    }
+    AclGenPass "ACL|GENPASS" Server Connection {
+        arity: Arity::between(0, 1), syntax: "[bits]",
+        summary: "Returns so many random bits, 256 if it is not told, as hexadecimal digits.",
+    }
+    AclGetUser "ACL|GETUSER" Server Admin {
+        arity: Arity::exactly(1), syntax: "username", flags: OPERATION, complexity: "O(rights)",
+        summary: "Returns the rights of a user and the labels of its credentials, or null if there is no such user.",
+    }
+    AclHelp "ACL|HELP" Server Connection {
+        complexity: "O(subcommands)",
+        summary: "Lists the subcommands.",
+    }
+    AclList "ACL|LIST" Server Admin {
+        flags: OPERATION, complexity: "O(users)",
+        summary: "Returns a line with the rights of each user.",
+    }
+    AclLoad "ACL|LOAD" Server Admin {
+        flags: OPERATION,
+        summary: "Is refused: the file of users is read anew with the rest of the configuration.",
+    }
+    AclLog "ACL|LOG" Server Admin {
+        arity: Arity::between(0, 1), syntax: "[count]", flags: OPERATION,
+        summary: "Is refused: messages tell of what was denied.",
+    }
+    AclSave "ACL|SAVE" Server Admin {
+        flags: OPERATION,
+        summary: "Is refused: the server never writes the file of users.",
+    }
+    AclSetUser "ACL|SETUSER" Server Admin {
+        arity: Arity::at_least(1), syntax: "username [rule [rule ...]]", flags: OPERATION.union(Flags::SECRET),
+        summary: "Is refused: users are changed in the file of users.",
+    }
+    AclUsers "ACL|USERS" Server Admin {
+        flags: OPERATION, complexity: "O(users)",
+        summary: "Returns the names of the users.",
+    }
+    AclWhoAmI "ACL|WHOAMI" Server Connection {
+        summary: "Returns the name of the user that the connection acts as.",
     }
     Config "CONFIG" Server Admin {
         arity: Arity::at_least(1), syntax: "subcommand [arg [arg ...]]", is_container: true, flags: OPERATION,

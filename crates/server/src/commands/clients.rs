@@ -5,10 +5,10 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use rustvault_protocol::{ErrorCode, Reply, Request, parse_integer};
+use rustvault_users::DEFAULT_USER;
 use tokio::task::yield_now;
 
 use super::arguments::{refusal, refuse, refuse_word, syntax_error};
-use super::connection::USER;
 use super::reply::{Payload, integer};
 use super::{Answer, Refusal, check_len};
 use crate::addr::Addr;
@@ -27,8 +27,9 @@ const MAX_LISTED_IDS: usize = 10_000;
 /// Redis's types of clients; all clients of this server have the first.
 const TYPES: [&[u8]; 5] = [b"normal", b"master", b"replica", b"slave", b"pubsub"];
 
-pub(super) fn info<'b, S>(_: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
-    Ok(Reply::Verbatim(Payload::Owned(line(&session.client).into_bytes())))
+pub(super) fn info<'b, S>(_: Request<'b>, session: &mut Session, engine: &Engine<S>) -> Answer<'b> {
+    let line = line(&session.client, nobody(engine));
+    Ok(Reply::Verbatim(Payload::Owned(line.into_bytes())))
 }
 
 pub(super) async fn list<S>(responder: &mut Responder<'_, S>, request: Request<'_>) -> Answer<'static> {
@@ -82,10 +83,10 @@ impl ListFilter {
 }
 
 async fn lines<S>(filter: &ListFilter, engine: &Engine<S>) -> Result<String, Refusal> {
-    let (mut lines, mut after) = (String::new(), 0);
+    let (mut lines, mut after, nobody) = (String::new(), 0, nobody(engine));
     loop {
         let (page, next) = filter.page(after, &engine.clients);
-        lines.extend(page.iter().map(|client| line(client)));
+        lines.extend(page.iter().map(|client| line(client, nobody)));
         check_len("a list of clients", lines.as_bytes(), engine.config().max_output_bytes)?;
         let Some(next) = next else { return Ok(lines) };
         after = next;
@@ -112,15 +113,22 @@ fn client_id(text: &[u8], error: &'static str) -> Result<u64, Refusal> {
     id.ok_or_else(|| refuse(error))
 }
 
+/// Returns the name of the user of a client that has not logged in: an empty one, unless nobody has to.
+fn nobody<S>(engine: &Engine<S>) -> &'static str {
+    if engine.access.load().is_none() { DEFAULT_USER } else { "" }
+}
+
 /// Returns the line of a client in `CLIENT LIST`, with those fields of Redis's line that have a meaning here.
-fn line(client: &ConnectedClient) -> String {
+fn line(client: &ConnectedClient, nobody: &str) -> String {
     let names = client.names();
     let (age, idle) = client.age_and_idle();
     let command = client.last_command().map_or("NULL".to_owned(), |command| command.name().to_lowercase());
     let mut line = format!("id={} addr={} laddr={}", client.id, client.peer, client.local);
     // Writing to a string does not fail.
     let _ = write!(line, " name={} age={age} idle={idle} flags=N db=0 multi=-1", printable(&names.name));
-    let _ = write!(line, " cmd={command} user={USER} resp={}", client.resp_version());
+    let user = client.user();
+    let user = user.as_ref().map_or(nobody, |user| &user.name);
+    let _ = write!(line, " cmd={command} user={user} resp={}", client.resp_version());
     let (name, version) = (printable(&names.library_name), printable(&names.library_version));
     let _ = writeln!(line, " lib-name={name} lib-ver={version}");
     line
@@ -136,6 +144,7 @@ struct Filter<'r> {
     id: Option<u64>,
     peer: Option<&'r [u8]>,
     local: Option<&'r [u8]>,
+    user: Option<&'r [u8]>,
     /// Set if the filter names a type that no client has.
     matches_nobody: bool,
     min_age: Option<u32>,
@@ -143,7 +152,7 @@ struct Filter<'r> {
 }
 
 impl<'r> Filter<'r> {
-    fn parse(arguments: &[&'r [u8]]) -> Result<Self, Refusal> {
+    fn parse<S>(arguments: &[&'r [u8]], engine: &Engine<S>) -> Result<Self, Refusal> {
         let mut filter = Self { skips_oneself: true, ..Self::default() };
         let (options, rest) = arguments.as_chunks();
         if !rest.is_empty() {
@@ -155,7 +164,7 @@ impl<'r> Filter<'r> {
                 b"ADDR" => filter.peer = Some(value),
                 b"LADDR" => filter.local = Some(value),
                 b"TYPE" => filter.matches_nobody |= !is_normal(value)?,
-                b"USER" if value == USER.as_bytes() => {}
+                b"USER" if is_user(value, engine) => filter.user = Some(value),
                 b"USER" => return Err(refuse_word("No such user", value)),
                 b"MAXAGE" => filter.min_age = Some(max_age(value)?),
                 b"SKIPME" => filter.skips_oneself = yes_or_no(value)?,
@@ -165,7 +174,8 @@ impl<'r> Filter<'r> {
         Ok(filter)
     }
 
-    fn matches(&self, client: &ConnectedClient, own_id: u64) -> bool {
+    /// Returns whether it takes a client; `nobody` is the user of those that have not logged in.
+    fn matches(&self, client: &ConnectedClient, own_id: u64, nobody: &str) -> bool {
         let is = |wanted: Option<&[u8]>, addr: &Addr| {
             wanted.is_none_or(|wanted| addr.to_string().as_bytes() == wanted)
         };
@@ -173,8 +183,19 @@ impl<'r> Filter<'r> {
             && self.id.is_none_or(|id| id == client.id)
             && is(self.peer, &client.peer)
             && is(self.local, &client.local)
+            && self.user.is_none_or(|wanted| {
+                let user = client.user();
+                user.as_ref().map_or(nobody, |user| &user.name).as_bytes() == wanted
+            })
             && self.min_age.is_none_or(|age| client.age_and_idle().0 >= age)
             && !(self.skips_oneself && client.id == own_id)
+    }
+}
+
+fn is_user<S>(name: &[u8], engine: &Engine<S>) -> bool {
+    match engine.access.load() {
+        None => name == DEFAULT_USER.as_bytes(),
+        Some(users) => str::from_utf8(name).is_ok_and(|name| users.get(name).is_some()),
     }
 }
 
@@ -200,9 +221,9 @@ pub(super) async fn kill<S>(responder: &mut Responder<'_, S>, request: Request<'
     let own_id = responder.session.client.id;
     let (filter, must_be_there) = match *request.arguments {
         [peer] => (Filter { peer: Some(peer), ..Filter::default() }, true),
-        ref options => (Filter::parse(options)?, false),
+        ref options => (Filter::parse(options, responder.engine)?, false),
     };
-    let (killed, has_killed_itself) = kill_all(&filter, own_id, &responder.engine.clients).await;
+    let (killed, has_killed_itself) = kill_all(&filter, own_id, responder.engine).await;
     if has_killed_itself {
         responder.closing = Some(CloseReason::Killed.into());
     }
@@ -214,13 +235,14 @@ pub(super) async fn kill<S>(responder: &mut Responder<'_, S>, request: Request<'
 }
 
 /// Disconnects all matching clients but the calling one; returns the number of matches, and whether the caller is among them.
-async fn kill_all(filter: &Filter<'_>, own_id: u64, clients: &Clients) -> (usize, bool) {
+async fn kill_all<S>(filter: &Filter<'_>, own_id: u64, engine: &Engine<S>) -> (usize, bool) {
+    let nobody = nobody(engine);
     let (mut killed, mut has_killed_itself, mut after) = (0, false, 0);
     loop {
-        let page = clients.page(after, CLIENTS_PER_TURN);
+        let page = engine.clients.page(after, CLIENTS_PER_TURN);
         let Some(last) = page.last() else { return (killed, has_killed_itself) };
         after = last.id;
-        for client in page.iter().filter(|client| filter.matches(client, own_id)) {
+        for client in page.iter().filter(|client| filter.matches(client, own_id, nobody)) {
             killed += 1;
             if client.id == own_id {
                 has_killed_itself = true;
@@ -258,15 +280,42 @@ pub(super) async fn reply<S>(responder: &mut Responder<'_, S>, request: Request<
 mod tests {
     use std::net::SocketAddr;
 
+    use rustvault_users::{Rights, User, Users};
+
     use super::*;
+    use crate::ServerConfig;
 
     fn killed(arguments: &[&[u8]]) -> Result<Vec<u64>, String> {
+        killed_of(arguments, &Engine::new((), &ServerConfig::default()), &[])
+    }
+
+    /// Returns those of three clients that are killed; the first ones are these users.
+    fn killed_of(arguments: &[&[u8]], engine: &Engine<()>, users: &[&str]) -> Result<Vec<u64>, String> {
         let clients = Arc::new(Clients::default());
         let addr = |port| SocketAddr::from(([127, 0, 0, 1], port)).into();
         let connected: Vec<_> = (1..4).map(|port| clients.add(addr(port), addr(9))).collect();
-        let filter = Filter::parse(arguments)
+        for (client, name) in connected.iter().zip(users) {
+            client.set_user(engine.access.load().unwrap().get(name).cloned());
+        }
+        let filter = Filter::parse(arguments, engine)
             .map_err(|refusal| String::from_utf8_lossy(refusal.line()).into_owned())?;
-        Ok(connected.iter().filter(|client| filter.matches(client, 3)).map(|client| client.id).collect())
+        Ok(connected
+            .iter()
+            .filter(|client| filter.matches(client, 3, nobody(engine)))
+            .map(|client| client.id)
+            .collect())
+    }
+
+    #[test]
+    fn a_kill_takes_the_clients_of_a_user() {
+        let user =
+            |name: &str| User { name: name.to_owned(), credentials: Vec::new(), rights: Rights::default() };
+        let mut config = ServerConfig::default();
+        config.users = Some(Arc::new(Users::new([user("ada"), user("ben")]).unwrap()));
+        let engine = Engine::new((), &config);
+        let killed = |name: &str| killed_of(&[b"USER", name.as_bytes()], &engine, &["ben", "ada"]);
+        assert_eq!((killed("ada"), killed("ben")), (Ok(vec![2]), Ok(vec![1])));
+        assert_eq!(killed("default"), Err("ERR No such user 'default'".to_owned()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `COMMAND` and its subcommands, made of the command table.
 
 use rustvault_protocol::{
-    Argument, ArgumentKind, Command, CommandSpec, ErrorCode, Flags, Reply, Request, glob_matches,
+    Argument, ArgumentKind, Command, CommandSpec, ErrorCode, Flags, Protocol, Reply, Request, glob_matches,
 };
 
 use super::arguments::{glob, refusal, refuse, syntax_error};
@@ -80,15 +80,8 @@ pub(super) fn docs<'b, S>(request: Request<'b>, session: &mut Session, _: &Engin
 }
 
 pub(super) fn get_keys<'b, S>(request: Request<'b>, session: &mut Session, _: &Engine<S>) -> Answer<'b> {
-    let [name, arguments @ ..] = request.arguments else { return Err(syntax_error()) };
-    let invalid = || refuse("ERR Invalid command specified");
-    let command = Command::find(name, session.protocol()).ok_or_else(invalid)?;
-    let (command, arguments) = match arguments {
-        [own, arguments @ ..] if command.spec().is_container => {
-            (command.find_subcommand(own, session.protocol()).ok_or_else(invalid)?, arguments)
-        }
-        arguments => (command, arguments),
-    };
+    let found = find_in_words(request.arguments, session.protocol());
+    let (command, arguments) = found.ok_or_else(|| refuse("ERR Invalid command specified"))?;
     let spec = command.spec();
     if spec.keys.is_none() {
         return Err(refuse("ERR The command has no key arguments"));
@@ -99,6 +92,21 @@ pub(super) fn get_keys<'b, S>(request: Request<'b>, session: &mut Session, _: &E
     }
     let whole = Request { command, arguments };
     Ok(Reply::Array(whole.keys().map(borrowed).collect()))
+}
+
+/// Returns the command or subcommand that these words begin with, and the others of them.
+pub(super) fn find_in_words<'w, 'b>(
+    words: &'w [&'b [u8]],
+    protocol: Protocol,
+) -> Option<(Command, &'w [&'b [u8]])> {
+    let (name, arguments) = words.split_first()?;
+    let command = Command::find(name, protocol)?;
+    match arguments {
+        [own, arguments @ ..] if command.spec().is_container => {
+            Some((command.find_subcommand(own, protocol)?, arguments))
+        }
+        arguments => Some((command, arguments)),
+    }
 }
 
 pub(super) fn words(names: impl Iterator<Item = &'static str>) -> StaticReply {
@@ -151,19 +159,19 @@ fn flag_names(flags: Flags) -> impl Iterator<Item = &'static str> {
     names.into_iter().filter(move |(flag, _)| flags.contains(*flag)).map(|(_, name)| name)
 }
 
-fn categories(spec: &CommandSpec) -> impl Iterator<Item = &'static str> {
+/// Returns the categories of a command: that of the right which it takes, under its own name, and others of Redis.
+pub(super) fn categories(spec: &CommandSpec) -> impl Iterator<Item = &'static str> {
     let of_data = spec.flags.contains(Flags::READ) || spec.flags.contains(Flags::WRITE);
     let group = match spec.group.name() {
         "generic" | "server" => of_data.then_some("keyspace"),
         "transactions" => Some("transaction"),
+        "connection" => None,
         name => Some(name),
     };
     let is_fast = spec.flags.contains(Flags::FAST);
     let names = [
         group,
-        spec.flags.contains(Flags::READ).then_some("read"),
-        spec.flags.contains(Flags::WRITE).then_some("write"),
-        spec.flags.contains(Flags::ADMIN).then_some("admin"),
+        Some(spec.category.name()),
         spec.flags.contains(Flags::DANGEROUS).then_some("dangerous"),
         Some(if is_fast { "fast" } else { "slow" }),
     ];
@@ -227,8 +235,6 @@ fn argument_of(argument: Argument, key_spec: usize) -> StaticReply {
 
 #[cfg(test)]
 mod tests {
-    use rustvault_protocol::Protocol;
-
     use super::*;
     use crate::ServerConfig;
 

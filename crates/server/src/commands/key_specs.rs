@@ -10,6 +10,7 @@ const fn access_flags(access: KeyAccess) -> &'static [&'static [&'static str]] {
     match access {
         KeyAccess::ReadOnly => &[&["RO", "access"]],
         KeyAccess::ReadWrite => &[&["RW", "access", "update"]],
+        KeyAccess::Amend => &[&["RW", "update"]],
         KeyAccess::Overwrite => &[&["OW", "update"]],
         KeyAccess::Remove => &[&["RM", "delete"]],
         KeyAccess::Copy => &[&["RO", "access"], &["OW", "update"]],

@@ -86,10 +86,6 @@ fn update<'b>(request: Request<'b>, update: KeyUpdate, reply: ReplyTo) -> Ask<'b
     Ask::One(Op::UpdateKeys { from: request.argument(0), to: request.argument(1), update }, reply)
 }
 
-pub(super) fn dbsize<'b>(_: Request<'b>, _: &Limits) -> Planned<'b> {
-    Ok(Ask::One(Op::Count, number))
-}
-
 pub(super) fn flush<'b>(request: Request<'b>, _: &Limits) -> Planned<'b> {
     let is_known = |mode: &&[u8]| mode.eq_ignore_ascii_case(b"ASYNC") || mode.eq_ignore_ascii_case(b"SYNC");
     if request.arguments.len() <= 1 && request.arguments.iter().all(is_known) {

@@ -1,11 +1,13 @@
 //! Handlers of the commands. Every row of the command table has one, or this does not compile.
 
+mod acl;
 mod arguments;
 mod clients;
 mod config;
 mod connection;
 mod help;
 mod introspection;
+mod judge;
 mod key_specs;
 mod keys;
 mod reply;
@@ -38,6 +40,8 @@ pub(crate) enum Handler<S> {
     Store(for<'b> fn(Request<'b>, &Limits) -> Planned<'b>),
     /// Returns an operation on all keys, which takes several turns and so ends its batch.
     AllKeys(for<'b> fn(Request<'b>, &Limits) -> Planned<'b>),
+    /// Counts all keys: by one operation if the client may read them all; otherwise in several turns, and it ends its batch.
+    CountAll,
     /// Reads or changes the session, before the next request is checked; it may read the engine.
     Session(for<'b> fn(Request<'b>, &mut Session, &Engine<S>) -> Answer<'b>),
     /// Does the same with an answer that may be large. It ends its batch, so that memory holds one such answer at a time.
@@ -74,6 +78,8 @@ pub(crate) enum Many<'b> {
     Count(CountOf, &'b [&'b [u8]]),
     /// All keys that match this glob.
     Matching(&'b [u8]),
+    /// The number of keys that the client may read.
+    CountAllowed,
 }
 
 /// Makes the answer to a request from the outcome of its operation.
@@ -85,7 +91,7 @@ pub(crate) type CountOf = for<'a> fn(&'a [&'a [u8]]) -> Op<'a>;
 /// Returns the handler of a command.
 #[inline]
 pub(crate) fn handler<S: BatchStore>(command: Command) -> Handler<S> {
-    use Handler::{AllKeys, Await, Large, Session, Store};
+    use Handler::{AllKeys, Await, CountAll, Large, Session, Store};
     match command {
         Command::Get => Store(strings::get),
         Command::Set => Store(strings::set),
@@ -121,7 +127,7 @@ pub(crate) fn handler<S: BatchStore>(command: Command) -> Handler<S> {
         Command::Keys => AllKeys(keys::keys),
         Command::Memory => Session(connection::no_subcommand),
         Command::MemoryUsage => Store(strings::memory_usage),
-        Command::DbSize => Store(keys::dbsize),
+        Command::DbSize => CountAll,
         Command::FlushAll | Command::FlushDb => Store(keys::flush),
         Command::Ping => Session(connection::ping),
         Command::Echo => Session(connection::echo),
@@ -140,8 +146,20 @@ pub(crate) fn handler<S: BatchStore>(command: Command) -> Handler<S> {
         Command::ClientSetName => Session(connection::set_name),
         Command::Quit => Await(|responder, _| Box::pin(connection::quit(responder))),
         Command::Reset => Await(|responder, _| Box::pin(connection::reset(responder))),
+        Command::Acl => Session(connection::no_subcommand),
+        Command::AclCat => Session(acl::categories),
+        Command::AclDryRun => Session(acl::dry_run),
+        Command::AclGenPass => Session(acl::random_password),
+        Command::AclGetUser => Large(acl::get_user),
+        Command::AclList => Large(acl::list),
+        Command::AclUsers => Large(acl::users),
+        Command::AclWhoAmI => Session(acl::who_am_i),
+        Command::AclDelUser | Command::AclLoad | Command::AclLog | Command::AclSave | Command::AclSetUser => {
+            Session(acl::refused)
+        }
         Command::Help => Large(help::help),
-        Command::ClientHelp
+        Command::AclHelp
+        | Command::ClientHelp
         | Command::CommandHelp
         | Command::ConfigHelp
         | Command::MemoryHelp
@@ -173,21 +191,26 @@ pub(crate) fn handler<S: BatchStore>(command: Command) -> Handler<S> {
 
 /// Returns whether such a request ends its batch, because it takes several turns or changes how later requests are handled.
 #[inline]
-pub(crate) fn is_last<S: BatchStore>(command: Command, arguments: usize) -> bool {
+pub(crate) fn is_last<S: BatchStore>(command: Command, arguments: usize, session: &Session) -> bool {
     arguments > MAX_STEP_KEYS
-        || matches!(handler::<S>(command), Handler::AllKeys(_) | Handler::Large(_) | Handler::Await(_))
+        || match handler::<S>(command) {
+            Handler::AllKeys(_) | Handler::Large(_) | Handler::Await(_) => true,
+            Handler::CountAll => !session.login().reads_all(),
+            Handler::Store(_) | Handler::Session(_) => false,
+        }
 }
 
 /// Checks a request before it is planned. Every request passes here, in order.
 #[inline]
-pub(crate) fn admit(request: Request<'_>, session: &Session, limits: &Limits) -> Result<(), Refusal> {
+pub(crate) fn admit<S>(request: Request<'_>, session: &Session, engine: &Engine<S>) -> Result<(), Refusal> {
     if !request.command.spec().arity.admits(request.arguments.len()) {
         return Err(wrong_arity(request, session.protocol()));
     }
+    judge::judge(request, session, engine)?;
     if session.is_in_refused_transaction {
         transactions::admit(request.command)?;
     }
-    request.keys().try_for_each(|key| check_len("key", key, limits.max_key_bytes))
+    request.keys().try_for_each(|key| check_len("key", key, engine.limits.max_key_bytes))
 }
 
 /// Checks the length of an argument.

@@ -27,6 +27,11 @@ pub(super) fn set<'b>(request: Request<'b>, limits: &Limits) -> Planned<'b> {
     })
 }
 
+/// Returns whether a `SET` with these arguments returns the old value, which takes the right to read it.
+pub(super) fn set_returns_old(arguments: &[&[u8]]) -> bool {
+    arguments.iter().skip(2).any(|option| option.eq_ignore_ascii_case(b"GET"))
+}
+
 /// Reads `[NX | XX] [GET]`, in any order.
 fn options_of_set(options: &[&[u8]]) -> Result<(Condition, bool), Refusal> {
     let (mut condition, mut returns_old) = (Condition::Always, false);

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::Access;
+use crate::access::UserAccess;
 use crate::clients::ConnectedClient;
 use crate::engine::Counter;
 use audit::Audit;
@@ -162,7 +162,7 @@ impl Logins {
     /// An unknown name and a wrong password have the same error and take the same time. Dropping the future gives up.
     pub(crate) async fn verify(
         &self,
-        access: &Access,
+        access: &UserAccess,
         client: &ConnectedClient,
         (name, secret): (&[u8], &[u8]),
         stopping: &CancellationToken,
@@ -197,7 +197,7 @@ impl Logins {
     async fn check_password(
         &self,
         users: Arc<Users>,
-        access: &Access,
+        access: &UserAccess,
         client: &ConnectedClient,
         claim: Claim<'_>,
         stopping: &CancellationToken,

@@ -9,7 +9,7 @@ use rustvault_users::{Credential, Rights, Secret, User, Users};
 use tokio_util::sync::CancellationToken;
 
 use super::{LoginError, Logins};
-use crate::access::Access;
+use crate::access::UserAccess;
 use crate::clients::{ClientRegistration, Clients};
 
 /// The password of every user.
@@ -33,14 +33,14 @@ pub(super) fn users(names: &[&str]) -> Users {
 /// Logins without a thread, of one user, and a client.
 struct Fixture {
     logins: Logins,
-    access: Access,
+    access: UserAccess,
     clients: Arc<Clients>,
     stopping: CancellationToken,
 }
 
 impl Fixture {
     fn new() -> Self {
-        let access = Access::default();
+        let access = UserAccess::default();
         access.replace(Some(users(&["ann"])));
         Self {
             logins: Logins::default(),

@@ -4,13 +4,15 @@ use std::io;
 
 use bytes::BytesMut;
 use rustvault_protocol::{GlobMatch, Protocol, Reply, glob_literal_prefix};
-use rustvault_storage::batch::{BatchStore, Op, Outcome};
+use rustvault_storage::batch::{BatchStore, Op, Outcome, PrefixRule};
 use rustvault_storage::{Error, Key, KeyPage, Lsn};
+use rustvault_users::AllowedKeys;
 use tokio::task::yield_now;
 
 use super::Responder;
-use crate::commands::{Payload, Refusal, store_error, too_large_a_list, unexpected};
+use crate::commands::{Answer, Payload, Refusal, integer, store_error, too_large_a_list, unexpected};
 use crate::outbox;
+use crate::session::Login;
 
 /// Keys of a scan that are listed before other connections have a turn.
 const SCAN_KEYS_PER_TURN: usize = 500;
@@ -38,7 +40,7 @@ pub(crate) struct PageOf<'r> {
     pub(crate) cursor: u64,
     /// Prefix of the keys.
     pub(crate) prefix: &'r [u8],
-    /// Most keys in the page, including those that do not match.
+    /// Most keys in the page, including those that do not match, but not those that the client may not read.
     pub(crate) limit: usize,
     /// Glob that the keys must match; `*` for all.
     pub(crate) glob: &'r [u8],
@@ -64,10 +66,13 @@ impl<S: BatchStore> Responder<'_, S> {
     /// Collects a page by several scans. A scan that returns fewer keys than requested ends it: the store reached its own limit.
     async fn collect_page(&self, asked: &PageOf<'_>) -> Result<KeyPage, Refusal> {
         let &PageOf { cursor: next_cursor, prefix, limit, .. } = asked;
+        let Some(rules) = rules_of_lists(self.session.login(), prefix) else {
+            return Ok(KeyPage { next_cursor: 0, keys: Vec::new() });
+        };
         let (mut page, mut bytes, mut depends_on) = (KeyPage { next_cursor, keys: Vec::new() }, 0, Lsn::ZERO);
         loop {
             let wanted = SCAN_KEYS_PER_TURN.min(limit - page.keys.len());
-            let (next, next_depends_on) = self.scan(page.next_cursor, prefix, wanted).await?;
+            let (next, next_depends_on) = self.scan(page.next_cursor, prefix, rules, wanted).await?;
             bytes += next.keys.iter().map(|key| key.len()).sum::<usize>();
             if bytes > MAX_PAGE_KEY_BYTES && !page.keys.is_empty() {
                 break;
@@ -85,9 +90,34 @@ impl<S: BatchStore> Responder<'_, S> {
         Ok(page)
     }
 
-    /// Returns keys that begin with `prefix`, from `cursor` on, and the LSN that they depend on.
-    async fn scan(&self, cursor: u64, prefix: &[u8], limit: usize) -> Result<(KeyPage, Lsn), Refusal> {
-        match self.ask(Op::Scan { cursor, prefix, limit, rules: &[] }).await? {
+    /// Returns the number of keys that the client may read. It visits all keys, and yields to other connections in between.
+    pub(super) async fn count_allowed(&self) -> Answer<'static> {
+        let (mut counted, mut depends_on, mut cursor) = (0, Lsn::ZERO, 0);
+        if let Some(rules) = rules_of_lists(self.session.login(), b"") {
+            loop {
+                let (page, page_depends_on) = self.scan(cursor, b"", rules, SCAN_KEYS_PER_TURN).await?;
+                counted += page.keys.len();
+                depends_on = page_depends_on.max(depends_on);
+                cursor = page.next_cursor;
+                if cursor == 0 {
+                    break;
+                }
+                yield_now().await;
+            }
+        }
+        self.wait_for_commit(depends_on).await?;
+        Ok(integer(counted))
+    }
+
+    /// Returns keys that begin with `prefix` and that the rules allow, from `cursor` on, and the LSN that they depend on.
+    async fn scan(
+        &self,
+        cursor: u64,
+        prefix: &[u8],
+        rules: &[PrefixRule],
+        limit: usize,
+    ) -> Result<(KeyPage, Lsn), Refusal> {
+        match self.ask(Op::Scan { cursor, prefix, rules, limit }).await? {
             (Outcome::Page(page), depends_on) => Ok((page, depends_on)),
             _ => Err(unexpected()),
         }
@@ -119,9 +149,10 @@ impl<S: BatchStore> Responder<'_, S> {
     /// are gathered.
     async fn gather(&mut self, glob: &[u8], depends_on: &mut Lsn) -> Result<Gathered, Refusal> {
         let (mut gathered, mut matcher, mut cursor) = (Gathered::default(), Matcher::new(glob), 0);
+        let (login, prefix) = (self.session.login().clone(), glob_literal_prefix(glob));
+        let Some(rules) = rules_of_lists(&login, prefix) else { return Ok(gathered) };
         loop {
-            let scan = self.scan(cursor, glob_literal_prefix(glob), SCAN_KEYS_PER_TURN);
-            let (page, page_depends_on) = scan.await?;
+            let (page, page_depends_on) = self.scan(cursor, prefix, rules, SCAN_KEYS_PER_TURN).await?;
             *depends_on = page_depends_on.max(*depends_on);
             for key in &page.keys {
                 if matcher.matches(key).await {
@@ -136,6 +167,15 @@ impl<S: BatchStore> Responder<'_, S> {
             cursor = page.next_cursor;
             yield_now().await;
         }
+    }
+}
+
+/// Returns the rules that decide which keys with a prefix lists show, none for all of them; `None` if they show no key.
+fn rules_of_lists<'l>(login: &'l Login, prefix: &[u8]) -> Option<&'l [PrefixRule]> {
+    match login.readable_keys(prefix) {
+        AllowedKeys::All => Some(&[]),
+        AllowedKeys::Some(rules) => Some(rules),
+        AllowedKeys::None => None,
     }
 }
 
