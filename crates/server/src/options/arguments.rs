@@ -34,6 +34,16 @@ static FLAGS: LazyLock<Vec<String>> = LazyLock::new(|| {
         .collect()
 });
 
+/// Variables of secrets' files, in the order of the options; other options have their own.
+static VARIABLES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    options()
+        .map(|option| match option.kind {
+            OptionKind::Secret => format!("{}_FILE", option.variable),
+            _ => option.variable.to_owned(),
+        })
+        .collect()
+});
+
 /// Returns an argument for each option, whose id is the option's name, and `--config`. They read no variables.
 ///
 /// [`ConfigLayers::new`](super::ConfigLayers::new) takes what they parse.
@@ -59,8 +69,8 @@ pub fn with_variable(arg: Arg) -> Arg {
     if arg.get_id() == CONFIG_FILE_FLAG {
         return arg.env(CONFIG_FILE_VARIABLE);
     }
-    match options().find(|option| arg.get_id() == option.name) {
-        Some(option) => arg.env(option.variable).hide_env_values(option.kind == OptionKind::Secret),
+    match options().zip(&*VARIABLES).find(|(option, _)| arg.get_id() == option.name) {
+        Some((_, variable)) => arg.env(variable.as_str()),
         None => arg,
     }
 }
@@ -89,9 +99,16 @@ fn argument(option: &'static ConfigOption, flag: &'static str, default: &'static
 }
 
 fn help(option: &ConfigOption, default: &str) -> String {
+    let mut help = option.help.to_owned();
+    if option.kind == OptionKind::Secret {
+        help += &format!(
+            ". The flag has the path of its file; the variable {} has the secret itself",
+            option.variable
+        );
+    }
     match option.default.filter(|_| default.is_empty()) {
-        Some(words) => format!("{} [default: {words}]", option.help),
-        None => option.help.to_owned(),
+        Some(words) => format!("{help} [default: {words}]"),
+        None => help,
     }
 }
 

@@ -13,6 +13,7 @@ pub(super) static USERS: &[ConfigOption] = &[
         value_name: "FILE",
         kind: OptionKind::Path,
         default: Some("none"),
+        example: "/etc/rustvault/users.toml",
         is_live: true,
         help: "File of users, which rustvault-cli user writes (mode 0600); with it, clients have to log in",
         get: |config| optional_path(config.users_path.as_deref()),
@@ -23,9 +24,10 @@ pub(super) static USERS: &[ConfigOption] = &[
         name: "password",
         flag: "password",
         variable: "RUSTVAULT_PASSWORD",
-        value_name: "PASSWORD",
+        value_name: "FILE",
         kind: OptionKind::Secret,
         default: Some("none"),
+        example: "/run/secrets/rustvault-password",
         is_live: true,
         help: "Password of the user default, who may do everything; with it, clients have to log in",
         get: |config| {
@@ -44,6 +46,7 @@ pub(super) static USERS: &[ConfigOption] = &[
         value_name: "BOOL",
         kind: OptionKind::Switch,
         default: None,
+        example: "",
         is_live: false,
         help: "Serve addresses beyond loopback although there are no users, so that everybody who reaches them may do \
                everything",
