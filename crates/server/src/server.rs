@@ -19,7 +19,7 @@ use crate::listener::{Listener, Listeners};
 use crate::login::load_users;
 use crate::threads::affinity::LogWriter;
 use crate::threads::worker::Workers;
-use crate::tls::{self, LoadedTls};
+use crate::tls::{self, ClientAuth, LoadedTls};
 use crate::{ConfigError, ConfigSource, CpuAffinity, Error, ServerConfig, reload};
 
 /// Longest time in which connections finish at a stop. With the last sync, a stop takes less than ten seconds.
@@ -55,7 +55,7 @@ impl Server {
         let tls_config = config.tls.clone();
         let tls = blocking(move || tls::load(&tls_config)).await??;
         let BoundAddrs { listeners, local_addrs, tls_addrs } = listen(&config).await?;
-        check_public(local_addrs.iter().chain(&tls_addrs), users.as_ref(), &config)?;
+        check_public(open_addrs(&local_addrs, &tls_addrs, &config), users.as_ref(), &config)?;
         let (path, options) = (config.wal_path.clone(), config.store_options());
         let store = blocking(move || DurableStore::open(path, options)).await??;
         Ok(Self { listeners, local_addrs, tls_addrs, tls, store, users, config, source: None })
@@ -142,8 +142,8 @@ impl Server {
             warn!(bytes, "truncated the torn tail of the log: unconfirmed writes that a crash cut off");
         }
         self.warn_of_full_memory(stats);
-        let addrs = self.local_addrs.iter().chain(&self.tls_addrs);
-        for address in addrs.filter(|addr| self.users.is_none() && is_public(addr)) {
+        let open = open_addrs(&self.local_addrs, &self.tls_addrs, &self.config);
+        for address in open.filter(|addr| self.users.is_none() && is_public(addr)) {
             warn!(%address, "anybody who can reach this address can read and write, because there are no users and --allow-unauthenticated is set");
         }
         if self.users.as_ref().is_some_and(Users::is_empty) {
@@ -279,16 +279,26 @@ async fn listen(config: &ServerConfig) -> Result<BoundAddrs, Error> {
     })
 }
 
+/// Returns the addresses at which no certificate of a client is required.
+fn open_addrs<'a>(
+    local_addrs: &'a [SocketAddr],
+    tls_addrs: &'a [SocketAddr],
+    config: &ServerConfig,
+) -> impl Iterator<Item = &'a SocketAddr> + use<'a> {
+    let is_open = config.tls.client_auth != ClientAuth::Required;
+    local_addrs.iter().chain(tls_addrs.iter().filter(move |_| is_open))
+}
+
 /// Refuses addresses beyond loopback where nobody has to log in. Those of a container are beyond it, too.
 fn check_public<'a>(
-    mut local_addrs: impl Iterator<Item = &'a SocketAddr>,
+    mut addrs: impl Iterator<Item = &'a SocketAddr>,
     users: Option<&Users>,
     config: &ServerConfig,
 ) -> Result<(), ConfigError> {
     if users.is_some() || config.allow_unauthenticated {
         return Ok(());
     }
-    match local_addrs.find(|addr| is_public(addr)) {
+    match addrs.find(|addr| is_public(addr)) {
         Some(addr) => Err(ConfigError::PublicWithoutUsers { addr: *addr }),
         None => Ok(()),
     }

@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_date_is_shown_for_people() {
-        assert_eq!(date(UNIX_EPOCH + Duration::from_secs(1_801_387_800)), "2027-01-31 09:10:00 UTC");
+        assert_eq!(date(UNIX_EPOCH + Duration::from_secs(1_801_387_800)), "2027-01-31 09:30:00 UTC");
     }
 
     #[test]

@@ -107,7 +107,7 @@ mod tests {
         let now = UNIX_EPOCH + Duration::from_secs(1_801_387_800);
         assert_eq!(notice(now + EXPIRY_NOTICE, now), None);
         let soon = notice(now + DAY * 7 + DAY / 2, now).unwrap();
-        assert_eq!(soon, "the TLS certificate expires in 7 days, on 2027-02-07 21:10:00 UTC: renew it");
-        assert!(notice(now - DAY, now).unwrap().contains("has expired, on 2027-01-30 09:10:00 UTC"));
+        assert_eq!(soon, "the TLS certificate expires in 7 days, on 2027-02-07 21:30:00 UTC: renew it");
+        assert!(notice(now - DAY, now).unwrap().contains("has expired, on 2027-01-30 09:30:00 UTC"));
     }
 }

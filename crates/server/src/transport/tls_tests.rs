@@ -147,6 +147,7 @@ fn stop_with_received(sent: &[u8], cut_off_bytes: usize) -> io::Result<Vec<u8>> 
 
 #[test]
 fn a_stop_answers_whole_records_and_announces_the_end_without_the_rest_of_one() {
-    let answers = stop_with_received(&[commands(21), vec![b'x'; 40_000]].concat(), 2_000).unwrap();
+    let unfinished = frame(Command::Set, &[b"k", &[b'x'; 40_000]]);
+    let answers = stop_with_received(&[commands(21), unfinished].concat(), 2_000).unwrap();
     assert_eq!(count_answers(b'a', &answers), 21);
 }
