@@ -131,6 +131,13 @@ impl Launch {
         self
     }
 
+    /// With a limit on the files that the daemon may have open, which it cannot raise.
+    #[must_use]
+    pub fn with_open_files_limit(mut self, limit: usize) -> Self {
+        self.tracer = vec!["prlimit".into(), format!("--nofile={limit}:{limit}").into()];
+        self
+    }
+
     /// The folder that the log lies in.
     pub fn folder(&self) -> &Path {
         self.folder.path()

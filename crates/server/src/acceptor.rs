@@ -1,4 +1,4 @@
-//! Accepts connections from all listeners, assigns them to threads and refuses those over the limit.
+//! Accepts connections from all listeners, assigns them to threads and refuses those for which there is no room.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -18,7 +18,9 @@ use tokio_util::sync::PollSemaphore;
 use tracing::{debug, warn};
 
 use crate::Error;
-use crate::engine::{Engine, OpenConnection};
+use crate::addr::Addr;
+use crate::descriptors;
+use crate::engine::{Counters, Engine, OpenConnection};
 use crate::linger;
 use crate::listener::{Incoming, Listener, Listeners};
 use crate::session::Session;
@@ -44,7 +46,7 @@ const MAX_UNSTARTED: usize = 64;
 const MIN_BACKOFF: Duration = Duration::from_millis(10);
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
-/// Accepts connections from all listeners, assigns them to the workers and refuses those over the limit.
+/// Accepts connections from all listeners, assigns them to the workers and refuses those for which there is no room.
 pub(crate) struct Acceptor<'a, S> {
     listeners: Vec<Listener>,
     /// Index of the listener that is polled first.
@@ -128,9 +130,14 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
     }
 
     fn admit(&mut self, incoming: Incoming, start_permit: OwnedSemaphorePermit) -> Result<(), Error> {
-        let max_connections = self.engine.config().max_connections;
+        let config = self.engine.config();
+        if descriptors::is_reserved(incoming.as_fd(), config.reserved_descriptors) {
+            self.refuse(incoming, Shortage::Descriptors(config.reserved_descriptors));
+            return Ok(());
+        }
+        let max_connections = config.max_connections;
         let Some(open) = OpenConnection::open(&self.engine.counters, max_connections) else {
-            self.refuse(incoming, max_connections);
+            self.refuse(incoming, Shortage::Connections(max_connections));
             return Ok(());
         };
         let peer = incoming.peer.clone();
@@ -154,21 +161,14 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
         ))
     }
 
-    fn refuse(&mut self, incoming: Incoming, max_connections: usize) {
-        self.engine.counters.rejected_connections.add(1);
-        let peer = &incoming.peer;
-        match self.engine.counters.refusal_warnings.admit() {
-            Some(left_out) => {
-                warn!(%peer, max_connections, left_out, "connection refused: --max-connections is reached");
-            }
-            None => {
-                debug!(%peer, max_connections, "connection refused: --max-connections is reached")
-            }
-        }
+    fn refuse(&mut self, incoming: Incoming, shortage: Shortage) {
+        shortage.report(&incoming.peer, &self.engine.counters);
         while self.refusals.try_join_next().is_some() {}
         let Ok(socket) = incoming.into_socket() else { return };
-        let refusal = ConnectionRefusal { max_connections };
-        if self.refusals.len() < MAX_REFUSALS {
+        let refusal = ConnectionRefusal { shortage };
+        // A lingering close keeps the descriptor for a while, which is what is short.
+        let may_linger = matches!(shortage, Shortage::Connections(_)) && self.refusals.len() < MAX_REFUSALS;
+        if may_linger {
             self.refusals.spawn(async move { drop(refusal.send(socket).await) });
         } else {
             drop(socket.try_write(&refusal.answer(b' ')));
@@ -176,9 +176,38 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
     }
 }
 
-/// The error for a client over the limit on connections.
+/// What there is too little of for another connection.
+#[derive(Debug, Clone, Copy)]
+enum Shortage {
+    /// So many connections are open, the most that may be.
+    Connections(usize),
+    /// Only so many descriptors are left, which connections leave free.
+    Descriptors(usize),
+}
+
+impl Shortage {
+    /// Counts and reports a refused connection, at a limited rate.
+    fn report(self, peer: &Addr, counters: &Counters) {
+        counters.rejected_connections.add(1);
+        let admitted = counters.refusal_warnings.admit();
+        match (self, admitted) {
+            (Self::Connections(max_connections), Some(left_out)) => {
+                warn!(%peer, max_connections, left_out, "connection refused: --max-connections is reached");
+            }
+            (Self::Descriptors(reserved), Some(left_out)) => {
+                warn!(%peer, reserved, left_out, "connection refused: the descriptors that are left are reserved for the log and for files (--reserved-descriptors); raise the limit of open files (ulimit -n) or lower --max-connections");
+            }
+            (_, None) => debug!(%peer, shortage = ?self, "connection refused"),
+        }
+        if matches!(self, Self::Descriptors(_)) {
+            counters.rejected_for_descriptors.add(1);
+        }
+    }
+}
+
+/// The error for a client that gets no connection.
 struct ConnectionRefusal {
-    max_connections: usize,
+    shortage: Shortage,
 }
 
 impl ConnectionRefusal {
@@ -197,8 +226,15 @@ impl ConnectionRefusal {
             // Redis's sentence: client libraries recognise it.
             (Protocol::Resp2, "max number of clients reached".to_owned())
         } else {
-            let connections = self.max_connections;
-            (Protocol::Text, format!("the limit of {connections} connections is reached; try again later"))
+            let message = match self.shortage {
+                Shortage::Connections(most) => {
+                    format!("the limit of {most} connections is reached; try again later")
+                }
+                Shortage::Descriptors(_) => {
+                    "the server has no more file descriptors for connections; try again later".to_owned()
+                }
+            };
+            (Protocol::Text, message)
         };
         let mut answer = BytesMut::new();
         protocol.encode(&Reply::<&[u8]>::error(ErrorCode::TooManyConnections, message), &mut answer);

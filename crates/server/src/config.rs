@@ -58,6 +58,13 @@ pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// `max_value_bytes`, and for thousands of common ones.
 pub const DEFAULT_MAX_BUFFER_BYTES: usize = 1 << 30;
 
+/// Default of `reserved_descriptors`. A compaction and a reload open a few files each, others are opened
+/// by the runtime's threads.
+pub const DEFAULT_RESERVED_DESCRIPTORS: usize = 32;
+
+/// Highest accepted `reserved_descriptors`.
+pub const MAX_RESERVED_DESCRIPTORS: usize = 4096;
+
 /// Settings of a server.
 ///
 /// ```
@@ -122,6 +129,9 @@ pub struct ServerConfig {
     pub allow_unauthenticated: bool,
     /// TLS; off by default.
     pub tls: TlsConfig,
+    /// Open files, below the process's limit of them, that connections leave free for the log, compactions and reloads, 1 to
+    /// [`MAX_RESERVED_DESCRIPTORS`]; a quarter of that limit if it is less. [`DEFAULT_RESERVED_DESCRIPTORS`] by default.
+    pub reserved_descriptors: usize,
     /// Format of messages, [`MessageFormat::Text`] by default. The daemon reads it; the library reports by tracing.
     pub message_format: MessageFormat,
     /// Least important messages that are printed, `info` by default. The daemon reads it.
@@ -170,6 +180,7 @@ impl Default for ServerConfig {
             users_path: None,
             password: None,
             allow_unauthenticated: false,
+            reserved_descriptors: DEFAULT_RESERVED_DESCRIPTORS,
             message_format: MessageFormat::Text,
             message_level: LevelFilter::INFO,
             request_timeout: Some(DEFAULT_REQUEST_TIMEOUT),
@@ -197,6 +208,7 @@ impl ServerConfig {
         check_seconds("tcp_keepalive", self.tcp_keepalive, MAX_TCP_KEEPALIVE)?;
         check_seconds("idle_timeout", self.idle_timeout, MAX_IDLE_TIMEOUT)?;
         check_seconds("request_timeout", self.request_timeout, MAX_IDLE_TIMEOUT)?;
+        check_range("reserved_descriptors", self.reserved_descriptors, MAX_RESERVED_DESCRIPTORS)?;
         check_max_buffer(self.max_buffer_bytes, self.max_value_bytes)?;
         check_compact_ratio(self.compact_ratio)?;
         check_max_memory(self.max_memory_bytes)
@@ -464,6 +476,7 @@ mod tests {
             ServerConfig { max_value_bytes: MAX_VALUE_BYTES_LIMIT + 1, ..ServerConfig::default() },
             ServerConfig { bind_addrs: Vec::new(), ..ServerConfig::default() },
             ServerConfig { threads: 0, ..ServerConfig::default() },
+            ServerConfig { reserved_descriptors: 0, ..ServerConfig::default() },
         ];
         for config in refused {
             assert!(matches!(config.validate(), Err(ConfigError::OutOfRange { .. })), "{config:?}");

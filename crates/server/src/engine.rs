@@ -111,6 +111,8 @@ pub(crate) struct Counters {
     pub(crate) connections: Counter,
     pub(crate) total_connections: Counter,
     pub(crate) rejected_connections: Counter,
+    /// Those among them that were refused because too few descriptors are left.
+    pub(crate) rejected_for_descriptors: Counter,
     pub(crate) closings: Closings,
     /// Warnings about refused connections.
     pub(crate) refusal_warnings: RateLimit,

@@ -65,7 +65,7 @@ fn ours<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
     let reloads = engine.reloads.outcomes.get();
     let reload_error = one_line(reloads.last_error.as_deref().unwrap_or_default());
     let compaction_error = one_line(stats.last_compaction_error.as_deref().unwrap_or_default());
-    let figures: [(&str, &dyn Display); 42] = [
+    let figures: [(&str, &dyn Display); 43] = [
         ("version", &env!("CARGO_PKG_VERSION")),
         ("pid", &process::id()),
         ("uptime_seconds", &engine.started.elapsed().as_secs()),
@@ -98,6 +98,7 @@ fn ours<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
         ("buffer_bytes", &engine.buffers.claimed_bytes()),
         ("max_buffer_bytes", &config.max_buffer_bytes),
         ("buffer_limit_refusals", &engine.buffers.refusals.get()),
+        ("rejected_for_descriptors", &counters.rejected_for_descriptors.get()),
         ("total_commands", &counters.total_commands.get()),
         ("total_errors", &counters.total_errors.get()),
         ("config_reloads", &reloads.reloads),

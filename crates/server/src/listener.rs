@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -192,6 +193,14 @@ impl Incoming {
         match &self.stream {
             AcceptedStream::Tcp(stream) => tcp_options::set(stream, keepalive),
             AcceptedStream::Unix(_) => Ok(()),
+        }
+    }
+
+    /// Returns the socket's descriptor.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.stream {
+            AcceptedStream::Tcp(stream) => stream.as_fd(),
+            AcceptedStream::Unix(stream) => stream.as_fd(),
         }
     }
 

@@ -19,7 +19,8 @@ pub(super) fn allow(max_connections: usize, threads: usize) {
         warn!(
             needed,
             hard_limit = limit.maximum,
-            "the limit of open files is too low for --max-connections: raise the limit (ulimit -Hn) or lower --max-connections"
+            "the limit of open files is too low for --max-connections, so connections are refused once only --reserved-descriptors are left: raise the limit \
+            (ulimit -Hn) or lower --max-connections"
         );
     }
 }

@@ -3,7 +3,10 @@
 use super::super::value::{self, number, put, seconds, seconds_text, size_text};
 use super::super::{ConfigOption, OptionKind};
 use super::copy;
-use crate::{MAX_CONNECTIONS_LIMIT, MAX_IDLE_TIMEOUT, MAX_TCP_KEEPALIVE, MAX_VALUE_BYTES_LIMIT};
+use crate::{
+    MAX_CONNECTIONS_LIMIT, MAX_IDLE_TIMEOUT, MAX_RESERVED_DESCRIPTORS, MAX_TCP_KEEPALIVE,
+    MAX_VALUE_BYTES_LIMIT,
+};
 
 pub(super) static CLIENTS: &[ConfigOption] = &[
     ConfigOption {
@@ -78,5 +81,50 @@ pub(super) static CLIENTS: &[ConfigOption] = &[
         get: |config| seconds_text(config.idle_timeout),
         set: |config, value| put(&mut config.idle_timeout, seconds(value, MAX_IDLE_TIMEOUT)),
         copy: copy!(idle_timeout),
+    },
+    ConfigOption {
+        name: "request-timeout",
+        flag: "request-timeout",
+        variable: "RUSTVAULT_REQUEST_TIMEOUT",
+        value_name: "SECONDS",
+        kind: OptionKind::Seconds,
+        default: None,
+        example: "",
+        is_live: true,
+        help: "Seconds in which a request that has begun to arrive must bring its end, or 64 KiB more of it; otherwise its \
+               connection is closed; 0 for no limit",
+        get: |config| seconds_text(config.request_timeout),
+        set: |config, value| put(&mut config.request_timeout, seconds(value, MAX_IDLE_TIMEOUT)),
+        copy: copy!(request_timeout),
+    },
+    ConfigOption {
+        name: "max-buffer-bytes",
+        flag: "max-buffer-bytes",
+        variable: "RUSTVAULT_MAX_BUFFER_BYTES",
+        value_name: "SIZE",
+        kind: OptionKind::Size,
+        default: None,
+        example: "",
+        is_live: true,
+        help: "Most memory that the buffers of all connections take together, beyond 128 KiB for each; a connection that \
+               needs more for a request is closed; at least twice --max-value-bytes",
+        get: |config| size_text(config.max_buffer_bytes as u64),
+        set: |config, value| put(&mut config.max_buffer_bytes, value::some_bytes(value)),
+        copy: copy!(max_buffer_bytes),
+    },
+    ConfigOption {
+        name: "reserved-descriptors",
+        flag: "reserved-descriptors",
+        variable: "RUSTVAULT_RESERVED_DESCRIPTORS",
+        value_name: "N",
+        kind: OptionKind::Number,
+        default: None,
+        example: "",
+        is_live: true,
+        help: "Open files, below the limit of the system (ulimit -n), that connections leave free for the log, compactions \
+               and reloads; connections that would take them are refused",
+        get: |config| config.reserved_descriptors.to_string(),
+        set: |config, value| put(&mut config.reserved_descriptors, number(value, MAX_RESERVED_DESCRIPTORS)),
+        copy: copy!(reserved_descriptors),
     },
 ];
