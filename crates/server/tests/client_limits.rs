@@ -84,6 +84,19 @@ fn a_request_that_goes_on_arriving_may_take_longer_than_the_timeout() {
 }
 
 #[test]
+fn limits_that_are_set_while_connections_wait_hold_for_them_at_once() {
+    let server = start_with_config(&config());
+    let (mut idle, mut half, mut setting) = (server.wire(), server.wire(), server.wire());
+    idle.ask("PING\r\n", "PONG\r\n");
+    half.ask("PING\r\nSET k v", "PONG\r\n");
+    // Both wait by now, with a minute and without a limit.
+    setting.ask("CONFIG SET request-timeout 1\r\n", "OK\r\n");
+    assert!(half.rest().starts_with("ERROR TIMEOUT "));
+    setting.ask("CONFIG SET idle-timeout 1\r\n", "OK\r\n");
+    assert_eq!(idle.rest(), "");
+}
+
+#[test]
 fn half_sent_values_of_many_clients_take_no_more_than_the_limit_and_common_requests_are_served() {
     let server = start_with_config(&with_little_memory());
     let mut watching = server.wire();
