@@ -25,7 +25,6 @@ impl UserAccess {
     }
 
     /// Replaces the users. Each session obeys the new ones from its next batch on.
-    #[allow(dead_code, reason = "the reload calls it")]
     pub(crate) fn replace(&self, users: Option<Users>) {
         self.users.store(users.map(Arc::new));
         // Behind the users: whoever sees this number sees them.

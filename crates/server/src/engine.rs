@@ -15,8 +15,9 @@ use crate::buffer_budget::BufferBudget;
 use crate::clients::Clients;
 use crate::closing::Closings;
 use crate::login::Logins;
+use crate::public::TcpAddrs;
 use crate::rate_limit::RateLimit;
-use crate::reload::{ConfigSource, Reloads};
+use crate::reload::{FilesSeen, Reloads};
 use crate::tls::TlsState;
 
 /// State that all listeners and connections of a server share.
@@ -54,7 +55,7 @@ impl<S> Engine<S> {
             started: Instant::now(),
             config: ArcSwap::from_pointee(config.clone()),
             config_generation: AtomicU64::new(0),
-            reloads: Reloads::default(),
+            reloads: Reloads::new(None, FilesSeen::none(), TcpAddrs::default()),
             buffers: Arc::default(),
             tls: TlsState::new(&config.tls),
             background_compaction: Arc::new(Semaphore::new(1)),
@@ -98,9 +99,9 @@ impl<S> Engine<S> {
         self.clients.wake_all();
     }
 
-    /// Sets where reloads get the configuration from.
-    pub(crate) fn reload_from(mut self, source: Option<ConfigSource>) -> Self {
-        self.reloads = Reloads::new(source);
+    /// Sets where reloads get the configuration from, and what they compare with.
+    pub(crate) fn with_reloads(mut self, reloads: Reloads) -> Self {
+        self.reloads = reloads;
         self
     }
 }

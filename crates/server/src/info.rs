@@ -62,10 +62,9 @@ fn ours<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
     let (counters, tls) = (&engine.counters, &engine.tls);
     let config = engine.config();
     let wal_path = config.wal_path.display();
-    let reloads = engine.reloads.outcomes.get();
-    let reload_error = one_line(reloads.last_error.as_deref().unwrap_or_default());
+    let reloads = &engine.reloads.outcomes;
     let compaction_error = one_line(stats.last_compaction_error.as_deref().unwrap_or_default());
-    let figures: [(&str, &dyn Display); 43] = [
+    let figures: [(&str, &dyn Display); 45] = [
         ("version", &env!("CARGO_PKG_VERSION")),
         ("pid", &process::id()),
         ("uptime_seconds", &engine.started.elapsed().as_secs()),
@@ -101,9 +100,11 @@ fn ours<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
         ("rejected_for_descriptors", &counters.rejected_for_descriptors.get()),
         ("total_commands", &counters.total_commands.get()),
         ("total_errors", &counters.total_errors.get()),
-        ("config_reloads", &reloads.reloads),
-        ("config_reloads_failed", &reloads.failed_reloads),
-        ("last_reload_error", &reload_error),
+        ("config_reloads", &reloads.reloads.get()),
+        ("config_reloads_failed", &reloads.failed_reloads.get()),
+        ("last_reload_error", &reloads.last.error()),
+        ("users_reload_error", &reloads.users.error()),
+        ("tls_reload_error", &reloads.tls.error()),
         ("tls_certificate_not_after", &tls.not_after_seconds()),
         ("tls_connections", &tls.counters.connections.get()),
         ("tls_handshakes", &tls.counters.handshakes.get()),

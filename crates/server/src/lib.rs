@@ -25,6 +25,7 @@ mod listener;
 mod login;
 pub mod options;
 mod outbox;
+mod public;
 mod rate_limit;
 mod reload;
 mod respond;

@@ -17,10 +17,12 @@ use crate::acceptor::Acceptor;
 use crate::engine::Engine;
 use crate::listener::{Listener, Listeners};
 use crate::login::load_users;
+use crate::public::TcpAddrs;
+use crate::reload::{FilesSeen, Reloads};
 use crate::threads::affinity::LogWriter;
 use crate::threads::worker::Workers;
-use crate::tls::{self, ClientAuth, LoadedTls};
-use crate::{ConfigError, ConfigSource, CpuAffinity, Error, ServerConfig, reload};
+use crate::tls::{self, LoadedTls};
+use crate::{ConfigSource, CpuAffinity, Error, ServerConfig, reload};
 
 /// Longest time in which connections finish at a stop. With the last sync, a stop takes less than ten seconds.
 pub(crate) const DRAIN_LIMIT: Duration = Duration::from_secs(5);
@@ -32,11 +34,12 @@ const FAILURE_DRAIN_LIMIT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Server {
     listeners: Listeners,
-    local_addrs: Box<[SocketAddr]>,
-    tls_addrs: Box<[SocketAddr]>,
+    addrs: TcpAddrs,
     tls: Option<LoadedTls>,
     store: DurableStore,
     users: Option<Users>,
+    /// The files of users and TLS, as they were before they were loaded.
+    files: FilesSeen,
     config: ServerConfig,
     source: Option<ConfigSource>,
 }
@@ -51,31 +54,32 @@ impl Server {
     /// [public](ServerConfig::allow_unauthenticated) without users, or the log cannot be opened.
     pub async fn bind(config: ServerConfig) -> Result<Self, Error> {
         config.validate()?;
+        let files = see_files(&config).await?;
         let users = load(&config).await?;
         let tls_config = config.tls.clone();
         let tls = blocking(move || tls::load(&tls_config)).await??;
-        let BoundAddrs { listeners, local_addrs, tls_addrs } = listen(&config).await?;
-        check_public(open_addrs(&local_addrs, &tls_addrs, &config), users.as_ref(), &config)?;
+        let (listeners, addrs) = listen(&config).await?;
+        addrs.check(users.is_some(), &config)?;
         let (path, options) = (config.wal_path.clone(), config.store_options());
         let store = blocking(move || DurableStore::open(path, options)).await??;
-        Ok(Self { listeners, local_addrs, tls_addrs, tls, store, users, config, source: None })
+        Ok(Self { listeners, addrs, tls, store, users, files, config, source: None })
     }
 
     /// Returns the first address that the server listens on, with its real port: one with TLS if there is no other.
     pub fn local_addr(&self) -> SocketAddr {
-        self.local_addrs.first().copied().unwrap_or_else(|| self.tls_addrs[0])
+        self.addrs.plain.first().copied().unwrap_or_else(|| self.addrs.tls[0])
     }
 
     /// Returns all addresses that the server listens on, with their real ports, in the order of
     /// [`bind_addrs`](ServerConfig::bind_addrs).
     pub fn local_addrs(&self) -> &[SocketAddr] {
-        &self.local_addrs
+        &self.addrs.plain
     }
 
     /// Returns all addresses that the server listens on with TLS, with their real ports, in the order of
     /// [`TlsConfig::bind_addrs`](crate::TlsConfig::bind_addrs).
     pub fn tls_addrs(&self) -> &[SocketAddr] {
-        &self.tls_addrs
+        &self.addrs.tls
     }
 
     /// Returns the path of the Unix socket that the server listens on, if there is one.
@@ -112,7 +116,7 @@ impl Server {
         let writer = self.pinned_writer();
         let engine = Engine::new(self.store.clone(), &self.config)
             .with_users(self.users)
-            .reload_from(self.source.clone());
+            .with_reloads(Reloads::new(self.source, self.files, self.addrs));
         engine.tls.replace(self.tls);
         let failure = serve_until(self.listeners, engine, writer, stop).await?;
         if let Some(failure) = failure {
@@ -142,8 +146,7 @@ impl Server {
             warn!(bytes, "truncated the torn tail of the log: unconfirmed writes that a crash cut off");
         }
         self.warn_of_full_memory(stats);
-        let open = open_addrs(&self.local_addrs, &self.tls_addrs, &self.config);
-        for address in open.filter(|addr| self.users.is_none() && is_public(addr)) {
+        for address in self.addrs.public(&self.config).filter(|_| self.users.is_none()) {
             warn!(%address, "anybody who can reach this address can read and write, because there are no users and --allow-unauthenticated is set");
         }
         if self.users.as_ref().is_some_and(Users::is_empty) {
@@ -151,8 +154,8 @@ impl Server {
         }
         info!(
             version = env!("CARGO_PKG_VERSION"),
-            address = %join(&self.local_addrs),
-            tls_address = (!self.tls_addrs.is_empty()).then(|| join(&self.tls_addrs)),
+            address = %join(&self.addrs.plain),
+            tls_address = (!self.addrs.tls.is_empty()).then(|| join(&self.addrs.tls)),
             unix_socket = self.unix_socket().map(|path| path.display().to_string()),
             wal = %self.config.wal_path.display(),
             wal_format = (wal_format != LogFormat::Binary).then(|| wal_format.to_string()),
@@ -201,12 +204,14 @@ pub async fn serve<S: BatchStore>(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     config.validate()?;
+    let files = see_files(config).await?;
     let users = load(config).await?;
     let stop = async {
         shutdown.await;
         Shutdown { failure: None, drain_limit: DRAIN_LIMIT }
     };
-    let engine = Engine::new(store, config).with_users(users);
+    let reloads = Reloads::new(None, files, TcpAddrs::default());
+    let engine = Engine::new(store, config).with_users(users).with_reloads(reloads);
     serve_until(listeners.into(), engine, None, stop).await.map(|_| ())
 }
 
@@ -249,15 +254,8 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     spawn_blocking(work).await.map_err(|_| Error::ThreadDied)
 }
 
-/// The listeners of a configuration, and the addresses of TCP with their real ports.
-struct BoundAddrs {
-    listeners: Listeners,
-    local_addrs: Box<[SocketAddr]>,
-    tls_addrs: Box<[SocketAddr]>,
-}
-
-/// Listens on all addresses of the configuration.
-async fn listen(config: &ServerConfig) -> Result<BoundAddrs, Error> {
+/// Listens on all addresses of the configuration; returns those of TCP as well.
+async fn listen(config: &ServerConfig) -> Result<(Listeners, TcpAddrs), Error> {
     let (mut listeners, mut local_addrs, mut tls_addrs) = (Vec::new(), Vec::new(), Vec::new());
     for addr in &config.bind_addrs {
         let (listener, local_addr) = Listener::bind(addr).await?;
@@ -272,46 +270,19 @@ async fn listen(config: &ServerConfig) -> Result<BoundAddrs, Error> {
     if let Some(path) = &config.unix_socket {
         listeners.push(Listener::bind_unix(path).await?);
     }
-    Ok(BoundAddrs {
-        listeners: listeners.into(),
-        local_addrs: local_addrs.into(),
-        tls_addrs: tls_addrs.into(),
-    })
+    Ok((listeners.into(), TcpAddrs { plain: local_addrs.into(), tls: tls_addrs.into() }))
 }
 
-/// Returns the addresses at which no certificate of a client is required.
-fn open_addrs<'a>(
-    local_addrs: &'a [SocketAddr],
-    tls_addrs: &'a [SocketAddr],
-    config: &ServerConfig,
-) -> impl Iterator<Item = &'a SocketAddr> + use<'a> {
-    let is_open = config.tls.client_auth != ClientAuth::Required;
-    local_addrs.iter().chain(tls_addrs.iter().filter(move |_| is_open))
-}
-
-/// Refuses addresses beyond loopback where nobody has to log in. Those of a container are beyond it, too.
-fn check_public<'a>(
-    mut addrs: impl Iterator<Item = &'a SocketAddr>,
-    users: Option<&Users>,
-    config: &ServerConfig,
-) -> Result<(), ConfigError> {
-    if users.is_some() || config.allow_unauthenticated {
-        return Ok(());
-    }
-    match addrs.find(|addr| is_public(addr)) {
-        Some(addr) => Err(ConfigError::PublicWithoutUsers { addr: *addr }),
-        None => Ok(()),
-    }
+/// Looks at the files of users and TLS.
+async fn see_files(config: &ServerConfig) -> Result<FilesSeen, Error> {
+    let config = config.clone();
+    blocking(move || FilesSeen::of(&config)).await
 }
 
 /// Loads the users of a configuration, which reads a file and takes time.
 async fn load(config: &ServerConfig) -> Result<Option<Users>, Error> {
     let config = config.clone();
     Ok(blocking(move || load_users(&config)).await??)
-}
-
-fn is_public(addr: &SocketAddr) -> bool {
-    !addr.ip().to_canonical().is_loopback()
 }
 
 fn join(addrs: &[SocketAddr]) -> String {

@@ -3,7 +3,9 @@
 //! One change runs at a time. Everything that can fail comes before the first swap, and nothing waits between the swaps.
 
 mod error;
+mod files;
 mod outcomes;
+mod poll;
 mod report;
 mod source;
 
@@ -14,10 +16,14 @@ use rustvault_storage::batch::BatchStore;
 use tokio::select;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tracing::{error, info};
 
 pub use error::ReloadError;
-pub(crate) use outcomes::Outcomes;
+pub(crate) use files::FilesSeen;
+use files::LoadedFiles;
+use outcomes::Outcomes;
+use poll::POLL_INTERVAL;
 pub(crate) use report::ReloadReport;
 use report::{OptionOutcome, OptionReport};
 pub use source::ConfigSource;
@@ -25,20 +31,31 @@ pub use source::ConfigSource;
 use crate::ServerConfig;
 use crate::engine::Engine;
 use crate::options::options;
-use crate::tls::{self, LoadedTls};
+use crate::public::TcpAddrs;
 
 /// State of the reloads of a server.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Reloads {
     source: Option<ConfigSource>,
     /// Held from the load to the swap: two changes at once would each undo what the other has changed.
-    turn: Mutex<()>,
+    turn: Mutex<WatchedFiles>,
+    addrs: TcpAddrs,
     pub(crate) outcomes: Outcomes,
 }
 
+/// The files of users and TLS, as they were seen.
+#[derive(Debug)]
+struct WatchedFiles {
+    in_force: FilesSeen,
+    /// At the last look, good or bad.
+    looked_at: FilesSeen,
+}
+
 impl Reloads {
-    pub(crate) fn new(source: Option<ConfigSource>) -> Self {
-        Self { source, ..Self::default() }
+    /// Makes the state of a server whose `files` were seen before they were loaded.
+    pub(crate) fn new(source: Option<ConfigSource>, files: FilesSeen, addrs: TcpAddrs) -> Self {
+        let turn = Mutex::new(WatchedFiles { in_force: files.clone(), looked_at: files });
+        Self { source, turn, addrs, outcomes: Outcomes::default() }
     }
 
     async fn requested(&self) {
@@ -49,18 +66,43 @@ impl Reloads {
     }
 }
 
+/// What a change begins with.
+#[derive(Debug)]
+struct Running {
+    config: Arc<ServerConfig>,
+    in_force: FilesSeen,
+    addrs: TcpAddrs,
+    has_users: bool,
+}
+
+impl Running {
+    fn of<S>(engine: &Engine<S>, files: &WatchedFiles) -> Self {
+        Self {
+            config: engine.config_full(),
+            in_force: files.in_force.clone(),
+            addrs: engine.reloads.addrs.clone(),
+            has_users: engine.access.load().is_some(),
+        }
+    }
+}
+
 /// A configuration that is loaded and checked, with all that it names, so that taking it over cannot fail.
 #[derive(Debug)]
 struct PreparedChange {
     config: Arc<ServerConfig>,
-    tls: Option<LoadedTls>,
+    loaded: LoadedFiles,
+    /// The files as they were before they were loaded; none if the change left them alone.
+    seen: Option<FilesSeen>,
     report: ReloadReport,
 }
 
-/// Reloads whenever somebody asks the source for it. It never ends.
+/// Reloads whenever somebody asks the source for it, and looks at the files of users and TLS every minute. It never ends.
 pub(crate) async fn follow<S: BatchStore>(engine: &Engine<S>) -> Infallible {
+    let mut polls = interval_at(Instant::now() + POLL_INTERVAL, POLL_INTERVAL);
+    polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         select! {
+            _ = polls.tick() => poll::poll(engine).await,
             () = engine.reloads.requested() => {
                 // A message says how it ended.
                 let _ = reload(engine).await;
@@ -73,17 +115,17 @@ pub(crate) async fn follow<S: BatchStore>(engine: &Engine<S>) -> Infallible {
 ///
 /// If the future is dropped, nothing has changed.
 pub(crate) async fn reload<S: BatchStore>(engine: &Engine<S>) -> Result<ReloadReport, ReloadError> {
-    let _turn = engine.reloads.turn.lock().await;
-    let (source, running) = (engine.reloads.source.clone(), engine.config_full());
+    let mut files = engine.reloads.turn.lock().await;
+    let (source, running) = (engine.reloads.source.clone(), Running::of(engine, &files));
     let prepared = blocking(move || {
         let loaded = match source {
             Some(source) => source.load()?,
-            None => ServerConfig::clone(&running),
+            None => ServerConfig::clone(&running.config),
         };
         loaded.validate()?;
-        prepare(&running, &loaded)
+        prepare(&running, &loaded, true)
     });
-    let reloaded = prepared.await.map(|prepared| commit(engine, prepared));
+    let reloaded = prepared.await.map(|prepared| commit(engine, prepared, &mut files));
     engine.reloads.outcomes.record(reloaded.as_ref().err());
     match &reloaded {
         Ok(report) => {
@@ -107,24 +149,40 @@ pub(crate) async fn change<S: BatchStore>(
     engine: &Engine<S>,
     edit: impl FnOnce(&mut ServerConfig) -> Result<(), ReloadError>,
 ) -> Result<ReloadReport, ReloadError> {
-    let _turn = engine.reloads.turn.lock().await;
-    let running = engine.config_full();
-    let mut wanted = ServerConfig::clone(&running);
+    let mut files = engine.reloads.turn.lock().await;
+    let running = Running::of(engine, &files);
+    let mut wanted = ServerConfig::clone(&running.config);
     edit(&mut wanted)?;
     wanted.validate()?;
-    let prepared = blocking(move || prepare(&running, &wanted)).await?;
-    let report = commit(engine, prepared);
+    // Files that have changed meanwhile are not this change's to take over.
+    let prepared = blocking(move || prepare(&running, &wanted, false)).await?;
+    let report = commit(engine, prepared, &mut files);
     info!(applied = report.applied(), "the running configuration is changed, until the next reload");
     Ok(report)
 }
 
 /// Loads everything that a configuration names, and checks it. Blocks.
-fn prepare(running: &ServerConfig, wanted: &ServerConfig) -> Result<PreparedChange, ReloadError> {
-    let (config, report) = merge(running, wanted);
+fn prepare(
+    running: &Running,
+    wanted: &ServerConfig,
+    looks_at_files: bool,
+) -> Result<PreparedChange, ReloadError> {
+    let Running { config: running, in_force, addrs, has_users } = running;
+    let (config, mut report) = merge(running, wanted);
     // Options that need a restart keep their values, which the others may not fit.
     config.validate()?;
-    let tls = tls::load(&config.tls).map_err(|error| ReloadError::new([error.to_string()]))?;
-    Ok(PreparedChange { config: Arc::new(config), tls, report })
+    // Seen before they are loaded: what changes in between is found by the next look.
+    let seen = looks_at_files.then(|| FilesSeen::of(&config));
+    let now = seen.as_ref().unwrap_or(in_force);
+    let loaded = files::load(running, &config, in_force, now)?;
+    addrs.check(loaded.users.as_ref().map_or(*has_users, Option::is_some), &config)?;
+    if now.users != in_force.users {
+        report.set_contents_applied("users");
+    }
+    if now.tls != in_force.tls {
+        report.set_contents_applied("tls.cert");
+    }
+    Ok(PreparedChange { config: Arc::new(config), loaded, seen, report })
 }
 
 /// Returns the running configuration with those wanted values that need no restart.
@@ -146,11 +204,24 @@ fn merge(running: &ServerConfig, wanted: &ServerConfig) -> (ServerConfig, Reload
 }
 
 /// Takes over what is prepared. Nothing here can fail or wait.
-fn commit<S: BatchStore>(engine: &Engine<S>, prepared: PreparedChange) -> ReloadReport {
-    let PreparedChange { config, tls, report } = prepared;
+fn commit<S: BatchStore>(
+    engine: &Engine<S>,
+    prepared: PreparedChange,
+    files: &mut WatchedFiles,
+) -> ReloadReport {
+    let PreparedChange { config, loaded, seen, report } = prepared;
+    // Rights first: who loses one must not profit from what else changes.
+    if let Some(users) = loaded.users {
+        engine.access.replace(users);
+    }
+    if let Some(tls) = loaded.tls {
+        engine.tls.replace(tls);
+    }
     engine.store.limit_memory(config.max_memory_bytes);
     engine.replace_config(Arc::clone(&config));
-    engine.tls.replace(tls);
+    if let Some(seen) = seen {
+        *files = WatchedFiles { in_force: seen.clone(), looked_at: seen };
+    }
     if let Some(source) = &engine.reloads.source {
         source.tell(&config);
     }

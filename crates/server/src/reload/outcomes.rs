@@ -3,33 +3,48 @@
 use parking_lot::Mutex;
 
 use super::ReloadError;
+use crate::engine::Counter;
 
-/// Outcomes of the reloads so far. A figure for people: nothing depends on it.
+/// Outcomes of the reloads so far. Figures for people: nothing depends on them.
 #[derive(Debug, Default)]
-pub(crate) struct Outcomes(Mutex<ReloadOutcomes>);
-
-/// Counts of reloads, and the present errors.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ReloadOutcomes {
+pub(crate) struct Outcomes {
     /// Reloads that were taken over.
-    pub(crate) reloads: u64,
+    pub(crate) reloads: Counter,
     /// Reloads that were refused.
-    pub(crate) failed_reloads: u64,
-    /// The error of the last reload, if it was refused.
-    pub(crate) last_error: Option<String>,
+    pub(crate) failed_reloads: Counter,
+    /// The last reload.
+    pub(crate) last: FileOutcome,
+    /// The file of users.
+    pub(crate) users: FileOutcome,
+    /// The files of TLS.
+    pub(crate) tls: FileOutcome,
+}
+
+/// Reason why something was not taken over; empty if it was.
+#[derive(Debug, Default)]
+pub(crate) struct FileOutcome(Mutex<Option<String>>);
+
+impl FileOutcome {
+    pub(super) fn set(&self, error: Option<String>) {
+        *self.0.lock() = error;
+    }
+
+    /// Returns the reason, or an empty text.
+    pub(crate) fn error(&self) -> String {
+        self.0.lock().clone().unwrap_or_default()
+    }
 }
 
 impl Outcomes {
     pub(super) fn record(&self, error: Option<&ReloadError>) {
-        let mut outcomes = self.0.lock();
+        self.last.set(error.map(ReloadError::to_string));
         match error {
-            None => outcomes.reloads += 1,
-            Some(_) => outcomes.failed_reloads += 1,
+            None => {
+                self.reloads.add(1);
+                self.users.set(None);
+                self.tls.set(None);
+            }
+            Some(_) => self.failed_reloads.add(1),
         }
-        outcomes.last_error = error.map(ReloadError::to_string);
-    }
-
-    pub(crate) fn get(&self) -> ReloadOutcomes {
-        self.0.lock().clone()
     }
 }

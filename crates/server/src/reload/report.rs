@@ -22,6 +22,8 @@ pub(crate) enum OptionOutcome {
         from: String,
         to: String,
     },
+    /// The path is the same, and the contents of its file have changed, and are in force.
+    ContentsApplied,
     /// The value `kept` is in force until the server is started again.
     NeedsRestart {
         kept: String,
@@ -30,13 +32,21 @@ pub(crate) enum OptionOutcome {
 }
 
 impl ReloadReport {
+    /// Records that the contents of the file of an option are in force, if nothing else of it has changed.
+    pub(super) fn set_contents_applied(&mut self, name: &str) {
+        let option = self.0.iter_mut().find(|option| option.name == name);
+        if let Some(option) = option.filter(|option| option.outcome == OptionOutcome::Unchanged) {
+            option.outcome = OptionOutcome::ContentsApplied;
+        }
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &OptionReport> {
         self.0.iter()
     }
 
     /// Returns the options whose change is in force, as one line; `None` if there are none.
     pub(super) fn applied(&self) -> Option<String> {
-        self.join(|outcome| matches!(outcome, OptionOutcome::Applied { .. }))
+        self.join(|outcome| matches!(outcome, OptionOutcome::Applied { .. } | OptionOutcome::ContentsApplied))
     }
 
     /// Returns the options whose change needs a restart, as one line; `None` if there are none.
@@ -56,6 +66,7 @@ impl OptionReport {
         let name = self.name;
         match &self.outcome {
             OptionOutcome::Unchanged => name.to_owned(),
+            OptionOutcome::ContentsApplied => format!("{name} (contents)"),
             OptionOutcome::Applied { from, to } => format!("{name} ({from} -> {to})"),
             OptionOutcome::NeedsRestart { kept, wanted } => format!("{name} ({kept} is kept, not {wanted})"),
         }
@@ -66,6 +77,7 @@ impl fmt::Display for OptionOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unchanged => f.write_str("unchanged"),
+            Self::ContentsApplied => f.write_str("applied: the contents of the file have changed"),
             Self::Applied { from, to } => write!(f, "applied: {to}, before {from}"),
             Self::NeedsRestart { kept, wanted } => {
                 write!(f, "needs a restart: {wanted} takes effect then, {kept} is kept until then")

@@ -56,7 +56,6 @@ impl LoadedTls {
 pub(crate) struct TlsFingerprint(u128);
 
 /// Returns the hash of what the files hold now, readable or not.
-#[allow(dead_code, reason = "the reload calls it")]
 pub(crate) fn fingerprint(config: &TlsConfig) -> TlsFingerprint {
     let mut hasher = SipHasher13::new();
     for (_, path) in files(config) {
