@@ -16,6 +16,7 @@ mod never_read;
 mod processes;
 mod protocol;
 mod protocol_limits;
+mod reload;
 mod reveal;
 mod scan;
 mod slow_readers;
