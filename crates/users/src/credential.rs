@@ -19,6 +19,10 @@ pub const MAX_SECRET_BYTES: usize = 512;
 /// Longest label of a credential.
 pub const MAX_LABEL_BYTES: usize = 64;
 
+/// Latest time at which a credential can expire, in seconds from 1970: the end of the year 9999, after which there are no
+/// dates.
+pub const MAX_EXPIRY_SECONDS: u64 = 253_402_300_799;
+
 /// Most memory that the check of a password may take, in KiB: a login allocates it.
 pub const MAX_HASH_MEMORY_KIB: u32 = 64 * 1024;
 

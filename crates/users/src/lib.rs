@@ -9,8 +9,8 @@ mod similar;
 mod user;
 
 pub use credential::{
-    Credential, HashError, MAX_HASH_LANES, MAX_HASH_MEMORY_KIB, MAX_HASH_PASSES, MAX_LABEL_BYTES,
-    MAX_SECRET_BYTES, Secret, SecretError, TOKEN_PREFIX, check_hash, is_token,
+    Credential, HashError, MAX_EXPIRY_SECONDS, MAX_HASH_LANES, MAX_HASH_MEMORY_KIB, MAX_HASH_PASSES,
+    MAX_LABEL_BYTES, MAX_SECRET_BYTES, Secret, SecretError, TOKEN_PREFIX, check_hash, is_token,
 };
 pub use rights::{
     ALL_CATEGORIES, AllowedKeys, Categories, MAX_PREFIX_BYTES, MAX_RULES, Rights, RightsError, RightsRule,

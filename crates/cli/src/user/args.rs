@@ -1,12 +1,12 @@
 //! Arguments of the commands on a file of users.
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use clap::Subcommand;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use rustvault_users::{Categories, MAX_LABEL_BYTES, MAX_NAME_BYTES, is_label, is_name};
+use rustvault_users::{Categories, MAX_EXPIRY_SECONDS, MAX_LABEL_BYTES, MAX_NAME_BYTES, is_label, is_name};
 
 use crate::args::bytes_parser;
 
@@ -185,7 +185,9 @@ fn parse_expiry(text: &str) -> Result<SystemTime, String> {
     let day = || humantime::parse_rfc3339(&format!("{text}T00:00:00Z")).ok();
     let span = || humantime::parse_duration(text).ok().filter(|span| *span > Duration::ZERO);
     let time = humantime::parse_rfc3339(text).ok().or_else(day).or_else(|| now.checked_add(span()?));
+    let latest = UNIX_EPOCH + Duration::from_secs(MAX_EXPIRY_SECONDS);
     match time {
+        Some(time) if time > latest => Err("there are no dates after the year 9999".to_owned()),
         Some(time) if time > now => Ok(time),
         Some(_) => Err("this has passed already".to_owned()),
         None => Err("expected 2027-01-01T00:00:00Z, 2027-01-01 or a span such as 90days".to_owned()),

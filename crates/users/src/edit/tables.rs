@@ -7,10 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustvault_protocol::Category;
 use toml_edit::{Array, ArrayOfTables, Datetime, DocumentMut, Item, Table, TableLike, Value, value};
 
-use crate::{ALL_CATEGORIES, Categories, Credential, Secret};
-
-/// Latest second of the year 9999, after which TOML has no dates.
-const MAX_DATE_SECONDS: u64 = 253_402_300_799;
+use crate::{ALL_CATEGORIES, Categories, Credential, MAX_EXPIRY_SECONDS, Secret};
 
 /// Returns a user's table.
 pub(super) fn find_user<'d>(document: &'d mut DocumentMut, name: &str) -> Option<&'d mut dyn TableLike> {
@@ -246,11 +243,8 @@ fn last_position(table: &Table) -> isize {
     nested.chain(table.position()).max().unwrap_or(0)
 }
 
-/// Returns the date of a time, in UTC; `None` beyond the years that dates have.
+/// Returns the date of a time, in UTC, or the last one there is.
 fn datetime(time: SystemTime) -> Option<Datetime> {
-    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    if seconds > MAX_DATE_SECONDS {
-        return None;
-    }
+    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().min(MAX_EXPIRY_SECONDS);
     humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string().parse().ok()
 }

@@ -1,14 +1,17 @@
 //! Dates of a file of users, as times of the system.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use toml::value::{Datetime, Offset};
+
+use crate::MAX_EXPIRY_SECONDS;
 
 /// Reads a date: with a time and its zone, or the beginning of a day in UTC.
 ///
 /// # Errors
 /// What is wrong with it.
 pub(super) fn system_time(date: &Datetime) -> Result<SystemTime, &'static str> {
+    const YEARS: &str = "a date must be between 1970 and 9999";
     const FORM: &str =
         "a date must have a time zone, such as 2027-01-01T00:00:00Z, or be a day alone: 2027-01-01";
     let utc = match (date.date, date.time, date.offset) {
@@ -18,20 +21,19 @@ pub(super) fn system_time(date: &Datetime) -> Result<SystemTime, &'static str> {
         }
         _ => return Err(FORM),
     };
-    let local = humantime::parse_rfc3339_weak(&utc).map_err(|_| "a date must be between 1970 and 9999")?;
+    let local = humantime::parse_rfc3339_weak(&utc).map_err(|_| YEARS)?;
     let offset_minutes = match date.offset {
         Some(Offset::Custom { minutes }) => minutes,
         _ => 0,
     };
     let offset = Duration::from_secs(u64::from(offset_minutes.unsigned_abs()) * 60);
     let time = if offset_minutes > 0 { local.checked_sub(offset) } else { local.checked_add(offset) };
-    time.ok_or("a date must be between 1970 and 9999")
+    let latest = UNIX_EPOCH + Duration::from_secs(MAX_EXPIRY_SECONDS);
+    time.filter(|time| (UNIX_EPOCH..=latest).contains(time)).ok_or(YEARS)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
-
     use super::*;
 
     #[test]
@@ -44,6 +46,9 @@ mod tests {
             ("2027-01-01T00:00:00", None),
             ("00:00:00", None),
             ("1969-12-31", None),
+            ("1970-01-01T00:00:00+01:00", None),
+            ("9999-12-31T23:59:59Z", Some(MAX_EXPIRY_SECONDS)),
+            ("9999-12-31T23:59:59-00:01", None),
         ] {
             let time = system_time(&text.parse().unwrap());
             assert_eq!(time.ok(), seconds.map(|s| UNIX_EPOCH + Duration::from_secs(s)), "{text}");
