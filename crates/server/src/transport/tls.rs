@@ -62,6 +62,8 @@ pub(crate) struct TlsLayer {
     sealed_taken: usize,
     /// Set once the client has announced its end, or the socket has ended.
     has_ended: bool,
+    /// Set once the session has failed, so that nothing can be encrypted any more.
+    has_failed: bool,
     /// The error that ends the connection once what came before it has been asked for.
     failure: Option<io::Error>,
     /// Held until the handshake has ended.
@@ -103,6 +105,7 @@ impl TlsLayer {
             sealed: Vec::new(),
             sealed_taken: 0,
             has_ended: false,
+            has_failed: false,
             failure: None,
             handshake_permit: Some(permit),
             established: None,
@@ -223,12 +226,13 @@ impl TlsLayer {
     fn advance(&mut self, received: &mut [u8], room: &mut ReadBuf<'_>) -> io::Result<(Progress, usize)> {
         let (mut consumed_bytes, mut progress) = (0, Progress::Waits);
         loop {
-            let rest = received.get_mut(consumed_bytes..).unwrap_or_default();
+            let rest = rest_after(received, consumed_bytes);
             let UnbufferedStatus { mut discard, state, .. } = self.session.process_tls_records(rest);
             let state = match state {
                 Ok(state) => state,
                 Err(error) => {
-                    self.seal_alert();
+                    self.seal_messages(rest_after(received, consumed_bytes + discard));
+                    self.has_failed = true;
                     return Err(invalid(error));
                 }
             };
@@ -256,11 +260,19 @@ impl TlsLayer {
         }
     }
 
-    /// Encrypts the alert that follows an error.
-    fn seal_alert(&mut self) {
-        while let UnbufferedStatus { state: Ok(ConnectionState::EncodeTlsData(mut message)), .. } =
-            self.session.process_tls_records(&mut [])
-        {
+    /// Encrypts what the session has to say by itself: the alert that follows an error, or the announcement of the end.
+    ///
+    /// The session remembers places in what was received, so it gets the same bytes again.
+    fn seal_messages(&mut self, received: &mut [u8]) {
+        let mut consumed_bytes = 0;
+        loop {
+            let status = self.session.process_tls_records(rest_after(received, consumed_bytes));
+            let UnbufferedStatus { discard, state: Ok(ConnectionState::EncodeTlsData(mut message)), .. } =
+                status
+            else {
+                return;
+            };
+            consumed_bytes += discard;
             if encode(&mut message, &mut self.sealed).is_err() {
                 return;
             }
@@ -269,6 +281,9 @@ impl TlsLayer {
 
     /// Encrypts `plain` behind what `sealed` has: at most [`RECORD_BYTES`].
     fn seal(&mut self, plain: &[u8], sealed: &mut Vec<u8>) -> io::Result<()> {
+        if self.has_failed {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         loop {
             // Whole records were opened when they came, so this is the beginning of one.
             let mut partial = std::mem::take(&mut self.partial);
@@ -355,17 +370,25 @@ impl TlsLayer {
 
     /// Encrypts the announcement of the end.
     fn seal_end(&mut self) {
-        // What came and was not asked for has no more use.
-        self.partial = Vec::new();
-        let UnbufferedStatus { state, .. } = self.session.process_tls_records(&mut []);
+        if self.has_failed {
+            return;
+        }
+        let mut partial = std::mem::take(&mut self.partial);
+        let UnbufferedStatus { discard, state, .. } = self.session.process_tls_records(&mut partial);
         if let Ok(ConnectionState::WriteTraffic(mut traffic)) = state {
             let mut alert = [0; RECORD_OVERHEAD_BYTES];
             if let Ok(written) = traffic.queue_close_notify(&mut alert) {
                 self.sealed.extend_from_slice(alert.get(..written).unwrap_or_default());
             }
-            self.seal_alert();
+            self.seal_messages(rest_after(&mut partial, discard));
         }
+        // Nothing is read or written any more.
+        self.has_failed = true;
     }
+}
+
+fn rest_after(received: &mut [u8], consumed_bytes: usize) -> &mut [u8] {
+    received.get_mut(consumed_bytes..).unwrap_or_default()
 }
 
 /// Returns the content of the next record, which begins after so many bytes of `slices`: a part of one, or several small ones
