@@ -157,6 +157,55 @@ fn checking_a_configuration_opens_neither_log_nor_address() {
 }
 
 #[test]
+fn a_check_reads_the_files_of_users_and_tls_and_reports_all_mistakes() {
+    let setup = Setup::new(
+        "bind = '0.0.0.0:0'\nusers = 'none.toml'\n[tls]\nbind = '127.0.0.1:0'\ncert = 'a'\nkey = 'b'\n",
+    );
+    let output = setup.run(&[], "--config rustvault.toml --check-config");
+    let text = stderr(&output);
+    assert!(output.status.code() == Some(2) && output.stdout.is_empty(), "{output:?}");
+    assert_eq!(text.matches("rustvault-server: error: ").count(), 2, "{text}");
+    assert!(text.contains("none.toml") && text.contains("tls.cert 'a'"), "{text}");
+    let public = setup.run(&[("RUSTVAULT_BIND_ADDR", "0.0.0.0:0")], "--check-config");
+    assert!(public.status.code() == Some(2) && stderr(&public).contains("0.0.0.0:0"), "{public:?}");
+    assert!(setup.run(&[], "--check-config --bind 0.0.0.0:0 --allow-unauthenticated").status.success());
+}
+
+#[test]
+fn a_secret_comes_from_a_variable_or_a_file_and_is_never_shown() {
+    let setup = Setup::new("password-file = 'secret'\n");
+    fs::write(setup.launch.folder().join("secret"), "hunter-two\n").unwrap();
+    fs::write(setup.launch.folder().join("empty"), "\n").unwrap();
+    const DIRECT: (&str, &str) = ("RUSTVAULT_PASSWORD", "hunter-three");
+    const IN_FILE: (&str, &str) = ("RUSTVAULT_PASSWORD_FILE", "secret");
+    for (variables, args, line) in [
+        (&[][..], "", "# password-file: none # default"),
+        (&[], "--config rustvault.toml", "# password: (hidden) # rustvault.toml:1"),
+        (&[DIRECT], "--config rustvault.toml", "# password: (hidden) # RUSTVAULT_PASSWORD"),
+        (&[IN_FILE], "", "# password: (hidden) # RUSTVAULT_PASSWORD_FILE"),
+        (&[DIRECT], "--password-file secret", "# password: (hidden) # --password-file"),
+    ] {
+        let shown = setup.shown(variables, args);
+        assert!(shown.iter().any(|shown| shown == line), "{variables:?} {args}: no {line} in {shown:#?}");
+        assert!(!shown.concat().contains("hunter"), "{shown:#?}");
+    }
+    for (variables, args, part) in [
+        (&[DIRECT, IN_FILE][..], "", "RUSTVAULT_PASSWORD and RUSTVAULT_PASSWORD_FILE are both set"),
+        (&[], "--password-file none", "none (--password-file) cannot be read"),
+        (&[], "--password-file empty", "empty (--password-file) is empty"),
+        (&[("RUSTVAULT_PASSWORD_FILE", "/")], "", "/ (RUSTVAULT_PASSWORD_FILE) is a folder"),
+    ] {
+        let output = setup.run(variables, &format!("--check-config {args}"));
+        assert!(output.status.code() == Some(2) && stderr(&output).contains(part), "{args}: {output:?}");
+    }
+    fs::write(&setup.file, "password = 'hunter-four'\n").unwrap();
+    let output = setup.run(&[], "--config rustvault.toml --check-config");
+    let text = stderr(&output);
+    assert!(output.status.code() == Some(2) && text.contains("password-file"), "{text}");
+    assert!(!text.contains("hunter"), "{text}");
+}
+
+#[test]
 fn the_example_file_starts_a_daemon() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../rustvault.example.toml");
     let launch = Launch::new().with_args("--config").with_args(example);

@@ -9,6 +9,7 @@ mod addr;
 mod batch;
 mod buffer_budget;
 mod buffers;
+mod check;
 mod clients;
 mod closing;
 mod commands;

@@ -35,7 +35,7 @@ pub(crate) fn main() -> ExitCode {
     };
     match task {
         Task::Serve => serve(loaded.config, layers, messages),
-        Task::CheckConfig => print(&valid(layers.file())),
+        Task::CheckConfig => check(&loaded.config, layers.file(), messages),
         Task::ShowConfig { with_origins } => print(&loaded.to_toml(with_origins)),
     }
 }
@@ -54,10 +54,17 @@ fn serve(config: ServerConfig, layers: ConfigLayers, messages: &Messages) -> Exi
     }
 }
 
-fn valid(file: Option<&Path>) -> String {
-    match file {
-        Some(file) => format!("{}: the configuration is valid\n", file.display()),
-        None => "the configuration is valid\n".to_owned(),
+/// Checks also the files that the configuration names, and reports each mistake.
+fn check(config: &ServerConfig, file: Option<&Path>, messages: &Messages) -> ExitCode {
+    match (Server::check(config), file) {
+        (Ok(()), Some(file)) => print(&format!("{}: the configuration is valid\n", file.display())),
+        (Ok(()), None) => print("the configuration is valid\n"),
+        (Err(mistakes), _) => {
+            for mistake in mistakes {
+                message_format::fatal(config.message_format, &format!("error: {mistake}"), messages);
+            }
+            ExitCode::from(2)
+        }
     }
 }
 
