@@ -117,8 +117,6 @@ pub(crate) struct Counters {
     pub(crate) closings: Closings,
     /// Warnings about refused connections.
     pub(crate) refusal_warnings: RateLimit,
-    /// Messages about commands that rights deny.
-    pub(crate) denial_messages: RateLimit,
     pub(crate) total_commands: Counter,
     pub(crate) total_errors: Counter,
 }

@@ -14,9 +14,6 @@ use crate::login::LoginError;
 use crate::respond::Responder;
 use crate::session::{ReplyMode, Session};
 
-/// The user of a client that nobody has to log in as.
-pub(super) const USER: &str = DEFAULT_USER;
-
 pub(super) fn ping<'b, S>(request: Request<'b>, _: &mut Session, _: &Engine<S>) -> Answer<'b> {
     Ok(request.arguments.first().map_or(Reply::simple("PONG"), |message| borrowed(message)))
 }

@@ -2,7 +2,6 @@
 
 use rustvault_protocol::{Category, Command, ErrorCode, ErrorReply, Flags, Request};
 use rustvault_users::{Rights, User};
-use tracing::{debug, info};
 
 use super::{Refusal, strings};
 use crate::engine::Engine;
@@ -88,14 +87,7 @@ fn denied<S>(
     let (name, client) = (&user.name, &session.client);
     let command = request.command.spec().name.replace('|', " ");
     let what = lacking_right(lacking, &user.rights);
-    match engine.counters.denial_messages.admit() {
-        Some(left_out) => {
-            info!(user = %name, peer = %client.peer, listener = %client.local, %command, lacking = %what, left_out, "denied");
-        }
-        None => {
-            debug!(user = %name, peer = %client.peer, listener = %client.local, %command, lacking = %what, "denied");
-        }
-    }
+    engine.logins.audit.denied(client, name, &command, &what);
     let line = match lacking {
         Lacking::Command(_) => lacking_sentence(lacking, name, request.command),
         // Redis does not say which key: its clients know the sentence.

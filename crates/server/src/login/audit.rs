@@ -9,7 +9,7 @@ use crate::rate_limit::RateLimit;
 /// Most messages of each kind in a minute; the next one says how many were left out.
 const MAX_MESSAGES_PER_MINUTE: u32 = 600;
 
-/// Most bytes of a key or a name that a message shows.
+/// Most bytes of a name that a message shows.
 const MAX_SHOWN_BYTES: usize = 64;
 
 /// Audit messages, of each kind a limited number.
@@ -44,13 +44,12 @@ impl Audit {
         }
     }
 
-    /// Reports a command that was denied, with the beginning of its key if it is about one.
+    /// Reports a command that was denied, with the right that is lacking: a category, and the beginning of the key, escaped.
     #[cold]
-    #[allow(dead_code, reason = "the check of rights calls it")]
-    pub(crate) fn denied(&self, client: &ConnectedClient, user: &str, command: &str, key: Option<&[u8]>) {
+    pub(crate) fn denied(&self, client: &ConnectedClient, user: &str, command: &str, lacking: &str) {
         if let Some(left_out) = self.denied.admit() {
-            let (peer, local, key) = (&client.peer, &client.local, key.map(shown));
-            warn!(target: "audit", user, %peer, %local, command, key, left_out, "command denied");
+            let (peer, local) = (&client.peer, &client.local);
+            warn!(target: "audit", user, %peer, %local, command, lacking, left_out, "command denied");
         }
     }
 }

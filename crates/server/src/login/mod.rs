@@ -39,8 +39,8 @@ pub use password::{Password, PasswordError};
 /// Longest request of a client that has not logged in, in bytes.
 pub(crate) const MAX_FRAME_BYTES_BEFORE_LOGIN: usize = 4 * 1024;
 
-/// Longest wait for the check of a password.
-const MAX_CHECK_WAIT: Duration = Duration::from_secs(5);
+/// Longest wait for the check of a password: less than the deadline of a login, so that the client is told.
+const MAX_CHECK_WAIT: Duration = Duration::from_secs(4);
 
 /// Longest wait for it once the server stops.
 const MAX_CHECK_WAIT_AT_STOP: Duration = Duration::from_secs(1);
