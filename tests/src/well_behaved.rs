@@ -35,9 +35,13 @@ pub struct Experience {
 impl WellBehaved {
     /// Begins, with the server of process `pid` that listens there.
     pub fn begin(addr: SocketAddr, pid: u32) -> Self {
+        Self::begin_on(Wire::connect(addr), pid)
+    }
+
+    /// Begins on a connection, for example one that is logged in.
+    pub fn begin_on(mut wire: Wire, pid: u32) -> Self {
         let is_stopping = Arc::new(AtomicBool::new(false));
         let is_ended = Arc::clone(&is_stopping);
-        let mut wire = Wire::connect(addr);
         let thread = thread::spawn(move || {
             let mut experience = Experience { waits: Vec::new(), acknowledged: 0, peak_bytes: 0 };
             while !is_ended.load(Ordering::Relaxed) {

@@ -11,6 +11,7 @@ mod configuration;
 mod examples;
 mod foreign;
 mod history;
+mod login;
 mod messages;
 mod never_read;
 mod processes;

@@ -3,6 +3,7 @@
 mod descriptors;
 mod half_open;
 mod idle;
+mod logins;
 
 use std::sync::{Mutex, PoisonError};
 
