@@ -76,12 +76,16 @@ impl Client {
     /// - `unix:` and the path of a Unix socket;
     /// - `rustvault://host:port`, without `:port` for port 8080. Behind `?` options may follow, with `&` between them,
     ///   named as the methods of [`Options`], and taking precedence over `options`:
-    ///   `rustvault://db.example?request_timeout=2s&connect_timeout=500ms`.
+    ///   `rustvault://db.example?request_timeout=2s&connect_timeout=500ms`;
+    /// - `rustvaults://host:port`, for TLS.
+    ///
+    /// In a URL `user:password@` may stand before the host, percent-encoded.
     ///
     /// # Errors
     ///
     /// The address has another form; the server cannot be reached, does not answer within the connect timeout, refuses
-    /// the connection ([`code`](Error::code) says why, for example `TOO_MANY_CONNECTIONS`) or is not a RustVault server.
+    /// the connection or the login ([`code`](Error::code) says why, for example `TOO_MANY_CONNECTIONS`), shows a certificate
+    /// that is not accepted, or is not a RustVault server.
     pub async fn connect_with(addr: impl AsRef<str>, options: Options) -> Result<Self, Error> {
         let target = Arc::new(Target::parse(addr.as_ref(), options)?);
         let dialed = dial(&target).await?;

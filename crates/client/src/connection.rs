@@ -25,6 +25,12 @@ const MIN_RECONNECT_DELAY: Duration = Duration::from_millis(20);
 /// Longest delay between two tries to connect, before jitter.
 const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
+/// Pause after a login that was refused, or a certificate that was, before the next try; it doubles.
+const MIN_REFUSED_PAUSE: Duration = Duration::from_secs(1);
+
+/// Longest such pause, before jitter.
+const MAX_REFUSED_PAUSE: Duration = Duration::from_secs(10);
+
 /// A client's end of one of its connections.
 #[derive(Debug)]
 pub(crate) struct ConnectionHandle {
@@ -83,6 +89,7 @@ impl ConnectionTask {
     /// Connects as soon as there is something to send, again and again until it works.
     async fn reconnect(&mut self) -> Dialed {
         let mut delays = backoff(self.target.options.connect_timeout);
+        let mut pauses = refused_pauses();
         loop {
             if !self.queue.is_wanted() {
                 self.outage.send_replace(None);
@@ -107,12 +114,30 @@ impl ConnectionTask {
             };
             debug!(addr = target.addr, %error, "cannot connect");
             self.outage.send_replace(Some(error.clone()));
+            if error.needs_somebody() {
+                self.refuse_for(pauses.next().unwrap_or(MAX_REFUSED_PAUSE), &error).await;
+                continue;
+            }
             // A server that answered, but would not have us, will not change its mind soon.
-            if !error.is_not_connected() || !target.options.reconnect {
+            let may_change = error.is_not_connected() || error.is_login_put_off();
+            if !may_change || !target.options.reconnect {
                 self.queue.fail_all(&error);
             }
             let delay = delays.next().unwrap_or(MAX_RECONNECT_DELAY);
             self.meanwhile(sleep(delay), Some(&error)).await;
+        }
+    }
+
+    /// Fails what waits, and what comes, for a while: a server must not be asked again and again what it refuses.
+    async fn refuse_for(&mut self, pause: Duration, error: &Error) {
+        let mut pause = pin!(sleep(pause));
+        loop {
+            self.queue.fail_all(error);
+            tokio::select! {
+                biased;
+                () = &mut pause => return,
+                () = self.queue.pull() => {}
+            }
         }
     }
 
@@ -164,6 +189,15 @@ fn backoff(connect_timeout: Duration) -> ExponentialBackoff {
         .with_jitter()
         .with_min_delay(MIN_RECONNECT_DELAY.min(max_delay))
         .with_max_delay(max_delay)
+        .without_max_times()
+        .build()
+}
+
+fn refused_pauses() -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_jitter()
+        .with_min_delay(MIN_REFUSED_PAUSE)
+        .with_max_delay(MAX_REFUSED_PAUSE)
         .without_max_times()
         .build()
 }

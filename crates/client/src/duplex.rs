@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use rustvault_protocol::{ClientCodec, Reply};
+use rustvault_protocol::{ClientCodec, ErrorCode, Reply};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::codec::Decoder;
@@ -70,6 +70,10 @@ impl Duplex {
             read_at: now,
             request_timeout: options.request_timeout,
             silence_timeout: options.request_timeout.max(options.connect_timeout),
+            has_login: options.password.is_some(),
+            is_logged_out: false,
+            is_tls: matches!(dialed.stream, Either::Right(_)),
+            is_unflushed: false,
         };
         Self { stream: dialed.stream, link }
     }
@@ -79,8 +83,9 @@ impl Duplex {
     /// Reads that were not answered are back in the queue then; writes have failed.
     pub(crate) async fn run(mut self, queue: &mut Queue) -> Arc<io::Error> {
         let exchanged = match &mut self.stream {
-            Either::Left(tcp) => self.link.exchange(tcp.split(), queue).await,
-            Either::Right(unix) => self.link.exchange(unix.split(), queue).await,
+            Either::Left(Either::Left(tcp)) => self.link.exchange(tcp.split(), queue).await,
+            Either::Left(Either::Right(unix)) => self.link.exchange(unix.split(), queue).await,
+            Either::Right(tls) => self.link.exchange(tokio::io::split(tls), queue).await,
         };
         let broken = match exchanged {
             Ok(never) => match never {},
@@ -111,6 +116,14 @@ struct Link {
     read_at: Instant,
     request_timeout: Duration,
     silence_timeout: Duration,
+    /// Each connection begins with a login.
+    has_login: bool,
+    /// The server has said that the login does not hold any more. What is queued waits for a connection with a new one.
+    is_logged_out: bool,
+    /// TLS keeps back what the socket has no room for.
+    is_tls: bool,
+    /// Something may have been written that is not in the socket yet.
+    is_unflushed: bool,
 }
 
 impl Link {
@@ -145,11 +158,13 @@ impl Link {
             tokio::select! {
                 biased;
                 read = reader.read_buf(&mut self.received) => self.take_answers(read)?,
-                written = writer.write_buf(&mut self.unsent), if !self.unsent.is_empty() => {
-                    if let Err(error) = written {
-                        return Err(self.last_answers(&mut reader).await.err().unwrap_or(BreakReason::Lost(error)));
+                written = write_or_flush(&mut writer, &mut self.unsent), if !self.unsent.is_empty() || self.is_unflushed => {
+                    match written {
+                        Ok(written_bytes) => self.note_written(written_bytes),
+                        Err(error) => {
+                            return Err(self.last_answers(&mut reader).await.err().unwrap_or(BreakReason::Lost(error)));
+                        }
                     }
-                    self.note_written();
                 }
                 () = queue.pull(), if queue.has_room() => {}
                 () = &mut timer, if is_timer_set => {
@@ -176,15 +191,17 @@ impl Link {
     /// Notes that a slow upload goes on: the last write had no room for all of it, and the peer has made some.
     ///
     /// Bytes that the system's buffer takes at once do not show that the peer reads.
-    fn note_written(&mut self) {
+    fn note_written(&mut self, written_bytes: usize) {
         if std::mem::replace(&mut self.was_cut, !self.unsent.is_empty()) {
             self.quiet_since = Instant::now();
         }
+        // Nothing is written where nothing was left to write: then it was flushed.
+        self.is_unflushed = self.is_tls && written_bytes > 0;
     }
 
     /// Gathers what is queued for one write.
     fn next_batch(&mut self, queue: &mut Queue) {
-        if !self.unsent.is_empty() {
+        if !self.unsent.is_empty() || self.is_logged_out {
             return;
         }
         give_back_if_large(&mut self.unsent);
@@ -222,6 +239,7 @@ impl Link {
     fn take_received(&mut self) -> Result<(), BreakReason> {
         while let Some(reply) = self.codec.decode(&mut self.received).map_err(BreakReason::Malformed)? {
             let Some(request) = self.in_flight.front_mut() else { return Err(unasked(reply)) };
+            self.is_logged_out |= self.has_login && is_logged_out(&reply);
             let buffer_bytes = self.buffer_bytes.max(self.earlier_buffer_bytes);
             if let Some(answers) = request.take_answer(reply, buffer_bytes).map_err(BreakReason::Malformed)?
                 && let Some(request) = self.in_flight.pop_front()
@@ -230,6 +248,9 @@ impl Link {
             }
             // What is there of the next answer is in this buffer.
             self.earlier_buffer_bytes = 0;
+        }
+        if self.is_logged_out && self.in_flight.is_empty() {
+            return Err(BreakReason::Lost(io::Error::other("the server wants a new login")));
         }
         Ok(())
     }
@@ -293,6 +314,18 @@ fn give_back_if_large(empty: &mut BytesMut) {
     if empty.capacity() > MAX_KEPT_BUFFER_BYTES {
         *empty = BytesMut::new();
     }
+}
+
+/// Writes what the socket has room for, or once all of that is written, flushes it. Cancel safe.
+async fn write_or_flush(writer: &mut (impl AsyncWrite + Unpin), unsent: &mut BytesMut) -> io::Result<usize> {
+    if unsent.is_empty() {
+        return writer.flush().await.map(|()| 0);
+    }
+    writer.write_buf(unsent).await
+}
+
+fn is_logged_out(reply: &Reply) -> bool {
+    matches!(reply, Reply::Error(error) if error.code == ErrorCode::AuthRequired)
 }
 
 /// The server speaks unasked only to say why it is about to close.

@@ -44,6 +44,7 @@ impl Error {
             ErrorKind::Connect { .. } | ErrorKind::Disconnected { .. } | ErrorKind::NotSent { .. } => true,
             ErrorKind::TimedOut { is_write, .. } | ErrorKind::Lost { is_write, .. } => !is_write,
             ErrorKind::Server { error, is_write } => may_pass(error.code, *is_write),
+            ErrorKind::Login { error, .. } => error.code == ErrorCode::Busy || may_pass(error.code, false),
             _ => false,
         }
     }
@@ -55,17 +56,50 @@ impl Error {
         matches!(
             *self.kind,
             ErrorKind::Connect { .. }
+                | ErrorKind::Tls { .. }
                 | ErrorKind::Disconnected { .. }
                 | ErrorKind::Lost { .. }
                 | ErrorKind::RuntimeGone
         )
     }
 
+    /// Returns whether the server refused to log the user in: neither the user nor the password need be right.
+    ///
+    /// Asking again does not help until one of them is changed, here or on the server.
+    pub fn is_login_refused(&self) -> bool {
+        matches!(&*self.kind, ErrorKind::Login { error, .. } if error.code == ErrorCode::Denied)
+    }
+
+    /// Returns whether an address or an option cannot be used: nothing was sent, and nothing will be until it is changed.
+    pub fn is_wrong_setting(&self) -> bool {
+        matches!(
+            *self.kind,
+            ErrorKind::Address { .. } | ErrorKind::TlsSetup { .. } | ErrorKind::NoSecret { .. }
+        )
+    }
+
+    /// Returns whether somebody has to change something before the next try to connect can help.
+    pub(crate) fn needs_somebody(&self) -> bool {
+        let is_final = matches!(
+            *self.kind,
+            ErrorKind::Login { .. }
+                | ErrorKind::NoSecret { .. }
+                | ErrorKind::Tls { .. }
+                | ErrorKind::TlsSetup { .. }
+        );
+        is_final && !self.is_login_put_off()
+    }
+
+    /// Returns whether the server has too many logins to look at this one now.
+    pub(crate) fn is_login_put_off(&self) -> bool {
+        matches!(&*self.kind, ErrorKind::Login { error, .. } if error.code == ErrorCode::Busy)
+    }
+
     /// The error code that the server answered with, or would have: limits are checked before anything is
     /// sent.
     pub fn code(&self) -> Option<ErrorCode> {
         match &*self.kind {
-            ErrorKind::Server { error, .. } => Some(error.code),
+            ErrorKind::Server { error, .. } | ErrorKind::Login { error, .. } => Some(error.code),
             ErrorKind::Invalid(error) => Some(error.code),
             ErrorKind::PipelineTooLarge { .. } => Some(ErrorCode::TooLarge),
             _ => None,
@@ -75,7 +109,7 @@ impl Error {
     /// Returns the server's answer, if it is one that reports an error.
     pub fn reply(&self) -> Option<&ErrorReply> {
         match &*self.kind {
-            ErrorKind::Server { error, .. } => Some(error),
+            ErrorKind::Server { error, .. } | ErrorKind::Login { error, .. } => Some(error),
             _ => None,
         }
     }
@@ -124,6 +158,18 @@ pub(crate) enum ErrorKind {
     #[error("cannot connect to {addr}: {source}; is rustvault-server running there?")]
     Connect { addr: String, source: io::Error },
 
+    #[error("cannot connect to {addr} over TLS: {problem}")]
+    Tls { addr: String, problem: String, source: io::Error },
+
+    #[error("TLS cannot be set up: {problem}")]
+    TlsSetup { problem: String },
+
+    #[error("the server refused to log '{}' in: {error} ({}){}", user.escape_debug(), error.code, remedy(error.code))]
+    Login { user: String, error: Box<ErrorReply> },
+
+    #[error("not logged in: {source}")]
+    NoSecret { source: io::Error },
+
     #[error("not connected to {addr}: the connection broke ({source}) and reconnecting is off")]
     Disconnected { addr: String, source: Arc<io::Error> },
 
@@ -166,6 +212,10 @@ pub(crate) enum ErrorKind {
 
     #[error("the connection's task is gone: the tokio runtime that the client was made in has ended")]
     RuntimeGone,
+}
+
+fn remedy(of_login: ErrorCode) -> &'static str {
+    if of_login == ErrorCode::Denied { "; check the user and the password" } else { "" }
 }
 
 fn unknown_outcome(is_write: bool) -> &'static str {

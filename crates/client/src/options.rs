@@ -5,6 +5,8 @@ use std::time::Duration;
 use rustvault_protocol::Limits;
 use rustvault_protocol::limits::{DEFAULT_MAX_KEY_BYTES, DEFAULT_MAX_VALUE_BYTES};
 
+use crate::{LoginSecret, TlsOptions};
+
 /// Longest time that [`Client::connect`](crate::Client::connect) may take, unless the options say otherwise.
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -34,11 +36,15 @@ pub struct Options {
     pub(crate) reconnect: bool,
     pub(crate) one_connection: bool,
     pub(crate) client_name: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<LoginSecret>,
+    pub(crate) tls: Option<TlsOptions>,
     pub(crate) limits: Limits,
 }
 
 impl Options {
-    /// The defaults: 5 s to connect, 30 s for a request, reconnecting, two connections without a name, keys up to 64 KiB,
+    /// The defaults: 5 s to connect, 30 s for a request, reconnecting, two connections without a name, neither a
+    /// login nor TLS, keys up to 64 KiB,
     /// values up to 16 MiB.
     pub fn new() -> Self {
         Self {
@@ -47,6 +53,9 @@ impl Options {
             reconnect: true,
             one_connection: false,
             client_name: None,
+            user: None,
+            password: None,
+            tls: None,
             limits: Limits { max_key_bytes: DEFAULT_MAX_KEY_BYTES, max_value_bytes: DEFAULT_MAX_VALUE_BYTES },
         }
     }
@@ -94,6 +103,27 @@ impl Options {
     /// Default: none.
     pub fn client_name(mut self, name: impl Into<String>) -> Self {
         self.client_name = Some(name.into());
+        self
+    }
+
+    /// Sets the user to log in as, who needs a [password](Self::password). Default: none; with a password `default`.
+    ///
+    /// Each connection logs in when it begins. A login that the server refuses fails the requests that wait for it, and
+    /// is tried again after 1 s, later after 10 s, if something is asked then.
+    pub fn user(mut self, name: impl Into<String>) -> Self {
+        self.user = Some(name.into());
+        self
+    }
+
+    /// Sets the password, or the token, of the user: 2 KiB at most. Default: none.
+    pub fn password(mut self, secret: impl Into<LoginSecret>) -> Self {
+        self.password = Some(secret.into());
+        self
+    }
+
+    /// Speaks TLS, as an address `rustvaults://` does. Default: no TLS.
+    pub fn tls(mut self, tls: TlsOptions) -> Self {
+        self.tls = Some(tls);
         self
     }
 

@@ -367,6 +367,24 @@ pub trait Commands: Sized {
         self.call(request(Command::ConfigGet, &[pattern.as_ref()]))
     }
 
+    /// Changes settings of the running server, all or none, until its next reload or restart.
+    fn config_set<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+        self,
+        settings: impl IntoIterator<Item = (N, V)>,
+    ) -> Self::Output<()> {
+        with_pairs(Command::ConfigSet, settings, |request| self.call(request))
+    }
+
+    /// Makes the server load its configuration again, all or nothing, and returns what has become of each setting.
+    fn config_reload(self) -> Self::Output<Vec<(String, String)>> {
+        self.call(request(Command::ConfigReload, &[]))
+    }
+
+    /// Sets the server's counters of connections, commands and errors to 0.
+    fn config_reset_stat(self) -> Self::Output<()> {
+        self.call(request(Command::ConfigResetStat, &[]))
+    }
+
     /// Begins to rewrite the log as the live data, and returns at once; `compact` of a client waits for the end.
     fn bg_rewrite_aof(self) -> Self::Output<()> {
         self.call(request(Command::BgRewriteAof, &[]))

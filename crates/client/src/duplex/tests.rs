@@ -45,6 +45,10 @@ fn link(request_timeout: Duration) -> Link {
         read_at: now,
         request_timeout,
         silence_timeout: request_timeout,
+        has_login: false,
+        is_logged_out: false,
+        is_tls: false,
+        is_unflushed: false,
     }
 }
 

@@ -7,9 +7,13 @@ mod commands;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod login;
+#[cfg(test)]
 mod sharing;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod typed;
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
 use rustvault_client::{Client, Error, Options};
 pub(crate) use rustvault_protocol::OwnedRequest;
 pub(crate) use rustvault_protocol::Reply;
 use rustvault_protocol::{Command, ErrorCode, ErrorReply, Limits, Protocol, ServerCodec};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{interval, timeout};
 use tokio_util::codec::Decoder;
@@ -63,19 +64,41 @@ impl FakeServer {
 
     /// The next connection as it comes.
     pub(crate) async fn accept_raw(&self) -> Peer {
-        let (stream, _) = timeout(LONG, self.listener.accept()).await.expect("no client connects").unwrap();
-        Peer { stream, codec: ServerCodec::new(Limits::default()), received: BytesMut::new() }
+        Peer::new(self.accept_tcp().await)
+    }
+
+    /// The next connection, as nobody has read from it yet.
+    pub(crate) async fn accept_tcp(&self) -> TcpStream {
+        timeout(LONG, self.listener.accept()).await.expect("no client connects").unwrap().0
+    }
+
+    /// Whether a client connects that has not been accepted.
+    pub(crate) fn has_new_connection(&self) -> bool {
+        self.listener.accept().now_or_never().is_some()
     }
 }
 
+/// A connection's bytes.
+pub(crate) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
+
 /// The server's end of one connection; dropping it closes the connection.
 pub(crate) struct Peer {
-    stream: TcpStream,
+    stream: Box<dyn Wire>,
     codec: ServerCodec,
     received: BytesMut,
 }
 
 impl Peer {
+    pub(crate) fn new(stream: impl Wire + 'static) -> Self {
+        Self {
+            stream: Box::new(stream),
+            codec: ServerCodec::new(Limits::default()),
+            received: BytesMut::new(),
+        }
+    }
+
     /// The next request, or `None` once the client has closed the connection.
     pub(crate) async fn recv(&mut self) -> Option<OwnedRequest> {
         loop {
@@ -115,6 +138,7 @@ impl Peer {
 
     pub(crate) async fn send_raw(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
+        self.stream.flush().await.unwrap();
     }
 
     pub(crate) async fn expect(&mut self, request: OwnedRequest) {
