@@ -44,14 +44,20 @@ pub(crate) struct CliSession<W> {
 
 impl<W: Write> CliSession<W> {
     /// Returns a session of many commands that is not connected yet. It comes back after a server's restart.
-    pub(crate) fn of_lines(args: &CliArgs, out: W) -> Self {
-        Self::new(args, options(args).reconnect(true), out)
+    ///
+    /// # Errors
+    /// A user without a password.
+    pub(crate) fn of_lines(args: &CliArgs, out: W) -> Result<Self, CliError> {
+        Ok(Self::new(args, options(args)?.reconnect(true), out))
     }
 
     /// Returns a session of one command that is not connected yet.
-    pub(crate) fn of_one_shot(args: &CliArgs, out: W) -> Self {
+    ///
+    /// # Errors
+    /// A user without a password.
+    pub(crate) fn of_one_shot(args: &CliArgs, out: W) -> Result<Self, CliError> {
         let can_ask = io::stdin().is_terminal() && !args.json;
-        Self { can_ask, ..Self::new(args, options(args).reconnect(false), out) }
+        Ok(Self { can_ask, ..Self::new(args, options(args)?.reconnect(false), out) })
     }
 
     fn new(args: &CliArgs, options: Options, out: W) -> Self {
@@ -189,19 +195,20 @@ impl<W: Write> CliSession<W> {
     }
 }
 
-fn options(args: &CliArgs) -> Options {
-    Options::new()
+fn options(args: &CliArgs) -> Result<Options, CliError> {
+    let options = Options::new()
         .connect_timeout(args.timeout)
         .request_timeout(args.timeout)
         // Commands on the connection, such as its name, hold for those that follow.
         .one_connection(true)
         .max_key_bytes(LIMITS.max_key_bytes)
-        .max_value_bytes(LIMITS.max_value_bytes)
+        .max_value_bytes(LIMITS.max_value_bytes);
+    args.network.apply(options)
 }
 
 /// Carries out the one command of the process's arguments.
 pub(crate) fn run_once(args: &CliArgs, action: Action) -> Result<CommandOutcome, CliError> {
-    let mut session = CliSession::of_one_shot(args, io::BufWriter::new(io::stdout()));
+    let mut session = CliSession::of_one_shot(args, io::BufWriter::new(io::stdout()))?;
     runtime()?.block_on(session.execute(action))
 }
 

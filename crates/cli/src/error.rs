@@ -14,6 +14,10 @@ use crate::bench::never_sent;
 use crate::output::keys;
 use crate::{help, names};
 
+/// Advice where the server wants a login.
+const LOGIN_HINT: &str = "log in with --user NAME; the password comes from --password-file FILE, RUSTVAULT_PASSWORD or \
+    a prompt; in a session also with AUTH";
+
 /// Why the program could not do what it was asked.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -62,6 +66,10 @@ pub(crate) enum CliError {
     Line { line: u64, source: Box<CliError> },
     #[error("cannot connect client {client} of {clients} to {addr}: {source}")]
     BenchConnect { client: u32, clients: u32, addr: String, source: io::Error },
+    #[error("cannot make a connection ready for the load: {0}")]
+    BenchLogin(String),
+    #[error("no password: {0}")]
+    Password(#[source] io::Error),
     #[error("no answer for {}, after {answered} of {requests} requests", humantime::format_duration(*timeout))]
     BenchStalled { timeout: Duration, answered: u64, requests: u64 },
     #[error(
@@ -88,6 +96,9 @@ impl CliError {
 
     /// Returns what may help whoever typed what the server refused.
     pub(crate) fn hint(&self) -> Option<String> {
+        if self.needs_login() {
+            return Some(LOGIN_HINT.to_owned());
+        }
         match self {
             Self::Answer { code, words, .. } => match names::find_row(words) {
                 None => words.first().and_then(|name| names::advise_on(name)),
@@ -99,6 +110,17 @@ impl CliError {
             },
             Self::Line { source, .. } => source.hint(),
             _ => None,
+        }
+    }
+
+    /// Returns whether the server wants somebody to log in.
+    fn needs_login(&self) -> bool {
+        match self {
+            Self::BenchErrors { first, .. } => {
+                let code = ErrorCode::AuthRequired;
+                first.starts_with(code.as_str()) || first.starts_with(code.resp_kind())
+            }
+            _ => self.server_code().is_some_and(|code| code == ErrorCode::AuthRequired.as_str()),
         }
     }
 
@@ -116,12 +138,15 @@ impl CliError {
         match self {
             Self::Usage(_) => FailureKind::Usage,
             Self::Interrupted(_) => FailureKind::Interrupted,
+            Self::Client(source) if source.is_wrong_setting() => FailureKind::Usage,
             Self::Client(source) if source.is_timeout() => FailureKind::Timeout,
             Self::Client(source) if source.is_not_connected() => FailureKind::Connection,
             Self::BenchConnect { .. } => FailureKind::Connection,
             Self::BenchStalled { .. } => FailureKind::Timeout,
-            Self::Client(_) | Self::Answer { .. } | Self::BenchErrors { .. } => FailureKind::Server,
-            Self::BadEntry { .. } => FailureKind::Usage,
+            Self::Client(_) | Self::Answer { .. } | Self::BenchErrors { .. } | Self::BenchLogin(_) => {
+                FailureKind::Server
+            }
+            Self::BadEntry { .. } | Self::Password(_) => FailureKind::Usage,
             Self::Storage(source) | Self::Load(LoadError::Store(source)) if source.is_bad_log() => {
                 FailureKind::Log
             }

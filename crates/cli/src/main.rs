@@ -13,6 +13,7 @@ mod help;
 mod names;
 mod output;
 mod prefix;
+mod prompt;
 mod repl;
 mod reply;
 mod transfer;

@@ -39,7 +39,7 @@ pub(crate) fn export(args: &CliArgs, prefix: &[u8]) -> Result<(), CliError> {
     let mut printer = Printer::to_stdout(BufWriter::new(io::stdout()), true);
     // Lines at the same terminal show by themselves how far it is.
     let bar = bar(args.json || io::stdout().is_terminal());
-    let mut session = CliSession::of_one_shot(args, io::sink());
+    let mut session = CliSession::of_one_shot(args, io::sink())?;
     let exported = runtime()?.block_on(async {
         let mut entries = session.connect().await?.entries(prefix);
         let mut keys = 0;
@@ -62,7 +62,7 @@ pub(crate) fn export(args: &CliArgs, prefix: &[u8]) -> Result<(), CliError> {
 /// A line that is not an entry, with its number; errors of writes and of the input. All say how many keys were stored.
 pub(crate) fn import(args: &CliArgs, file: Option<&Path>, keeps_existing: bool) -> Result<(), CliError> {
     let bar = bar(args.json);
-    let mut session = CliSession::of_one_shot(args, io::stdout());
+    let mut session = CliSession::of_one_shot(args, io::stdout())?;
     let runtime = runtime()?;
     // Connects before it reads, so that without a server no standard input is consumed.
     let client = runtime.block_on(session.connect())?;

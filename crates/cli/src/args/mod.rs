@@ -2,6 +2,7 @@
 
 mod bench;
 mod commands;
+mod network;
 mod other;
 mod values;
 
@@ -16,7 +17,8 @@ use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 
 pub(crate) use bench::{BenchArgs, BenchProtocol};
 pub(crate) use commands::CliCommand;
-pub(crate) use values::{bytes_parser, unix_path};
+pub(crate) use network::NetworkArgs;
+pub(crate) use values::{bytes_parser, host_and_port, unix_path};
 use values::{parse_addr, parse_timeout};
 
 use crate::help;
@@ -67,7 +69,7 @@ const COMMON: &str = "Common options";
 #[derive(Debug, Parser)]
 #[command(name = "rustvault-cli", version, after_help = AFTER_HELP, max_term_width = 110)]
 pub(crate) struct CliArgs {
-    /// The server's address; unix:PATH for a Unix socket
+    /// The server's address; unix:PATH for a Unix socket, rustvaults://HOST:PORT for TLS
     #[arg(long, global = true, help_heading = COMMON, env = "RUSTVAULT_ADDR", default_value = "127.0.0.1:8080")]
     #[arg(value_name = "HOST:PORT", value_parser = parse_addr)]
     pub(crate) addr: String,
@@ -80,13 +82,24 @@ pub(crate) struct CliArgs {
     #[arg(long, global = true, help_heading = COMMON)]
     pub(crate) json: bool,
 
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
+
     #[command(subcommand)]
     pub(crate) command: Option<CliCommand>,
 }
 
+/// Options of the network, which the tools for files do not use.
+const OF_NETWORK: [&str; 9] =
+    ["addr", "timeout", "user", "password_file", "tls", "ca", "cert", "key_file", "server_name"];
+
 /// The option that may come from the environment, as clap shows it, and its variable.
 const ADDR_OPTION: &str = "--addr <HOST:PORT>";
 const ADDR_VARIABLE: &str = "RUSTVAULT_ADDR";
+
+/// Said of an address with a login in it.
+const NO_LOGIN: &str = "a login does not belong into an address, where others may see it: name the user by --user or \
+    RUSTVAULT_USER, and give the password by --password-file, RUSTVAULT_PASSWORD or at the prompt";
 
 impl CliArgs {
     /// Parses the process's arguments.
@@ -136,6 +149,9 @@ impl CliArgs {
         };
         let mut command = without_variable;
         let mut args = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        if is_typed(&matches, "addr") && has_login(&args.addr) {
+            return Err(command.error(ErrorKind::ValueValidation, format!("{ADDR_OPTION}: {NO_LOGIN}")));
+        }
         // The tools for files talk to no server, so no address can be wrong for them.
         let is_offline = matches!(args.command, Some(CliCommand::Wal { .. } | CliCommand::User(_)));
         let is_used = !is_offline && !is_typed(&matches, "addr");
@@ -145,6 +161,11 @@ impl CliArgs {
         }
         Ok(args)
     }
+}
+
+/// Returns whether an address has a login in it, which is not to be shown.
+fn has_login(addr: &str) -> bool {
+    addr.contains('@') && !addr.starts_with("unix:")
 }
 
 fn shows_variable(addr: Option<&OsString>) -> bool {
@@ -157,6 +178,9 @@ fn is_typed(matches: &ArgMatches, option: &str) -> bool {
 
 fn parse_variable(addr: &OsString) -> Result<String, String> {
     let parsed = addr.to_str().ok_or_else(|| "it is not UTF-8".to_owned()).and_then(parse_addr);
+    if addr.to_str().is_some_and(has_login) {
+        return Err(format!("{ADDR_VARIABLE} ({ADDR_OPTION}): {NO_LOGIN}"));
+    }
     parsed.map_err(|reason| {
         // Whoever typed no address looks for the mistake in what he typed.
         let shown = addr.to_string_lossy();
@@ -171,7 +195,7 @@ fn declared(words: &[OsString]) -> Command {
     if other::subcommand(words).is_none_or(|name| name != "wal" && name != "user") {
         return command;
     }
-    command.mut_arg("addr", |arg| arg.hide(true)).mut_arg("timeout", |arg| arg.hide(true))
+    OF_NETWORK.into_iter().fold(command, |command, option| command.mut_arg(option, |arg| arg.hide(true)))
 }
 
 #[cfg(test)]

@@ -9,7 +9,11 @@ use super::{CliArgs, CliCommand};
 use crate::help;
 
 /// Options of all commands that take a value.
-const WITH_VALUE: [&str; 2] = ["--addr", "--timeout"];
+const WITH_VALUE: [&str; 8] =
+    ["--addr", "--timeout", "--user", "--password-file", "--ca", "--cert", "--key", "--server-name"];
+
+/// Options of all commands that take none.
+const FLAGS: [&str; 2] = ["--json", "--tls"];
 
 /// The words of a command line, sorted.
 pub(super) struct Split {
@@ -37,7 +41,7 @@ pub(super) fn split(words: &[OsString], command: &[OsString]) -> Split {
             && let Some(help) = row_help(&split.command)
         {
             split.help = Some(help);
-        } else if text == "--json" || WITH_VALUE.contains(&option) && option != text {
+        } else if FLAGS.contains(&text) || WITH_VALUE.contains(&option) && option != text {
             split.options.push(word.clone());
         } else if WITH_VALUE.contains(&text) {
             split.options.push(word.clone());
@@ -85,7 +89,7 @@ pub(super) fn help_on(words: &[OsString], error: clap::Error) -> Result<CliArgs,
     if error.kind() != ErrorKind::InvalidSubcommand || subcommand(words) != words.get(at + 1) {
         return Err(error);
     }
-    let names = words.iter().skip(at + 1).filter(|word| *word != "--json");
+    let names = words.iter().skip(at + 1).filter(|word| FLAGS.iter().all(|flag| word != flag));
     let names: Vec<_> = names.map(|word| OsStr::to_string_lossy(word)).collect();
     match help::on(&names) {
         Ok(text) => {

@@ -14,24 +14,39 @@ pub(crate) fn bytes_parser() -> impl TypedValueParser<Value = Bytes> {
 /// Longest path of a Unix socket that the system takes: `sun_path` of unix(7), less its final 0.
 const MAX_UNIX_PATH_BYTES: usize = 107;
 
-/// Reads an address; of a URL, as the client crate takes it, host and port remain.
+/// Begins an address of a server that speaks TLS.
+const TLS_SCHEME: &str = "rustvaults://";
+
+/// Reads an address; of a URL, as the client crate takes it, host and port remain, and the scheme if that says TLS.
 pub(super) fn parse_addr(text: &str) -> Result<String, String> {
-    // The client refuses a user without showing the password.
-    let url = text.strip_prefix("rustvault://").filter(|rest| !rest.contains('@'));
-    let text = url.map_or(text, |rest| rest.strip_suffix('/').unwrap_or(rest));
-    let is_host = |host: &str| !host.is_empty() && (!host.contains('/') || host.contains('@'));
+    // A login is refused later, without being shown.
+    if text.contains('@') && unix_path(text).is_none() {
+        return Ok(text.to_owned());
+    }
+    let (scheme, rest) = match text.strip_prefix(TLS_SCHEME) {
+        Some(rest) => (TLS_SCHEME, Some(rest)),
+        None => ("", text.strip_prefix("rustvault://")),
+    };
+    let addr = rest.map_or(text, |rest| rest.strip_suffix('/').unwrap_or(rest));
+    let is_host = |host: &str| !host.is_empty() && !host.contains('/');
     let is_host_and_port =
-        text.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok());
-    match unix_path(text).map(str::len) {
+        addr.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok());
+    match unix_path(addr).map(str::len) {
         Some(len_bytes) if len_bytes > MAX_UNIX_PATH_BYTES => Err(format!(
             "the path has {len_bytes} bytes, and the system takes {MAX_UNIX_PATH_BYTES}; give a shorter one, such as one \
             from the current directory"
         )),
-        None if !is_host_and_port => {
-            Err("expected HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080, or unix:PATH".to_owned())
-        }
-        _ => Ok(text.to_owned()),
+        None if !is_host_and_port => Err(
+            "expected HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080, rustvaults://HOST:PORT, or unix:PATH"
+                .to_owned(),
+        ),
+        _ => Ok(format!("{scheme}{addr}")),
     }
+}
+
+/// Returns host and port of an address, and whether it says TLS.
+pub(crate) fn host_and_port(addr: &str) -> (&str, bool) {
+    addr.strip_prefix(TLS_SCHEME).map_or((addr, false), |addr| (addr, true))
 }
 
 /// Returns the path of a Unix socket, if the address is one; a port behind `unix:` is of a host of that name.
@@ -65,8 +80,8 @@ mod tests {
         for url in ["rustvault://h:1", "rustvault://h:1/"] {
             assert_eq!(parse_addr(url).as_deref(), Ok("h:1"));
         }
-        let with_password = "rustvault://u:p@h:1";
-        assert_eq!(parse_addr(with_password).as_deref(), Ok(with_password));
+        assert_eq!(parse_addr("rustvaults://h:1/").as_deref(), Ok("rustvaults://h:1"));
+        assert_eq!(host_and_port("rustvaults://h:1"), ("h:1", true));
         for bad in [
             "",
             "localhost",
@@ -75,7 +90,7 @@ mod tests {
             "localhost:x",
             "localhost:65536",
             "redis://h:1",
-            "rustvaults://h:1",
+            "rustvaults://h",
             "unix:",
         ] {
             assert!(parse_addr(bad).is_err(), "{bad}");

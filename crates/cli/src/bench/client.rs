@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
 use bytes::BytesMut;
@@ -16,6 +17,7 @@ use tokio_util::codec::Decoder;
 use tokio_util::either::Either;
 
 use super::dialect::Dialect;
+use super::login::Preparation;
 use super::tally::{RequestKind, Tally};
 use crate::args::BenchArgs;
 use crate::error::CliError;
@@ -31,33 +33,45 @@ const MAX_SHOWN_CHARS: usize = 200;
 /// Room made in the read buffer before each read.
 const READ_BYTES: usize = 16 * 1024;
 
+/// Holds a thread up until all connections of all threads are ready.
+pub(super) struct Gate {
+    pub(super) preparation: Preparation,
+    pub(super) is_ready: mpsc::Sender<()>,
+    pub(super) may_start: mpsc::Receiver<bool>,
+}
+
+impl Gate {
+    /// Says that this thread is ready; returns whether the load begins, once the others are.
+    fn pass(&self) -> bool {
+        self.is_ready.send(()).is_ok() && self.may_start.recv().unwrap_or(false)
+    }
+}
+
 /// Runs the connections of one thread to their end.
 ///
 /// # Errors
-/// [`CliError::Runtime`] if a task fails by itself; failed requests are counted, not returned.
+/// A connection could not log in, or a task fails by itself; failed requests are counted, not returned.
 pub(super) async fn run_all<D: Dialect>(
     dialect: D,
     share: Vec<(u64, super::BenchStream)>,
     bench: Arc<BenchArgs>,
     answered: Arc<AtomicU64>,
+    gate: Gate,
 ) -> Result<Tally, CliError> {
     let tally = Rc::new(RefCell::new(Tally::new()?));
-    let mut tasks = JoinSet::new();
+    let mut clients = Vec::new();
     for (index, stream) in share {
         let load = Load::new(Arc::clone(&bench), index);
         let results = Results { tally: Rc::clone(&tally), answered: Arc::clone(&answered) };
-        let dialect = dialect.clone();
-        match stream {
-            Either::Left(tcp) => {
-                let halves = TcpStream::from_std(tcp).map_err(CliError::Runtime)?.into_split();
-                tasks.spawn_local(run_client(dialect, halves, load, results))
-            }
-            Either::Right(unix) => {
-                let halves = UnixStream::from_std(unix).map_err(CliError::Runtime)?.into_split();
-                tasks.spawn_local(run_client(dialect, halves, load, results))
-            }
-        };
+        clients.push(ready_client(dialect.clone(), stream, load, results, &gate.preparation).await?);
     }
+    let mut tasks = JoinSet::new();
+    if gate.pass() {
+        for client in clients.drain(..) {
+            tasks.spawn_local(client);
+        }
+    }
+    drop(clients);
     while let Some(ended) = tasks.join_next().await {
         ended.map_err(|error| CliError::Runtime(error.into()))?;
     }
@@ -65,6 +79,35 @@ pub(super) async fn run_all<D: Dialect>(
     let tally = Rc::into_inner(tally).map(RefCell::into_inner);
     tally.ok_or_else(|| CliError::Runtime(io::Error::other("a connection of the bench did not end")))
 }
+
+/// Makes one connection ready, and returns what it has to do.
+async fn ready_client<D: Dialect>(
+    dialect: D,
+    stream: super::BenchStream,
+    load: Load,
+    results: Results,
+    preparation: &Preparation,
+) -> Result<LocalBoxFuture, CliError> {
+    let tcp = match stream {
+        Either::Left(tcp) => TcpStream::from_std(tcp).map_err(CliError::Runtime)?,
+        Either::Right(unix) => {
+            let mut unix = UnixStream::from_std(unix).map_err(CliError::Runtime)?;
+            preparation.log_in(&mut unix, &dialect).await?;
+            return Ok(Box::pin(run_client(dialect, unix.into_split(), load, results)));
+        }
+    };
+    if preparation.has_tls() {
+        let mut tls = preparation.handshake(tcp).await?;
+        preparation.log_in(&mut tls, &dialect).await?;
+        return Ok(Box::pin(run_client(dialect, tokio::io::split(tls), load, results)));
+    }
+    let mut tcp = tcp;
+    preparation.log_in(&mut tcp, &dialect).await?;
+    Ok(Box::pin(run_client(dialect, tcp.into_split(), load, results)))
+}
+
+/// The work of one connection.
+type LocalBoxFuture = Pin<Box<dyn Future<Output = ()>>>;
 
 /// Counts to which a connection adds the answers that it gets; shared within its thread.
 struct Results {
@@ -87,8 +130,12 @@ async fn run_client<D: Dialect>(
         load.next_pipeline(&dialect, &mut out);
         let started = Instant::now();
         // At once, or a server that waits for its answers to be read would never read a long pipeline's end.
-        let (read, written) =
-            tokio::join!(answers.read(&mut reader, &mut load, started, &results), writer.write_all(&out));
+        let write = async {
+            writer.write_all(&out).await?;
+            // TLS keeps back what the socket has no room for.
+            writer.flush().await
+        };
+        let (read, written) = tokio::join!(answers.read(&mut reader, &mut load, started, &results), write);
         if let Err(error) = read.and(written) {
             let mut tally = results.tally.borrow_mut();
             tally.fail(load.unanswered(), format!("the connection failed: {error}"));

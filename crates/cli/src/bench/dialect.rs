@@ -13,6 +13,9 @@ pub(super) trait Dialect: Clone + 'static {
     /// Appends a request to store `value` under `key`.
     fn set(&self, key: &[u8], value: &[u8], out: &mut BytesMut);
 
+    /// Appends a login.
+    fn log_in(&self, user: &[u8], password: &[u8], out: &mut BytesMut);
+
     /// A decoder at the start of a connection.
     fn answers(&self) -> ClientCodec;
 
@@ -31,6 +34,10 @@ impl Dialect for Text {
 
     fn set(&self, key: &[u8], value: &[u8], out: &mut BytesMut) {
         encode_request(Command::Set, &[key, value], out);
+    }
+
+    fn log_in(&self, user: &[u8], password: &[u8], out: &mut BytesMut) {
+        encode_request(Command::Auth, &[user, password], out);
     }
 
     fn answers(&self) -> ClientCodec {
@@ -57,6 +64,10 @@ impl Dialect for Resp {
 
     fn set(&self, key: &[u8], value: &[u8], out: &mut BytesMut) {
         encode_resp_request(Command::Set, &[key, value], out);
+    }
+
+    fn log_in(&self, user: &[u8], password: &[u8], out: &mut BytesMut) {
+        encode_resp_request(Command::Auth, &[user, password], out);
     }
 
     fn answers(&self) -> ClientCodec {

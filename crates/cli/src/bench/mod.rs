@@ -2,6 +2,7 @@
 
 mod client;
 mod dialect;
+mod login;
 mod report;
 mod tally;
 
@@ -9,8 +10,8 @@ use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -19,10 +20,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::task::LocalSet;
 use tokio_util::either::Either;
 
-use crate::args::{BenchArgs, BenchProtocol, CliArgs, unix_path};
+use crate::args::{BenchArgs, BenchProtocol, CliArgs, host_and_port, unix_path};
 use crate::error::CliError;
 use crate::escape::visible_json;
 use dialect::{Resp, Text};
+use login::Preparation;
 use report::Report;
 pub(crate) use report::never_sent;
 use tally::Tally;
@@ -51,10 +53,11 @@ pub(crate) fn run(args: &CliArgs, bench: &BenchArgs) -> Result<(), CliError> {
         );
         return Err(CliError::Usage(text));
     }
+    let preparation = Preparation::new(args)?;
     raise_open_files(bench.clients)?;
     let streams = connect(args, bench)?;
-    let started = Instant::now();
-    let threads = start_threads(streams, bench)?;
+    let threads = start_threads(streams, bench, &preparation)?;
+    let started = start_together(&threads);
     watch(&threads, bench, args)?;
     let tally = threads.into_iter().try_fold(Tally::new()?, |sum, thread| sum.merged(thread.join()?))?;
     let elapsed = tally.ended.map_or(Duration::ZERO, |ended| ended - started);
@@ -92,7 +95,7 @@ fn connect(args: &CliArgs, bench: &BenchArgs) -> Result<Vec<BenchStream>, CliErr
     let path = unix_path(&args.addr);
     let addrs: Vec<_> = match path {
         Some(_) => Vec::new(),
-        None => args.addr.to_socket_addrs().map_err(|error| failed(1, error))?.collect(),
+        None => host_and_port(&args.addr).0.to_socket_addrs().map_err(|error| failed(1, error))?.collect(),
     };
     let connect_one = || match path {
         Some(path) => connect_unix(path).map(Either::Right),
@@ -126,23 +129,33 @@ struct BenchThread {
     handle: JoinHandle<Result<Tally, CliError>>,
     /// Its answers so far; a counter for each thread, so that they do not contend.
     answered: Arc<AtomicU64>,
+    /// Told once its connections are ready for the load.
+    ready: mpsc::Receiver<()>,
+    /// Tells it to begin, or to end.
+    start: mpsc::Sender<bool>,
 }
 
 impl BenchThread {
-    fn start(share: Vec<(u64, BenchStream)>, bench: Arc<BenchArgs>) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    fn spawn(
+        share: Vec<(u64, BenchStream)>,
+        bench: Arc<BenchArgs>,
+        preparation: Preparation,
+    ) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let answered = Arc::new(AtomicU64::new(0));
+        let ((is_ready, ready), (start, may_start)) = (mpsc::channel(), mpsc::channel());
         let counter = Arc::clone(&answered);
+        let gate = client::Gate { preparation, is_ready, may_start };
         let run = move || match bench.protocol {
             BenchProtocol::Text => {
-                LocalSet::new().block_on(&runtime, client::run_all(Text, share, bench, counter))
+                LocalSet::new().block_on(&runtime, client::run_all(Text, share, bench, counter, gate))
             }
             BenchProtocol::Resp => {
-                LocalSet::new().block_on(&runtime, client::run_all(Resp, share, bench, counter))
+                LocalSet::new().block_on(&runtime, client::run_all(Resp, share, bench, counter, gate))
             }
         };
         let handle = thread::Builder::new().name("bench".to_owned()).spawn(run)?;
-        Ok(Self { handle, answered })
+        Ok(Self { handle, answered, ready, start })
     }
 
     fn join(self) -> Result<Tally, CliError> {
@@ -153,7 +166,11 @@ impl BenchThread {
 }
 
 /// Deals the connections out among one thread for each core.
-fn start_threads(streams: Vec<BenchStream>, bench: &BenchArgs) -> Result<Vec<BenchThread>, CliError> {
+fn start_threads(
+    streams: Vec<BenchStream>,
+    bench: &BenchArgs,
+    preparation: &Preparation,
+) -> Result<Vec<BenchThread>, CliError> {
     let cores = thread::available_parallelism().map_or(1, usize::from).min(streams.len());
     let mut shares: Vec<Vec<_>> = (0..cores).map(|_| Vec::new()).collect();
     for (index, stream) in streams.into_iter().enumerate() {
@@ -162,8 +179,21 @@ fn start_threads(streams: Vec<BenchStream>, bench: &BenchArgs) -> Result<Vec<Ben
         }
     }
     let bench = Arc::new(bench.clone());
-    let start = |share| BenchThread::start(share, Arc::clone(&bench)).map_err(CliError::Runtime);
+    let start =
+        |share| BenchThread::spawn(share, Arc::clone(&bench), preparation.clone()).map_err(CliError::Runtime);
     shares.into_iter().map(start).collect()
+}
+
+/// Lets all threads begin once all of their connections are ready, and returns when that was. If some cannot be made
+/// ready, all threads end, and one of them has the reason.
+fn start_together(threads: &[BenchThread]) -> Instant {
+    let is_ready = threads.iter().all(|thread| thread.ready.recv().is_ok());
+    let started = Instant::now();
+    for thread in threads {
+        // A thread that has ended tells why when it is joined.
+        let _ = thread.start.send(is_ready);
+    }
+    started
 }
 
 /// Shows progress until the threads end; gives up when no answer has come for the time-out.

@@ -19,6 +19,7 @@ use crate::commands::{CliSession, CommandOutcome, LIMITS};
 use crate::error::CliError;
 use crate::help;
 use line::Line;
+pub(crate) use quiet::QuietKeyboard;
 
 /// Runs a session on standard input, with line editing if that is a terminal.
 ///
@@ -29,7 +30,7 @@ pub(crate) fn run(args: &CliArgs) -> Result<(), CliError> {
     // A worker thread of its own sees a lost connection while this one waits for the next line.
     let runtime =
         Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(CliError::Runtime)?;
-    let mut session = CliSession::of_lines(args, io::BufWriter::new(io::stdout()));
+    let mut session = CliSession::of_lines(args, io::BufWriter::new(io::stdout()))?;
     if io::stdin().is_terminal() {
         return terminal::run(&runtime, &mut session, args.json);
     }

@@ -52,7 +52,8 @@ pub(super) fn run<W: Write>(
         let mut ctrl_c = waiting::listen(runtime)?;
         for (number, line) in lines.iter().enumerate() {
             if lines.len() > 1 {
-                session.printer.text(&visible(&format!("{prompt}{line}")))?;
+                let shown = if has_secret(line) { "…" } else { line };
+                session.printer.text(&visible(&format!("{prompt}{shown}")))?;
                 session.printer.flush()?;
             }
             match run_at_terminal(runtime, session, line, &mut ctrl_c) {

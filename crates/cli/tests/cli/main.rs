@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod bench;
+mod network;
 mod one_shot;
 mod pty;
 mod session;

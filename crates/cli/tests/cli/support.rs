@@ -11,7 +11,7 @@ use std::time::Duration;
 use assert_cmd::Command;
 use bytes::{Bytes, BytesMut};
 use rustvault_protocol::{
-    Command as Name, ErrorCode, Limits, OwnedRequest, Protocol, Reply, ServerCodec, glob_matches,
+    Command as Name, ErrorCode, ErrorReply, Limits, OwnedRequest, Protocol, Reply, ServerCodec, glob_matches,
 };
 use tokio_util::codec::Decoder;
 
@@ -32,6 +32,12 @@ pub(crate) const HANG_UP_KEY: &str = "hang-up";
 
 /// A key after whose answer the connection is closed.
 pub(crate) const FAREWELL_KEY: &str = "farewell";
+
+/// The user that a server with logins takes.
+pub(crate) const USER: &str = "app";
+
+/// Its password.
+pub(crate) const PASSWORD: &str = "p w:s3cret";
 
 /// What the server does about a request.
 enum Answer {
@@ -101,6 +107,31 @@ impl FakeServer {
         Self::start_with(move |stream, keys| serve(stream, keys, None, taunt))
     }
 
+    /// A server that answers only after a login as [`USER`] with [`PASSWORD`].
+    pub(crate) fn start_with_login() -> Self {
+        let judge = |keys: &Keys, request: OwnedRequest| {
+            let login = match (request.command, &request.arguments[..]) {
+                (Name::Hello, [_, _, user, password]) | (Name::Auth, [user, password]) => (user, password),
+                (Name::Hello, _) => return Answer::Reply(logged_out()),
+                _ => return answer(keys, request),
+            };
+            match (login == (&USER.into(), &PASSWORD.into()), request.command) {
+                (true, Name::Auth) => Answer::Reply(Reply::OK),
+                (true, _) => answer(keys, request),
+                (false, _) => {
+                    let line = "WRONGPASS invalid username-password pair or user is disabled.";
+                    Answer::Reply(ErrorReply::fixed(ErrorCode::Denied, line).into())
+                }
+            }
+        };
+        Self::start_with(move |stream, keys| serve(stream, keys, None, judge))
+    }
+
+    /// A server to which everybody is logged out.
+    pub(crate) fn start_logged_out() -> Self {
+        Self::start_with(|stream, keys| serve(stream, keys, None, |_, _| Answer::Reply(logged_out())))
+    }
+
     /// A server that speaks RESP alone.
     pub(crate) fn start_resp() -> Self {
         Self::start_with(|stream, keys| serve(stream, keys, Some(Protocol::Resp2), answer))
@@ -161,7 +192,10 @@ impl FakeServer {
 /// The program, without any setting of the machine's.
 pub(crate) fn cli() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rustvault-cli"));
-    command.env_remove("RUSTVAULT_ADDR").env("RUSTVAULT_HISTORY", "").timeout(DEADLINE);
+    for variable in ["ADDR", "USER", "PASSWORD", "PASSWORD_FILE"] {
+        command.env_remove(format!("RUSTVAULT_{variable}"));
+    }
+    command.env("RUSTVAULT_HISTORY", "").timeout(DEADLINE);
     command
 }
 
@@ -169,6 +203,10 @@ pub(crate) fn cli() -> Command {
 pub(crate) fn refusing_addr() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").to_string()
+}
+
+fn logged_out() -> Reply {
+    Reply::error(ErrorCode::AuthRequired, "Authentication required.")
 }
 
 fn is_bench_get(request: &OwnedRequest) -> bool {
