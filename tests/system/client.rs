@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 /// Within this a client is expected to be back after a restart.
-const COMEBACK: Duration = Duration::from_secs(20);
+pub(super) const COMEBACK: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_request_works_against_the_daemon() {

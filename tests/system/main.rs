@@ -20,6 +20,7 @@ mod protocol_limits;
 mod reload;
 mod reveal;
 mod scan;
+mod secured;
 mod slow_readers;
 mod start;
 mod stop;

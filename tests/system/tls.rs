@@ -58,7 +58,7 @@ fn with_tls(launch: Launch, args: &str) -> Launch {
 }
 
 /// Finds the address of TLS in the line that says that the daemon serves.
-fn tls_addr(ready: &str) -> SocketAddr {
+pub(super) fn tls_addr(ready: &str) -> SocketAddr {
     let (_, addr) = ready.split_once("tls_address=").unwrap_or_else(|| panic!("none in {ready:?}"));
     let addr: String = addr.trim_start_matches('"').chars().take_while(|c| !" \",".contains(*c)).collect();
     addr.parse().unwrap_or_else(|_| panic!("{addr:?} in {ready:?}"))

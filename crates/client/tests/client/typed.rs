@@ -7,7 +7,7 @@ use rustvault_client::{Commands, FromReply, Reply, Request, SetOptions};
 use rustvault_protocol::{Command, Protocol};
 
 /// Commands without a typed method, and why.
-const EXCEPTIONS: [(&[Command], &str); 6] = [
+const EXCEPTIONS: [(&[Command], &str); 7] = [
     (
         &[
             Command::Object,
