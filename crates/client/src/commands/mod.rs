@@ -385,6 +385,21 @@ pub trait Commands: Sized {
         self.call(request(Command::ConfigResetStat, &[]))
     }
 
+    /// Returns the name of the user that the connection acts as.
+    fn acl_whoami(self) -> Self::Output<String> {
+        self.call(request(Command::AclWhoAmI, &[]))
+    }
+
+    /// Returns the names of the users.
+    fn acl_users(self) -> Self::Output<Vec<String>> {
+        self.call(request(Command::AclUsers, &[]))
+    }
+
+    /// Returns a line with the rights of each user.
+    fn acl_list(self) -> Self::Output<Vec<String>> {
+        self.call(request(Command::AclList, &[]))
+    }
+
     /// Begins to rewrite the log as the live data, and returns at once; `compact` of a client waits for the end.
     fn bg_rewrite_aof(self) -> Self::Output<()> {
         self.call(request(Command::BgRewriteAof, &[]))

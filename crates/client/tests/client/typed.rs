@@ -7,9 +7,11 @@ use rustvault_client::{Commands, FromReply, Reply, Request, SetOptions};
 use rustvault_protocol::{Command, Protocol};
 
 /// Commands without a typed method, and why.
-const EXCEPTIONS: [(&[Command], &str); 7] = [
+const EXCEPTIONS: [(&[Command], &str); 8] = [
     (
         &[
+            Command::Acl,
+            Command::AclHelp,
             Command::Object,
             Command::Client,
             Command::Command,
@@ -29,7 +31,21 @@ const EXCEPTIONS: [(&[Command], &str); 7] = [
         "they change a connection that callers share; options of the client do that for all connections",
     ),
     (&[Command::ClientReply], "answers would no longer come in pairs with requests"),
-    (&[Command::ConfigRewrite], "the server refuses it"),
+    (
+        &[
+            Command::AclDelUser,
+            Command::AclLoad,
+            Command::AclLog,
+            Command::AclSave,
+            Command::AclSetUser,
+            Command::ConfigRewrite,
+        ],
+        "the server refuses them",
+    ),
+    (
+        &[Command::AclCat, Command::AclDryRun, Command::AclGenPass, Command::AclGetUser],
+        "their replies are for people, and for clients of Redis",
+    ),
     (&[Command::Compact], "a method of both clients: it takes minutes, and so cannot stand in a pipeline"),
     (
         &[Command::Multi, Command::Exec, Command::Discard, Command::Watch, Command::Unwatch],
@@ -114,6 +130,9 @@ fn all_methods(recorder: &Recorder) {
     recorder.config_get("*");
     recorder.config_set([("maxmemory", "0")]);
     recorder.config_reload();
+    recorder.acl_whoami();
+    recorder.acl_users();
+    recorder.acl_list();
     recorder.config_reset_stat();
     recorder.bg_rewrite_aof();
     recorder.command_count();
