@@ -111,7 +111,7 @@ fn user_of(
 /// Returns whether somebody can log in as the user.
 fn on_or_off(user: &User) -> &'static str {
     let now = SystemTime::now();
-    let is_valid = user.credentials.iter().any(|credential| credential.expires.is_none_or(|end| end > now));
+    let is_valid = user.credentials.iter().any(|credential| credential.is_valid_at(now));
     if is_valid { "on" } else { "off" }
 }
 
