@@ -247,3 +247,137 @@ pub(super) fn refused<'b, S>(request: Request<'b>, _: &mut Session, _: &Engine<S
     };
     Err(Box::new(ErrorReply::fixed(ErrorCode::UnknownCommand, line)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rustvault_protocol::Protocol;
+    use rustvault_users::{Credential, RightsRule, Users};
+
+    use super::*;
+    use crate::ServerConfig;
+
+    fn rule(allows: bool, categories: &[Category], prefix: &str) -> RightsRule {
+        let categories = categories.iter().copied().collect();
+        RightsRule { allows, categories, prefix: prefix.as_bytes().to_vec() }
+    }
+
+    fn engine() -> Engine<()> {
+        let user = |name: &str, rights: Rights| {
+            let secret = Secret::of(format!("rv_{name:0>43}").as_bytes()).unwrap();
+            let credentials = vec![Credential { label: "ci".to_owned(), secret, expires: None }];
+            User { name: name.to_owned(), credentials, rights }
+        };
+        let shop = Rights::new(vec![
+            rule(true, &[Category::Read, Category::Write], "shop:"),
+            rule(false, &[Category::Write], "shop:[1]*"),
+            rule(true, &[Category::Metrics], ""),
+        ]);
+        let mut nobody = user("nobody", Rights::default());
+        nobody.credentials.clear();
+        let users = Users::new([user("root", Rights::all()), user("shop", shop.unwrap()), nobody]).unwrap();
+        Engine::new((), &ServerConfig { users: Some(Arc::new(users)), ..ServerConfig::default() })
+    }
+
+    fn ask_of(
+        engine: &Engine<()>,
+        handle: for<'b> fn(Request<'b>, &mut Session, &Engine<()>) -> Answer<'b>,
+        line: &str,
+    ) -> String {
+        lines_of(engine, handle, line).replace("\r\nVALUE ", "|").replace("\r\n", "|")
+    }
+
+    fn lines_of(
+        engine: &Engine<()>,
+        handle: for<'b> fn(Request<'b>, &mut Session, &Engine<()>) -> Answer<'b>,
+        line: &str,
+    ) -> String {
+        let mut session = Session::for_tests();
+        session.parser.next(b"*1\r\n", &mut Vec::new());
+        let arguments: Vec<_> = line.split(' ').filter(|word| !word.is_empty()).map(str::as_bytes).collect();
+        let mut out = bytes::BytesMut::new();
+        let answer =
+            handle(Request { command: Command::AclCat, arguments: &arguments }, &mut session, engine);
+        Protocol::Text.encode(&answer.unwrap_or_else(Into::into), &mut out);
+        String::from_utf8(out.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn users_are_told_in_the_notation_of_redis_and_without_secrets() {
+        let engine = engine();
+        assert_eq!(ask_of(&engine, users, ""), "LIST 3|nobody|root|shop|");
+        let shop = "(~shop:* -@all +@read +@write) (~shop:\\[1]\\** -@write)";
+        let lines = "LIST 3|user nobody off -@all +@connection|user root on ~* +@all|user shop on -@all +@connection +@metrics";
+        assert_eq!(ask_of(&engine, list, ""), format!("{lines} {shop}|"));
+        let root = "LIST 12|flags|LIST 1|on|passwords|LIST 1|token:ci|commands|+@all|keys|~*|channels|&*|selectors|LIST 0|";
+        assert_eq!(ask_of(&engine, get_user, "root"), root);
+        let parts = "selectors|LIST 2|LIST 6|commands|-@all +@read +@write|keys|~shop:*|channels|\"\"|LIST 6|commands|-@write|";
+        assert!(ask_of(&engine, get_user, "shop").contains(parts), "{}", ask_of(&engine, get_user, "shop"));
+        assert_eq!(ask_of(&engine, get_user, "ann"), "NOT_FOUND|");
+    }
+
+    #[test]
+    fn without_users_there_is_the_one_that_may_do_everything() {
+        let engine = Engine::new((), &ServerConfig::default());
+        assert_eq!(ask_of(&engine, list, ""), "LIST 1|user default on nopass ~* &* +@all|");
+        assert_eq!(ask_of(&engine, who_am_i, ""), "VALUE default|");
+        assert!(
+            ask_of(&engine, get_user, "default")
+                .starts_with("LIST 12|flags|LIST 2|on|nopass|passwords|LIST 0|")
+        );
+        assert_eq!(ask_of(&engine, dry_run, "default SET a 1"), "OK|");
+    }
+
+    #[test]
+    fn a_dry_run_tells_what_would_be_denied() {
+        let engine = engine();
+        for (line, expected) in [
+            ("root FLUSHALL", "OK|"),
+            ("shop GET shop:1", "OK|"),
+            ("shop GET x", "VALUE User shop has no permissions to access the 'x' key|"),
+            ("shop CONFIG GET x", "VALUE User shop has no permissions to run the 'config|get' command|"),
+            ("ann GET x", "ERROR SYNTAX User 'ann' not found|"),
+            ("shop NOPE x", "ERROR SYNTAX Command 'NOPE' not found|"),
+            ("shop GET", "ERROR SYNTAX wrong number of arguments for 'get' command|"),
+        ] {
+            assert_eq!(ask_of(&engine, dry_run, line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_categories_of_rights_hold_the_commands_that_take_them() {
+        let engine = engine();
+        let all = ask_of(&engine, categories, "");
+        assert!(
+            all.contains("|connection|read|write|metrics|admin|") && all.contains("|dangerous|"),
+            "{all}"
+        );
+        for category in Category::ALL {
+            let commands = lines_of(&engine, categories, category.name());
+            for command in Command::served_with_subcommands(Protocol::Resp2) {
+                let name = format!("VALUE {}", command.name().to_lowercase());
+                let is_in = command.spec().category == category;
+                assert_eq!(commands.lines().any(|line| line == name), is_in, "{name} {category:?}");
+            }
+        }
+        assert!(ask_of(&engine, categories, "Dangerous").contains("|flushall|"));
+        assert_eq!(ask_of(&engine, categories, "nope"), "ERROR SYNTAX Unknown category 'nope'|");
+    }
+
+    #[test]
+    fn a_random_password_has_as_many_bits_as_are_asked_for() {
+        let engine = engine();
+        for (bits, digits) in [("", 64), ("1", 1), ("4", 1), ("5", 2), ("9", 3), ("4096", 1024)] {
+            let password = ask_of(&engine, random_password, bits);
+            assert_eq!(password.len(), "VALUE |".len() + digits, "{bits}");
+        }
+        for bits in ["0", "-1", "4097"] {
+            assert!(
+                ask_of(&engine, random_password, bits).contains("a positive number up to 4096"),
+                "{bits}"
+            );
+        }
+        assert!(ask_of(&engine, random_password, "x").contains("not an integer"));
+    }
+}

@@ -310,8 +310,8 @@ mod tests {
     fn a_kill_takes_the_clients_of_a_user() {
         let user =
             |name: &str| User { name: name.to_owned(), credentials: Vec::new(), rights: Rights::default() };
-        let mut config = ServerConfig::default();
-        config.users = Some(Arc::new(Users::new([user("ada"), user("ben")]).unwrap()));
+        let users = Some(Arc::new(Users::new([user("ada"), user("ben")]).unwrap()));
+        let config = ServerConfig { users, ..ServerConfig::default() };
         let engine = Engine::new((), &config);
         let killed = |name: &str| killed_of(&[b"USER", name.as_bytes()], &engine, &["ben", "ada"]);
         assert_eq!((killed("ada"), killed("ben")), (Ok(vec![2]), Ok(vec![1])));
