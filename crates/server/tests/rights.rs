@@ -356,6 +356,22 @@ fn number(reply: &Reply) -> String {
 }
 
 #[test]
+fn a_count_of_some_keys_stands_between_the_commands_around_it() {
+    let (server, store) = start();
+    fill(&store);
+    let mut talk = Talk::begin(&server, Protocol::Resp2);
+    talk.log_in(CASES[3]);
+    let mut pipeline = BytesMut::new();
+    for arguments in [["in:8", ""], ["in:9", ""]] {
+        pipeline.extend_from_slice(&request(Command::Set, &arguments, talk.protocol));
+        pipeline.extend_from_slice(&request(Command::DbSize, &[], talk.protocol));
+    }
+    talk.wire.send(&pipeline);
+    let replies: Vec<_> = (0..4).map(|_| talk.wire.try_decode(&mut talk.codec).expect("a reply")).collect();
+    assert_eq!(replies, [Reply::OK, Reply::Integer(4), Reply::OK, Reply::Integer(5)]);
+}
+
+#[test]
 fn a_login_in_a_pipeline_is_obeyed_from_the_next_command_on() {
     let (server, store) = start();
     for protocol in PROTOCOLS {
