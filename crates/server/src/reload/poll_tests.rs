@@ -17,12 +17,12 @@ use crate::public::TcpAddrs;
 use crate::reload::{Reloads, follow};
 
 /// A server without sockets, whose files are in a folder.
-struct Fixture {
+struct WatchingServer {
     folder: TempDir,
     engine: Engine<MemoryStore>,
 }
 
-impl Fixture {
+impl WatchingServer {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| Some(folder.path().join(name));
@@ -89,7 +89,7 @@ fn pair() -> (String, String) {
 
 #[tokio::test(start_paused = true)]
 async fn changed_users_are_taken_over_and_bad_ones_are_not() {
-    let server = Fixture::new();
+    let server = WatchingServer::new();
     let generation = server.engine.access.generation();
     server.looks(2).await;
     assert_eq!(server.engine.access.generation(), generation, "nothing has changed");
@@ -108,7 +108,7 @@ async fn changed_users_are_taken_over_and_bad_ones_are_not() {
 
 #[tokio::test(start_paused = true)]
 async fn files_are_told_by_their_contents_wherever_a_link_leads() {
-    let server = Fixture::new();
+    let server = WatchingServer::new();
     let link = server.path("users.toml");
     server.write("other.toml", &user("bob"));
     server.write("same.toml", &user("ann"));
@@ -125,7 +125,7 @@ async fn files_are_told_by_their_contents_wherever_a_link_leads() {
 
 #[tokio::test(start_paused = true)]
 async fn a_half_replaced_pair_keeps_the_old_one_until_it_is_whole() {
-    let server = Fixture::new();
+    let server = WatchingServer::new();
     let (before, (cert, key)) = (server.tls(), pair());
     server.write("cert.pem", &cert);
     server.write("users.toml", &user("bob"));
@@ -141,7 +141,7 @@ async fn a_half_replaced_pair_keeps_the_old_one_until_it_is_whole() {
 
 #[tokio::test(start_paused = true)]
 async fn files_that_come_back_end_their_error() {
-    let server = Fixture::new();
+    let server = WatchingServer::new();
     let before = server.tls();
     let cert = fs::read_to_string(server.path("cert.pem")).unwrap();
     fs::remove_file(server.path("cert.pem")).unwrap();
@@ -155,7 +155,7 @@ async fn files_that_come_back_end_their_error() {
 
 #[tokio::test(start_paused = true)]
 async fn the_same_bad_contents_are_reported_once() {
-    let server = Fixture::new();
+    let server = WatchingServer::new();
     server.write("users.toml", "[[user]]\n");
     server.looks(1).await;
     assert_ne!(server.errors().0, "");
