@@ -148,6 +148,31 @@ fn a_certificate_of_a_client_is_not_asked_for_may_be_shown_or_must_be() {
 }
 
 #[test]
+fn the_common_name_of_a_certificate_logs_its_user_in_and_nobody_else() {
+    let launch = Launch::new();
+    let authority = Authority::new();
+    let user = "[[user]]\nname = \"alice\"\n[[user.right]]\nallow = [\"read\"]\n";
+    write_file(&launch.folder().join("users.toml"), user);
+    authority.issue("the server").write(launch.folder());
+    write_file(&launch.folder().join("ca.pem"), &authority.pem());
+    let args = "--tls-client-ca FOLDER/ca.pem --tls-client-auth optional --tls-client-cert-user common-name \
+        --users FOLDER/users.toml";
+    let daemon = with_tls(launch, args).start();
+    let addr = tls_addr(daemon.ready_line());
+    let answer = |name: Option<&str>| {
+        let identity = name.map(|name| authority.issue(name));
+        let mut wire = TlsWire::connect(addr, &authority.client(identity.as_ref())).unwrap();
+        wire.send("GET k\r\nSET k v\r\nQUIT\r\n");
+        String::from_utf8(wire.rest()).unwrap()
+    };
+    assert!(answer(Some("alice")).starts_with("NOT_FOUND\r\nERROR DENIED "), "{}", answer(Some("alice")));
+    for name in [None, Some("bob"), Some("")] {
+        assert!(answer(name).starts_with("ERROR AUTH_REQUIRED "), "{name:?}");
+    }
+    daemon.stop();
+}
+
+#[test]
 fn whoever_speaks_plain_text_to_tls_is_told_so_in_its_own_protocol() {
     let server = TlsDaemon::start();
     let ask = |sent: &str| {
