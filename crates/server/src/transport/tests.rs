@@ -196,7 +196,17 @@ fn key(client: u8, number: usize) -> Vec<u8> {
     format!("{}:{number}", char::from(client)).into_bytes()
 }
 
-pub(super) fn frame(command: Command, arguments: &[&[u8]]) -> Vec<u8> {
+/// Returns a command that reads a key.
+pub(super) fn reading(key: &[u8]) -> Vec<u8> {
+    frame(Command::Get, &[key])
+}
+
+/// Returns a command that stores a value.
+pub(super) fn storing(key: &[u8], value: &[u8]) -> Vec<u8> {
+    frame(Command::Set, &[key, value])
+}
+
+fn frame(command: Command, arguments: &[&[u8]]) -> Vec<u8> {
     resp_request(&[&[command.name().as_bytes()], arguments].concat())
 }
 

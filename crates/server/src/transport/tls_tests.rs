@@ -13,7 +13,9 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use rustvault_protocol::Command;
 use rustvault_testkit::{Socket, Wire, until};
 
-use super::tests::{RestlessServer, WatchedStore, command, commands, count_answers, frame, tcp, unix};
+use super::tests::{
+    RestlessServer, WatchedStore, command, commands, count_answers, reading, storing, tcp, unix,
+};
 use crate::TlsConfig;
 use crate::server::DRAIN_LIMIT;
 use crate::tls::{LoadedTls, load};
@@ -121,7 +123,7 @@ fn stop_with_received(sent: &[u8], cut_off_bytes: usize) -> io::Result<Vec<u8>> 
 
     let held = store.hold();
     let mut bytes = Vec::new();
-    session.writer().write_all(&frame(Command::Get, &[b"held"])).unwrap();
+    session.writer().write_all(&reading(b"held")).unwrap();
     session.write_tls(&mut bytes).unwrap();
     socket.write_all(&bytes).unwrap();
     until("its thread is held up", || store.is_held.load(Ordering::Relaxed));
@@ -147,7 +149,7 @@ fn stop_with_received(sent: &[u8], cut_off_bytes: usize) -> io::Result<Vec<u8>> 
 
 #[test]
 fn a_stop_answers_whole_records_and_announces_the_end_without_the_rest_of_one() {
-    let unfinished = frame(Command::Set, &[b"k", &[b'x'; 40_000]]);
+    let unfinished = storing(b"k", &[b'x'; 40_000]);
     let answers = stop_with_received(&[commands(21), unfinished].concat(), 2_000).unwrap();
     assert_eq!(count_answers(b'a', &answers), 21);
 }
