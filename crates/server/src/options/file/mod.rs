@@ -13,7 +13,7 @@ use toml::de::{DeTable, DeValue};
 use super::problem::{ConfigProblem, FilePlace};
 use super::secret::read_file;
 use super::{ConfigOption, OptionKind, defaults};
-use place::Places;
+use place::FileText;
 
 /// Most bytes of a configuration file.
 const MAX_CONFIG_FILE_BYTES: u64 = 1024 * 1024;
@@ -52,7 +52,7 @@ impl ConfigFile {
             Ok(text) => text,
             Err(error) => {
                 let (text, at) = (String::from_utf8_lossy(contents), error.valid_up_to());
-                let place = Places::new(path, &text).at(&(at..at + 1));
+                let place = FileText::new(path, &text).at(&(at..at + 1));
                 let message = "the file is not valid UTF-8 from here on: save it as UTF-8".to_owned();
                 return Self {
                     problems: vec![ConfigProblem { message, place: Some(place) }],
@@ -61,7 +61,8 @@ impl ConfigFile {
             }
         };
         let (table, errors) = DeTable::parse_recoverable(text);
-        let mut reading = Reading { places: Places::new(path, text), entries: Vec::new(), found: Vec::new() };
+        let mut reading =
+            ConfigReader { source: FileText::new(path, text), entries: Vec::new(), found: Vec::new() };
         reading.read_table(table.get_ref(), "");
         reading.finish(&errors)
     }
@@ -72,13 +73,13 @@ impl ConfigFile {
 }
 
 /// A file that is being read.
-struct Reading<'a> {
-    places: Places<'a>,
+struct ConfigReader<'a> {
+    source: FileText<'a>,
     entries: Vec<FileEntry>,
     found: Vec<ConfigProblem>,
 }
 
-impl Reading<'_> {
+impl ConfigReader<'_> {
     /// Reads a table, whose name ends with a dot unless it is the whole file.
     fn read_table(&mut self, table: &DeTable<'_>, prefix: &str) {
         for (key, value) in table {
@@ -89,7 +90,7 @@ impl Reading<'_> {
                     self.read_table(table, &format!("{name}."));
                 }
                 (None, value) => {
-                    let mut place = self.places.at(&key.span());
+                    let mut place = self.source.at(&key.span());
                     if keys::may_be_secret(key.get_ref()) {
                         place.excerpt.clear();
                     }
@@ -101,7 +102,7 @@ impl Reading<'_> {
     }
 
     fn read_value(&mut self, option: &'static ConfigOption, value: &Spanned<DeValue<'_>>) {
-        let place = self.places.at(&value.span());
+        let place = self.source.at(&value.span());
         let text = values::as_flag(option, value.get_ref());
         // The file of a secret is read when it is known that no variable counts more.
         let checked = text.and_then(|text| match option.kind {
@@ -133,12 +134,12 @@ impl Reading<'_> {
     }
 
     fn syntax_error(&self, error: &toml::de::Error) -> ConfigProblem {
-        let span = error.span().unwrap_or_else(|| self.places.end());
+        let span = error.span().unwrap_or_else(|| self.source.end());
         let message = match error.message() {
-            "duplicate key" => format!("'{}' stands twice: keep one of them", self.places.text(&span)),
+            "duplicate key" => format!("'{}' stands twice: keep one of them", self.source.text(&span)),
             message => format!("not valid TOML: {message}"),
         };
-        ConfigProblem { message, place: Some(self.places.at(&span)) }
+        ConfigProblem { message, place: Some(self.source.at(&span)) }
     }
 }
 

@@ -11,13 +11,13 @@ const MAX_SHOWN_LINE_CHARS: usize = 100;
 /// Characters that are shown before a mistake in a line that is too long.
 const SHOWN_BEFORE_CHARS: usize = 40;
 
-/// A file's text, by whose bytes places are found.
-pub(super) struct Places<'a> {
+/// A file's text, in which bytes have places.
+pub(super) struct FileText<'a> {
     path: &'a Path,
     text: &'a str,
 }
 
-impl<'a> Places<'a> {
+impl<'a> FileText<'a> {
     pub(super) fn new(path: &'a Path, text: &'a str) -> Self {
         Self { path, text }
     }
@@ -63,20 +63,20 @@ mod tests {
 
     #[test]
     fn carets_stand_below_what_is_wrong() {
-        let places = Places::new(Path::new("f"), "a = 1\n\tä = \"x\"\r\n");
+        let source = FileText::new(Path::new("f"), "a = 1\n\tä = \"x\"\r\n");
         let at = |span: Range<usize>| {
-            let place = places.at(&span);
+            let place = source.at(&span);
             (place.line, place.column, place.excerpt)
         };
         assert_eq!(at(4..5), (1, 5, "  1 | a = 1\n    |     ^".to_owned()));
         assert_eq!(at(12..15), (2, 6, "  2 |  ä = \"x\"\n    |      ^^^".to_owned()));
-        assert_eq!(at(places.end()).0, 3);
+        assert_eq!(at(source.end()).0, 3);
     }
 
     #[test]
     fn a_long_line_is_shown_around_the_mistake() {
         let text = format!("{}BAD{}", "x".repeat(500), "y".repeat(500));
-        let excerpt = Places::new(Path::new("f"), &text).at(&(500..503)).excerpt;
+        let excerpt = FileText::new(Path::new("f"), &text).at(&(500..503)).excerpt;
         let (line, carets) = excerpt.split_once('\n').unwrap();
         assert_eq!(line.chars().count(), 6 + MAX_SHOWN_LINE_CHARS + 2);
         let at = |text: &str, part: &str| text[..text.find(part).unwrap()].chars().count();
