@@ -195,7 +195,7 @@ pub(crate) fn is_last<S: BatchStore>(command: Command, arguments: usize, session
     arguments > MAX_STEP_KEYS
         || match handler::<S>(command) {
             Handler::AllKeys(_) | Handler::Large(_) | Handler::Await(_) => true,
-            Handler::CountAll => false,
+            Handler::CountAll => !session.login().reads_all(),
             Handler::Store(_) | Handler::Session(_) => false,
         }
 }

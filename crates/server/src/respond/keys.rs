@@ -72,7 +72,7 @@ impl<S: BatchStore> Responder<'_, S> {
         let (mut page, mut bytes, mut depends_on) = (KeyPage { next_cursor, keys: Vec::new() }, 0, Lsn::ZERO);
         loop {
             let wanted = SCAN_KEYS_PER_TURN.min(limit - page.keys.len());
-            let (next, next_depends_on) = self.scan(page.next_cursor, prefix, &[], wanted).await?;
+            let (next, next_depends_on) = self.scan(page.next_cursor, prefix, rules, wanted).await?;
             bytes += next.keys.iter().map(|key| key.len()).sum::<usize>();
             if bytes > MAX_PAGE_KEY_BYTES && !page.keys.is_empty() {
                 break;
