@@ -27,7 +27,7 @@ static PANICS: AtomicU32 = AtomicU32::new(0);
 /// A server that does not run, with the log that its last run left.
 pub(crate) enum Stopped {
     Process(Launch),
-    Threads { disk: Disk, options: Options, config: ServerConfig },
+    Threads { disk: Disk, options: Options, config: Box<ServerConfig> },
 }
 
 impl Stopped {
@@ -43,7 +43,7 @@ impl Stopped {
         options.sync_policy = plan.policy;
         options.log_format = Some(plan.format);
         config.threads = plan.threads;
-        Self::Threads { disk: Disk::new(kind), options, config }
+        Self::Threads { disk: Disk::new(kind), options, config: Box::new(config) }
     }
 
     /// Starts the server.
@@ -115,11 +115,11 @@ pub(crate) struct Threads {
     store: DurableStore,
     disk: Disk,
     options: Options,
-    config: ServerConfig,
+    config: Box<ServerConfig>,
 }
 
 impl Threads {
-    fn start(disk: Disk, options: Options, config: ServerConfig) -> Self {
+    fn start(disk: Disk, options: Options, config: Box<ServerConfig>) -> Self {
         COUNT_PANICS.call_once(count_panics);
         let store = DurableStore::open_on(disk.file_system(), disk.path(), options.clone())
             .unwrap_or_else(|error| panic!("the log does not open: {error}"));
