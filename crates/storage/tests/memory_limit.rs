@@ -181,7 +181,7 @@ async fn the_limit_of_a_running_store_can_be_changed() {
     the_next_write_obeys_a_changed_limit(&MemoryStore::new(limited_to(None)).unwrap()).await;
 }
 
-async fn the_next_write_obeys_a_changed_limit(store: &(impl BatchStore + Store)) {
+async fn the_next_write_obeys_a_changed_limit(store: &impl Store) {
     for number in 0..400 {
         store.set(&key(number), &[b'v'; 1_000]).await.unwrap();
     }
