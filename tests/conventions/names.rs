@@ -23,8 +23,8 @@ const NAMED_COMMANDS: [(&str, &[&str], &str); 8] = [
     ("crates/protocol/src/command/name.rs", &["HELP"], "an error that says which command lists the others"),
     (
         "crates/cli/src/bench/",
-        &["Command::Get", "Command::Set", "GET", "SET"],
-        "the commands that a load consists of",
+        &["Command::Auth", "Command::Get", "Command::Set", "GET", "SET"],
+        "the login of a load, and the commands that it consists of",
     ),
     (
         "crates/cli/src/",
@@ -47,7 +47,7 @@ const NAMED_COMMANDS: [(&str, &[&str], &str); 8] = [
         &["Command::MGet"],
         "any command without a last argument to the end of the line",
     ),
-    ("crates/client/src/dial.rs", &["Command::Hello", "HELLO"], "the greeting of a connection"),
+    ("crates/client/src/dial.rs", &["AUTH", "Command::Hello", "HELLO"], "the greeting of a connection"),
     ("crates/client/src/client.rs", &["Command::Compact"], "a typed method, on a connection of its own"),
     (
         "crates/client/src/outgoing.rs",

@@ -27,10 +27,10 @@ const MAX_SECRET_BYTES: usize = 2 * 1024;
 /// let options = Options::new().user("app").password(LoginSecret::from_file("/run/secrets/app"));
 /// ```
 #[derive(Clone)]
-pub struct LoginSecret(Source);
+pub struct LoginSecret(SecretSource);
 
 #[derive(Clone)]
-enum Source {
+enum SecretSource {
     Fixed(Bytes),
     Call(Arc<SecretCall>),
 }
@@ -55,7 +55,7 @@ impl LoginSecret {
     pub fn from_fn(secret: impl Fn() -> io::Result<Vec<u8>> + Send + Sync + 'static) -> Self {
         // A panic in it ends a thread of its own, and is an error here.
         let secret = AssertUnwindSafe(secret);
-        Self(Source::Call(Arc::new(move || {
+        Self(SecretSource::Call(Arc::new(move || {
             let secret = &secret;
             (secret.0)()
         })))
@@ -67,8 +67,8 @@ impl LoginSecret {
     /// It cannot be read, is empty, or has more than 2 KiB.
     pub async fn get(&self) -> io::Result<Bytes> {
         let secret = match &self.0 {
-            Source::Fixed(secret) => secret.clone(),
-            Source::Call(call) => {
+            SecretSource::Fixed(secret) => secret.clone(),
+            SecretSource::Call(call) => {
                 let call = Arc::clone(call);
                 spawn_blocking(move || call()).await.map_err(io::Error::other)??.into()
             }
@@ -110,7 +110,7 @@ impl From<String> for LoginSecret {
 
 impl From<Vec<u8>> for LoginSecret {
     fn from(secret: Vec<u8>) -> Self {
-        Self(Source::Fixed(secret.into()))
+        Self(SecretSource::Fixed(secret.into()))
     }
 }
 

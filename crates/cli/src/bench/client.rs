@@ -34,13 +34,13 @@ const MAX_SHOWN_CHARS: usize = 200;
 const READ_BYTES: usize = 16 * 1024;
 
 /// Holds a thread up until all connections of all threads are ready.
-pub(super) struct Gate {
+pub(super) struct StartGate {
     pub(super) preparation: Preparation,
     pub(super) is_ready: mpsc::Sender<()>,
     pub(super) may_start: mpsc::Receiver<bool>,
 }
 
-impl Gate {
+impl StartGate {
     /// Says that this thread is ready; returns whether the load begins, once the others are.
     fn pass(&self) -> bool {
         self.is_ready.send(()).is_ok() && self.may_start.recv().unwrap_or(false)
@@ -56,7 +56,7 @@ pub(super) async fn run_all<D: Dialect>(
     share: Vec<(u64, super::BenchStream)>,
     bench: Arc<BenchArgs>,
     answered: Arc<AtomicU64>,
-    gate: Gate,
+    gate: StartGate,
 ) -> Result<Tally, CliError> {
     let tally = Rc::new(RefCell::new(Tally::new()?));
     let mut clients = Vec::new();

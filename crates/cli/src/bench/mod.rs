@@ -145,7 +145,7 @@ impl BenchThread {
         let answered = Arc::new(AtomicU64::new(0));
         let ((is_ready, ready), (start, may_start)) = (mpsc::channel(), mpsc::channel());
         let counter = Arc::clone(&answered);
-        let gate = client::Gate { preparation, is_ready, may_start };
+        let gate = client::StartGate { preparation, is_ready, may_start };
         let run = move || match bench.protocol {
             BenchProtocol::Text => {
                 LocalSet::new().block_on(&runtime, client::run_all(Text, share, bench, counter, gate))
