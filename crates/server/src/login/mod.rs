@@ -28,8 +28,8 @@ use crate::engine::Counter;
 use audit::Audit;
 use remembered::{Moment, Remembered};
 use secrets::HashKey;
-use throttle::{Admitted, Source, Throttle, Throttled};
-use verifier::{Check, Checked, Verifier};
+use throttle::{AdmittedLogin, LoginSource, Throttle, Throttled};
+use verifier::{Check, CheckedPassword, Verifier};
 
 pub(crate) use deadline::{LoginDeadline, late_login};
 pub use load::LoadUsersError;
@@ -202,7 +202,7 @@ impl Logins {
         claim: Claim<'_>,
         stopping: &CancellationToken,
     ) -> Result<Arc<User>, LoginError> {
-        let source = Source::from(&client.peer);
+        let source = LoginSource::from(&client.peer);
         let admitted = self.throttle.admit(source, self.key.name(claim.name), Instant::now());
         let admitted = admitted.map_err(|throttled| match throttled {
             Throttled::Failures => LoginError::Throttled,
@@ -244,10 +244,10 @@ impl Logins {
         &self,
         users: &Arc<Users>,
         claim: Claim<'_>,
-        admitted: &Admitted,
+        admitted: &AdmittedLogin,
         client: &ConnectedClient,
         stopping: &CancellationToken,
-    ) -> Result<Checked, LoginError> {
+    ) -> Result<CheckedPassword, LoginError> {
         let check = Check {
             hash: self.key.secret(claim.name, claim.secret),
             users: Arc::clone(users),
@@ -261,10 +261,10 @@ impl Logins {
 
 /// Waits for the result of a check; returns `None` if it takes too long, or the client is disconnected.
 async fn wait(
-    checked: oneshot::Receiver<Checked>,
+    checked: oneshot::Receiver<CheckedPassword>,
     client: &ConnectedClient,
     stopping: &CancellationToken,
-) -> Option<Checked> {
+) -> Option<CheckedPassword> {
     let stopped = async {
         stopping.cancelled().await;
         sleep(MAX_CHECK_WAIT_AT_STOP).await;

@@ -33,17 +33,17 @@ impl Moment {
 
 /// Passwords that were right lately, by their keyed hash.
 #[derive(Debug, Default)]
-pub(super) struct Remembered(Mutex<HashMap<SecretHash, Verdict>>);
+pub(super) struct Remembered(Mutex<HashMap<SecretHash, RememberedLogin>>);
 
 /// A password that was right.
 #[derive(Debug)]
-struct Verdict {
+struct RememberedLogin {
     /// The user as it was then.
     user: Arc<User>,
     checked_at: Moment,
 }
 
-impl Verdict {
+impl RememberedLogin {
     fn is_recent(&self, now: Moment) -> bool {
         now.monotonic.saturating_duration_since(self.checked_at.monotonic) < REMEMBERED_FOR
     }
@@ -79,7 +79,7 @@ impl Remembered {
                 verdicts.remove(&oldest);
             }
         }
-        verdicts.insert(hash, Verdict { user, checked_at });
+        verdicts.insert(hash, RememberedLogin { user, checked_at });
     }
 
     /// Returns how many are remembered.

@@ -31,14 +31,14 @@ pub(super) fn users(names: &[&str]) -> Users {
 }
 
 /// Logins without a thread, of one user, and a client.
-struct Fixture {
+struct HeldLogins {
     logins: Logins,
     access: UserAccess,
     clients: Arc<Clients>,
     stopping: CancellationToken,
 }
 
-impl Fixture {
+impl HeldLogins {
     fn new() -> Self {
         let access = UserAccess::default();
         access.replace(Some(users(&["ann"])));
@@ -93,7 +93,7 @@ fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
 
 #[tokio::test(start_paused = true)]
 async fn unknown_name_wrong_password_and_impossible_ones_have_one_error_and_one_check() {
-    let logins = Fixture::new();
+    let logins = HeldLogins::new();
     let long = "x".repeat(513);
     for (host, (name, password)) in
         [("ann", "wrong"), ("bob", PASSWORD), ("", ""), ("ann", &long), (&long, PASSWORD), ("ann\0", "x")]
@@ -111,7 +111,7 @@ async fn unknown_name_wrong_password_and_impossible_ones_have_one_error_and_one_
 
 #[tokio::test(start_paused = true)]
 async fn a_token_and_a_remembered_password_wait_for_nobody() {
-    let logins = Fixture::new();
+    let logins = HeldLogins::new();
     let client = logins.client(1);
     assert_eq!(logins.verify_now(&client, "ann", PASSWORD).await, Ok("ann".to_owned()));
     let others: Vec<_> = (2..50).map(|host| logins.client(host)).collect();
@@ -135,7 +135,7 @@ async fn a_token_and_a_remembered_password_wait_for_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn wrong_passwords_throttle_their_address_and_no_token() {
-    let logins = Fixture::new();
+    let logins = HeldLogins::new();
     let (bad, good) = (logins.client(1), logins.client(2));
     for number in 0..10 {
         let wrong = logins.verify_now(&bad, "ann", &format!("guess {number}")).await;
@@ -151,7 +151,7 @@ async fn wrong_passwords_throttle_their_address_and_no_token() {
 
 #[tokio::test(start_paused = true)]
 async fn a_verdict_about_users_that_were_replaced_meanwhile_counts_for_nothing() {
-    let logins = Fixture::new();
+    let logins = HeldLogins::new();
     let client = logins.client(1);
     // The password is another one now, as its hash is.
     let mut login = pin!(logins.verify(&client, "ann", PASSWORD));
@@ -183,7 +183,7 @@ async fn a_verdict_about_users_that_were_replaced_meanwhile_counts_for_nothing()
 
 #[tokio::test(start_paused = true)]
 async fn no_login_waits_for_ever() {
-    let logins = Fixture::new();
+    let logins = HeldLogins::new();
     let (one, killed) = (logins.client(1), logins.client(2));
     killed.kill();
     assert_eq!(logins.verify(&killed, "ann", PASSWORD).await, Err(LoginError::Busy));

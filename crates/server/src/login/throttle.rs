@@ -41,13 +41,13 @@ const PURGE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The part of a client's address that stands for one customer: of IPv6 the first 64 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Source {
+pub(super) enum LoginSource {
     Network(IpAddr),
     /// Whoever may connect to the Unix socket.
     Local,
 }
 
-impl From<&Addr> for Source {
+impl From<&Addr> for LoginSource {
     fn from(addr: &Addr) -> Self {
         match addr {
             Addr::Unix(_) => Self::Local,
@@ -64,13 +64,13 @@ pub(super) type NameHash = u128;
 
 /// The wrong passwords of all addresses.
 #[derive(Debug, Default)]
-pub(super) struct Throttle(Mutex<Tables>);
+pub(super) struct Throttle(Mutex<FailureTables>);
 
 #[derive(Debug, Default)]
-struct Tables {
-    addresses: Table<Source>,
+struct FailureTables {
+    addresses: FailureTable<LoginSource>,
     /// Addresses with a name that has logged in there.
-    known: Table<(Source, NameHash)>,
+    known: FailureTable<(LoginSource, NameHash)>,
 }
 
 /// Reason for which a password is not checked.
@@ -86,10 +86,10 @@ impl Throttle {
     /// Admits a password to the check, unless too many were wrong or are pending.
     pub(super) fn admit(
         self: &Arc<Self>,
-        source: Source,
+        source: LoginSource,
         name: NameHash,
         now: Instant,
-    ) -> Result<Admitted, Throttled> {
+    ) -> Result<AdmittedLogin, Throttled> {
         let mut tables = self.0.lock();
         let pair = (source, name);
         let is_known = tables.known.get(pair).is_some_and(|tally| tally.known_until > Some(now));
@@ -105,21 +105,21 @@ impl Throttle {
         }
         tally.pending += 1;
         drop(tables);
-        Ok(Admitted { throttle: Arc::clone(self), source, name, is_known })
+        Ok(AdmittedLogin { throttle: Arc::clone(self), source, name, is_known })
     }
 }
 
 /// A password that is being checked; its place is free again when this is dropped.
 #[derive(Debug)]
-pub(super) struct Admitted {
+pub(super) struct AdmittedLogin {
     throttle: Arc<Throttle>,
-    source: Source,
+    source: LoginSource,
     name: NameHash,
     /// Set if the name has logged in from the address before.
     pub(super) is_known: bool,
 }
 
-impl Admitted {
+impl AdmittedLogin {
     /// Counts a wrong password; returns whether the address may try no further names.
     ///
     /// The answer must not depend on whether the name was known there, so it says the same in both cases.
@@ -141,7 +141,7 @@ impl Admitted {
     }
 }
 
-impl Drop for Admitted {
+impl Drop for AdmittedLogin {
     fn drop(&mut self) {
         if let Some(tally) = self.throttle.0.lock().tally(self) {
             // It may be another entry for the same address, if the table was full meanwhile.
@@ -150,8 +150,8 @@ impl Drop for Admitted {
     }
 }
 
-impl Tables {
-    fn tally(&mut self, admitted: &Admitted) -> Option<&mut Tally> {
+impl FailureTables {
+    fn tally(&mut self, admitted: &AdmittedLogin) -> Option<&mut FailureTally> {
         match admitted.is_known {
             true => self.known.get((admitted.source, admitted.name)),
             false => self.addresses.get(admitted.source),
@@ -161,14 +161,14 @@ impl Tables {
 
 /// The wrong passwords of an address, as the time at which all are forgotten.
 #[derive(Debug, Default)]
-struct Tally {
+struct FailureTally {
     forgiven_at: Option<Instant>,
     pending: u32,
     /// Set for a name that has logged in there.
     known_until: Option<Instant>,
 }
 
-impl Tally {
+impl FailureTally {
     fn debt(&self, now: Instant) -> Duration {
         self.forgiven_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(now))
     }
@@ -188,30 +188,30 @@ impl Tally {
 
 /// Tallies, of which there is a limited number.
 #[derive(Debug)]
-struct Table<K> {
-    tallies: HashMap<K, Tally>,
+struct FailureTable<K> {
+    tallies: HashMap<K, FailureTally>,
     purged_at: Option<Instant>,
 }
 
-impl<K> Default for Table<K> {
+impl<K> Default for FailureTable<K> {
     fn default() -> Self {
         Self { tallies: HashMap::new(), purged_at: None }
     }
 }
 
-impl<K: Copy + Eq + Hash> Table<K> {
-    fn get(&mut self, key: K) -> Option<&mut Tally> {
+impl<K: Copy + Eq + Hash> FailureTable<K> {
+    fn get(&mut self, key: K) -> Option<&mut FailureTally> {
         self.tallies.get_mut(&key)
     }
 
     /// Returns the tally of the key, which is new if there was none. It takes the place of another in a full table.
-    fn get_or_insert(&mut self, key: K, max: usize, now: Instant) -> &mut Tally {
+    fn get_or_insert(&mut self, key: K, max: usize, now: Instant) -> &mut FailureTally {
         if self.tallies.len() >= max && !self.tallies.contains_key(&key) {
             self.make_room(now);
         }
         match self.tallies.entry(key) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(Tally::default()),
+            Entry::Vacant(entry) => entry.insert(FailureTally::default()),
         }
     }
 
@@ -235,13 +235,13 @@ mod tests {
 
     use super::*;
 
-    fn source(addr: &str) -> Source {
-        Source::from(&Addr::from(addr.parse::<SocketAddr>().unwrap()))
+    fn source(addr: &str) -> LoginSource {
+        LoginSource::from(&Addr::from(addr.parse::<SocketAddr>().unwrap()))
     }
 
     fn fail(
         throttle: &Arc<Throttle>,
-        source: Source,
+        source: LoginSource,
         name: NameHash,
         now: Instant,
     ) -> Result<bool, Throttled> {
@@ -251,7 +251,7 @@ mod tests {
     /// Fails once with each name.
     fn fail_with(
         throttle: &Arc<Throttle>,
-        source: Source,
+        source: LoginSource,
         names: impl IntoIterator<Item = NameHash>,
         now: Instant,
     ) {
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(source("[::ffff:10.0.0.1]:1"), source("10.0.0.1:2"));
         assert_ne!(source("10.0.0.1:1"), source("10.0.0.2:1"));
         let local = Addr::Unix(std::path::Path::new("/s").into());
-        assert_eq!(Source::from(&local), Source::Local);
+        assert_eq!(LoginSource::from(&local), LoginSource::Local);
     }
 
     #[test]
@@ -321,7 +321,7 @@ mod tests {
         let owed = FORGIVEN_AFTER * 16;
         assert!(throttle.admit(one, 0, now + owed - FORGIVEN_AFTER * 9).is_ok());
         assert!(throttle.admit(one, 0, now + owed - FORGIVEN_AFTER * 9 - Duration::from_millis(1)).is_err());
-        let mut tally = Tally::default();
+        let mut tally = FailureTally::default();
         (0..1000).for_each(|_| tally.owe_one_more(now));
         assert_eq!(tally.debt(now), MAX_DEBT);
     }
@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn a_full_table_forgets_addresses_and_never_what_is_pending() {
         let (throttle, now) = (Arc::new(Throttle::default()), Instant::now());
-        let address = |number: u32| Source::Network(IpAddr::V4(number.into()));
+        let address = |number: u32| LoginSource::Network(IpAddr::V4(number.into()));
         let pending = throttle.admit(address(0), 0, now).unwrap();
         for number in 1..=3 * MAX_ADDRESSES as u32 {
             assert_eq!(fail(&throttle, address(number), 0, now), Ok(false));

@@ -42,7 +42,7 @@ impl fmt::Debug for Check {
 
 /// The result of a check.
 #[derive(Debug, Clone)]
-pub(super) struct Checked {
+pub(super) struct CheckedPassword {
     /// The user, if the password is right.
     pub(super) user: Option<Arc<User>>,
     pub(super) checked_at: SystemTime,
@@ -51,26 +51,26 @@ pub(super) struct Checked {
 /// The queue of the thread that checks passwords.
 #[derive(Debug, Default)]
 pub(super) struct Verifier {
-    queue: Mutex<Queue>,
+    queue: Mutex<CheckQueue>,
     work: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Queue {
-    waiting: VecDeque<Pending>,
+struct CheckQueue {
+    waiting: VecDeque<PendingCheck>,
     /// The one that is being checked.
-    running: Option<Pending>,
+    running: Option<PendingCheck>,
     is_closed: bool,
 }
 
 /// A check, and who waits for it.
 #[derive(Debug)]
-struct Pending {
+struct PendingCheck {
     check: Arc<Check>,
-    askers: Vec<oneshot::Sender<Checked>>,
+    askers: Vec<oneshot::Sender<CheckedPassword>>,
 }
 
-impl Pending {
+impl PendingCheck {
     fn is_same(&self, check: &Check) -> bool {
         self.check.hash == check.hash && Arc::ptr_eq(&self.check.users, &check.users)
     }
@@ -85,10 +85,14 @@ impl Verifier {
     }
 
     /// Asks for a check; `None` if the queue is full. Of places that are reserved it takes one only if `may_use_reserve`.
-    pub(super) fn ask(&self, check: Check, may_use_reserve: bool) -> Option<oneshot::Receiver<Checked>> {
+    pub(super) fn ask(
+        &self,
+        check: Check,
+        may_use_reserve: bool,
+    ) -> Option<oneshot::Receiver<CheckedPassword>> {
         let (asker, checked) = oneshot::channel();
         let mut queue = self.queue.lock();
-        let Queue { waiting, running, .. } = &mut *queue;
+        let CheckQueue { waiting, running, .. } = &mut *queue;
         if let Some(same) = running.iter_mut().chain(&mut *waiting).find(|pending| pending.is_same(&check)) {
             same.askers.push(asker);
             return Some(checked);
@@ -101,7 +105,7 @@ impl Verifier {
         if waiting.len() >= max {
             return None;
         }
-        waiting.push_back(Pending { check: Arc::new(check), askers: vec![asker] });
+        waiting.push_back(PendingCheck { check: Arc::new(check), askers: vec![asker] });
         drop(queue);
         self.work.notify_one();
         Some(checked)
@@ -143,7 +147,7 @@ impl Verifier {
     }
 
     /// Gives the result of the check that is running to all who ask.
-    fn finish(&self, checked: Checked) {
+    fn finish(&self, checked: CheckedPassword) {
         let finished = self.queue.lock().running.take();
         for asker in finished.into_iter().flat_map(|pending| pending.askers) {
             // Whoever is gone needs no result.
@@ -152,7 +156,7 @@ impl Verifier {
     }
 }
 
-impl Queue {
+impl CheckQueue {
     /// Begins the first check that somebody still waits for.
     fn begin_next(&mut self) -> Option<Arc<Check>> {
         while let Some(pending) = self.waiting.pop_front() {
@@ -166,10 +170,10 @@ impl Queue {
     }
 }
 
-fn verdict(check: &Check) -> Checked {
+fn verdict(check: &Check) -> CheckedPassword {
     let checked_at = SystemTime::now();
     let user = check.users.log_in(&check.name, &check.password, checked_at).cloned();
-    Checked { user, checked_at }
+    CheckedPassword { user, checked_at }
 }
 
 #[cfg(test)]
