@@ -10,7 +10,6 @@ use rcgen::{CertificateParams, KeyPair};
 use rustls::crypto::ring::default_provider;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls_pki_types::{CertificateDer, ServerName};
-use rustvault_protocol::Command;
 use rustvault_testkit::{Socket, Wire, until};
 
 use super::tests::{
