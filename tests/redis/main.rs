@@ -8,6 +8,7 @@ mod doors;
 mod generator;
 mod one_packet;
 mod other_clients;
+mod over_tls;
 mod peer;
 mod python;
 mod redis_cli;

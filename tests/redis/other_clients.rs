@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 
 use rustvault_tests::{Launch, need, need_that};
 
@@ -10,10 +11,10 @@ use crate::python::environment;
 const NODE_REDIS: &str = "redis@5.9.0";
 
 /// Basic operations with redis-py, in RESP2 and RESP3, with and without decoding.
-const PYTHON: &str = include_str!("clients/redis_py.py");
+pub(crate) const PYTHON: &str = include_str!("clients/redis_py.py");
 
 /// The same with node-redis.
-const NODE: &str = include_str!("clients/node_redis.mjs");
+pub(crate) const NODE: &str = include_str!("clients/node_redis.mjs");
 
 #[test]
 fn redis_py_works() {
@@ -24,29 +25,45 @@ fn redis_py_works() {
 
 #[test]
 fn node_redis_works() {
-    if !need("node") || !need("npm") {
-        return;
-    }
-    let folder = folder("node-redis");
-    let install = || {
-        let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix", ".", NODE_REDIS];
-        Command::new("npm").args(npm).current_dir(&folder).output()
-    };
-    if folder.join("node_modules/redis").is_dir() || has_installed("node-redis", &install()) {
+    if let Some(folder) = node_redis() {
         let script = folder.join("test.mjs");
         std::fs::write(&script, NODE).expect("the folder can be written");
         run(Command::new("node").arg(script));
     }
 }
 
+/// The folder that node-redis is installed in. Tests that use it run at the same time.
+static NODE_FOLDER: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+    if !need("node") || !need("npm") {
+        return None;
+    }
+    let folder = folder("node-redis");
+    let install = || {
+        let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix", ".", NODE_REDIS];
+        Command::new("npm").args(npm).current_dir(&folder).output()
+    };
+    let is_ready = folder.join("node_modules/redis").is_dir() || has_installed("node-redis", &install());
+    is_ready.then_some(folder)
+});
+
+/// Returns the folder in which scripts find node-redis, if the machine can have it.
+pub(crate) fn node_redis() -> Option<&'static Path> {
+    NODE_FOLDER.as_deref()
+}
+
 /// Runs a client's script against a daemon of its own.
 #[track_caller]
 fn run(script: &mut Command) {
     let daemon = Launch::new().start();
-    let output = script.env("PORT", daemon.addr().port().to_string()).stdin(Stdio::null()).output();
-    let output = output.expect("it can be run");
-    assert!(output.status.success(), "{}", said(&output));
+    run_against(script.env("PORT", daemon.addr().port().to_string()));
     daemon.stop();
+}
+
+/// Runs a client's script, whose environment says where the daemon is.
+#[track_caller]
+pub(crate) fn run_against(script: &mut Command) {
+    let output = script.stdin(Stdio::null()).output().expect("it can be run");
+    assert!(output.status.success(), "{}", said(&output));
 }
 
 /// Where a client stays installed between runs.

@@ -14,6 +14,7 @@ mod history;
 mod login;
 mod messages;
 mod never_read;
+mod newcomer;
 mod processes;
 mod protocol;
 mod protocol_limits;

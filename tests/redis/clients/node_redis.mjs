@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { createClient, RESP_TYPES } from "redis";
 
+const { PORT, CA_FILE, LOGIN, SECRET } = process.env;
+const options = CA_FILE
+  ? { socket: { port: Number(PORT), host: "localhost", tls: true, ca: readFileSync(CA_FILE) }, username: LOGIN, password: SECRET }
+  : { socket: { port: Number(PORT), host: "127.0.0.1" } };
+
 for (const RESP of [2, 3]) {
-  const client = createClient({ RESP, socket: { port: Number(process.env.PORT), host: "127.0.0.1" } });
+  const client = createClient({ RESP, ...options });
   client.on("error", (error) => { throw error; });
   await client.connect();
 

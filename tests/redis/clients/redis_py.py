@@ -2,11 +2,14 @@ import os
 
 import redis
 
-PORT = int(os.environ["PORT"])
+OPTIONS = {"port": int(os.environ["PORT"])}
+if "CA_FILE" in os.environ:
+    OPTIONS |= {"ssl": True, "ssl_ca_certs": os.environ["CA_FILE"]}
+    OPTIONS |= {"username": os.environ["LOGIN"], "password": os.environ["SECRET"]}
 
 
 def check(protocol, decode_responses):
-    client = redis.Redis(port=PORT, protocol=protocol, decode_responses=decode_responses)
+    client = redis.Redis(**OPTIONS, protocol=protocol, decode_responses=decode_responses)
 
     def text(value):
         return value if decode_responses else value.encode()
@@ -71,7 +74,7 @@ for protocol in (2, 3):
     for decode_responses in (False, True):
         check(protocol, decode_responses)
 
-binary = redis.Redis(port=PORT, protocol=3)
+binary = redis.Redis(**OPTIONS, protocol=3)
 every_byte = bytes(range(256))
 for value in (b"", b"\r\n", every_byte, every_byte * 40_000):
     assert binary.set(every_byte, value) is True
