@@ -9,7 +9,7 @@ use rustvault_client::{LoginSecret, Options, TlsOptions};
 
 use super::COMMON;
 use crate::error::CliError;
-use crate::prompt::ask_secret;
+use crate::prompt::SecretPrompt;
 
 /// The password, or the token, itself. An argument has no place for it: others see those in the list of processes.
 const PASSWORD_VARIABLE: &str = "RUSTVAULT_PASSWORD";
@@ -134,5 +134,6 @@ fn ask(user: &str) -> Result<LoginSecret, CliError> {
             user.escape_debug()
         )));
     }
-    ask_secret(&format!("Password of '{}': ", user.escape_debug())).map(LoginSecret::from)
+    let password = SecretPrompt::new()?.ask(&format!("Password of '{}': ", user.escape_debug()))?;
+    Ok(password.into())
 }

@@ -19,7 +19,6 @@ use crate::commands::{CliSession, CommandOutcome, LIMITS};
 use crate::error::CliError;
 use crate::help;
 use line::Line;
-pub(crate) use quiet::QuietKeyboard;
 
 /// Runs a session on standard input, with line editing if that is a terminal.
 ///

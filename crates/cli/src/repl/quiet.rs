@@ -6,14 +6,14 @@ use std::io;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 /// Keeps the keyboard quiet until it is dropped; Ctrl-C still is a signal.
-pub(crate) struct QuietKeyboard {
+pub(super) struct QuietKeyboard {
     /// The modes to go back to; `None` if nothing was changed.
     before: Option<Termios>,
 }
 
 impl QuietKeyboard {
     /// Does nothing to a terminal that does not tell its modes: they only matter for how it looks.
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         let before = tcgetattr(io::stdin()).ok();
         if let Some(before) = &before {
             let mut quiet = before.clone();

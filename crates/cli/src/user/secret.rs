@@ -5,13 +5,11 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use rustvault_users::{MAX_SECRET_BYTES, Secret, TOKEN_PREFIX, is_token};
-use tokio::runtime::Builder;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::PasswordArgs;
 use crate::error::CliError;
+use crate::prompt::SecretPrompt;
 
 const PASSWORD_VARIABLE: &str = "RUSTVAULT_NEW_PASSWORD";
 
@@ -60,42 +58,10 @@ fn asked(name: &str) -> Result<Vec<u8>, CliError> {
         );
         return Err(CliError::Usage(text));
     }
-    let runtime = Builder::new_current_thread().enable_io().build().map_err(CliError::Runtime)?;
-    let _entered = runtime.enter();
-    // Otherwise Ctrl-C ends the program before the terminal is as it was.
-    let _interrupts = signal(SignalKind::interrupt()).map_err(CliError::Runtime)?;
-    let _hidden = HiddenInput::begin().map_err(CliError::Input)?;
-    let ask = |prompt: String| match rpassword::prompt_password(prompt) {
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(CliError::Interrupted("")),
-        answer => answer.map_err(CliError::Input),
-    };
-    let password = ask(format!("New password of '{name}': "))?;
-    if password != ask("The same again: ".to_owned())? {
+    let terminal = SecretPrompt::new()?;
+    let password = terminal.ask(&format!("New password of '{name}': "))?;
+    if password != terminal.ask("The same again: ")? {
         return Err(CliError::Usage("these passwords differ: nothing was changed".to_owned()));
     }
     Ok(password.into_bytes())
-}
-
-/// Terminal that shows nothing of what is typed, until this is dropped. rpassword hides it only once the prompt is there,
-/// and shows what is pasted between two prompts.
-struct HiddenInput {
-    shown: Termios,
-}
-
-impl HiddenInput {
-    fn begin() -> io::Result<Self> {
-        let shown = tcgetattr(io::stdin())?;
-        let mut hidden = shown.clone();
-        // Ctrl-C comes as a byte, as rpassword wants it, from the beginning on.
-        hidden.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
-        tcsetattr(io::stdin(), OptionalActions::Now, &hidden)?;
-        Ok(Self { shown })
-    }
-}
-
-impl Drop for HiddenInput {
-    fn drop(&mut self) {
-        // A terminal that has gone shows nothing anyway.
-        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.shown);
-    }
 }

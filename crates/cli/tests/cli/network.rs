@@ -110,6 +110,16 @@ fn a_person_is_asked_for_the_password_and_does_not_see_it() {
 }
 
 #[test]
+fn ctrl_c_in_place_of_the_password_ends_the_program_with_the_terminal_as_it_was() {
+    let server = FakeServer::start_with_login();
+    let mut terminal = Terminal::start(&server.addr(), &["--user", USER, "ping"]);
+    terminal.expect("Password of 'app': ");
+    terminal.send("\x03");
+    // A signal would have ended it while the terminal is hidden.
+    assert_eq!(terminal.end().0.code(), Some(1));
+}
+
+#[test]
 fn a_login_in_an_address_is_refused_and_not_shown() {
     for addr in ["rustvault://app:s3cret@h:1", "app:s3cret@h:1", "rustvaults://app:s3cret@h"] {
         for command in [cli().args(["--addr", addr, "ping"]), cli().arg("ping").env("RUSTVAULT_ADDR", addr)] {
