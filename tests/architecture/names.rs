@@ -178,7 +178,7 @@ fn every_thread_is_named_and_runs_under_that_name() {
     let code = SOURCES.iter().filter(|source| {
         ["crates/server/src", "crates/storage/src"].iter().any(|of| source.path.starts_with(of))
     });
-    let starts = ["name(\"", "name(format!(\"", "spawn(\""];
+    let starts = [".name(\"", ".name(format!(\"", "spawn(\""];
     let named: BTreeSet<&str> = code
         .flat_map(|source| starts.iter().flat_map(|start| source.text.split(start).skip(1)))
         .map(|rest| rest.split(['"', '{']).next().unwrap())

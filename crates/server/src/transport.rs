@@ -134,5 +134,3 @@ impl Outlet for Transport {
 mod stand_in;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tls_tests;

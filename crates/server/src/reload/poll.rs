@@ -89,5 +89,4 @@ pub(super) async fn poll<S>(engine: &Engine<S>) {
 }
 
 #[cfg(test)]
-#[path = "poll_tests.rs"]
 mod tests;

@@ -285,5 +285,4 @@ fn memmem(content: &[u8], text: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-#[path = "load_tests.rs"]
 mod tests;

@@ -1,5 +1,7 @@
 //! A cipher's stand-in, with real sockets, through moves between threads and a graceful stop: no byte is lost.
 
+mod tls;
+
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener};
@@ -34,26 +36,26 @@ const VALUE_BYTES: usize = 3000;
 
 /// A store that notes which threads have carried out each client's commands, and stops a thread that reads the key `held`.
 #[derive(Clone)]
-pub(super) struct WatchedStore {
+struct WatchedStore {
     memory: MemoryStore,
     threads: Arc<Mutex<HashMap<u8, Vec<ThreadId>>>>,
     held: Arc<Mutex<()>>,
-    pub(super) is_held: Arc<AtomicBool>,
+    is_held: Arc<AtomicBool>,
 }
 
 impl WatchedStore {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         let memory = MemoryStore::new(Options::default()).unwrap();
         Self { memory, threads: Arc::default(), held: Arc::default(), is_held: Arc::default() }
     }
 
     /// Holds up whoever reads the key `held`.
-    pub(super) fn hold(&self) -> MutexGuard<'_, ()> {
+    fn hold(&self) -> MutexGuard<'_, ()> {
         self.held.lock().unwrap()
     }
 
     /// Number of times that a client was served by another thread than before.
-    pub(super) fn moves_of(&self, client: u8) -> usize {
+    fn moves_of(&self, client: u8) -> usize {
         let threads = self.threads.lock().unwrap();
         threads.get(&client).map_or(0, |threads| threads.len().saturating_sub(1))
     }
@@ -97,7 +99,7 @@ impl BatchStore for WatchedStore {
 }
 
 /// A server of two threads between which every connection moves as often as it can.
-pub(super) struct RestlessServer {
+struct RestlessServer {
     stop: CancellationToken,
     /// Yields how long the stop took.
     thread: JoinHandle<Duration>,
@@ -108,7 +110,7 @@ impl RestlessServer {
         Self::start_layered(listen, store, None)
     }
 
-    pub(super) fn start_with_tls(
+    fn start_with_tls(
         listen: impl FnOnce() -> Listeners + Send + 'static,
         store: WatchedStore,
         tls: LoadedTls,
@@ -130,11 +132,11 @@ impl RestlessServer {
         Self { stop, thread }
     }
 
-    pub(super) fn begin_stop(&self) {
+    fn begin_stop(&self) {
         self.stop.cancel();
     }
 
-    pub(super) fn stop(self) -> Duration {
+    fn stop(self) -> Duration {
         self.stop.cancel();
         self.thread.join().unwrap()
     }
@@ -170,21 +172,21 @@ async fn run(
     began.elapsed()
 }
 
-pub(super) fn tcp() -> (impl FnOnce() -> Listeners + Send, std::net::SocketAddr) {
+fn tcp() -> (impl FnOnce() -> Listeners + Send, std::net::SocketAddr) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.set_nonblocking(true).unwrap();
     let addr = listener.local_addr().unwrap();
     (move || tokio::net::TcpListener::from_std(listener).unwrap().into(), addr)
 }
 
-pub(super) fn unix(path: &Path) -> impl FnOnce() -> Listeners + Send + use<> {
+fn unix(path: &Path) -> impl FnOnce() -> Listeners + Send + use<> {
     let listener = UnixListener::bind(path).unwrap();
     listener.set_nonblocking(true).unwrap();
     move || tokio::net::UnixListener::from_std(listener).unwrap().into()
 }
 
 /// A command of a client's, and its answer.
-pub(super) fn command(client: u8, number: usize) -> (Vec<u8>, Vec<u8>) {
+fn command(client: u8, number: usize) -> (Vec<u8>, Vec<u8>) {
     let value = vec![client; VALUE_BYTES];
     match number % 4 {
         3 => (frame(Command::Get, &[&key(client, number - 1)]), bulk(&value)),
@@ -197,12 +199,12 @@ fn key(client: u8, number: usize) -> Vec<u8> {
 }
 
 /// Returns a command that reads a key.
-pub(super) fn reading(key: &[u8]) -> Vec<u8> {
+fn reading(key: &[u8]) -> Vec<u8> {
     frame(Command::Get, &[key])
 }
 
 /// Returns a command that stores a value.
-pub(super) fn storing(key: &[u8], value: &[u8]) -> Vec<u8> {
+fn storing(key: &[u8], value: &[u8]) -> Vec<u8> {
     frame(Command::Set, &[key, value])
 }
 
@@ -256,7 +258,7 @@ fn read_answers(mut stream: impl Read) -> io::Result<Vec<u8>> {
 }
 
 /// Checks that these are the answers to a client's first commands, each whole; returns how many.
-pub(super) fn count_answers(client: u8, answers: &[u8]) -> usize {
+fn count_answers(client: u8, answers: &[u8]) -> usize {
     let (mut number, mut rest) = (0, answers);
     while !rest.is_empty() {
         let expected = command(client, number).1;
@@ -345,7 +347,7 @@ fn stop_with_received(parts: &[&[u8]], cut_off_bytes: usize) -> Vec<u8> {
     answers.strip_prefix(b"$-1\r\n").expect("the answer to the first").to_vec()
 }
 
-pub(super) fn commands(count: usize) -> Vec<u8> {
+fn commands(count: usize) -> Vec<u8> {
     (0..count).flat_map(|number| command(b'a', number).0).collect()
 }
 

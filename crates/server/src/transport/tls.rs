@@ -154,7 +154,7 @@ impl TlsLayer {
     /// Goes on with the handshake; ready once it has ended and its last bytes have left.
     ///
     /// # Errors
-    /// The client makes a mistake, or goes. It is told by an alert, as far as that leaves at once.
+    /// The client makes a mistake, or is gone. An alert says so, if it can be sent at once.
     pub(crate) fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.poll_send_sealed(context))?;
