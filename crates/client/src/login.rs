@@ -16,7 +16,7 @@ pub(crate) const DEFAULT_USER: &str = "default";
 /// Longest password or token, in bytes: a server takes short requests alone before a login.
 const MAX_SECRET_BYTES: usize = 2 * 1024;
 
-/// A password or a token, or where it is to be had. It is never shown.
+/// A password or a token, or where it is read from. It is never shown.
 ///
 /// A string is the secret itself. A file, or a function, is read anew for each login, so a secret can be exchanged
 /// while a program runs:

@@ -26,6 +26,7 @@ mod listener;
 mod login;
 pub mod options;
 mod outbox;
+mod preview;
 mod public;
 mod rate_limit;
 mod reload;

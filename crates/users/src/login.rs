@@ -23,23 +23,23 @@ impl Users {
 
     fn log_in_by_token(&self, name: &str, token: &[u8], now: SystemTime) -> Option<&Arc<User>> {
         let user = self.get(name)?;
-        let is_it = |secret: &Secret| matches!(secret, Secret::Token(_)) && secret.matches(token);
+        let is_same = |secret: &Secret| matches!(secret, Secret::Token(_)) && secret.matches(token);
         // A token has 256 random bits: that an unknown name is found out sooner helps nobody to guess one.
         let mut valid = user.credentials.iter().filter(|credential| credential.is_valid_at(now));
-        valid.any(|credential| is_it(&credential.secret)).then_some(user)
+        valid.any(|credential| is_same(&credential.secret)).then_some(user)
     }
 
     fn log_in_by_password(&self, name: &str, password: &[u8], now: SystemTime) -> Option<&Arc<User>> {
         let user = self.get(name).filter(|user| user.has_password());
         // Somebody's hashes stand in, always the same for a name, so that its duration is that of some user's.
         let compared = user.or_else(|| self.stand_in_for(name))?;
-        let mut is_it = false;
+        let mut is_right = false;
         for credential in compared.credentials.iter().filter(|credential| credential.is_password()) {
             // What has expired is compared, too: a wrong password takes as long as before.
             let matches = credential.secret.matches(password);
-            is_it |= matches && credential.is_valid_at(now);
+            is_right |= matches && credential.is_valid_at(now);
         }
-        user.filter(|_| is_it)
+        user.filter(|_| is_right)
     }
 
     fn stand_in_for(&self, name: &str) -> Option<&Arc<User>> {

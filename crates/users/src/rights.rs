@@ -131,8 +131,8 @@ pub enum RightsError {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rights {
     rules: Vec<RightsRule>,
-    /// What each category's rules say, longest prefix first, by the category's number.
-    verdicts: [Vec<(Vec<u8>, bool)>; Category::ALL.len()],
+    /// The rules of each category, by its number: prefixes and whether they allow, longest first.
+    prefix_rules: [Vec<(Vec<u8>, bool)>; Category::ALL.len()],
     /// The categories that are allowed on every key.
     everywhere: Categories,
     /// The categories that are allowed on some key.
@@ -176,24 +176,24 @@ impl Rights {
     pub fn add(&mut self, rule: RightsRule) -> Result<(), RightsError> {
         self.check(&rule)?;
         for category in rule.categories.iter() {
-            let verdicts = &mut self.verdicts[category as usize];
-            if !verdicts.iter().any(|(prefix, _)| *prefix == rule.prefix) {
-                let at = verdicts.partition_point(|(prefix, _)| prefix.len() > rule.prefix.len());
-                verdicts.insert(at, (rule.prefix.clone(), rule.allows));
+            let prefix_rules = &mut self.prefix_rules[category as usize];
+            if !prefix_rules.iter().any(|(prefix, _)| *prefix == rule.prefix) {
+                let at = prefix_rules.partition_point(|(prefix, _)| prefix.len() > rule.prefix.len());
+                prefix_rules.insert(at, (rule.prefix.clone(), rule.allows));
             }
         }
         self.rules.push(rule);
-        self.everywhere = self.categories(|verdicts| {
-            verdicts.last().is_some_and(|(prefix, _)| prefix.is_empty())
-                && verdicts.iter().all(|(_, allows)| *allows)
+        self.everywhere = self.categories(|prefix_rules| {
+            prefix_rules.last().is_some_and(|(prefix, _)| prefix.is_empty())
+                && prefix_rules.iter().all(|(_, allows)| *allows)
         });
-        self.somewhere = self.categories(|verdicts| verdicts.iter().any(|(_, allows)| *allows));
+        self.somewhere = self.categories(|prefix_rules| prefix_rules.iter().any(|(_, allows)| *allows));
         Ok(())
     }
 
-    /// Returns the categories whose verdicts are such.
+    /// Returns the categories whose rules are such.
     fn categories(&self, are_such: impl Fn(&[(Vec<u8>, bool)]) -> bool) -> Categories {
-        Category::ALL.into_iter().filter(|category| are_such(self.verdicts(*category))).collect()
+        Category::ALL.into_iter().filter(|category| are_such(self.prefix_rules(*category))).collect()
     }
 
     fn check(&self, rule: &RightsRule) -> Result<(), RightsError> {
@@ -210,8 +210,8 @@ impl Rights {
             if !category.has_keys() && !rule.prefix.is_empty() {
                 return Err(RightsError::PrefixWithoutKeys { category });
             }
-            let mut verdicts = self.verdicts[category as usize].iter();
-            if verdicts.any(|(prefix, allows)| *prefix == rule.prefix && *allows != rule.allows) {
+            let mut prefix_rules = self.prefix_rules[category as usize].iter();
+            if prefix_rules.any(|(prefix, allows)| *prefix == rule.prefix && *allows != rule.allows) {
                 return Err(RightsError::Contradiction { category });
             }
         }
@@ -226,8 +226,8 @@ impl Rights {
     /// Returns whether commands of this category are allowed on this key.
     #[inline]
     pub fn allow_key(&self, category: Category, key: &[u8]) -> bool {
-        let verdicts = &self.verdicts[category as usize];
-        verdicts.iter().find(|(prefix, _)| key.starts_with(prefix)).is_some_and(|(_, allows)| *allows)
+        let prefix_rules = &self.prefix_rules[category as usize];
+        prefix_rules.iter().find(|(prefix, _)| key.starts_with(prefix)).is_some_and(|(_, allows)| *allows)
     }
 
     /// Returns whether commands of this category are allowed on every key, and so those that name none.
@@ -244,19 +244,20 @@ impl Rights {
 
     /// Returns which of the keys that start with `prefix` commands of this category are allowed on.
     pub fn allowed_keys(&self, category: Category, prefix: &[u8]) -> AllowedKeys<'_> {
-        let verdicts = self.verdicts(category);
+        let prefix_rules = self.prefix_rules(category);
         let allows = self.allow_key(category, prefix);
-        let differs = |(inner, verdict): &(Vec<u8>, bool)| *verdict != allows && inner.starts_with(prefix);
-        match verdicts.iter().any(differs) {
-            true => AllowedKeys::Some(verdicts),
+        let differs =
+            |(inner, inner_allows): &(Vec<u8>, bool)| *inner_allows != allows && inner.starts_with(prefix);
+        match prefix_rules.iter().any(differs) {
+            true => AllowedKeys::Some(prefix_rules),
             false if allows => AllowedKeys::All,
             false => AllowedKeys::None,
         }
     }
 
-    /// Returns what this category's rules say: prefixes and whether they allow, longest first.
-    pub fn verdicts(&self, category: Category) -> &[(Vec<u8>, bool)] {
-        &self.verdicts[category as usize]
+    /// Returns the rules of this category: prefixes and whether they allow, longest first.
+    pub fn prefix_rules(&self, category: Category) -> &[(Vec<u8>, bool)] {
+        &self.prefix_rules[category as usize]
     }
 }
 
@@ -305,13 +306,13 @@ mod tests {
     #[test]
     fn a_prefix_is_allowed_as_a_whole_in_part_or_not_at_all() {
         use Category::Read;
-        let verdicts = [rule(true, &[Read], "app:"), rule(false, &[Read], "app:locked:")];
-        let rights = Rights::new(verdicts.to_vec()).unwrap();
+        let prefix_rules = [rule(true, &[Read], "app:"), rule(false, &[Read], "app:locked:")];
+        let rights = Rights::new(prefix_rules.to_vec()).unwrap();
         let of = |prefix: &str| match rights.allowed_keys(Read, prefix.as_bytes()) {
             AllowedKeys::All => "all",
             AllowedKeys::None => "none",
             AllowedKeys::Some(rules) => {
-                assert_eq!(rules, rights.verdicts(Read));
+                assert_eq!(rules, rights.prefix_rules(Read));
                 "some"
             }
         };

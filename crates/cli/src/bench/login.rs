@@ -46,7 +46,10 @@ impl Preparation {
         self.tls.is_some()
     }
 
-    /// Does the handshake; without TLS there is none, which [`has_tls`](Self::has_tls) tells.
+    /// Does the handshake, if there is TLS: see [`has_tls`](Self::has_tls).
+    ///
+    /// # Errors
+    /// It fails or takes too long, or there is no TLS.
     pub(super) async fn handshake(
         &self,
         tcp: TcpStream,

@@ -51,7 +51,7 @@ struct Editor {
 
 /// Result of a change, which is printed beside the user's name.
 enum Changed {
-    /// Something that a sentence tells.
+    /// A sentence about the change.
     Text(String),
     /// A new token, which is printed alone.
     Token { label: String, token: String },

@@ -5,10 +5,8 @@ use rustvault_users::{Rights, User};
 
 use super::{Refusal, strings};
 use crate::engine::Engine;
+use crate::preview::preview;
 use crate::session::{Login, Session};
-
-/// Most bytes of a key that an error or a message shows.
-const MAX_SHOWN_KEY_BYTES: usize = 64;
 
 /// The right that a user lacks for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +104,7 @@ pub(super) fn lacking_sentence(lacking: Lacking<'_>, name: &str, command: Comman
             format!("User {name} has no permissions to run the '{command}' command")
         }
         Lacking::Key(_, key) => {
-            format!("User {name} has no permissions to access the '{}' key", shown(key))
+            format!("User {name} has no permissions to access the '{}' key", preview(key))
         }
     }
 }
@@ -119,19 +117,13 @@ fn lacking_right(lacking: Lacking<'_>, rights: &Rights) -> String {
         }
         Lacking::Command(category) => format!("the right '{}'", category.name()),
         Lacking::Key(category, key) => {
-            let right = format!("the right '{}' on the key '{}'", category.name(), shown(key));
-            match rights.verdicts(category).iter().find(|(prefix, _)| key.starts_with(prefix)) {
-                Some((prefix, _)) => format!("{right}, denied by the prefix '{}'", shown(prefix)),
+            let right = format!("the right '{}' on the key '{}'", category.name(), preview(key));
+            match rights.prefix_rules(category).iter().find(|(prefix, _)| key.starts_with(prefix)) {
+                Some((prefix, _)) => format!("{right}, denied by the prefix '{}'", preview(prefix)),
                 None => right,
             }
         }
     }
-}
-
-/// Returns the beginning of a key, escaped.
-fn shown(key: &[u8]) -> String {
-    let dots = if key.len() > MAX_SHOWN_KEY_BYTES { "…" } else { "" };
-    format!("{}{dots}", key.get(..MAX_SHOWN_KEY_BYTES).unwrap_or(key).escape_ascii())
 }
 
 #[cfg(test)]
@@ -206,12 +198,6 @@ mod tests {
         assert_eq!(lacks("GET rw:no:1", &rights), Some(denied.to_owned()));
         assert_eq!(lacks("FLUSHALL", &rights), Some("the right 'write' on all keys".to_owned()));
         assert_eq!(lacks("CONFIG|GET x", &rights), Some("the right 'admin'".to_owned()));
-    }
-
-    #[test]
-    fn a_key_is_shown_in_part_and_escaped() {
-        assert_eq!(shown(b"a\r\n\xff'"), r"a\r\n\xff\'");
-        assert_eq!(shown(&[b'x'; 100]), format!("{}…", "x".repeat(MAX_SHOWN_KEY_BYTES)));
     }
 
     /// Holds the shortcut for rights on all keys, which asks about the first key alone.

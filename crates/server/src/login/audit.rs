@@ -4,13 +4,11 @@ use tracing::{info, warn};
 
 use super::LoginError;
 use crate::clients::ConnectedClient;
+use crate::preview::preview;
 use crate::rate_limit::RateLimit;
 
 /// Most messages of each kind in a minute; the next one says how many were left out.
 const MAX_MESSAGES_PER_MINUTE: u32 = 600;
-
-/// Most bytes of a name that a message shows.
-const MAX_SHOWN_BYTES: usize = 64;
 
 /// Audit messages, of each kind a limited number.
 #[derive(Debug)]
@@ -39,7 +37,7 @@ impl Audit {
     /// Reports a login that failed.
     pub(super) fn failed(&self, client: &ConnectedClient, user: &[u8], error: LoginError) {
         if let Some(left_out) = self.failed.admit() {
-            let (peer, local, user) = (&client.peer, &client.local, shown(user));
+            let (peer, local, user) = (&client.peer, &client.local, preview(user));
             warn!(target: "audit", user, %peer, %local, left_out, reason = error.message(), "login failed");
         }
     }
@@ -51,24 +49,5 @@ impl Audit {
             let (peer, local) = (&client.peer, &client.local);
             warn!(target: "audit", user, %peer, %local, command, lacking, left_out, "command denied");
         }
-    }
-}
-
-/// Returns the beginning of what a client sent, escaped.
-fn shown(bytes: &[u8]) -> String {
-    let beginning = bytes.get(..MAX_SHOWN_BYTES);
-    let rest = if beginning.is_some() && bytes.len() > MAX_SHOWN_BYTES { "…" } else { "" };
-    format!("{}{rest}", beginning.unwrap_or(bytes).escape_ascii())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_client_sent_is_shown_escaped_and_cut() {
-        assert_eq!(shown(b"a\n\xff"), r"a\n\xff");
-        assert_eq!(shown(&[b'x'; 64]), "x".repeat(64));
-        assert_eq!(shown(&[b'x'; 65]), format!("{}…", "x".repeat(64)));
     }
 }

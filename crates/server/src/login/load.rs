@@ -22,7 +22,7 @@ pub(crate) fn load_users(config: &ServerConfig) -> Result<Option<Users>, LoadUse
     Ok(Some(Users::new(users.chain(default))?))
 }
 
-/// Reason why there are no users to be had.
+/// Reason why the users cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadUsersError {

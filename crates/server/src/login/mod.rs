@@ -39,7 +39,7 @@ pub use password::{Password, PasswordError};
 /// Longest request of a client that has not logged in, in bytes.
 pub(crate) const MAX_FRAME_BYTES_BEFORE_LOGIN: usize = 4 * 1024;
 
-/// Longest wait for the check of a password: less than the deadline of a login, so that the client is told.
+/// Longest wait for the check of a password: less than the deadline of a login, so that the client gets an answer.
 const MAX_CHECK_WAIT: Duration = Duration::from_secs(4);
 
 /// Longest wait for it once the server stops.
@@ -121,15 +121,15 @@ impl Drop for Logins {
     }
 }
 
-/// What a client says of itself, cut down to what can be right.
+/// Name and secret that a client sent, or those of nobody if they cannot be right.
 #[derive(Clone, Copy)]
-struct Claim<'a> {
+struct GivenLogin<'a> {
     name: &'a str,
     secret: &'a [u8],
 }
 
-impl<'a> Claim<'a> {
-    /// A name or a secret that cannot be right becomes that of nobody, so that it takes as long as any other.
+impl<'a> GivenLogin<'a> {
+    /// Replaces a name or a secret that cannot be right by that of nobody, so that it takes as long as any other.
     fn new(name: &'a [u8], secret: &'a [u8]) -> Self {
         let name = str::from_utf8(name).ok().filter(|name| name.len() <= MAX_NAME_BYTES);
         match name.filter(|_| secret.len() <= MAX_SECRET_BYTES) {
@@ -167,14 +167,14 @@ impl Logins {
         (name, secret): (&[u8], &[u8]),
         stopping: &CancellationToken,
     ) -> Result<Arc<User>, LoginError> {
-        let claim = Claim::new(name, secret);
+        let given = GivenLogin::new(name, secret);
         let verdict = match access.load() {
             None => Err(LoginError::Changed),
-            Some(users) if is_token(claim.secret) => {
-                let user = users.log_in(claim.name, claim.secret, SystemTime::now());
+            Some(users) if is_token(given.secret) => {
+                let user = users.log_in(given.name, given.secret, SystemTime::now());
                 user.cloned().ok_or(LoginError::Wrong)
             }
-            Some(users) => self.check_password(users, access, client, claim, stopping).await,
+            Some(users) => self.check_password(users, access, client, given, stopping).await,
         };
         match &verdict {
             Ok(user) => self.audit.accepted(client, &user.name),
@@ -199,23 +199,23 @@ impl Logins {
         users: Arc<Users>,
         access: &UserAccess,
         client: &ConnectedClient,
-        claim: Claim<'_>,
+        given: GivenLogin<'_>,
         stopping: &CancellationToken,
     ) -> Result<Arc<User>, LoginError> {
         let source = LoginSource::from(&client.peer);
-        let admitted = self.throttle.admit(source, self.key.name(claim.name), Instant::now());
+        let admitted = self.throttle.admit(source, self.key.name(given.name), Instant::now());
         let admitted = admitted.map_err(|throttled| match throttled {
             Throttled::Failures => LoginError::Throttled,
             Throttled::Pending => LoginError::Busy,
         })?;
-        let hash = self.key.secret(claim.name, claim.secret);
+        let hash = self.key.secret(given.name, given.secret);
         if let Some(user) = self.remembered.get(hash, &users, Moment::now()) {
             admitted.succeed(Instant::now());
             return Ok(user);
         }
         let mut users = users;
         for _ in 0..MAX_CHECKS {
-            let checked = self.check(&users, claim, &admitted, client, stopping).await?;
+            let checked = self.check(&users, given, &admitted, client, stopping).await?;
             let Some(now) = access.load() else { return Err(LoginError::Changed) };
             match checked.user {
                 Some(user) => {
@@ -243,16 +243,16 @@ impl Logins {
     async fn check(
         &self,
         users: &Arc<Users>,
-        claim: Claim<'_>,
+        given: GivenLogin<'_>,
         admitted: &AdmittedLogin,
         client: &ConnectedClient,
         stopping: &CancellationToken,
     ) -> Result<CheckedPassword, LoginError> {
         let check = Check {
-            hash: self.key.secret(claim.name, claim.secret),
+            hash: self.key.secret(given.name, given.secret),
             users: Arc::clone(users),
-            name: claim.name.into(),
-            password: claim.secret.into(),
+            name: given.name.into(),
+            password: given.secret.into(),
         };
         let checked = self.verifier.ask(check, admitted.is_known).ok_or(LoginError::Busy)?;
         wait(checked, client, stopping).await.ok_or(LoginError::Busy)

@@ -223,7 +223,7 @@ fn commit<S: BatchStore>(
         *files = WatchedFiles { in_force: seen.clone(), looked_at: seen };
     }
     if let Some(source) = &engine.reloads.source {
-        source.tell(&config);
+        source.announce(&config);
     }
     report
 }

@@ -50,7 +50,7 @@ impl ConfigSource {
         (self.load)()
     }
 
-    pub(super) fn tell(&self, config: &ServerConfig) {
+    pub(super) fn announce(&self, config: &ServerConfig) {
         (self.follow)(config);
     }
 
