@@ -154,6 +154,9 @@ impl<S: BatchStore> Connection<S> {
         }
         while !stopping.is_cancelled() {
             login.follow(self.session.must_log_in());
+            if login.is_over() {
+                return Ok(Box::pin(self.give_up(CloseReason::NotLoggedIn, late_login())).await);
+            }
             let read_bytes = select! {
                 biased;
                 read = poll_fn(|context| self.poll_read(context)) => match read {

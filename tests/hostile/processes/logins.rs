@@ -1,7 +1,7 @@
 //! Passwords that are guessed, and clients that never log in.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::sync::PoisonError;
 use std::thread;
@@ -142,4 +142,29 @@ fn clients_that_do_not_log_in_are_disconnected_after_five_seconds() {
     assert!((5..9).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
     until("all are counted", || logged_in.info_number("closed_not_logged_in") == 3);
     logged_in.ask("PING\r\n", "PONG\r\n");
+}
+
+#[test]
+fn clients_that_send_without_a_pause_and_never_log_in_are_disconnected_like_any_other() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let daemon = start();
+    let mut logged_in = log_in(&daemon);
+    // Of the longest requests so few are in a read that the server does not pause in between.
+    let asking = format!("PING {}\r\n", "x".repeat(4000)).repeat(1000);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            let mut sent = TcpStream::connect(daemon.addr()).expect("the server listens");
+            let mut read = sent.try_clone().expect("the stream can be shared");
+            // It ends with the connection, as an error or not.
+            scope.spawn(move || drop(io::copy(&mut read, &mut io::sink())));
+            let asking = asking.as_bytes();
+            scope.spawn(move || {
+                let start = Instant::now();
+                while sent.write_all(asking).is_ok() {
+                    assert!(start.elapsed() < Duration::from_secs(15), "it is still connected");
+                }
+            });
+        }
+    });
+    until("all are counted", || logged_in.info_number("closed_not_logged_in") == 3);
 }

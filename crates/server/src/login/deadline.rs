@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use rustvault_protocol::{ErrorCode, ErrorReply};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::clients::ConnectedClient;
 
@@ -25,6 +25,12 @@ impl LoginDeadline {
         if must_log_in != self.timer.is_some() {
             self.timer = must_log_in.then(|| Box::pin(sleep(LOGIN_DEADLINE)));
         }
+    }
+
+    /// Returns whether the time is over. A client that sends without a pause is always ready to be read, and never waited for.
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        self.timer.as_ref().is_some_and(|timer| timer.deadline() <= Instant::now())
     }
 
     /// Waits until the time is over, for ever if it is not running.
@@ -54,7 +60,7 @@ pub(crate) fn late_login() -> Box<ErrorReply> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::{Instant, timeout};
+    use tokio::time::timeout;
 
     use super::*;
 
