@@ -2,7 +2,13 @@
 
 use std::fmt;
 
-use rustvault_users::{Credential, DEFAULT_USER, MAX_SECRET_BYTES, Rights, Secret, SecretError, User};
+use rustvault_users::{
+    Credential, DEFAULT_USER, MAX_SECRET_BYTES, Rights, Secret, SecretError, TOKEN_PREFIX, User, is_token,
+};
+
+/// Least length of a password that is a token because it begins like one: 16 characters behind that beginning. A wrong token is
+/// answered at once, as often as somebody likes.
+const MIN_TOKEN_BYTES: usize = TOKEN_PREFIX.len() + 16;
 
 /// A password, which no message and no debug output shows.
 ///
@@ -33,6 +39,7 @@ impl Password {
         match line {
             "" => Err(PasswordError::Empty),
             _ if line.len() > MAX_SECRET_BYTES => Err(PasswordError::TooLong),
+            _ if is_token(line.as_bytes()) && line.len() < MIN_TOKEN_BYTES => Err(PasswordError::ShortToken),
             _ if line.contains(['\n', '\r', '\0']) => Err(PasswordError::SeveralLines),
             _ => Ok(Self(line.into())),
         }
@@ -64,6 +71,12 @@ pub enum PasswordError {
     /// It is too long.
     #[error("the password is over the limit of {MAX_SECRET_BYTES} bytes")]
     TooLong,
+    /// It begins as tokens do, and is short enough to be guessed.
+    #[error(
+        "the password begins with '{TOKEN_PREFIX}', as tokens do, whose guesses are not slowed down, and has fewer than \
+        {MIN_TOKEN_BYTES} bytes: choose another, or a random token"
+    )]
+    ShortToken,
     /// It has a line end or a NUL in it.
     #[error("the password has several lines, or a byte 0: expected one line")]
     SeveralLines,
@@ -78,6 +91,8 @@ mod tests {
         for (text, line) in [("a b", "a b"), (" a\n", " a"), ("a\r\n", "a"), ("ä", "ä")] {
             assert_eq!(Password::new(text).unwrap().expose(), line, "{text:?}");
         }
+        assert_eq!(Password::new("rv_hunter22"), Err(PasswordError::ShortToken));
+        assert!(Password::new("rv_0123456789abcdef").is_ok());
         for text in ["", "\n", "\r\n", "a\n\n", "a\nb", "a\0"] {
             assert!(Password::new(text).is_err(), "{text:?}");
         }
