@@ -25,8 +25,8 @@ impl UserAccess {
     }
 
     /// Replaces the users. Each session obeys the new ones from its next batch on.
-    pub(crate) fn replace(&self, users: Option<Users>) {
-        self.users.store(users.map(Arc::new));
+    pub(crate) fn replace(&self, users: Option<Arc<Users>>) {
+        self.users.store(users);
         // Behind the users: whoever sees this number sees them.
         self.generation.fetch_add(1, Ordering::Release);
     }

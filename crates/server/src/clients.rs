@@ -10,7 +10,7 @@ use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use rustix::time::{ClockId, clock_gettime};
 use rustvault_protocol::{Command, Protocol};
-use rustvault_users::User;
+use rustvault_users::{User, Users};
 
 use crate::addr::Addr;
 
@@ -48,6 +48,20 @@ impl Clients {
             let Some(last) = page.last() else { return };
             after = last.id;
             page.iter().for_each(|client| client.waker.wake());
+        }
+    }
+
+    /// Forgets the logins of users that are no longer among these.
+    ///
+    /// A user that is added again under the same name may be somebody else, or have another password for a reason.
+    pub(crate) fn forget_removed(&self, users: Option<&Users>) {
+        let is_there = |user: &User| users.is_some_and(|users| users.get(&user.name).is_some());
+        let mut after = 0;
+        loop {
+            let page = self.page(after, CLIENTS_PER_WAKE);
+            let Some(last) = page.last() else { return };
+            after = last.id;
+            page.iter().for_each(|client| drop(client.user.lock().take_if(|user| !is_there(user))));
         }
     }
 

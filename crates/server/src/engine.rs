@@ -68,6 +68,14 @@ impl<S> Engine<S> {
         self
     }
 
+    /// Replaces the users. Each session obeys the new ones from its next batch on, and those of removed users are logged out.
+    pub(crate) fn replace_users(&self, users: Option<Users>) {
+        let users = users.map(Arc::new);
+        self.access.replace(users.clone());
+        // Behind the users: whoever logs in from now on is one of them.
+        self.clients.forget_removed(users.as_deref());
+    }
+
     /// Returns the configuration as of now. A batch loads it once at most: the next one may find another.
     #[inline]
     pub(crate) fn config(&self) -> Guard<Arc<ServerConfig>> {

@@ -120,7 +120,8 @@ impl Session {
     fn judge_login_anew(&mut self, access: &UserAccess) {
         let users = access.load();
         let user = match (&self.login, &users) {
-            (Login::As(user), Some(users)) => users.get(&user.name),
+            // A client that was made to forget its user had one that was removed, and may have been added again since.
+            (Login::As(user), Some(users)) if self.client.user().is_some() => users.get(&user.name),
             _ => None,
         };
         match user {
@@ -171,6 +172,9 @@ mod tests {
     use rustvault_users::Users;
 
     use super::*;
+    use crate::ServerConfig;
+    use crate::addr::Addr;
+    use crate::engine::Engine;
 
     fn users(names: &[&str], rights: &Rights) -> Users {
         let user =
@@ -191,17 +195,44 @@ mod tests {
         };
         session.log_out();
         assert_eq!(state(&mut session), "open");
-        access.replace(Some(users(&["ann", "ben"], &Rights::all())));
+        access.replace(Some(Arc::new(users(&["ann", "ben"], &Rights::all()))));
         assert_eq!(state(&mut session), "logged out");
         session.log_in(Arc::clone(access.load().unwrap().get("ann").unwrap()));
         assert_eq!(state(&mut session), "ann true");
-        access.replace(Some(users(&["ann"], &Rights::default())));
+        access.replace(Some(Arc::new(users(&["ann"], &Rights::default()))));
         assert_eq!(state(&mut session), "ann false");
         assert_eq!(session.client.user().unwrap().rights, Rights::default());
-        access.replace(Some(users(&["ben"], &Rights::all())));
+        access.replace(Some(Arc::new(users(&["ben"], &Rights::all()))));
         assert_eq!(state(&mut session), "logged out");
         assert!(session.client.user().is_none());
         access.replace(None);
         assert_eq!(state(&mut session), "open");
+    }
+
+    #[test]
+    fn a_user_that_is_removed_and_added_again_has_to_log_in_again() {
+        let engine = Engine::new((), &ServerConfig::default());
+        let replace = |names: &[&str]| engine.replace_users(Some(users(names, &Rights::all())));
+        replace(&["ann", "ben"]);
+        let session = |name: &str| {
+            let addr = Addr::from(std::net::SocketAddr::from(([127, 0, 0, 1], 1)));
+            let client = engine.clients.add(addr.clone(), addr);
+            let mut session = Session::new(client, Limits::default(), &engine.access);
+            session.log_in(Arc::clone(engine.access.load().unwrap().get(name).unwrap()));
+            session
+        };
+        let (mut ann, mut ben) = (session("ann"), session("ben"));
+        replace(&["ben"]);
+        // Neither sends a request in between.
+        assert!(ann.client.user().is_none() && ben.client.user().is_some());
+        replace(&["ann", "ben"]);
+        for session in [&mut ann, &mut ben] {
+            session.refresh_login(&engine.access);
+        }
+        assert!(ann.must_log_in() && !ben.must_log_in());
+        ann.log_in(Arc::clone(engine.access.load().unwrap().get("ann").unwrap()));
+        replace(&["ann"]);
+        ann.refresh_login(&engine.access);
+        assert!(!ann.must_log_in());
     }
 }

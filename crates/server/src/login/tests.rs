@@ -41,7 +41,7 @@ struct HeldLogins {
 impl HeldLogins {
     fn new() -> Self {
         let access = UserAccess::default();
-        access.replace(Some(users(&["ann"])));
+        access.replace(Some(Arc::new(users(&["ann"]))));
         Self {
             logins: Logins::default(),
             access,
@@ -156,7 +156,7 @@ async fn a_verdict_about_users_that_were_replaced_meanwhile_counts_for_nothing()
     // The password is another one now, as its hash is.
     let mut login = pin!(logins.verify(&client, "ann", PASSWORD));
     assert!(poll(login.as_mut()).is_pending());
-    logins.access.replace(Some(users(&["bob"])));
+    logins.access.replace(Some(Arc::new(users(&["bob"]))));
     assert!(logins.logins.verifier.step());
     assert!(poll(login.as_mut()).is_pending(), "the removed user is looked for among the new ones");
     assert!(logins.logins.verifier.step());
@@ -164,16 +164,16 @@ async fn a_verdict_about_users_that_were_replaced_meanwhile_counts_for_nothing()
     // The user came while the password was compared with nobody's.
     let mut login = pin!(logins.verify(&client, "ann", PASSWORD));
     assert!(poll(login.as_mut()).is_pending());
-    logins.access.replace(Some(users(&["ann"])));
+    logins.access.replace(Some(Arc::new(users(&["ann"]))));
     assert!(logins.logins.verifier.step() && poll(login.as_mut()).is_pending());
     assert!(logins.logins.verifier.step());
     assert_eq!(poll(login.as_mut()), Poll::Ready(Ok("ann".to_owned())));
     // What was right before the change is checked anew behind it.
-    logins.access.replace(Some(users(&["ann"])));
+    logins.access.replace(Some(Arc::new(users(&["ann"]))));
     let mut login = pin!(logins.verify(&client, "ann", PASSWORD));
     for _ in 0..3 {
         assert!(poll(login.as_mut()).is_pending());
-        logins.access.replace(Some(users(&["ann"])));
+        logins.access.replace(Some(Arc::new(users(&["ann"]))));
         assert!(logins.logins.verifier.step());
     }
     assert_eq!(poll(login.as_mut()), Poll::Ready(Err(LoginError::Changed)));

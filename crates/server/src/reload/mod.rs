@@ -212,7 +212,7 @@ fn commit<S: BatchStore>(
     let PreparedChange { config, loaded, seen, report } = prepared;
     // Rights first: who loses one must not profit from what else changes.
     if let Some(users) = loaded.users {
-        engine.access.replace(users);
+        engine.replace_users(users);
     }
     if let Some(tls) = loaded.tls {
         engine.tls.replace(tls);

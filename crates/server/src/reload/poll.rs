@@ -79,7 +79,7 @@ pub(super) async fn poll<S>(engine: &Engine<S>) {
         Ok((now, users, tls))
     });
     let Ok((now, users, tls)) = look.await else { return };
-    if users.take("users", &reloads.outcomes.users, |users| engine.access.replace(users)) {
+    if users.take("users", &reloads.outcomes.users, |users| engine.replace_users(users)) {
         files.in_force.users = now.users.clone();
     }
     if tls.take("TLS", &reloads.outcomes.tls, |tls| engine.tls.replace(tls)) {
