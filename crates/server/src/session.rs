@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustvault_protocol::{Category, Limits, Protocol, RequestParser};
-use rustvault_users::{AllowedKeys, Rights, User};
+use rustvault_users::{AllowedKeys, User};
 
 use crate::access::UserAccess;
 use crate::clients::ClientRegistration;
@@ -36,22 +36,22 @@ pub(crate) enum Login {
 }
 
 impl Login {
-    /// Returns the rights that limit what the client may do; `None` if nothing does.
-    pub(crate) fn rights(&self) -> Option<&Rights> {
-        match self {
-            Self::As(user) => Some(&user.rights),
-            Self::Open | Self::LoggedOut => None,
-        }
-    }
-
     /// Returns whether the client may read every key.
     pub(crate) fn reads_all(&self) -> bool {
-        self.rights().is_none_or(|rights| rights.allow_all_keys(Category::Read))
+        match self {
+            Self::Open => true,
+            Self::LoggedOut => false,
+            Self::As(user) => user.rights.allow_all_keys(Category::Read),
+        }
     }
 
     /// Returns which of the keys that start with `prefix` lists may show.
     pub(crate) fn readable_keys(&self, prefix: &[u8]) -> AllowedKeys<'_> {
-        self.rights().map_or(AllowedKeys::All, |rights| rights.allowed_keys(Category::Read, prefix))
+        match self {
+            Self::Open => AllowedKeys::All,
+            Self::LoggedOut => AllowedKeys::None,
+            Self::As(user) => user.rights.allowed_keys(Category::Read, prefix),
+        }
     }
 }
 
@@ -169,7 +169,7 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
-    use rustvault_users::Users;
+    use rustvault_users::{Rights, Users};
 
     use super::*;
     use crate::ServerConfig;
@@ -207,6 +207,19 @@ mod tests {
         assert!(session.client.user().is_none());
         access.replace(None);
         assert_eq!(state(&mut session), "open");
+    }
+
+    #[test]
+    fn lists_show_nothing_to_who_has_not_logged_in() {
+        let reader = User { name: "ann".to_owned(), credentials: Vec::new(), rights: Rights::all() };
+        for (login, keys) in [
+            (Login::Open, AllowedKeys::All),
+            (Login::As(Arc::new(reader)), AllowedKeys::All),
+            (Login::LoggedOut, AllowedKeys::None),
+        ] {
+            assert_eq!(login.readable_keys(b""), keys, "{login:?}");
+            assert_eq!(login.reads_all(), keys == AllowedKeys::All, "{login:?}");
+        }
     }
 
     #[test]
