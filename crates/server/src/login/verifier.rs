@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::SystemTime;
@@ -128,7 +129,7 @@ impl Verifier {
             debug!(%error, "the thread that checks passwords keeps its priority");
         }
         while let Some(check) = self.next() {
-            self.finish(verdict(&check));
+            self.finish_by(|| verdict(&check));
         }
     }
 
@@ -146,9 +147,12 @@ impl Verifier {
         }
     }
 
-    /// Gives the result of the check that is running to all who ask.
-    fn finish(&self, checked: CheckedPassword) {
+    /// Carries out the check that is running, and gives its result to all who ask. If it panics, they get none, and the thread
+    /// goes on: otherwise nobody could log in by password any more.
+    fn finish_by(&self, check: impl FnOnce() -> CheckedPassword) {
+        let checked = catch_unwind(AssertUnwindSafe(check));
         let finished = self.queue.lock().running.take();
+        let Ok(checked) = checked else { return };
         for asker in finished.into_iter().flat_map(|pending| pending.askers) {
             // Whoever is gone needs no result.
             drop(asker.send(checked.clone()));
@@ -181,7 +185,7 @@ impl Verifier {
     /// Does what its thread does next, if there is something to do.
     pub(super) fn step(&self) -> bool {
         let next = self.queue.lock().begin_next();
-        next.map(|check| self.finish(verdict(&check))).is_some()
+        next.map(|check| self.finish_by(|| verdict(&check))).is_some()
     }
 }
 
@@ -228,6 +232,20 @@ mod tests {
         assert_eq!(verifier.queued(), 11, "the one that was asked twice is gone, too");
         drop(waiting);
         assert!(!verifier.step());
+    }
+
+    #[test]
+    fn a_check_that_panics_ends_for_who_waits_and_for_nobody_else() {
+        let (verifier, users) = (Verifier::default(), Arc::new(users(&["ann"])));
+        let ask = |hash| verifier.ask(check(&users, hash, PASSWORD), false).unwrap();
+        let (mut unlucky, mut next) = (ask(1), ask(2));
+        assert!(verifier.queue.lock().begin_next().is_some());
+        verifier.finish_by(|| panic!("as a check never should"));
+        assert_eq!(unlucky.try_recv().err(), Some(oneshot::error::TryRecvError::Closed));
+        // The same password is checked again, and does not wait for what is over.
+        let mut again = ask(1);
+        assert!(verifier.step() && verifier.step() && !verifier.step());
+        assert!(next.try_recv().unwrap().user.is_some() && again.try_recv().unwrap().user.is_some());
     }
 
     #[test]
