@@ -57,7 +57,10 @@ impl ConfigProblems {
         let found = problems.len();
         if found > MAX_REPORTED_PROBLEMS {
             problems.truncate(MAX_REPORTED_PROBLEMS);
-            problems.push(ConfigProblem::new(format!("and {} mistakes more", found - MAX_REPORTED_PROBLEMS)));
+            problems.push(ConfigProblem::new(format!(
+                "and at least {} mistakes more",
+                found - MAX_REPORTED_PROBLEMS
+            )));
         }
         Self { problems, message_format }
     }

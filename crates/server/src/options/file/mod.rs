@@ -10,13 +10,16 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{ConfigProblem, FilePlace};
+use super::problem::{ConfigProblem, FilePlace, MAX_REPORTED_PROBLEMS};
 use super::secret::read_file;
 use super::{ConfigOption, OptionKind, defaults};
 use place::FileText;
 
 /// Most bytes of a configuration file.
 const MAX_CONFIG_FILE_BYTES: u64 = 1024 * 1024;
+
+/// Most mistakes of either kind that are looked at, each of which takes time: a file with more is hardly a configuration.
+const MAX_EXAMINED_PROBLEMS: usize = 2 * MAX_REPORTED_PROBLEMS;
 
 /// A file that was read, with what was found to be wrong.
 #[derive(Debug, Default)]
@@ -83,6 +86,9 @@ impl ConfigReader<'_> {
     /// Reads a table, whose name ends with a dot unless it is the whole file.
     fn read_table(&mut self, table: &DeTable<'_>, prefix: &str) {
         for (key, value) in table {
+            if self.found.len() >= MAX_EXAMINED_PROBLEMS {
+                return;
+            }
             let name = format!("{prefix}{}", key.get_ref());
             match (keys::find(&name), value.get_ref()) {
                 (Some(option), _) => self.read_value(option, value),
@@ -121,7 +127,7 @@ impl ConfigReader<'_> {
     /// Adds errors of syntax. A line that is not TOML has no other mistakes: they would follow from it.
     fn finish(mut self, errors: &[toml::de::Error]) -> ConfigFile {
         let mut problems: Vec<ConfigProblem> = Vec::new();
-        for error in errors {
+        for error in errors.iter().take(MAX_EXAMINED_PROBLEMS) {
             let problem = self.syntax_error(error);
             if !problems.iter().any(|earlier| line(earlier) == line(&problem)) {
                 problems.push(problem);

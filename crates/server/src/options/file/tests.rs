@@ -136,3 +136,16 @@ fn what_is_no_readable_file_is_told_at_once() {
     rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
     assert!(refused(&pipe).contains("is not a regular file"));
 }
+
+/// A large file that is none of ours must not hold up a reload.
+#[test]
+fn of_a_file_that_is_all_mistakes_not_all_are_looked_at() {
+    let max_bytes = usize::try_from(MAX_CONFIG_FILE_BYTES).unwrap();
+    let unknown: String = (0..max_bytes / 10).map(|number| format!("k{number}=1\n")).collect();
+    for text in
+        [unknown, "=\n".repeat(max_bytes / 2), "x y\n".repeat(max_bytes / 4), "a.".repeat(max_bytes / 2)]
+    {
+        let problems = parse(&text).problems.len();
+        assert!((1..=2 * MAX_EXAMINED_PROBLEMS).contains(&problems), "{problems}");
+    }
+}
