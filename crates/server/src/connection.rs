@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -74,7 +75,10 @@ async fn serve_here<S: BatchStore>(
         }
         let mut connection = Connection::new(transport, session, Arc::clone(&engine), worker.clone());
         match connection.run(&stopping).await? {
-            Leave::ByClient => return Ok(Some(CloseReason::ByClient.into())),
+            Leave::ByClient => {
+                connection.transport.answer_end();
+                return Ok(Some(CloseReason::ByClient.into()));
+            }
             Leave::ByServer(closing) => {
                 // Dropping the connection gives its buffers back before the lingering close, which takes up to a second.
                 // An error of that close does not change the reason.
@@ -148,7 +152,7 @@ impl<S: BatchStore> Connection<S> {
         let (engine, client) = (Arc::clone(&self.engine), self.session.client.share());
         let mut deadlines = Deadlines::new(&engine.config());
         let mut login = LoginDeadline::default();
-        let mut generation = 0;
+        let (mut generation, has_partial) = (0, AtomicBool::new(false));
         if self.has_unfinished_request() {
             deadlines.received(0, false, true);
         }
@@ -159,7 +163,11 @@ impl<S: BatchStore> Connection<S> {
             }
             let read_bytes = select! {
                 biased;
-                read = poll_fn(|context| self.poll_read(context)) => match read {
+                read = poll_fn(|context| {
+                    let read = self.poll_read(context);
+                    has_partial.store(self.transport.has_partial(), Ordering::Relaxed);
+                    read
+                }) => match read {
                     Ok(read_bytes) => read_bytes,
                     Err(error) => return Box::pin(self.end_of_read(error)).await,
                 },
@@ -170,6 +178,7 @@ impl<S: BatchStore> Connection<S> {
                     if let Some(config) = engine.config_since(&mut generation) {
                         deadlines.adopt(&config);
                     }
+                    deadlines.arriving(has_partial.load(Ordering::Relaxed));
                     deadlines.poll_expired(context)
                 }) => {
                     if self.has_unread_bytes()? {

@@ -26,6 +26,8 @@ pub(crate) struct Deadlines {
     last_active: Instant,
     /// The request that has arrived in part, if there is one.
     unfinished: Option<UnfinishedRequest>,
+    /// Since when a record of TLS has been arriving, of which nothing can be read before its end.
+    partial_since: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -44,6 +46,7 @@ impl Deadlines {
             request_limit: config.request_timeout,
             last_active: Instant::now(),
             unfinished: None,
+            partial_since: None,
             timer: None,
         }
     }
@@ -60,6 +63,7 @@ impl Deadlines {
     /// `is_unfinished` whether another one has begun.
     #[inline]
     pub(crate) fn received(&mut self, bytes: usize, requests: bool, is_unfinished: bool) {
+        self.partial_since = None;
         if self.idle_limit.is_some() {
             self.last_active = Instant::now();
         }
@@ -78,12 +82,23 @@ impl Deadlines {
         }
     }
 
+    /// Records whether a record has arrived in part. It holds memory as a request does, and has the same time.
+    #[inline]
+    pub(crate) fn arriving(&mut self, has_partial: bool) {
+        if !has_partial {
+            self.partial_since = None;
+        } else if self.partial_since.is_none() {
+            self.partial_since = Some(Instant::now());
+        }
+    }
+
     /// Starts the deadlines again, because bytes are there that could not be read yet.
     pub(crate) fn restart(&mut self) {
         self.last_active = Instant::now();
         if let Some(request) = &mut self.unfinished {
             request.period_began = self.last_active;
         }
+        self.partial_since = None;
     }
 
     /// Waits until a limit has passed; returns which.
@@ -106,9 +121,9 @@ impl Deadlines {
     /// Returns the deadline that passes first.
     fn next(&self) -> Option<(Instant, CloseReason)> {
         let idle = self.idle_limit.map(|limit| (self.last_active + limit, CloseReason::Idle));
-        let unfinished = self.unfinished.as_ref().zip(self.request_limit);
-        let request =
-            unfinished.map(|(request, limit)| (request.period_began + limit, CloseReason::RequestTimeout));
+        let unfinished = self.unfinished.as_ref().map(|request| request.period_began);
+        let began = unfinished.into_iter().chain(self.partial_since).min().zip(self.request_limit);
+        let request = began.map(|(began, limit)| (began + limit, CloseReason::RequestTimeout));
         match (idle, request) {
             (Some(idle), Some(request)) => Some(if idle.0 < request.0 { idle } else { request }),
             (idle, request) => idle.or(request),
@@ -200,6 +215,21 @@ mod tests {
         }
         deadlines.received(1, true, false);
         assert_eq!(wait(&mut deadlines, 100).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_record_that_does_not_end_is_given_up_and_one_that_ends_is_not() {
+        let mut deadlines = deadlines(None, Some(LIMIT));
+        for _ in 0..10 {
+            deadlines.arriving(true);
+            assert_eq!(wait(&mut deadlines, 9).await, None);
+            deadlines.received(1, true, false);
+        }
+        deadlines.arriving(true);
+        deadlines.arriving(false);
+        assert_eq!(wait(&mut deadlines, 100).await, None);
+        deadlines.arriving(true);
+        assert_eq!(wait(&mut deadlines, 11).await, Some(CloseReason::RequestTimeout));
     }
 
     #[tokio::test(start_paused = true)]

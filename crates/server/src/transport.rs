@@ -1,6 +1,7 @@
 //! Transports, which carry a client's bytes: a plain socket, or TLS over one. The connection's loop does
 //! not depend on the kind.
 
+mod records;
 mod socket;
 mod tls;
 
@@ -59,6 +60,23 @@ impl Transport {
             Self::Tls(layer) => layer.has_bytes(),
             #[cfg(test)]
             Self::StandIn(layer) => layer.has_bytes(),
+        }
+    }
+
+    /// Returns whether a layer has received a part of something that is read when it is whole.
+    pub(crate) fn has_partial(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(layer) => layer.has_partial(),
+            #[cfg(test)]
+            Self::StandIn(_) => false,
+        }
+    }
+
+    /// Ends the connection with a client that has ended its own direction.
+    pub(crate) fn answer_end(&mut self) {
+        if let Self::Tls(layer) = self {
+            layer.answer_end();
         }
     }
 }

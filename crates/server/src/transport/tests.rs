@@ -107,7 +107,7 @@ struct RestlessServer {
 
 impl RestlessServer {
     fn start(listen: impl FnOnce() -> Listeners + Send + 'static, store: WatchedStore) -> Self {
-        Self::start_layered(listen, store, None)
+        Self::start_layered(listen, store, None, config())
     }
 
     fn start_with_tls(
@@ -115,19 +115,29 @@ impl RestlessServer {
         store: WatchedStore,
         tls: LoadedTls,
     ) -> Self {
-        Self::start_layered(listen, store, Some(tls))
+        Self::start_layered(listen, store, Some(tls), config())
+    }
+
+    pub(super) fn start_with_request_timeout(
+        listen: impl FnOnce() -> Listeners + Send + 'static,
+        tls: LoadedTls,
+        request_timeout: Duration,
+    ) -> Self {
+        let config = ServerConfig { request_timeout: Some(request_timeout), ..config() };
+        Self::start_layered(listen, WatchedStore::new(), Some(tls), config)
     }
 
     fn start_layered(
         listen: impl FnOnce() -> Listeners + Send + 'static,
         store: WatchedStore,
         tls: Option<LoadedTls>,
+        config: ServerConfig,
     ) -> Self {
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let thread = thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(run(listen, store, tls, stopped))
+            runtime.block_on(run(listen, store, tls, config, stopped))
         });
         Self { stop, thread }
     }
@@ -142,13 +152,17 @@ impl RestlessServer {
     }
 }
 
+fn config() -> ServerConfig {
+    ServerConfig { threads: 2, ..ServerConfig::default() }
+}
+
 async fn run(
     listen: impl FnOnce() -> Listeners,
     store: WatchedStore,
     tls: Option<LoadedTls>,
+    config: ServerConfig,
     stop: CancellationToken,
 ) -> Duration {
-    let config = ServerConfig { threads: 2, ..ServerConfig::default() };
     let engine = Arc::new(Engine::new(store, &config));
     let mut workers = Workers::start(&engine, None).unwrap();
     let listeners = if tls.is_some() { listen().with_tls() } else { listen().with_stand_in() };

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Socket;
+use super::records::{RECORD_BYTES, next_record};
 use crate::tls::{EstablishedTls, LoadedTls};
 
 /// Most bytes of one read of the socket: a few of the largest records.
@@ -22,9 +23,6 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// Most bytes of incomplete records and messages: one of either, with room to spare. TLS limits them to 16 and 64 KiB.
 const MAX_PARTIAL_BYTES: usize = 96 * 1024;
-
-/// Most bytes of a record's content.
-const RECORD_BYTES: usize = 16 * 1024;
 
 /// Most records that one write encrypts before it passes them on.
 const WRITE_RECORDS: usize = 4;
@@ -126,6 +124,19 @@ impl TlsLayer {
         self.opened_taken < self.opened.len()
     }
 
+    /// Returns whether a record or a message has arrived in part.
+    pub(crate) const fn has_partial(&self) -> bool {
+        !self.partial.is_empty()
+    }
+
+    /// Announces the end to a client that has ended its direction, as far as that leaves at once.
+    pub(crate) fn answer_end(&mut self) {
+        self.seal_end();
+        let rest = self.sealed.get(self.sealed_taken..).unwrap_or_default();
+        // It is the last thing that happens to the connection: a client that has gone misses nothing.
+        let _ = self.socket.try_write(rest);
+    }
+
     /// Returns the files that the connection began with.
     pub(crate) fn loaded(&self) -> &LoadedTls {
         &self.loaded
@@ -167,7 +178,8 @@ impl TlsLayer {
                 let _ = self.poll_send_sealed(context);
                 return Poll::Ready(Err(error));
             }
-            if self.has_ended {
+            // Behind the last message of its handshake a client may have sent requests, and its end.
+            if self.has_ended && self.session.is_handshaking() {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
         }
@@ -389,28 +401,6 @@ impl TlsLayer {
 
 fn rest_after(received: &mut [u8], consumed_bytes: usize) -> &mut [u8] {
     received.get_mut(consumed_bytes..).unwrap_or_default()
-}
-
-/// Returns the content of the next record, which begins after so many bytes of `slices`: a part of one, or several small ones
-/// put together.
-fn next_record<'s>(slices: &'s [IoSlice<'_>], skipped_bytes: usize, plain: &'s mut Vec<u8>) -> &'s [u8] {
-    plain.clear();
-    let mut skip = skipped_bytes;
-    let mut parts = slices.iter().filter_map(|slice| {
-        let rest = slice.get(skip.min(slice.len())..).unwrap_or_default();
-        skip = skip.saturating_sub(slice.len());
-        (!rest.is_empty()).then_some(rest)
-    });
-    let Some(first) = parts.next() else { return &[] };
-    let front = |part: &'s [u8], max: usize| part.get(..part.len().min(max)).unwrap_or_default();
-    let Some(second) = parts.next().filter(|_| first.len() < RECORD_BYTES) else {
-        return front(first, RECORD_BYTES);
-    };
-    plain.extend_from_slice(first);
-    for part in std::iter::once(second).chain(parts) {
-        plain.extend_from_slice(front(part, RECORD_BYTES - plain.len()));
-    }
-    plain
 }
 
 fn encode<D>(message: &mut rustls::unbuffered::EncodeTlsData<'_, D>, sealed: &mut Vec<u8>) -> io::Result<()> {

@@ -150,3 +150,54 @@ fn a_stop_answers_whole_records_and_announces_the_end_without_the_rest_of_one() 
     let answers = stop_with_received(&[commands(21), unfinished].concat(), 2_000).unwrap();
     assert_eq!(count_answers(b'a', &answers), 21);
 }
+
+/// Does a handshake whose last bytes leave together with a request and, if that is wanted, the announcement of the end.
+fn request_in_the_last_bytes_of_a_handshake(addr: &std::path::Path, config: &Arc<ClientConfig>) -> Client {
+    let mut socket = Wire::connect_unix(addr).into_socket();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut session = ClientConnection::new(Arc::clone(config), name).unwrap();
+    send_byte_by_byte(&mut session, &mut socket);
+    while session.is_handshaking() {
+        session.read_tls(&mut socket).unwrap();
+        session.process_new_packets().unwrap();
+    }
+    session.writer().write_all(&commands(3)).unwrap();
+    session.send_close_notify();
+    let mut bytes = Vec::new();
+    while session.wants_write() {
+        session.write_tls(&mut bytes).unwrap();
+    }
+    socket.write_all(&bytes).unwrap();
+    StreamOwned::new(session, socket)
+}
+
+/// As `openssl s_client` does, whose input is a file.
+#[test]
+fn whoever_ends_its_direction_right_behind_the_handshake_is_answered_and_told_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vault.sock");
+    let (loaded, config) = tls();
+    let server = RestlessServer::start_with_tls(unix(&path), WatchedStore::new(), loaded);
+    let mut stream = request_in_the_last_bytes_of_a_handshake(&path, &config);
+    let mut answers = Vec::new();
+    // An end that is not announced is an error.
+    stream.read_to_end(&mut answers).unwrap();
+    assert_eq!(count_answers(b'a', &answers), 3);
+    server.stop();
+}
+
+/// Nothing of a request has come, but memory is held for it.
+#[test]
+fn a_record_that_does_not_end_is_a_request_that_does_not_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vault.sock");
+    let (loaded, config) = tls();
+    let server =
+        RestlessServer::start_with_request_timeout(unix(&path), loaded, std::time::Duration::from_secs(1));
+    let mut stream = shake_hands(Wire::connect_unix(&path).into_socket(), &config);
+    stream.sock.write_all(&[0x17, 3, 3, 0x40, 0, 1]).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("--request-timeout"), "{answer}");
+    server.stop();
+}
