@@ -131,8 +131,11 @@ impl<'a> MistakeList<'a> {
         self.found.sort_by_key(|(at, _, certainty)| (*at, *certainty != Certainty::Syntax));
         let mut mistakes = Mistakes { list: Vec::new(), others: 0 };
         let mut last_syntax_line = 0;
+        let (mut line, mut counted_bytes) = (1, 0);
         for (at, reason, certainty) in &self.found {
-            let (line, column) = self.place(*at);
+            // From the one before, not from the beginning: a file that is none of ours has as many mistakes as lines.
+            line += self.text.get(counted_bytes..*at).unwrap_or_default().matches('\n').count();
+            counted_bytes = *at;
             // One slip makes several errors of syntax, and wrong values behind it.
             if line == last_syntax_line {
                 continue;
@@ -144,6 +147,7 @@ impl<'a> MistakeList<'a> {
                 mistakes.others += 1;
                 continue;
             }
+            let (_, column) = self.place(*at);
             let shown = shown_line(self.text.lines().nth(line - 1).unwrap_or_default(), *certainty);
             mistakes.list.push(Mistake { line, column, shown, reason: reason.clone() });
         }

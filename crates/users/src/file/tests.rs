@@ -232,3 +232,15 @@ fn what_is_no_readable_file_is_refused_at_once() {
     fs::File::options().write(true).open(at("users.toml")).unwrap().set_len(MAX_FILE_BYTES + 1).unwrap();
     assert!(refused(&at("users.toml")).ends_with("larger than 16 MiB"));
 }
+
+/// A large file that is none of ours must not hold up a reload.
+#[test]
+fn the_mistakes_of_a_file_that_has_nothing_else_are_counted_in_one_pass() {
+    let lines = 1 << 18;
+    let mistakes = parse(&"x y\n".repeat(lines)).expect_err("mistakes");
+    assert_eq!(mistakes.count(), lines);
+    assert_eq!(
+        mistakes.list().iter().map(|found| found.line).collect::<Vec<_>>(),
+        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]
+    );
+}
