@@ -78,6 +78,8 @@ fn converse(mut stream: Client, client: u8, rounds: usize) {
             expected.extend(answer);
         }
         number += count;
+        // The server has to answer with keys of its own before its next record.
+        stream.conn.refresh_traffic_keys().unwrap();
         for piece in sent.chunks(rng.usize(1..40_000)) {
             stream.write_all(piece).unwrap();
             stream.flush().unwrap();
