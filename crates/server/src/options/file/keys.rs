@@ -23,10 +23,10 @@ fn tables() -> impl Iterator<Item = &'static str> {
     options().filter_map(|option| option.name.rsplit_once('.')).map(|(table, _)| table)
 }
 
-/// Returns true if the value of an unknown key may be a secret, so that its line is not shown.
-pub(super) fn may_be_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    ["pass", "secret", "token", "pwd"].iter().any(|word| key.contains(word))
+/// Returns true if a line has a word by which it may have a secret, so that it is not shown.
+pub(super) fn may_be_secret(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    ["pass", "secret", "token", "pwd"].iter().any(|word| line.contains(word))
 }
 
 /// Returns the message for a key that is unknown in a table, with the one that it is most like.

@@ -5,6 +5,7 @@ mod place;
 mod values;
 
 use std::ffi::OsString;
+use std::ops::Range;
 use std::path::Path;
 
 use toml::Spanned;
@@ -96,10 +97,7 @@ impl ConfigReader<'_> {
                     self.read_table(table, &format!("{name}."));
                 }
                 (None, value) => {
-                    let mut place = self.source.at(&key.span());
-                    if keys::may_be_secret(key.get_ref()) {
-                        place.excerpt.clear();
-                    }
+                    let place = self.place_without_secret(&key.span());
                     let message = keys::unknown(prefix, key.get_ref(), value);
                     self.found.push(ConfigProblem { message, place: Some(place) });
                 }
@@ -145,7 +143,16 @@ impl ConfigReader<'_> {
             "duplicate key" => format!("'{}' stands twice: keep one of them", self.source.text(&span)),
             message => format!("not valid TOML: {message}"),
         };
-        ConfigProblem { message, place: Some(self.source.at(&span)) }
+        ConfigProblem { message, place: Some(self.place_without_secret(&span)) }
+    }
+
+    /// Returns a place, without its line if that may have a secret: messages and `INFO` have more readers than the file.
+    fn place_without_secret(&self, span: &Range<usize>) -> FilePlace {
+        let mut place = self.source.at(span);
+        if keys::may_be_secret(self.source.statement(span)) {
+            place.excerpt.clear();
+        }
+        place
     }
 }
 

@@ -30,6 +30,15 @@ impl<'a> FileText<'a> {
         self.text.get(span.clone()).unwrap_or_default()
     }
 
+    /// Returns the line in which these bytes begin, and those before it up to one that has a key.
+    pub(super) fn statement(&self, span: &Range<usize>) -> &'a str {
+        let (before, after) = self.text.split_at_checked(span.start).unwrap_or((self.text, ""));
+        let line_end = before.len() + after.find('\n').unwrap_or(after.len());
+        let key_end = before.rfind('=').unwrap_or_default();
+        let start = before.get(..key_end).and_then(|keys| keys.rfind('\n')).map_or(0, |newline| newline + 1);
+        self.text.get(start..line_end).unwrap_or_default()
+    }
+
     /// Returns the place of these bytes, with the line in which they begin.
     pub(super) fn at(&self, span: &Range<usize>) -> FilePlace {
         let before = self.text.get(..span.start).unwrap_or(self.text);

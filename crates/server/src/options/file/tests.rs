@@ -149,3 +149,23 @@ fn of_a_file_that_is_all_mistakes_not_all_are_looked_at() {
         assert!((1..=2 * MAX_EXAMINED_PROBLEMS).contains(&problems), "{problems}");
     }
 }
+
+/// The answer of `CONFIG RELOAD` and `INFO` have the lines of mistakes, which more people read than the file.
+#[test]
+fn no_mistake_shows_a_line_that_may_have_a_secret() {
+    for text in [
+        "password = hunter2",
+        "password = \"hunter2\"\npassword = \"hunter2\"",
+        "Password: hunter2",
+        "[users]\nx = { password = \"hunter2\" }",
+        "x = { password = \"hunter2\" }",
+        "passwords = [\n\"hunter2\"",
+        "token = hunter2 # behind the word that tells it",
+    ] {
+        let problems = parse(text).problems;
+        assert!(!problems.is_empty(), "{text}");
+        for problem in problems {
+            assert!(!problem.to_string().contains("hunter2"), "{problem}");
+        }
+    }
+}
