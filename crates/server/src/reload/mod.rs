@@ -30,7 +30,7 @@ pub use source::ConfigSource;
 
 use crate::ServerConfig;
 use crate::engine::Engine;
-use crate::options::options;
+use crate::options::{ConfigOption, options};
 use crate::public::TcpAddrs;
 
 /// State of the reloads of a server.
@@ -170,7 +170,7 @@ fn prepare(
     let Running { config: running, in_force, addrs, has_users } = running;
     let (config, mut report) = merge(running, wanted);
     // Options that need a restart keep their values, which the others may not fit.
-    config.validate()?;
+    config.validate().map_err(|error| report.explain(&error))?;
     // Seen before they are loaded: what changes in between is found by the next look.
     let seen = looks_at_files.then(|| FilesSeen::of(&config));
     let now = seen.as_ref().unwrap_or(in_force);
@@ -193,14 +193,19 @@ fn merge(running: &ServerConfig, wanted: &ServerConfig) -> (ServerConfig, Reload
             OptionOutcome::Unchanged
         } else if option.is_live {
             option.copy(&mut merged, wanted);
-            OptionOutcome::Applied { from: option.show(running), to: option.show(wanted) }
+            OptionOutcome::Applied { from: shown(option, running), to: shown(option, wanted) }
         } else {
-            OptionOutcome::NeedsRestart { kept: option.show(running), wanted: option.show(wanted) }
+            OptionOutcome::NeedsRestart { kept: shown(option, running), wanted: shown(option, wanted) }
         };
         OptionReport { name: option.name, outcome }
     });
     let report = report.collect();
     (merged, ReloadReport(report))
+}
+
+/// Returns a value for a sentence.
+fn shown(option: &ConfigOption, config: &ServerConfig) -> String {
+    Some(option.show(config)).filter(|value| !value.is_empty()).unwrap_or_else(|| "none".to_owned())
 }
 
 /// Takes over what is prepared. Nothing here can fail or wait.

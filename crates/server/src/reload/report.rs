@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use super::ReloadError;
+use crate::ConfigError;
+
 /// Result of a successful reload: what has become of each option, in the order of the table of options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ReloadReport(pub(super) Vec<OptionReport>);
@@ -54,6 +57,14 @@ impl ReloadReport {
         self.join(|outcome| matches!(outcome, OptionOutcome::NeedsRestart { .. }))
     }
 
+    /// Returns why the new values do not fit those that are kept, although they fit the others that are wanted.
+    pub(super) fn explain(&self, error: &ConfigError) -> ReloadError {
+        let kept = self.needs_restart().unwrap_or_default();
+        ReloadError::new([format!(
+            "{error} (until the server is started again: {kept}); restart it with the new configuration"
+        )])
+    }
+
     fn join(&self, is_wanted: impl Fn(&OptionOutcome) -> bool) -> Option<String> {
         let wanted = self.iter().filter(|option| is_wanted(&option.outcome));
         let lines: Vec<_> = wanted.map(OptionReport::in_a_line).collect();
@@ -83,5 +94,32 @@ impl fmt::Display for OptionOutcome {
                 write!(f, "needs a restart: {wanted} takes effect then, {kept} is kept until then")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::{FilesSeen, Running, prepare};
+    use crate::ServerConfig;
+    use crate::public::TcpAddrs;
+
+    /// Otherwise the reason asks for what the file has.
+    #[test]
+    fn values_that_only_a_restart_makes_fit_are_refused_with_those_that_are_kept() {
+        let mut wanted = ServerConfig::default();
+        wanted.tls.bind_addrs = vec!["127.0.0.1:8443".to_owned()];
+        (wanted.tls.cert, wanted.tls.key) = (Some("cert".into()), Some("key".into()));
+        assert_eq!(wanted.validate(), Ok(()));
+        let running = Running {
+            config: Arc::default(),
+            in_force: FilesSeen::none(),
+            addrs: TcpAddrs::default(),
+            has_users: false,
+        };
+        let error = prepare(&running, &wanted, false).unwrap_err().to_string();
+        assert!(error.contains("tls.bind (none is kept, not 127.0.0.1:8443)"), "{error}");
+        assert!(error.ends_with("restart it with the new configuration"), "{error}");
     }
 }
