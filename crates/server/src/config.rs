@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Duration;
 
@@ -372,8 +372,11 @@ fn check_tls(tls: &TlsConfig) -> Result<(), ConfigError> {
     Err(ConfigError::Tls { reason })
 }
 
+/// Returns the number of cores that the process had at first. A reload may run on a thread that has been pinned since, and would
+/// see fewer.
 fn default_threads() -> usize {
-    thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS)
+    static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
+    (*CORES).min(MAX_THREADS)
 }
 
 #[cfg(test)]

@@ -11,7 +11,10 @@ use super::args;
 
 /// Returns the reason why the command line is refused, as one line.
 pub(super) fn explain(error: &clap::Error, typed: &[OsString]) -> String {
-    let line = one_line(&error.to_string());
+    let mut line = one_line(&error.to_string());
+    if let Some(ContextValue::String(similar)) = error.get(ContextKind::SuggestedArg) {
+        line.push_str(&format!(": did you mean '{similar}'?"));
+    }
     let command = args::command();
     let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return line };
     let Some(arg) = command.get_arguments().find(|arg| arg.get_long() == long_name(option)) else {

@@ -33,12 +33,21 @@ pub fn parse(text: &str) -> Result<Users, Mistakes> {
     parse::parse(text)
 }
 
+/// Returns what to do about a file that cannot be read, as the end of a sentence.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "; 'rustvault-cli user add' makes one",
+        io::ErrorKind::PermissionDenied => "; run this as the user that the file belongs to",
+        _ => "",
+    }
+}
+
 /// Reason why a file of users cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UsersFileError {
     /// The system does not let us read it.
-    #[error("cannot read the file of users {}: {source}", path.display())]
+    #[error("cannot read the file of users {}: {source}{}", path.display(), remedy(source))]
     Read {
         /// The file.
         path: PathBuf,
