@@ -78,9 +78,24 @@ impl<W: Write> CliSession<W> {
         Ok(self.client.insert(client).clone())
     }
 
+    /// Connects, unless that was done before: with the login of `action`, if that is an `AUTH`. Without it, a server with users
+    /// refuses the connection on which it would be sent.
+    pub(crate) async fn connect_for(&mut self, action: &Action) -> Result<Client, CliError> {
+        let (Action::Command(words), None) = (action, &self.client) else { return self.connect().await };
+        let (user, password) = match words.as_slice() {
+            [name, password] if is_auth(name) => (b"default".as_slice(), password),
+            [name, user, password] if is_auth(name) => (&user[..], password),
+            _ => return self.connect().await,
+        };
+        let user = String::from_utf8_lossy(user);
+        let options = self.options.clone().user(user).password(password.to_vec());
+        let client = Client::connect_with(self.addr.as_str(), options).await?;
+        Ok(self.client.insert(client).clone())
+    }
+
     /// Carries out `action` and prints its result.
     pub(crate) async fn execute(&mut self, action: Action) -> Result<CommandOutcome, CliError> {
-        let client = self.connect().await?;
+        let client = self.connect_for(&action).await?;
         let outcome = match action {
             Action::Command(words) => self.command(&client, &words).await?,
             Action::Scan { prefix, limit } => self.scan(&client, &prefix, limit).await?,
@@ -210,6 +225,10 @@ fn options(args: &CliArgs) -> Result<Options, CliError> {
 pub(crate) fn run_once(args: &CliArgs, action: Action) -> Result<CommandOutcome, CliError> {
     let mut session = CliSession::of_one_shot(args, io::BufWriter::new(io::stdout()))?;
     runtime()?.block_on(session.execute(action))
+}
+
+fn is_auth(name: &[u8]) -> bool {
+    Command::find(name, PROTOCOL) == Some(Command::Auth)
 }
 
 /// Returns a runtime for one piece of work.

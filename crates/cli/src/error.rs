@@ -114,7 +114,7 @@ impl CliError {
     }
 
     /// Returns whether the server wants somebody to log in.
-    fn needs_login(&self) -> bool {
+    pub(crate) fn needs_login(&self) -> bool {
         match self {
             Self::BenchErrors { first, .. } => {
                 let code = ErrorCode::AuthRequired;

@@ -33,7 +33,11 @@ pub(crate) fn run(args: &CliArgs) -> Result<(), CliError> {
     if io::stdin().is_terminal() {
         return terminal::run(&runtime, &mut session, args.json);
     }
-    runtime.block_on(session.connect())?;
+    match runtime.block_on(session.connect()) {
+        // The first line may be the login.
+        Err(error) if error.needs_login() => {}
+        connected => drop(connected?),
+    }
     let execute = |session: &mut CliSession<_>, action| runtime.block_on(session.execute(action));
     run_script(&mut session, io::stdin().lock(), execute)
 }

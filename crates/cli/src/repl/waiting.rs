@@ -67,7 +67,7 @@ pub(super) async fn execute<W: Write>(
 ) -> Result<CommandOutcome, CliError> {
     let addr = session.addr().to_owned();
     let nothing_sent = CliError::Interrupted("; nothing was sent");
-    let client = wait(session.connect(), no_answer(&addr), ctrl_c, nothing_sent).await?;
+    let client = wait(session.connect_for(&action), no_answer(&addr), ctrl_c, nothing_sent).await?;
     let interrupted = CliError::Interrupted(consequence(&action));
     wait(session.execute(action), outage(&client, &addr), ctrl_c, interrupted).await
 }

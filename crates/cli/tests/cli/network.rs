@@ -62,6 +62,17 @@ fn the_password_comes_from_a_file_or_the_environment() {
 }
 
 #[test]
+fn a_session_without_a_user_logs_in_by_its_first_line() {
+    let server = FakeServer::start_with_login();
+    let lines = format!("auth {USER} \"{PASSWORD}\"\nping\n");
+    server.cli().write_stdin(lines).assert().code(0).stdout("OK\nPONG\n").stderr("");
+    let (code, message) = failure(server.cli().write_stdin("ping\n"));
+    assert!(code == 1 && message.contains("line 1") && message.contains("AUTH"), "{message}");
+    let (code, message) = failure(server.cli().write_stdin(format!("auth {USER} wrong\nping\n")));
+    assert!(code == 1 && message.contains("line 1") && !message.contains("wrong"), "{message}");
+}
+
+#[test]
 fn a_session_and_a_command_of_the_server_log_in_too() {
     let server = FakeServer::start_with_login();
     let logged_in = || {
