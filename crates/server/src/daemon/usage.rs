@@ -86,8 +86,16 @@ fn value_after<'a>(long: &str, arg: &'a OsStr) -> Option<Option<&'a str>> {
 mod tests {
     use super::*;
 
-    fn args(line: &str) -> Vec<OsString> {
+    fn words(line: &str) -> Vec<OsString> {
         line.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn a_misspelt_option_is_answered_with_the_one_that_was_meant() {
+        let typed = words("rustvault-server --max-conections 5");
+        let error = args::command().try_get_matches_from(&typed).unwrap_err();
+        let line = explain(&error, &typed);
+        assert!(line.ends_with("did you mean '--max-connections'?"), "{line}");
     }
 
     #[test]
@@ -95,12 +103,12 @@ mod tests {
         for line in
             ["--message-format json --threads 0", "--threads 0 --log-format=json", "x --message-format json"]
         {
-            assert_eq!(message_format(&args(line), &Variables::default()), MessageFormat::Json, "{line}");
+            assert_eq!(message_format(&words(line), &Variables::default()), MessageFormat::Json, "{line}");
         }
         for line in
             ["--threads 0", "--log-format", "--message-format xml", "--log-format=json --message-format=text"]
         {
-            assert_eq!(message_format(&args(line), &Variables::default()), MessageFormat::Text, "{line}");
+            assert_eq!(message_format(&words(line), &Variables::default()), MessageFormat::Text, "{line}");
         }
     }
 }
