@@ -19,7 +19,8 @@ const COMMANDS_PLACES: [&str; 3] =
     ["crates/protocol/src/command/table.rs", "crates/server/src/commands/", "crates/client/src/commands"];
 
 /// Commands that other files name, each file or folder with the reason.
-const NAMED_COMMANDS: [(&str, &[&str], &str); 8] = [
+const NAMED_COMMANDS: [(&str, &[&str], &str); 9] = [
+    ("crates/cli/src/commands.rs", &["Command::Auth"], "the line of a session that logs its connection in"),
     ("crates/protocol/src/command/name.rs", &["HELP"], "an error that says which command lists the others"),
     (
         "crates/cli/src/bench/",

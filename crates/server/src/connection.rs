@@ -150,8 +150,7 @@ impl<S: BatchStore> Connection<S> {
     async fn run(&mut self, stopping: &CancellationToken) -> io::Result<Leave> {
         let mut stop = pin!(stopping.cancelled());
         let (engine, client) = (Arc::clone(&self.engine), self.session.client.share());
-        let mut deadlines = Deadlines::new(&engine.config());
-        let mut login = LoginDeadline::default();
+        let (mut deadlines, mut login) = (Deadlines::new(&engine.config()), LoginDeadline::default());
         let (mut generation, has_partial) = (0, AtomicBool::new(false));
         if self.has_unfinished_request() {
             deadlines.received(0, false, true);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustvault_users::Secret;
 use tempfile::TempDir;
 use tokio::time::{MissedTickBehavior, interval};
@@ -149,6 +149,8 @@ fn users_file(token: &Secret, password: &Secret) -> String {
 fn certificates() -> Result<[(&'static str, String); 3], rcgen::Error> {
     let mut authority = CertificateParams::new(Vec::new())?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // Otherwise both certificates have one name, and OpenSSL takes the server's for one that signs itself.
+    authority.distinguished_name.push(DnType::CommonName, "compare");
     let authority_key = KeyPair::generate()?;
     let ca = authority.self_signed(&authority_key)?;
     let key = KeyPair::generate()?;
