@@ -28,7 +28,8 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts `program` with these arguments, and with `RUSTVAULT_ADDR` as its server.
     pub(crate) fn start(addr: &str, args: &[&str]) -> Self {
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        // Closed in programs that other tests start meanwhile, which would keep the terminal open.
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = openpt(flags).expect("a pseudo-terminal");
         grantpt(&master).and_then(|()| unlockpt(&master)).expect("the pseudo-terminal opens");
         tcsetwinsize(&master, SIZE).expect("the pseudo-terminal has a size");
