@@ -70,7 +70,7 @@ impl Drop for SecretPrompt {
     }
 }
 
-/// What is typed, up to Ctrl-C.
+/// Typed bytes, up to Ctrl-C.
 struct TypedBytes(File);
 
 impl Read for TypedBytes {

@@ -86,7 +86,7 @@ impl TlsOptions {
     }
 }
 
-/// Where something in PEM is.
+/// Source of something in PEM.
 #[derive(Clone)]
 enum PemSource {
     File(PathBuf),
@@ -119,7 +119,7 @@ impl fmt::Debug for PemSource {
 pub struct TlsDialer {
     options: TlsOptions,
     server_name: ServerName<'static>,
-    /// What was loaded last. It is kept while the files are the same, and with it the sessions that can be resumed.
+    /// Settings that were loaded last. They are kept while the files are the same, and with them the sessions that can be resumed.
     loaded: Mutex<Option<(Material, Arc<ClientConfig>)>>,
 }
 

@@ -176,7 +176,7 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
     }
 }
 
-/// What there is too little of for another connection.
+/// Resource that does not suffice for another connection.
 #[derive(Debug, Clone, Copy)]
 enum Shortage {
     /// So many connections are open, the most that may be.

@@ -39,7 +39,7 @@ impl Clients {
         by_id.range(after.saturating_add(1)..).take(limit).map(|(_, client)| Arc::clone(client)).collect()
     }
 
-    /// Has the tasks of all connections that wait for their clients run once.
+    /// Wakes the tasks of all connections that wait for their clients.
     pub(crate) fn wake_all(&self) {
         let mut after = 0;
         loop {

@@ -298,7 +298,7 @@ pub enum ConfigError {
     /// Options of TLS contradict each other.
     #[error("{reason}")]
     Tls {
-        /// What is missing, and what to do.
+        /// The missing setting, and the remedy.
         reason: &'static str,
     },
 }

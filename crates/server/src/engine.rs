@@ -120,7 +120,7 @@ pub(crate) struct Counters {
     pub(crate) connections: Counter,
     pub(crate) total_connections: Counter,
     pub(crate) rejected_connections: Counter,
-    /// Those among them that were refused because too few descriptors are left.
+    /// Rejected connections for which too few descriptors were left; `rejected_connections` counts them, too.
     pub(crate) rejected_for_descriptors: Counter,
     pub(crate) closings: Closings,
     /// Warnings about refused connections.

@@ -61,7 +61,7 @@ const ERRS_ANYWAY: &[Command] = &[
     Command::Watch,
 ];
 
-/// What a user may do: categories, inside the prefix or everywhere.
+/// Rights of a user: categories, inside the prefix or everywhere.
 #[derive(Debug, Clone, Copy)]
 struct Case {
     name: &'static str,
@@ -127,7 +127,7 @@ fn start() -> (TestServer, MemoryStore) {
     (start_with_store(store.clone(), &config), store)
 }
 
-/// What is stored before each command.
+/// Stores the keys that are there before each command.
 fn fill(store: &MemoryStore) {
     store.blocking().delete_many(content(store).into_keys()).unwrap();
     for prefix in [INSIDE, OUTSIDE] {

@@ -40,9 +40,9 @@ const SALT_BYTES: usize = 16;
 pub struct Credential {
     /// A name for people; a user's labels differ.
     pub label: String,
-    /// What a login is compared with.
+    /// The secret that a login is compared with.
     pub secret: Secret,
-    /// From when on it is not accepted; `None` for never.
+    /// Time from which on it is not accepted; `None` for never.
     pub expires: Option<SystemTime>,
 }
 
@@ -58,7 +58,7 @@ impl Credential {
     }
 }
 
-/// What a password or a token is compared with.
+/// Hash that a password or a token is compared with.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Secret {
     /// An argon2id hash, in PHC's string format.

@@ -59,7 +59,7 @@ pub(super) fn check(runtime: &Runtime, ctrl_c: &mut Signal) -> Result<(), CliErr
 /// Carries out `action`, unless Ctrl-C is pressed meanwhile.
 ///
 /// # Errors
-/// Those of [`CliSession::execute`], and [`CliError::Interrupted`].
+/// Errors of [`CliSession::execute`], and [`CliError::Interrupted`].
 pub(super) async fn execute<W: Write>(
     session: &mut CliSession<W>,
     action: Action,

@@ -109,10 +109,10 @@ pub(crate) struct AddArgs {
     /// The user's name
     #[arg(value_parser = parse_name)]
     pub(super) name: String,
-    /// What the user may do, such as read,write:app: for keys that start with app:, or all
+    /// Rights to grant, such as read,write:app: for keys that start with app:, or all
     #[arg(long, value_name = "CATEGORIES[:PREFIX]", value_parser = right_parser())]
     pub(super) allow: Vec<RightArg>,
-    /// What the user may not do
+    /// Rights to deny
     #[arg(long, value_name = "CATEGORIES[:PREFIX]", value_parser = right_parser())]
     pub(super) deny: Vec<RightArg>,
     /// Make a token instead of asking for a password, and print it
@@ -142,7 +142,7 @@ pub(crate) struct CredentialArgs {
     /// A name for the credential, to tell it from others of this user [default: password, or token]
     #[arg(long, value_name = "LABEL", value_parser = parse_label)]
     pub(super) label: Option<String>,
-    /// From when on it is not accepted: a time (2027-01-01T00:00:00Z), a day in UTC (2027-01-01) or a span from now
+    /// Time from which on it is not accepted: a time (2027-01-01T00:00:00Z), a day in UTC (2027-01-01) or a span from now
     /// (90days) [default: never]
     #[arg(long, value_name = "WHEN", value_parser = parse_expiry)]
     pub(super) expires: Option<SystemTime>,

@@ -72,7 +72,7 @@ impl FakeServer {
         timeout(LONG, self.listener.accept()).await.expect("no client connects").unwrap().0
     }
 
-    /// Whether a client connects that has not been accepted.
+    /// Returns whether a client connects that has not been accepted.
     pub(crate) fn has_new_connection(&self) -> bool {
         self.listener.accept().now_or_never().is_some()
     }

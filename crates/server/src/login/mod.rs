@@ -48,7 +48,7 @@ const MAX_CHECK_WAIT_AT_STOP: Duration = Duration::from_secs(1);
 /// Most checks of one login, each because the users have changed during the one before.
 const MAX_CHECKS: u32 = 3;
 
-/// What logins share: the thread that checks passwords, what was right lately, and who failed too often.
+/// State that logins share: the thread that checks passwords, what was right lately, and who failed too often.
 #[derive(Debug)]
 pub(crate) struct Logins {
     verifier: Arc<Verifier>,
@@ -239,7 +239,7 @@ impl Logins {
         Err(LoginError::Changed)
     }
 
-    /// Has a password checked, and waits for the result.
+    /// Queues the check of a password, and waits for the result.
     async fn check(
         &self,
         users: &Arc<Users>,

@@ -48,7 +48,7 @@ impl UsersFingerprint {
     }
 }
 
-/// What is to be taken over of the files; `None` for what stays as it is.
+/// Loaded files that take the place of those in force; `None` for files that stay as they are.
 #[derive(Debug)]
 pub(super) struct LoadedFiles {
     pub(super) users: Option<Option<Users>>,

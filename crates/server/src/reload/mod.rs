@@ -66,7 +66,7 @@ impl Reloads {
     }
 }
 
-/// What a change begins with.
+/// State that a change begins with.
 #[derive(Debug)]
 struct Running {
     config: Arc<ServerConfig>,

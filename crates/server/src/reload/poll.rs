@@ -16,11 +16,11 @@ use crate::tls::{self, LoadedTls};
 /// Time between two looks at the files.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What a look at a group of files has found.
+/// Result of a look at a group of files.
 enum Found<T> {
-    /// What the last look found.
+    /// The contents that the last look found.
     Nothing,
-    /// What is in force, after something else.
+    /// The contents that are in force, after others.
     InForce,
     /// Something new.
     Changed(T),

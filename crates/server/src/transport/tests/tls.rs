@@ -173,7 +173,7 @@ fn request_in_the_last_bytes_of_a_handshake(addr: &std::path::Path, config: &Arc
     StreamOwned::new(session, socket)
 }
 
-/// As `openssl s_client` does, whose input is a file.
+/// Ends its direction as `openssl s_client` does, whose input is a file.
 #[test]
 fn whoever_ends_its_direction_right_behind_the_handshake_is_answered_and_told_the_end() {
     let folder = tempfile::tempdir().unwrap();
