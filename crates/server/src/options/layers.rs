@@ -133,6 +133,12 @@ impl ConfigLayers {
         }
     }
 
+    /// Returns the value that the command line gives to an option.
+    fn flag(&self, option: &ConfigOption) -> Option<&OsStr> {
+        let flag = self.flags.iter().find(|(flag, _)| flag.name == option.name);
+        flag.map(|(_, value)| value.as_os_str())
+    }
+
     /// Sets an option from the layer that counts.
     fn apply(
         &self,
@@ -141,9 +147,8 @@ impl ConfigLayers {
         config: &mut ServerConfig,
         problems: &mut Vec<ConfigProblem>,
     ) -> Origin {
-        let flag = self.flags.iter().find(|(flag, _)| flag.name == option.name);
-        let (origin, name, value) = if let Some((_, value)) = flag {
-            (Origin::Flag(option.flag.to_owned()), format!("'--{}'", option.flag), value.as_os_str())
+        let (origin, name, value) = if let Some(value) = self.flag(option) {
+            (Origin::Flag(option.flag.to_owned()), format!("'--{}'", option.flag), value)
         } else if let Some((name, value)) = self.variables.of(option) {
             let shown = format!("{name} (--{} <{}>)", option.flag, option.value_name);
             (Origin::Variable(name.to_owned()), shown, value)
@@ -167,27 +172,27 @@ impl ConfigLayers {
         config: &mut ServerConfig,
         problems: &mut Vec<ConfigProblem>,
     ) -> Origin {
-        let flag = self.flags.iter().find(|(flag, _)| flag.name == option.name);
-        let (origin, path) = match (flag, self.variables.of(option), self.variables.of_file(option)) {
-            (Some((_, path)), ..) => (Origin::Flag(format!("{}-file", option.flag)), path.as_os_str()),
-            (None, Some((name, _)), Some((file_name, _))) => {
-                problems.push(ConfigProblem::new(format!(
-                    "{name} and {file_name} are both set: keep one of them"
-                )));
-                return Origin::Variable(name.to_owned());
-            }
-            (None, Some((name, secret)), None) => {
-                if let Err(expected) = option.set(config, secret) {
-                    problems.push(ConfigProblem::new(format!("invalid {name}: {expected}")));
+        let (origin, path) =
+            match (self.flag(option), self.variables.of(option), self.variables.of_file(option)) {
+                (Some(path), ..) => (Origin::Flag(format!("{}-file", option.flag)), path),
+                (None, Some((name, _)), Some((file_name, _))) => {
+                    problems.push(ConfigProblem::new(format!(
+                        "{name} and {file_name} are both set: keep one of them"
+                    )));
+                    return Origin::Variable(name.to_owned());
                 }
-                return Origin::Variable(name.to_owned());
-            }
-            (None, None, Some((name, path))) => (Origin::Variable(name.to_owned()), path),
-            (None, None, None) => match file.entry(option) {
-                Some(entry) => (Origin::of(&entry.place), entry.value.as_os_str()),
-                None => return Origin::Default,
-            },
-        };
+                (None, Some((name, secret)), None) => {
+                    if let Err(expected) = option.set(config, secret) {
+                        problems.push(ConfigProblem::new(format!("invalid {name}: {expected}")));
+                    }
+                    return Origin::Variable(name.to_owned());
+                }
+                (None, None, Some((name, path))) => (Origin::Variable(name.to_owned()), path),
+                (None, None, None) => match file.entry(option) {
+                    Some(entry) => (Origin::of(&entry.place), entry.value.as_os_str()),
+                    None => return Origin::Default,
+                },
+            };
         let read = read_secret(Path::new(path)).and_then(|secret| {
             option.set(config, secret).map_err(|expected| format!("has no valid {}: {expected}", option.name))
         });
