@@ -10,7 +10,7 @@ use crate::demand::{self, Bounds, MAX_SUBMIT_BYTES, StoredValues, Wanted};
 use crate::execute::{Executor, RecordSink};
 use crate::fs::{FileSystem, OsFileSystem};
 use crate::keyspace::Keyspace;
-use crate::recovery::{RecoveryReport, recover};
+use crate::recovery::{RecoveryProgress, RecoveryReport, recover};
 use crate::wal::{Admission, Demand, Growth, Log, LoggedChange};
 use crate::{Error, Lsn, Options, Stats};
 
@@ -50,7 +50,19 @@ impl DurableStore {
     /// [`Error::Corrupted`] if this version cannot trust its content, and then the file is unchanged;
     /// [`Error::Io`]; [`Error::InvalidOptions`].
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
-        Self::open_on(Arc::new(OsFileSystem), path, options)
+        Self::open_watched(path, options, &RecoveryProgress::default())
+    }
+
+    /// Opens a log as [`open`](Self::open) does; other threads may look at the progress meanwhile.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_watched(
+        path: impl AsRef<Path>,
+        options: Options,
+        progress: &RecoveryProgress,
+    ) -> Result<Self, Error> {
+        Self::open_with(Arc::new(OsFileSystem), path.as_ref(), options, progress)
     }
 
     /// Opens a log as [`open`](Self::open) does, on another file system, for example one that injects faults.
@@ -58,11 +70,20 @@ impl DurableStore {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_on(fs: Arc<dyn FileSystem>, path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+        Self::open_with(fs, path.as_ref(), options, &RecoveryProgress::default())
+    }
+
+    fn open_with(
+        fs: Arc<dyn FileSystem>,
+        path: &Path,
+        options: Options,
+        progress: &RecoveryProgress,
+    ) -> Result<Self, Error> {
         if options.max_key_bytes.max(options.max_value_bytes) > MAX_LIMIT_BYTES {
             return Err(Error::InvalidOptions("max_key_bytes and max_value_bytes must be at most 1 GiB"));
         }
         let rule = Rule::new(&options)?;
-        let recovered = recover(&fs, path.as_ref(), &options)?;
+        let recovered = recover(&fs, path, &options, progress)?;
         let keyspace = Arc::new(recovered.keyspace);
         keyspace.limit_memory(options.max_memory_bytes);
         let tombstones = Arc::clone(&keyspace);

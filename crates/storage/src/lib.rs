@@ -40,6 +40,6 @@ pub use options::{
     DEFAULT_COMPACT_MIN_BYTES, DEFAULT_COMPACT_RATIO, DEFAULT_MAX_KEY_BYTES, DEFAULT_MAX_VALUE_BYTES,
     LogFormat, Options, ParseSyncPolicyError, SyncPolicy,
 };
-pub use recovery::RecoveryReport;
+pub use recovery::{RecoveryProgress, RecoveryReport};
 pub use stats::{CommitLatency, LatencySummary, Stats};
 pub use store::{KeyPage, Lsn, Store};

@@ -18,6 +18,8 @@ use crate::wal::{
 use crate::{Error, LogFormat, Lsn, Options, SyncPolicy};
 use replay::Replay;
 
+pub use progress::RecoveryProgress;
+
 /// Bytes of the tail that may not be synced, that are rewritten at a time.
 const REWRITE_BYTES: usize = 1024 * 1024;
 
@@ -46,7 +48,12 @@ pub(crate) struct Recovered {
 /// Opens the log at `path`, or creates one, and recovers its keyspace.
 ///
 /// A refused file is left unchanged. A crash at any step leaves a file that recovers to the same state.
-pub(crate) fn recover(fs: &Arc<dyn FileSystem>, path: &Path, options: &Options) -> Result<Recovered, Error> {
+pub(crate) fn recover(
+    fs: &Arc<dyn FileSystem>,
+    path: &Path,
+    options: &Options,
+    progress: &RecoveryProgress,
+) -> Result<Recovered, Error> {
     let began = Instant::now();
     let log = OpenLog::open(&**fs, path)?;
     let location = Location::new(Arc::clone(fs), log.target.clone());
@@ -61,7 +68,7 @@ pub(crate) fn recover(fs: &Arc<dyn FileSystem>, path: &Path, options: &Options) 
     // At every open, because the process that created the file may have died before this.
     log.check("sync the directory of", sync_parent(&**fs, &log.target))?;
     let len = log.len()?;
-    let replay = Replay::new(HashSeed(header.hash_seed), len);
+    let replay = Replay::new(HashSeed(header.hash_seed), len, progress);
     let reader = Reader::new(&*log.file, len, &header, Cores::default());
     let ending =
         reader.read(|records, bytes| replay.apply(records, bytes)).map_err(|error| log.read_error(error))?;

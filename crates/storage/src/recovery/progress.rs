@@ -1,5 +1,6 @@
-//! Reports the progress of a recovery, and the time that is left.
+//! Progress of a recovery: shown to others, and reported with the time that is left.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::info;
@@ -10,12 +11,47 @@ use crate::sync::{Instant, Mutex};
 /// Interval at which a recovery that takes longer reports its progress.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Progress of a recovery.
-pub(super) struct RecoveryProgress {
-    began: Instant,
-    len_bytes: u64,
+/// Progress of a recovery, which other threads may look at while it runs. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct RecoveryProgress(Arc<ProgressCounts>);
+
+#[derive(Debug, Default)]
+struct ProgressCounts {
+    len_bytes: AtomicU64,
     bytes: AtomicU64,
     records: AtomicU64,
+}
+
+impl RecoveryProgress {
+    /// Returns the size of the log in bytes; 0 before it is opened.
+    pub fn len_bytes(&self) -> u64 {
+        self.0.len_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Returns the bytes of the log that were read.
+    pub fn read_bytes(&self) -> u64 {
+        self.0.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Returns the records that were read.
+    pub fn records(&self) -> u64 {
+        self.0.records.load(Ordering::Relaxed)
+    }
+
+    /// Returns how much of the log was read, in percent.
+    pub fn percent(&self) -> u64 {
+        percent(self.read_bytes(), self.len_bytes())
+    }
+}
+
+fn percent(bytes: u64, len_bytes: u64) -> u64 {
+    (u128::from(bytes) * 100 / u128::from(len_bytes.max(1))) as u64
+}
+
+/// Reports the progress of a recovery.
+pub(super) struct ProgressReporter {
+    began: Instant,
+    progress: RecoveryProgress,
     /// Time of the last report.
     reported_at: Mutex<Instant>,
 }
@@ -29,10 +65,11 @@ struct ProgressReport {
     left: Duration,
 }
 
-impl RecoveryProgress {
+impl ProgressReporter {
     /// Begins at `now` the recovery of a log of `len_bytes`.
-    pub(super) fn new(len_bytes: u64, now: Instant) -> Self {
-        Self { began: now, len_bytes, bytes: 0.into(), records: 0.into(), reported_at: Mutex::new(now) }
+    pub(super) fn new(progress: &RecoveryProgress, len_bytes: u64, now: Instant) -> Self {
+        progress.0.len_bytes.store(len_bytes, Ordering::Relaxed);
+        Self { began: now, progress: progress.clone(), reported_at: Mutex::new(now) }
     }
 
     /// Adds progress, and reports it if a second has passed since the last report.
@@ -43,16 +80,18 @@ impl RecoveryProgress {
     }
 
     fn count(&self, records: u64, bytes: u64, now: Instant) -> Option<ProgressReport> {
-        let records = self.records.fetch_add(records, Ordering::Relaxed) + records;
-        let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let counts = &*self.progress.0;
+        let records = counts.records.fetch_add(records, Ordering::Relaxed) + records;
+        let bytes = counts.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let len_bytes = self.progress.len_bytes();
         // If another thread holds the lock, that one reports.
         let mut reported_at = self.reported_at.try_lock()?;
         if now.saturating_duration_since(*reported_at) < INTERVAL {
             return None;
         }
         *reported_at = now;
-        let percent = (u128::from(bytes) * 100 / u128::from(self.len_bytes.max(1))) as u64;
-        let share_left = self.len_bytes.saturating_sub(bytes) as f64 / bytes.max(1) as f64;
+        let percent = percent(bytes, len_bytes);
+        let share_left = len_bytes.saturating_sub(bytes) as f64 / bytes.max(1) as f64;
         let left = now.saturating_duration_since(self.began).as_secs_f64() * share_left;
         let left = Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX);
         Some(ProgressReport { records, percent, left })
@@ -66,7 +105,7 @@ mod tests {
     #[test]
     fn a_quick_recovery_tells_nothing() {
         let began = Instant::now();
-        let progress = RecoveryProgress::new(1000, began);
+        let progress = ProgressReporter::new(&RecoveryProgress::default(), 1000, began);
         for millis in [0, 500, 999] {
             assert_eq!(progress.count(1, 100, began + Duration::from_millis(millis)), None);
         }
@@ -76,7 +115,7 @@ mod tests {
     fn a_slow_recovery_tells_once_a_second_how_far_it_is() {
         let began = Instant::now();
         let at = |millis| began + Duration::from_millis(millis);
-        let progress = RecoveryProgress::new(1000, began);
+        let progress = ProgressReporter::new(&RecoveryProgress::default(), 1000, began);
         assert_eq!(progress.count(10, 100, at(900)), None);
         let report = ProgressReport { records: 20, percent: 20, left: Duration::from_secs(8) };
         assert_eq!(progress.count(10, 100, at(2000)), Some(report));
@@ -89,6 +128,9 @@ mod tests {
     fn the_figures_of_an_empty_file_are_sound() {
         let began = Instant::now();
         let report = ProgressReport { records: 0, percent: 0, left: Duration::ZERO };
-        assert_eq!(RecoveryProgress::new(0, began).count(0, 0, began + INTERVAL), Some(report));
+        assert_eq!(
+            ProgressReporter::new(&RecoveryProgress::default(), 0, began).count(0, 0, began + INTERVAL),
+            Some(report)
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Applies the records of a log to a keyspace that is being recovered.
 
-use super::progress::RecoveryProgress;
+use super::progress::{ProgressReporter, RecoveryProgress};
 use crate::Error;
 use crate::keyspace::{HashSeed, Keyspace, Past, Restore};
 use crate::sync::Instant;
@@ -9,13 +9,14 @@ use crate::wal::{Logged, LoggedChange};
 /// Builds a keyspace from the log's records, in any order.
 pub(super) struct Replay {
     restore: Restore,
-    progress: RecoveryProgress,
+    progress: ProgressReporter,
 }
 
 impl Replay {
     /// Begins with a log of `len_bytes`.
-    pub(super) fn new(seed: HashSeed, len_bytes: u64) -> Self {
-        Self { restore: Restore::new(seed), progress: RecoveryProgress::new(len_bytes, Instant::now()) }
+    pub(super) fn new(seed: HashSeed, len_bytes: u64, progress: &RecoveryProgress) -> Self {
+        let progress = ProgressReporter::new(progress, len_bytes, Instant::now());
+        Self { restore: Restore::new(seed), progress }
     }
 
     /// Applies records that take `bytes` of the log.

@@ -156,8 +156,13 @@ mod tests {
 
     fn log(folder: &tempfile::TempDir) -> Log {
         let options = Options { sync_policy: SyncPolicy::Never, ..Options::default() };
-        let recovered =
-            recover(&(Arc::new(OsFileSystem) as _), &folder.path().join("the.log"), &options).unwrap();
+        let recovered = recover(
+            &(Arc::new(OsFileSystem) as _),
+            &folder.path().join("the.log"),
+            &options,
+            &Default::default(),
+        )
+        .unwrap();
         Log::start(recovered.start, |_| (), || ()).unwrap()
     }
 
