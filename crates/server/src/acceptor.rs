@@ -154,7 +154,8 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
 
     fn begin(&self, incoming: Incoming) -> io::Result<(Transport, Box<Session>)> {
         incoming.prepare(self.engine.config().tcp_keepalive)?;
-        let client = self.engine.clients.add(incoming.peer.clone(), incoming.local()?);
+        let client =
+            self.engine.clients.add(incoming.peer.clone(), incoming.local()?, incoming.listener_kind());
         Ok((
             incoming.into_transport(self.engine.tls.load().clone())?,
             Box::new(Session::new(client, self.engine.limits, &self.engine.access)),

@@ -96,6 +96,11 @@ impl<'a> RequestBatch<'a> {
         !self.requests.is_empty()
     }
 
+    /// Returns the command of a request; `None` if there is no such command.
+    pub(crate) fn command(&self, index: usize) -> Option<Command> {
+        self.requests.get(index).and_then(|request| request.command.as_ref().ok()).copied()
+    }
+
     /// Returns the arguments of all requests, for [`plan`](Self::plan).
     pub(crate) fn arguments(&self) -> Vec<&[u8]> {
         self.arguments.iter().map(AsRef::as_ref).collect()
@@ -122,13 +127,16 @@ impl<'a> RequestBatch<'a> {
                 Ok(command) => {
                     session.client.note_command(*command);
                     let request = Request { command: *command, arguments };
-                    plan_one(request, session, engine, &mut ops)
-                        .unwrap_or_else(|error| Slot::Ready(error.into()))
+                    match commands::admit(request, session, engine) {
+                        Ok(()) => plan_one(request, session, engine, &mut ops)
+                            .unwrap_or_else(|error| Slot::Ready(error.into())),
+                        Err(error) => Slot::Rejected(error),
+                    }
                 }
-                Err(error) => Slot::Ready(error.clone().into()),
+                Err(error) => Slot::Rejected(error.clone()),
             });
         }
-        slots.extend(self.fatal.iter().map(|fatal| Slot::Ready(fatal.error.clone().into())));
+        slots.extend(self.fatal.iter().map(|fatal| Slot::Rejected(fatal.error.clone().into())));
         (ops, slots)
     }
 
@@ -147,7 +155,6 @@ fn plan_one<'b, S: BatchStore>(
     engine: &Engine<S>,
     ops: &mut Vec<Op<'b>>,
 ) -> Result<Slot<'b, S>, Box<ErrorReply>> {
-    commands::admit(request, session, engine)?;
     Ok(match commands::handler::<S>(request.command) {
         Handler::Store(handle) | Handler::AllKeys(handle) => match handle(request, &engine.limits)? {
             Ask::One(op, reply) => {
@@ -178,6 +185,8 @@ fn plan_one<'b, S: BatchStore>(
 pub(crate) enum Slot<'b, S> {
     /// The answer is known.
     Ready(Reply<Payload<'b>>),
+    /// The command is not executed, for this reason.
+    Rejected(Box<ErrorReply>),
     /// The next outcome of the store becomes the answer.
     Asked(ReplyTo, Request<'b>),
     /// The next outcome of the store, the values of these keys, is the answer.

@@ -13,6 +13,7 @@ use rustvault_protocol::{Command, Protocol};
 use rustvault_users::{User, Users};
 
 use crate::addr::Addr;
+use crate::metrics::ListenerKind;
 
 /// Clients that [`Clients::wake_all`] takes from the list at a time.
 const CLIENTS_PER_WAKE: usize = 500;
@@ -26,9 +27,14 @@ pub(crate) struct Clients {
 
 impl Clients {
     /// Adds a client; dropping the registration removes it.
-    pub(crate) fn add(self: &Arc<Self>, peer: Addr, local: Addr) -> ClientRegistration {
+    pub(crate) fn add(
+        self: &Arc<Self>,
+        peer: Addr,
+        local: Addr,
+        listener: ListenerKind,
+    ) -> ClientRegistration {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let client = Arc::new(ConnectedClient::new(id, peer, local));
+        let client = Arc::new(ConnectedClient::new(id, peer, local, listener));
         self.by_id.lock().insert(id, Arc::clone(&client));
         ClientRegistration { client, clients: Arc::clone(self) }
     }
@@ -105,6 +111,7 @@ pub(crate) struct ConnectedClient {
     pub(crate) id: u64,
     pub(crate) peer: Addr,
     pub(crate) local: Addr,
+    pub(crate) listener: ListenerKind,
     connected_at: u32,
     /// Time of its last batch.
     active_at: AtomicU32,
@@ -131,12 +138,13 @@ pub(crate) struct ClientNames {
 const NO_COMMAND: u16 = u16::MAX;
 
 impl ConnectedClient {
-    fn new(id: u64, peer: Addr, local: Addr) -> Self {
+    fn new(id: u64, peer: Addr, local: Addr, listener: ListenerKind) -> Self {
         let now = seconds();
         Self {
             id,
             peer,
             local,
+            listener,
             connected_at: now,
             active_at: AtomicU32::new(now),
             last_command: AtomicU16::new(NO_COMMAND),
@@ -245,7 +253,10 @@ mod tests {
     #[test]
     fn a_client_is_listed_as_long_as_it_is_connected() {
         let clients = Arc::new(Clients::default());
-        let (first, second) = (clients.add(addr(1), addr(9)), clients.add(addr(2), addr(9)));
+        let (first, second) = (
+            clients.add(addr(1), addr(9), ListenerKind::Tcp),
+            clients.add(addr(2), addr(9), ListenerKind::Tcp),
+        );
         let ids = || clients.page(0, 9).iter().map(|client| client.id).collect::<Vec<_>>();
         assert_eq!(ids(), [first.id, second.id]);
         assert_eq!(clients.page(1, 9).len() + clients.page(0, 1).len(), 2);
@@ -257,7 +268,8 @@ mod tests {
     #[tokio::test]
     async fn every_waiting_task_runs_when_all_are_woken() {
         let clients = Arc::new(Clients::default());
-        let all: Vec<_> = (0..=2 * CLIENTS_PER_WAKE).map(|_| clients.add(addr(1), addr(9))).collect();
+        let all: Vec<_> =
+            (0..=2 * CLIENTS_PER_WAKE).map(|_| clients.add(addr(1), addr(9), ListenerKind::Tcp)).collect();
         let begun = Arc::new(AtomicU64::new(0));
         let wait_twice = |client: &ClientRegistration| {
             let (client, begun, mut runs) = (client.share(), Arc::clone(&begun), 0);
@@ -279,7 +291,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_kill_is_noticed_before_during_and_after_the_wait() {
-        let client = Arc::new(ConnectedClient::new(1, addr(1), addr(9)));
+        let client = Arc::new(ConnectedClient::new(1, addr(1), addr(9), ListenerKind::Tcp));
         assert!(timeout(Duration::from_millis(1), client.killed()).await.is_err());
         let waiting = tokio::spawn({
             let client = Arc::clone(&client);

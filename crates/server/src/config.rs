@@ -65,6 +65,18 @@ pub const DEFAULT_RESERVED_DESCRIPTORS: usize = 32;
 /// Highest accepted `reserved_descriptors`.
 pub const MAX_RESERVED_DESCRIPTORS: usize = 4096;
 
+/// Default of `slow_threshold`. A sync of a disk that is not busy takes less, so what takes longer is worth a look.
+pub const DEFAULT_SLOW_THRESHOLD: Duration = Duration::from_millis(100);
+
+/// Longest accepted `slow_threshold`.
+pub const MAX_SLOW_THRESHOLD: Duration = Duration::from_secs(60 * 60);
+
+/// Default of `slow_log_entries`, as in Redis.
+pub const DEFAULT_SLOW_LOG_ENTRIES: usize = 128;
+
+/// Highest accepted `slow_log_entries`. An entry takes up to 5 KiB.
+pub const MAX_SLOW_LOG_ENTRIES: usize = 10_000;
+
 /// Settings of a server.
 ///
 /// ```
@@ -82,6 +94,8 @@ pub struct ServerConfig {
     pub bind_addrs: Vec<String>,
     /// Path of a Unix socket to listen on as well; none by default. It is created with mode 0660, and removed at the end.
     pub unix_socket: Option<PathBuf>,
+    /// Addresses of HTTP, each `host:port`; none by default.
+    pub http_addrs: Vec<String>,
     /// Path of the log; a missing log is created. [`DEFAULT_WAL_PATH`] by default.
     pub wal_path: PathBuf,
     /// Most connections at a time, 1 to [`MAX_CONNECTIONS_LIMIT`]; [`DEFAULT_MAX_CONNECTIONS`] by default.
@@ -132,6 +146,11 @@ pub struct ServerConfig {
     /// Open files, below the process's limit of them, that connections leave free for the log, compactions and reloads, 1 to
     /// [`MAX_RESERVED_DESCRIPTORS`]; a quarter of that limit if it is less. [`DEFAULT_RESERVED_DESCRIPTORS`] by default.
     pub reserved_descriptors: usize,
+    /// Time from which a command is slow, in whole microseconds, up to [`MAX_SLOW_THRESHOLD`]; `None` for never.
+    /// [`DEFAULT_SLOW_THRESHOLD`] by default.
+    pub slow_threshold: Option<Duration>,
+    /// Slow commands that are remembered, 1 to [`MAX_SLOW_LOG_ENTRIES`]; [`DEFAULT_SLOW_LOG_ENTRIES`] by default.
+    pub slow_log_entries: usize,
     /// Format of messages, [`MessageFormat::Text`] by default. The daemon reads it; the library reports by tracing.
     pub message_format: MessageFormat,
     /// Least important messages that are printed, `info` by default. The daemon reads it.
@@ -163,6 +182,7 @@ impl Default for ServerConfig {
         Self {
             bind_addrs: vec![DEFAULT_BIND_ADDR.to_owned()],
             unix_socket: None,
+            http_addrs: Vec::new(),
             wal_path: PathBuf::from(DEFAULT_WAL_PATH),
             max_connections: DEFAULT_MAX_CONNECTIONS,
             sync_policy: SyncPolicy::default(),
@@ -181,6 +201,8 @@ impl Default for ServerConfig {
             password: None,
             allow_unauthenticated: false,
             reserved_descriptors: DEFAULT_RESERVED_DESCRIPTORS,
+            slow_threshold: Some(DEFAULT_SLOW_THRESHOLD),
+            slow_log_entries: DEFAULT_SLOW_LOG_ENTRIES,
             message_format: MessageFormat::Text,
             message_level: LevelFilter::INFO,
             request_timeout: Some(DEFAULT_REQUEST_TIMEOUT),
@@ -196,7 +218,10 @@ impl ServerConfig {
     /// # Errors
     /// The first field that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let addrs = || self.bind_addrs.iter().chain(&self.tls.bind_addrs);
+        let addrs = || {
+            let data = self.bind_addrs.iter().chain(&self.tls.bind_addrs);
+            data.chain(&self.http_addrs).chain(&self.tls.http_addrs)
+        };
         check_range("bind_addrs", addrs().count(), MAX_BIND_ADDRS)?;
         addrs().try_for_each(|addr| check_bind_addr(addr))?;
         check_repeated_addrs(addrs())?;
@@ -208,6 +233,7 @@ impl ServerConfig {
         check_seconds("tcp_keepalive", self.tcp_keepalive, MAX_TCP_KEEPALIVE)?;
         check_seconds("idle_timeout", self.idle_timeout, MAX_IDLE_TIMEOUT)?;
         check_seconds("request_timeout", self.request_timeout, MAX_IDLE_TIMEOUT)?;
+        check_range("slow_log_entries", self.slow_log_entries, MAX_SLOW_LOG_ENTRIES)?;
         check_range("reserved_descriptors", self.reserved_descriptors, MAX_RESERVED_DESCRIPTORS)?;
         check_max_buffer(self.max_buffer_bytes, self.max_value_bytes)?;
         check_compact_ratio(self.compact_ratio)?;
@@ -357,7 +383,7 @@ fn check_max_buffer(value: usize, max_value_bytes: usize) -> Result<(), ConfigEr
 fn check_tls(tls: &TlsConfig) -> Result<(), ConfigError> {
     check_seconds("tls.handshake-timeout", Some(tls.handshake_timeout), MAX_HANDSHAKE_TIMEOUT)?;
     check_range("tls.max-handshakes", tls.max_handshakes, MAX_HANDSHAKES_LIMIT)?;
-    let (is_on, has_pair) = (!tls.bind_addrs.is_empty(), tls.cert.is_some() && tls.key.is_some());
+    let (is_on, has_pair) = (tls.is_on(), tls.cert.is_some() && tls.key.is_some());
     let reason = if is_on && !has_pair {
         "tls.bind needs a certificate and its key: set tls.cert and tls.key"
     } else if !is_on && (tls.cert.is_some() || tls.key.is_some()) {

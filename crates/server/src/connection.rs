@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use rustvault_protocol::{ErrorCode, ErrorReply, Reply};
@@ -120,6 +120,8 @@ struct Connection<S> {
     claim: BufferClaim,
     /// Set if a whole request was among the bytes that were read last.
     had_requests: bool,
+    /// Bytes of the socket that the metrics have: read, and written.
+    counted_bytes: (u64, u64),
 }
 
 impl<S: BatchStore> Connection<S> {
@@ -129,9 +131,11 @@ impl<S: BatchStore> Connection<S> {
         engine: Arc<Engine<S>>,
         worker: WorkerHandle,
     ) -> Self {
+        let counted_bytes = (transport.socket().read_bytes(), transport.socket().written_bytes());
         Self {
             transport,
             session,
+            counted_bytes,
             claim: BufferClaim::new(&engine.buffers),
             engine,
             worker,
@@ -192,6 +196,7 @@ impl<S: BatchStore> Connection<S> {
                 true => Box::pin(self.answer_before_login(read_bytes, stopping, &mut login)).await?,
                 false => self.answer_input(read_bytes, stopping).await?,
             };
+            self.count_traffic();
             if let Some(leave) = left {
                 return Ok(leave);
             }
@@ -227,7 +232,9 @@ impl<S: BatchStore> Connection<S> {
                 Some(Ok(read_bytes)) => read_bytes,
                 Some(Err(error)) => return Box::pin(self.end_of_read(error)).await,
             };
-            if let Some(leave) = self.answer_input(read_bytes, stopping).await? {
+            let left = self.answer_input(read_bytes, stopping).await?;
+            self.count_traffic();
+            if let Some(leave) = left {
                 return Ok(leave);
             }
         }
@@ -271,6 +278,15 @@ impl<S: BatchStore> Connection<S> {
     fn has_unread_bytes(&self) -> io::Result<bool> {
         let socket = self.transport.socket();
         Ok(self.transport.has_bytes() || socket.received_bytes()? > socket.read_bytes())
+    }
+
+    /// Records the bytes of the socket since the last call, those of TLS included.
+    fn count_traffic(&mut self) {
+        let socket = self.transport.socket();
+        let bytes = (socket.read_bytes(), socket.written_bytes());
+        let (read, written) = std::mem::replace(&mut self.counted_bytes, bytes);
+        let metrics = self.engine.metrics.worker(self.worker.index());
+        metrics.count_traffic(bytes.0.saturating_sub(read), bytes.1.saturating_sub(written));
     }
 
     /// Ends the connection for the error of a read; a client that gets no more memory is told so.
@@ -359,6 +375,9 @@ impl<S: BatchStore> Connection<S> {
             claim: &mut self.claim,
             closing: None,
             is_muted: false,
+            command: None,
+            accounted: 0,
+            read_at: Instant::now(),
         };
         self.had_requests = false;
         loop {

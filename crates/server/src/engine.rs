@@ -15,6 +15,7 @@ use crate::buffer_budget::BufferBudget;
 use crate::clients::Clients;
 use crate::closing::Closings;
 use crate::login::Logins;
+use crate::metrics::Metrics;
 use crate::public::TcpAddrs;
 use crate::rate_limit::RateLimit;
 use crate::reload::{FilesSeen, Reloads};
@@ -30,6 +31,8 @@ pub(crate) struct Engine<S> {
     /// The limits on requests, which stay as they were at the start.
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
+    /// What the workers have done.
+    pub(crate) metrics: Metrics,
     pub(crate) clients: Arc<Clients>,
     pub(crate) started: Instant,
     config: ArcSwap<ServerConfig>,
@@ -51,6 +54,7 @@ impl<S> Engine<S> {
             logins: Logins::default(),
             limits: config.limits(),
             counters: Arc::default(),
+            metrics: Metrics::new(config.threads),
             clients: Arc::default(),
             started: Instant::now(),
             config: ArcSwap::from_pointee(config.clone()),
@@ -125,16 +129,12 @@ pub(crate) struct Counters {
     pub(crate) closings: Closings,
     /// Warnings about refused connections.
     pub(crate) refusal_warnings: RateLimit,
-    pub(crate) total_commands: Counter,
-    pub(crate) total_errors: Counter,
 }
 
 impl Counters {
     /// Sets the counters to 0 whose growth people watch; the number of open connections stays.
     pub(crate) fn reset(&self) {
-        let totals =
-            [&self.total_connections, &self.rejected_connections, &self.total_commands, &self.total_errors];
-        totals.into_iter().for_each(Counter::reset);
+        [&self.total_connections, &self.rejected_connections].into_iter().for_each(Counter::reset);
         self.closings.reset();
     }
 }

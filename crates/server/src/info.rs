@@ -7,6 +7,7 @@ use rustvault_storage::{CommitLatency, LatencySummary, Stats};
 
 use crate::commands::REDIS_VERSION;
 use crate::engine::Engine;
+use crate::metrics::MetricsSnapshot;
 
 /// The fields of `INFO`: Redis's and RustVault's own.
 pub(crate) struct InfoFields(Vec<Field>);
@@ -23,8 +24,9 @@ const ALL: [&str; 3] = ["all", "default", "everything"];
 impl InfoFields {
     /// Collects the fields; without `show_data` it omits those that could reveal writes that are not durable.
     pub(crate) fn new<S>(engine: &Engine<S>, stats: &Stats, show_data: bool) -> Self {
-        let mut fields = of_redis(engine, stats);
-        fields.extend(ours(engine, stats));
+        let metrics = engine.metrics.since_reset();
+        let mut fields = of_redis(engine, stats, &metrics);
+        fields.extend(ours(engine, stats, &metrics));
         fields.retain(|(_, name, _)| show_data || !is_of_data(name));
         Self(fields)
     }
@@ -58,7 +60,7 @@ impl InfoFields {
     }
 }
 
-fn ours<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
+fn ours<S>(engine: &Engine<S>, stats: &Stats, metrics: &MetricsSnapshot) -> Vec<Field> {
     let (counters, tls) = (&engine.counters, &engine.tls);
     let config = engine.config();
     let wal_path = config.wal_path.display();
@@ -98,8 +100,8 @@ fn ours<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
         ("max_buffer_bytes", &config.max_buffer_bytes),
         ("buffer_limit_refusals", &engine.buffers.refusals.get()),
         ("rejected_for_descriptors", &counters.rejected_for_descriptors.get()),
-        ("total_commands", &counters.total_commands.get()),
-        ("total_errors", &counters.total_errors.get()),
+        ("total_commands", &metrics.total_commands()),
+        ("total_errors", &metrics.total_errors()),
         ("config_reloads", &reloads.reloads.get()),
         ("config_reloads_failed", &reloads.failed_reloads.get()),
         ("last_reload_error", &reloads.last.error()),
@@ -134,7 +136,7 @@ fn commit_stages(commit: &CommitLatency) -> [(&'static str, String); 6] {
 }
 
 /// Returns the fields that clients and monitoring tools of Redis read.
-fn of_redis<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
+fn of_redis<S>(engine: &Engine<S>, stats: &Stats, metrics: &MetricsSnapshot) -> Vec<Field> {
     let (counters, config) = (&engine.counters, engine.config());
     let uptime = engine.started.elapsed().as_secs();
     let used_memory_human = format!("{:.2}M", stats.used_bytes as f64 / (1024.0 * 1024.0));
@@ -162,9 +164,9 @@ fn of_redis<S>(engine: &Engine<S>, stats: &Stats) -> Vec<Field> {
         ("Persistence", "aof_last_bgrewrite_status", &last_rewrite),
         ("Persistence", "aof_current_size", &stats.log_bytes),
         ("Stats", "total_connections_received", &counters.total_connections.get()),
-        ("Stats", "total_commands_processed", &counters.total_commands.get()),
+        ("Stats", "total_commands_processed", &metrics.total_commands()),
         ("Stats", "rejected_connections", &counters.rejected_connections.get()),
-        ("Stats", "total_error_replies", &counters.total_errors.get()),
+        ("Stats", "total_error_replies", &metrics.total_errors()),
         ("Replication", "role", &"master"),
         ("Replication", "connected_slaves", &0),
         ("Cluster", "cluster_enabled", &0),

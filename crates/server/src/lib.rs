@@ -21,9 +21,11 @@ mod engine;
 mod error;
 mod info;
 mod input;
+mod lifecycle;
 mod linger;
 mod listener;
 mod login;
+mod metrics;
 pub mod options;
 mod outbox;
 mod preview;
@@ -41,11 +43,13 @@ mod unix_socket;
 
 pub use config::{
     ConfigError, DEFAULT_BIND_ADDR, DEFAULT_MAX_BUFFER_BYTES, DEFAULT_MAX_CONNECTIONS,
-    DEFAULT_MAX_OUTPUT_BYTES, DEFAULT_REQUEST_TIMEOUT, DEFAULT_RESERVED_DESCRIPTORS, DEFAULT_TCP_KEEPALIVE,
-    DEFAULT_WAL_PATH, MAX_BIND_ADDRS, MAX_CONNECTIONS_LIMIT, MAX_IDLE_TIMEOUT, MAX_RESERVED_DESCRIPTORS,
-    MAX_TCP_KEEPALIVE, MAX_THREADS, MAX_VALUE_BYTES_LIMIT, MessageFormat, ServerConfig,
+    DEFAULT_MAX_OUTPUT_BYTES, DEFAULT_REQUEST_TIMEOUT, DEFAULT_RESERVED_DESCRIPTORS,
+    DEFAULT_SLOW_LOG_ENTRIES, DEFAULT_SLOW_THRESHOLD, DEFAULT_TCP_KEEPALIVE, DEFAULT_WAL_PATH,
+    MAX_BIND_ADDRS, MAX_CONNECTIONS_LIMIT, MAX_IDLE_TIMEOUT, MAX_RESERVED_DESCRIPTORS, MAX_SLOW_LOG_ENTRIES,
+    MAX_SLOW_THRESHOLD, MAX_TCP_KEEPALIVE, MAX_THREADS, MAX_VALUE_BYTES_LIMIT, MessageFormat, ServerConfig,
 };
 pub use error::{Error, UnixSocketError};
+pub use lifecycle::{Lifecycle, Phase};
 pub use listener::Listeners;
 pub use login::{LoadUsersError, Password, PasswordError};
 pub use reload::{ConfigSource, ReloadError};

@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 
 use crate::addr::Addr;
 use crate::error::Error;
+use crate::metrics::ListenerKind;
 use crate::tcp_options;
 use crate::tls::LoadedTls;
 use crate::transport::{Socket, TlsLayer, Transport};
@@ -180,6 +181,15 @@ impl Listener {
 }
 
 impl Incoming {
+    /// Returns the kind of its listener.
+    pub(crate) const fn listener_kind(&self) -> ListenerKind {
+        match (&self.stream, &self.handshake_permit) {
+            (_, Some(_)) => ListenerKind::Tls,
+            (AcceptedStream::Tcp(_), None) => ListenerKind::Tcp,
+            (AcceptedStream::Unix(_), None) => ListenerKind::Unix,
+        }
+    }
+
     /// Returns the address of the server's end.
     pub(crate) fn local(&self) -> io::Result<Addr> {
         match &self.stream {

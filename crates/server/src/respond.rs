@@ -6,11 +6,14 @@ mod put;
 mod values;
 
 use std::io;
-use std::iter::Peekable;
+use std::iter::{Enumerate, Peekable};
+use std::mem;
+use std::time::Instant;
 use std::vec;
 
 use bytes::BytesMut;
 use put::{FLUSH_BYTES, large_value};
+use rustvault_protocol::Command;
 use rustvault_storage::batch::{BatchStore, Op, Outcome, Submission};
 use rustvault_storage::{self as storage, Error, Lsn};
 use tokio::task::yield_now;
@@ -21,6 +24,7 @@ use crate::buffer_budget::BufferClaim;
 use crate::closing::Closing;
 use crate::commands::{Many, Refusal, store_error, unexpected};
 use crate::engine::Engine;
+use crate::metrics::WorkerMetrics;
 use crate::session::Session;
 use crate::threads::commit_group;
 use crate::threads::turns::AwaitedCommit;
@@ -46,6 +50,12 @@ pub(crate) struct Responder<'c, S> {
     pub(crate) closing: Option<Closing>,
     /// Set if the present answer is left out (`CLIENT REPLY`).
     pub(crate) is_muted: bool,
+    /// The command that is being answered; `None` if there is none of that name.
+    pub(crate) command: Option<Command>,
+    /// Requests of the batch that the metrics have.
+    pub(crate) accounted: usize,
+    /// The moment at which the input of the batch was read.
+    pub(crate) read_at: Instant,
 }
 
 /// Decides which of the present replies may be revealed.
@@ -84,14 +94,17 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         let arguments = batch.arguments();
         let (ops, slots) = batch.plan(&arguments, self.session, self.engine);
         self.closing = batch.closing();
-        self.engine.counters.total_commands.add(slots.len() as u64);
         let mut ops = ops.as_slice();
-        let mut slots = slots.into_iter().peekable();
+        let total = slots.len();
+        self.accounted = 0;
+        let mut slots = slots.into_iter().enumerate().peekable();
         while slots.peek().is_some() {
             replies.clear();
             let submission;
             (ops, submission) = self.submit(ops, replies).await?;
-            self.write_answers(&mut slots, replies, submission).await?;
+            let written = self.write_answers(batch, &mut slots, replies, submission).await;
+            self.account(batch, total - slots.len());
+            written?;
             if !ops.is_empty() {
                 // The first part was long work or had large answers: the other connections of the thread have a turn.
                 yield_now().await;
@@ -116,10 +129,31 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         }
     }
 
+    /// Records the requests of a batch, up to this one, that have just been answered together: they share a duration.
+    fn account(&mut self, batch: &RequestBatch<'_>, answered: usize) {
+        let (metrics, duration) = (self.metrics(), self.read_at.elapsed());
+        let listener = self.session.client.listener;
+        let answered = mem::replace(&mut self.accounted, answered)..answered;
+        let mut requests = answered.map(|index| batch.command(index)).peekable();
+        while let Some(command) = requests.next() {
+            let mut count = 1;
+            while requests.next_if_eq(&command).is_some() {
+                count += 1;
+            }
+            metrics.answered(command, listener, duration, count);
+        }
+    }
+
+    /// Returns the metrics of the worker.
+    fn metrics(&self) -> &'c WorkerMetrics {
+        self.engine.metrics.worker(self.worker.index())
+    }
+
     /// Writes the answers up to the first one whose reply is still missing.
     async fn write_answers(
         &mut self,
-        slots: &mut Peekable<vec::IntoIter<Slot<'_, S>>>,
+        batch: &RequestBatch<'_>,
+        slots: &mut Peekable<Enumerate<vec::IntoIter<Slot<'_, S>>>>,
         replies: &mut Vec<storage::batch::Completion>,
         submission: Submission<'_>,
     ) -> io::Result<()> {
@@ -130,7 +164,10 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         };
         self.commit(submission, replies.first().is_some_and(|first| first.depends_on > gate.visible)).await;
         let mut replies = replies.drain(..);
-        while let Some(slot) = slots.next_if(|slot| !slot.needs_outcome() || !replies.as_slice().is_empty()) {
+        while let Some((index, slot)) =
+            slots.next_if(|(_, slot)| !slot.needs_outcome() || !replies.as_slice().is_empty())
+        {
+            self.command = batch.command(index);
             self.is_muted = !self.session.wants_next_reply();
             if self.is_muted && !matches!(slot, Slot::InSteps(Many::Count(..)) | Slot::Await(..)) {
                 if slot.needs_outcome() {
@@ -163,10 +200,12 @@ impl<'c, S: BatchStore> Responder<'c, S> {
                     Box::pin(self.put_values(keys, gate.admit(reply))).await?;
                 }
                 Slot::Ready(reply) => self.put(reply).await?,
+                Slot::Rejected(error) => self.put_rejection(error),
                 Slot::InSteps(many) => Box::pin(self.put_in_steps(many)).await?,
                 Slot::Await(carry_out, request) => {
                     // The command may take long; the answers before it are sent first.
                     self.flush().await?;
+                    self.account(batch, index);
                     let answer = carry_out(self, request).await;
                     self.put_answer(answer).await?;
                 }

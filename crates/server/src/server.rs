@@ -22,7 +22,7 @@ use crate::reload::{FilesSeen, Reloads};
 use crate::threads::affinity::LogWriter;
 use crate::threads::worker::Workers;
 use crate::tls::{self, LoadedTls};
-use crate::{ConfigSource, CpuAffinity, Error, ServerConfig, reload};
+use crate::{ConfigSource, CpuAffinity, Error, Lifecycle, Phase, ServerConfig, reload};
 
 /// Longest time in which connections finish at a stop. With the last sync, a stop takes less than ten seconds.
 pub(crate) const DRAIN_LIMIT: Duration = Duration::from_secs(5);
@@ -42,6 +42,7 @@ pub struct Server {
     files: FilesSeen,
     config: ServerConfig,
     source: Option<ConfigSource>,
+    lifecycle: Lifecycle,
 }
 
 impl Server {
@@ -53,6 +54,14 @@ impl Server {
     /// A field of `config` is out of range, the users cannot be loaded, an address cannot be listened on or is
     /// [public](ServerConfig::allow_unauthenticated) without users, or the log cannot be opened.
     pub async fn bind(config: ServerConfig) -> Result<Self, Error> {
+        Self::bind_watched(config, Lifecycle::default()).await
+    }
+
+    /// Binds the addresses and opens the log as [`bind`](Self::bind) does; `lifecycle` shows how far the server is.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub async fn bind_watched(config: ServerConfig, lifecycle: Lifecycle) -> Result<Self, Error> {
         config.validate()?;
         let files = see_files(&config).await?;
         let users = load(&config).await?;
@@ -61,8 +70,9 @@ impl Server {
         let (listeners, addrs) = listen(&config).await?;
         addrs.check(users.is_some(), &config)?;
         let (path, options) = (config.wal_path.clone(), config.store_options());
-        let store = blocking(move || DurableStore::open(path, options)).await??;
-        Ok(Self { listeners, addrs, tls, store, users, files, config, source: None })
+        let progress = lifecycle.recovery().clone();
+        let store = blocking(move || DurableStore::open_watched(path, options, &progress)).await??;
+        Ok(Self { listeners, addrs, tls, store, users, files, config, source: None, lifecycle })
     }
 
     /// Returns the first address that the server listens on, with its real port: one with TLS if there is no other.
@@ -106,18 +116,21 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         self.report_start(&self.store.stats().await?);
         let stop = async {
-            tokio::select! {
+            let shutdown = tokio::select! {
                 () = shutdown => Shutdown { failure: None, drain_limit: DRAIN_LIMIT },
                 failure = self.store.poisoned() => {
                     Shutdown { failure: Some(failure), drain_limit: FAILURE_DRAIN_LIMIT }
                 }
-            }
+            };
+            self.lifecycle.enter(Phase::Stopping { has_failed: shutdown.failure.is_some() });
+            shutdown
         };
         let writer = self.pinned_writer();
         let engine = Engine::new(self.store.clone(), &self.config)
             .with_users(self.users)
             .with_reloads(Reloads::new(self.source, self.files, self.addrs));
         engine.tls.replace(self.tls);
+        self.lifecycle.enter(Phase::Serving);
         let failure = serve_until(self.listeners, engine, writer, stop).await?;
         if let Some(failure) = failure {
             return Err(Error::Store(failure));

@@ -161,9 +161,14 @@ impl Session {
 impl Session {
     /// A client without a connection.
     pub(crate) fn for_tests() -> Self {
+        use crate::metrics::ListenerKind;
         let clients = std::sync::Arc::new(crate::clients::Clients::default());
         let addr = crate::addr::Addr::from(std::net::SocketAddr::from(([127, 0, 0, 1], 1)));
-        Self::new(clients.add(addr.clone(), addr), Limits::default(), &UserAccess::default())
+        Self::new(
+            clients.add(addr.clone(), addr, ListenerKind::Tcp),
+            Limits::default(),
+            &UserAccess::default(),
+        )
     }
 }
 
@@ -175,6 +180,7 @@ mod tests {
     use crate::ServerConfig;
     use crate::addr::Addr;
     use crate::engine::Engine;
+    use crate::metrics::ListenerKind;
 
     fn users(names: &[&str], rights: &Rights) -> Users {
         let user =
@@ -229,7 +235,7 @@ mod tests {
         replace(&["ann", "ben"]);
         let session = |name: &str| {
             let addr = Addr::from(std::net::SocketAddr::from(([127, 0, 0, 1], 1)));
-            let client = engine.clients.add(addr.clone(), addr);
+            let client = engine.clients.add(addr.clone(), addr, ListenerKind::Tcp);
             let mut session = Session::new(client, Limits::default(), &engine.access);
             session.log_in(Arc::clone(engine.access.load().unwrap().get(name).unwrap()));
             session

@@ -284,6 +284,7 @@ mod tests {
 
     use super::*;
     use crate::ServerConfig;
+    use crate::metrics::ListenerKind;
 
     fn killed(arguments: &[&[u8]]) -> Result<Vec<u64>, String> {
         killed_of(arguments, &Engine::new((), &ServerConfig::default()), &[])
@@ -293,7 +294,8 @@ mod tests {
     fn killed_of(arguments: &[&[u8]], engine: &Engine<()>, users: &[&str]) -> Result<Vec<u64>, String> {
         let clients = Arc::new(Clients::default());
         let addr = |port| SocketAddr::from(([127, 0, 0, 1], port)).into();
-        let connected: Vec<_> = (1..4).map(|port| clients.add(addr(port), addr(9))).collect();
+        let connected: Vec<_> =
+            (1..4).map(|port| clients.add(addr(port), addr(9), ListenerKind::Tcp)).collect();
         for (client, name) in connected.iter().zip(users) {
             client.set_user(engine.access.load().unwrap().get(name).cloned());
         }

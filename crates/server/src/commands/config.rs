@@ -200,6 +200,7 @@ pub(super) fn rewrite<'b, S>(_: Request<'b>, _: &mut Session, _: &Engine<S>) -> 
 /// Sets the counters of connections, commands and errors to 0.
 pub(super) fn reset_stat<'b, S>(_: Request<'b>, _: &mut Session, engine: &Engine<S>) -> Answer<'b> {
     engine.counters.reset();
+    engine.metrics.reset();
     Ok(Reply::OK)
 }
 

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{LoginError, Logins};
 use crate::access::UserAccess;
 use crate::clients::{ClientRegistration, Clients};
+use crate::metrics::ListenerKind;
 
 /// The password of every user.
 pub(super) const PASSWORD: &str = "password";
@@ -52,7 +53,7 @@ impl HeldLogins {
 
     fn client(&self, host: u8) -> ClientRegistration {
         let addr = |port| crate::addr::Addr::from(std::net::SocketAddr::from(([10, 0, 0, host], port)));
-        self.clients.add(addr(1), addr(2))
+        self.clients.add(addr(1), addr(2), ListenerKind::Tcp)
     }
 
     async fn verify(

@@ -45,6 +45,20 @@ pub(super) fn seconds_text(duration: Option<Duration>) -> String {
     duration.map_or(0, |duration| duration.as_secs()).to_string()
 }
 
+/// Reads a number of milliseconds, at most `max`; 0 is never. The shortest time that is kept is a microsecond.
+pub(super) fn millis(value: &OsStr, max: Duration) -> Result<Option<Duration>, String> {
+    let max_ms = max.as_millis();
+    let millis = text(value)?.parse().ok().filter(|millis: &f64| (0.0..=max_ms as f64).contains(millis));
+    let millis =
+        millis.ok_or_else(|| format!("expected a number of milliseconds up to {max_ms}, or 0 for never"))?;
+    let micros = (millis * 1000.0).round() as u64;
+    Ok((millis > 0.0).then(|| Duration::from_micros(micros.max(1))))
+}
+
+pub(super) fn millis_text(duration: Option<Duration>) -> String {
+    duration.map_or(0.0, |duration| duration.as_micros() as f64 / 1000.0).to_string()
+}
+
 pub(super) fn size(value: &OsStr) -> Result<u64, String> {
     let size = text(value)?.parse::<ByteSize>();
     size.map(|size| size.as_u64()).map_err(|_| "expected a size, for example 4096 or 32MiB".to_owned())

@@ -3,11 +3,12 @@
 use std::io;
 
 use bytes::Buf;
-use rustvault_protocol::{BulkEncoder, Reply};
+use rustvault_protocol::{BulkEncoder, ErrorReply, Reply};
 use rustvault_storage::batch::BatchStore;
 
 use super::Responder;
 use crate::commands::{Answer, Payload, Refusal};
+use crate::metrics::CommandError;
 use crate::outbox;
 
 /// Size of encoded answers at which they are written. It bounds the memory for a client that reads slowly.
@@ -21,8 +22,16 @@ impl<S: BatchStore> Responder<'_, S> {
     /// Encodes a small answer, whole.
     #[inline]
     pub(super) fn put_small(&mut self, reply: &Reply<Payload<'_>>) {
-        self.engine.counters.total_errors.add(u64::from(matches!(reply, Reply::Error(_))));
+        if let Reply::Error(error) = reply {
+            self.metrics().error(self.command, CommandError::Failed, error.code);
+        }
         self.session.protocol().encode(reply, self.output);
+    }
+
+    /// Encodes the error of a command that was not executed.
+    pub(super) fn put_rejection(&mut self, error: Box<ErrorReply>) {
+        self.metrics().error(self.command, CommandError::Rejected, error.code);
+        self.session.protocol().encode(&Reply::<&[u8]>::Error(error), self.output);
     }
 
     /// Writes an answer.

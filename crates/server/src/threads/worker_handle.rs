@@ -34,6 +34,12 @@ impl WorkerHandle {
         Self { scheduler: Arc::clone(scheduler), worker, window: 0 }
     }
 
+    /// Returns the index of the worker.
+    #[inline]
+    pub(crate) const fn index(&self) -> usize {
+        self.worker
+    }
+
     /// Marks the worker as blocked, if it has a single connection and another worker remains for new ones.
     pub(crate) fn try_block(&self) -> Option<BlockedWorker<'_>> {
         self.stats().occupancy.try_block(&self.scheduler.blocking)

@@ -22,6 +22,8 @@ pub const MAX_HANDSHAKES_LIMIT: usize = 65_536;
 pub struct TlsConfig {
     /// Addresses to listen on with TLS, each `host:port`, beside those without; none by default.
     pub bind_addrs: Vec<String>,
+    /// Addresses of HTTP over TLS, each `host:port`; none by default.
+    pub http_addrs: Vec<String>,
     /// Path of the server's certificate and its intermediate ones, in PEM; the server's own is the first.
     pub cert: Option<PathBuf>,
     /// Path of the private key of that certificate, in PEM: PKCS#8, PKCS#1 or SEC1, without a passphrase.
@@ -42,10 +44,18 @@ pub struct TlsConfig {
     pub max_handshakes: usize,
 }
 
+impl TlsConfig {
+    /// Returns whether there is an address with TLS.
+    pub(crate) fn is_on(&self) -> bool {
+        !self.bind_addrs.is_empty() || !self.http_addrs.is_empty()
+    }
+}
+
 impl Default for TlsConfig {
     fn default() -> Self {
         Self {
             bind_addrs: Vec::new(),
+            http_addrs: Vec::new(),
             cert: None,
             key: None,
             client_ca: None,

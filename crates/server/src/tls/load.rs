@@ -82,7 +82,7 @@ fn hash(hasher: &mut SipHasher13, content: &[u8]) {
 /// # Errors
 /// The first file that cannot be used.
 pub(crate) fn load(config: &TlsConfig) -> Result<Option<LoadedTls>, TlsError> {
-    if config.bind_addrs.is_empty() {
+    if !config.is_on() {
         return Ok(None);
     }
     load_at(config, SystemTime::now()).map(Some)

@@ -34,4 +34,19 @@ pub(super) static LISTENERS: &[ConfigOption] = &[
         set: |config, value| put(&mut config.unix_socket, value::socket_path(value).map(Some)),
         copy: copy!(unix_socket),
     },
+    ConfigOption {
+        name: "http",
+        flag: "http",
+        variable: "RUSTVAULT_HTTP",
+        value_name: "HOST:PORT",
+        kind: OptionKind::List,
+        default: Some("none"),
+        example: "127.0.0.1:9121",
+        is_live: false,
+        help: "Address of HTTP: /metrics for Prometheus, and the probes /livez and /readyz. For several, repeat the option \
+               or separate them by commas",
+        get: |config| list_text(&config.http_addrs),
+        set: |config, value| put(&mut config.http_addrs, list(value, value::bind_addr)),
+        copy: copy!(http_addrs),
+    },
 ];

@@ -3,7 +3,7 @@
 use super::super::value::{self, MESSAGE_LEVELS, affinity, choice, number, put};
 use super::super::{ConfigOption, OptionKind};
 use super::copy;
-use crate::{CpuAffinity, MAX_THREADS, MessageFormat};
+use crate::{CpuAffinity, MAX_SLOW_LOG_ENTRIES, MAX_SLOW_THRESHOLD, MAX_THREADS, MessageFormat};
 
 pub(super) static PROCESS: &[ConfigOption] = &[
     ConfigOption {
@@ -35,6 +35,35 @@ pub(super) static PROCESS: &[ConfigOption] = &[
         get: |config| (if config.cpu_affinity == CpuAffinity::Off { "off" } else { "auto" }).to_owned(),
         set: |config, value| put(&mut config.cpu_affinity, affinity(value)),
         copy: copy!(cpu_affinity),
+    },
+    ConfigOption {
+        name: "slow-ms",
+        flag: "slow-ms",
+        variable: "RUSTVAULT_SLOW_MS",
+        value_name: "MS",
+        kind: OptionKind::Ratio,
+        default: None,
+        example: "",
+        is_live: true,
+        help: "Milliseconds from which a command is slow: SLOWLOG and a message report it; a fraction such as 0.5 is \
+               accepted, 0 reports none",
+        get: |config| value::millis_text(config.slow_threshold),
+        set: |config, value| put(&mut config.slow_threshold, value::millis(value, MAX_SLOW_THRESHOLD)),
+        copy: copy!(slow_threshold),
+    },
+    ConfigOption {
+        name: "slow-log-entries",
+        flag: "slow-log-entries",
+        variable: "RUSTVAULT_SLOW_LOG_ENTRIES",
+        value_name: "N",
+        kind: OptionKind::Number,
+        default: None,
+        example: "",
+        is_live: true,
+        help: "Slow commands that SLOWLOG remembers; the oldest are forgotten first",
+        get: |config| config.slow_log_entries.to_string(),
+        set: |config, value| put(&mut config.slow_log_entries, number(value, MAX_SLOW_LOG_ENTRIES)),
+        copy: copy!(slow_log_entries),
     },
     ConfigOption {
         name: "message-format",

@@ -1,0 +1,90 @@
+//! Metrics: counters and histograms of each worker, summed when somebody asks for them.
+
+mod counter;
+mod exposition;
+mod histogram;
+mod listener_kind;
+mod snapshot;
+mod worker;
+
+use arc_swap::ArcSwapOption;
+
+pub(crate) use exposition::Scrape;
+pub(crate) use listener_kind::ListenerKind;
+pub(crate) use snapshot::MetricsSnapshot;
+pub(crate) use worker::{CommandError, WorkerMetrics};
+
+/// Metrics of a server.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    workers: Box<[WorkerMetrics]>,
+    /// Figures at the last `CONFIG RESETSTAT`, which `INFO` counts from. Prometheus counts from the start.
+    reset_at: ArcSwapOption<MetricsSnapshot>,
+}
+
+impl Metrics {
+    /// Makes the metrics of a server with so many workers.
+    pub(crate) fn new(workers: usize) -> Self {
+        let workers = (0..workers.max(1)).map(|_| WorkerMetrics::new()).collect();
+        Self { workers, reset_at: ArcSwapOption::empty() }
+    }
+
+    /// Returns the metrics of a worker, which that worker alone may change.
+    #[inline]
+    pub(crate) fn worker(&self, index: usize) -> &WorkerMetrics {
+        &self.workers[index]
+    }
+
+    /// Returns the sum of all workers' metrics since the start.
+    pub(crate) fn snapshot(&self) -> MetricsSnapshot {
+        let mut snapshot = MetricsSnapshot::default();
+        self.workers.iter().for_each(|worker| worker.add_to(&mut snapshot));
+        snapshot
+    }
+
+    /// Returns the sum of all workers' metrics since the last [`reset`](Self::reset).
+    pub(crate) fn since_reset(&self) -> MetricsSnapshot {
+        let mut snapshot = self.snapshot();
+        if let Some(earlier) = &*self.reset_at.load() {
+            snapshot.subtract(earlier);
+        }
+        snapshot
+    }
+
+    /// Makes [`since_reset`](Self::since_reset) begin here.
+    pub(crate) fn reset(&self) {
+        self.reset_at.store(Some(self.snapshot().into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustvault_protocol::{Command, ErrorCode};
+
+    use super::*;
+
+    #[test]
+    fn the_figures_of_all_workers_are_summed_and_count_from_the_last_reset() {
+        let metrics = Metrics::new(2);
+        let answer = |worker: usize, command| {
+            metrics.worker(worker).answered(command, ListenerKind::Tls, Duration::from_micros(3), 2);
+        };
+        answer(0, Some(Command::Get));
+        answer(1, Some(Command::Get));
+        answer(1, None);
+        metrics.worker(1).error(None, CommandError::Rejected, ErrorCode::UnknownCommand);
+        let sum = metrics.snapshot();
+        assert_eq!((sum.total_commands(), sum.total_errors()), (6, 1));
+        let get = |sum: &MetricsSnapshot| {
+            let (_, get) = sum.commands().find(|(command, _)| *command == Some(Command::Get)).unwrap();
+            (get.answered, get.durations.as_ref().map(|durations| durations.count()))
+        };
+        assert_eq!(get(&sum), ([0, 4, 0], Some(4)));
+        metrics.reset();
+        answer(0, Some(Command::Get));
+        assert_eq!(get(&metrics.since_reset()), ([0, 2, 0], Some(2)));
+        assert_eq!((metrics.since_reset().total_errors(), metrics.snapshot().total_commands()), (0, 8));
+    }
+}

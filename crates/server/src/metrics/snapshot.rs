@@ -1,0 +1,95 @@
+//! The sum of all workers' figures at one moment.
+
+use rustvault_protocol::{Command, ErrorCode};
+
+use super::histogram::HistogramSnapshot;
+use super::listener_kind::ListenerKind;
+
+/// The sum of all workers' figures at one moment.
+#[derive(Debug, Clone)]
+pub(crate) struct MetricsSnapshot {
+    /// In the order of [`Command::ALL`], and behind those the requests whose first word names no command.
+    pub(super) commands: Box<[CommandSnapshot]>,
+    pub(super) errors: [u64; ErrorCode::ALL.len()],
+    /// Bytes that sockets have received.
+    pub(crate) received_bytes: u64,
+    /// Bytes that sockets have sent.
+    pub(crate) sent_bytes: u64,
+}
+
+/// Figures of one command.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CommandSnapshot {
+    /// Answered ones, also with an error, by the kind of listener.
+    pub(crate) answered: [u64; ListenerKind::ALL.len()],
+    /// Those among them that were refused before they were executed.
+    pub(crate) rejected: u64,
+    /// Those among them that failed in their execution.
+    pub(crate) failed: u64,
+    /// Times from reading a batch to its answer leaving; `None` if there was none.
+    pub(crate) durations: Option<HistogramSnapshot>,
+}
+
+impl CommandSnapshot {
+    /// Returns the number of answers.
+    pub(crate) fn total(&self) -> u64 {
+        self.answered.iter().sum()
+    }
+
+    fn subtract(&mut self, earlier: &Self) {
+        for (sum, earlier) in self.answered.iter_mut().zip(&earlier.answered) {
+            *sum = sum.wrapping_sub(*earlier);
+        }
+        self.rejected = self.rejected.wrapping_sub(earlier.rejected);
+        self.failed = self.failed.wrapping_sub(earlier.failed);
+        if let (Some(durations), Some(earlier)) = (&mut self.durations, &earlier.durations) {
+            durations.subtract(earlier);
+        }
+    }
+}
+
+impl Default for MetricsSnapshot {
+    fn default() -> Self {
+        Self {
+            commands: vec![CommandSnapshot::default(); Command::ALL.len() + 1].into_boxed_slice(),
+            errors: [0; ErrorCode::ALL.len()],
+            received_bytes: 0,
+            sent_bytes: 0,
+        }
+    }
+}
+
+impl MetricsSnapshot {
+    /// Returns the figures of each command; the last ones, without a command, are those of unknown commands.
+    pub(crate) fn commands(&self) -> impl Iterator<Item = (Option<Command>, &CommandSnapshot)> {
+        let names = Command::ALL.iter().copied().map(Some).chain([None]);
+        names.zip(self.commands.iter())
+    }
+
+    /// Returns the number of errors by code.
+    pub(crate) fn errors(&self) -> impl Iterator<Item = (ErrorCode, u64)> {
+        ErrorCode::ALL.into_iter().zip(self.errors)
+    }
+
+    /// Returns the number of answered commands.
+    pub(crate) fn total_commands(&self) -> u64 {
+        self.commands.iter().map(CommandSnapshot::total).sum()
+    }
+
+    /// Returns the number of errors.
+    pub(crate) fn total_errors(&self) -> u64 {
+        self.errors.iter().sum()
+    }
+
+    /// Subtracts what an earlier snapshot has.
+    pub(super) fn subtract(&mut self, earlier: &Self) {
+        for (command, earlier) in self.commands.iter_mut().zip(earlier.commands.iter()) {
+            command.subtract(earlier);
+        }
+        for (sum, earlier) in self.errors.iter_mut().zip(&earlier.errors) {
+            *sum = sum.wrapping_sub(*earlier);
+        }
+        self.received_bytes = self.received_bytes.wrapping_sub(earlier.received_bytes);
+        self.sent_bytes = self.sent_bytes.wrapping_sub(earlier.sent_bytes);
+    }
+}
