@@ -136,7 +136,9 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
             return Ok(());
         }
         let max_connections = config.max_connections;
-        let Some(open) = OpenConnection::open(&self.engine.counters, max_connections) else {
+        let Some(open) =
+            OpenConnection::open(&self.engine.counters, incoming.listener_kind(), max_connections)
+        else {
             self.refuse(incoming, Shortage::Connections(max_connections));
             return Ok(());
         };

@@ -95,6 +95,12 @@ impl CloseReason {
         }
     }
 
+    /// Returns its name in metrics: the one in `INFO` without what all of those begin with.
+    fn metric_label(self) -> &'static str {
+        let name = self.names().0;
+        name.strip_prefix("closed_").unwrap_or(name)
+    }
+
     /// Returns whether the end is reported as a warning: the client is at fault, and nobody else would report it.
     const fn is_warned_about(self) -> bool {
         matches!(
@@ -193,6 +199,12 @@ impl Closings {
     /// Sets the counters to 0.
     pub(crate) fn reset(&self) {
         self.by_reason.iter().for_each(|counts| counts.closed.reset());
+    }
+
+    /// Returns the counts since the start, by their names in metrics.
+    pub(crate) fn totals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let all = CloseReason::ALL.iter().zip(&self.by_reason);
+        all.map(|(reason, counts)| (reason.metric_label(), counts.closed.total()))
     }
 
     /// Returns the counters, by their names in `INFO`.

@@ -9,17 +9,17 @@ use rustvault_protocol::Limits;
 use rustvault_users::Users;
 use tokio::sync::Semaphore;
 
-use crate::ServerConfig;
 use crate::access::UserAccess;
 use crate::buffer_budget::BufferBudget;
 use crate::clients::Clients;
 use crate::closing::Closings;
 use crate::login::Logins;
-use crate::metrics::Metrics;
+use crate::metrics::{ListenerKind, Metrics};
 use crate::public::TcpAddrs;
 use crate::rate_limit::RateLimit;
 use crate::reload::{FilesSeen, Reloads};
 use crate::tls::TlsState;
+use crate::{Lifecycle, ServerConfig};
 
 /// State that all listeners and connections of a server share.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ pub(crate) struct Engine<S> {
     pub(crate) metrics: Metrics,
     pub(crate) clients: Arc<Clients>,
     pub(crate) started: Instant,
+    pub(crate) lifecycle: Lifecycle,
     config: ArcSwap<ServerConfig>,
     /// Counts the changes of `config`, for those that keep something of it.
     config_generation: AtomicU64,
@@ -57,6 +58,7 @@ impl<S> Engine<S> {
             metrics: Metrics::new(config.threads),
             clients: Arc::default(),
             started: Instant::now(),
+            lifecycle: Lifecycle::default(),
             config: ArcSwap::from_pointee(config.clone()),
             config_generation: AtomicU64::new(0),
             reloads: Reloads::new(None, FilesSeen::none(), TcpAddrs::default()),
@@ -111,6 +113,12 @@ impl<S> Engine<S> {
         self.clients.wake_all();
     }
 
+    /// Sets the life that the server is in.
+    pub(crate) fn with_lifecycle(mut self, lifecycle: Lifecycle) -> Self {
+        self.lifecycle = lifecycle;
+        self
+    }
+
     /// Sets where reloads get the configuration from, and what they compare with.
     pub(crate) fn with_reloads(mut self, reloads: Reloads) -> Self {
         self.reloads = reloads;
@@ -122,7 +130,7 @@ impl<S> Engine<S> {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) connections: Counter,
-    pub(crate) total_connections: Counter,
+    pub(crate) total_connections: ListenerCounters,
     pub(crate) rejected_connections: Counter,
     /// Rejected connections for which too few descriptors were left; `rejected_connections` counts them, too.
     pub(crate) rejected_for_descriptors: Counter,
@@ -134,7 +142,8 @@ pub(crate) struct Counters {
 impl Counters {
     /// Sets the counters to 0 whose growth people watch; the number of open connections stays.
     pub(crate) fn reset(&self) {
-        [&self.total_connections, &self.rejected_connections].into_iter().for_each(Counter::reset);
+        self.total_connections.reset();
+        self.rejected_connections.reset();
         self.closings.reset();
     }
 }
@@ -147,12 +156,16 @@ pub(crate) struct OpenConnection {
 
 impl OpenConnection {
     /// Returns `None` if so many are open already. There is one acceptor, so nobody else opens one meanwhile.
-    pub(crate) fn open(counters: &Arc<Counters>, max_connections: usize) -> Option<Self> {
+    pub(crate) fn open(
+        counters: &Arc<Counters>,
+        listener: ListenerKind,
+        max_connections: usize,
+    ) -> Option<Self> {
         if counters.connections.get() >= max_connections as u64 {
             return None;
         }
         counters.connections.add(1);
-        counters.total_connections.add(1);
+        counters.total_connections.add(listener);
         Some(Self { counters: Arc::clone(counters) })
     }
 }
@@ -163,24 +176,77 @@ impl Drop for OpenConnection {
     }
 }
 
+/// Counters of connections, by the kind of listener.
+#[derive(Debug, Default)]
+pub(crate) struct ListenerCounters([Counter; ListenerKind::ALL.len()]);
+
+impl ListenerCounters {
+    fn add(&self, listener: ListenerKind) {
+        if let Some(counter) = self.0.get(listener as usize) {
+            counter.add(1);
+        }
+    }
+
+    fn reset(&self) {
+        self.0.iter().for_each(Counter::reset);
+    }
+
+    /// Returns the sum of the counts since the last reset.
+    pub(crate) fn get(&self) -> u64 {
+        self.0.iter().map(Counter::get).sum()
+    }
+
+    /// Returns the counts since the start, in the order of [`ListenerKind::ALL`].
+    pub(crate) fn by_listener(&self) -> [u64; ListenerKind::ALL.len()] {
+        self.0.each_ref().map(Counter::total)
+    }
+}
+
 /// A counter for people. No other memory access is ordered by it, so relaxed accesses suffice.
 #[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
+pub(crate) struct Counter {
+    count: AtomicU64,
+    /// The count at the last [`reset`](Self::reset).
+    reset_at: AtomicU64,
+}
 
 impl Counter {
     pub(crate) fn add(&self, n: u64) {
-        self.0.fetch_add(n, Ordering::Relaxed);
+        self.count.fetch_add(n, Ordering::Relaxed);
     }
 
     pub(crate) fn decrement(&self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.count.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Makes [`get`](Self::get) begin at 0 again.
     pub(crate) fn reset(&self) {
-        self.0.store(0, Ordering::Relaxed);
+        self.reset_at.store(self.total(), Ordering::Relaxed);
     }
 
+    /// Returns the count since the last reset, for `INFO`.
     pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.total().saturating_sub(self.reset_at.load(Ordering::Relaxed))
+    }
+
+    /// Returns the count since the start, for Prometheus, which takes a smaller one for a restart.
+    pub(crate) fn total(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_changes_what_info_shows_and_not_what_prometheus_reads() {
+        let counters = Arc::new(Counters::default());
+        drop(OpenConnection::open(&counters, ListenerKind::Tls, 1).unwrap());
+        counters.reset();
+        let _open = OpenConnection::open(&counters, ListenerKind::Unix, 1).unwrap();
+        assert!(OpenConnection::open(&counters, ListenerKind::Tcp, 1).is_none());
+        assert_eq!((counters.total_connections.get(), counters.connections.get()), (1, 1));
+        assert_eq!(counters.total_connections.by_listener(), [0, 1, 1]);
     }
 }

@@ -128,6 +128,7 @@ impl Server {
         let writer = self.pinned_writer();
         let engine = Engine::new(self.store.clone(), &self.config)
             .with_users(self.users)
+            .with_lifecycle(self.lifecycle.clone())
             .with_reloads(Reloads::new(self.source, self.files, self.addrs));
         engine.tls.replace(self.tls);
         self.lifecycle.enter(Phase::Serving);
@@ -225,6 +226,7 @@ pub async fn serve<S: BatchStore>(
     };
     let reloads = Reloads::new(None, files, TcpAddrs::default());
     let engine = Engine::new(store, config).with_users(users).with_reloads(reloads);
+    engine.lifecycle.enter(Phase::Serving);
     serve_until(listeners.into(), engine, None, stop).await.map(|_| ())
 }
 

@@ -99,6 +99,17 @@ impl From<LoginError> for Box<ErrorReply> {
     }
 }
 
+/// Figures of logins since the start.
+#[derive(Debug)]
+pub(crate) struct LoginTotals {
+    /// Logins by their result.
+    pub(crate) by_result: [(&'static str, u64); 4],
+    /// Passwords that wait for their check.
+    pub(crate) queued: usize,
+    /// Right passwords of the last minute.
+    pub(crate) remembered: usize,
+}
+
 impl Default for Logins {
     fn default() -> Self {
         Self {
@@ -155,6 +166,20 @@ impl Logins {
             ("queued_logins", self.verifier.queued() as u64),
             ("remembered_logins", self.remembered.len() as u64),
         ]
+    }
+
+    /// Returns the figures of `/metrics`.
+    pub(crate) fn totals(&self) -> LoginTotals {
+        LoginTotals {
+            by_result: [
+                ("accepted", self.accepted.total()),
+                ("failed", self.failed.total()),
+                ("throttled", self.throttled.total()),
+                ("refused", self.refused.total()),
+            ],
+            queued: self.verifier.queued(),
+            remembered: self.remembered.len(),
+        }
     }
 
     /// Returns the user of this name if it is the client's: if the secret is one of the user's.

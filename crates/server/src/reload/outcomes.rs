@@ -29,6 +29,11 @@ impl FileOutcome {
         *self.0.lock() = error;
     }
 
+    /// Returns whether it was taken over.
+    pub(crate) fn is_success(&self) -> bool {
+        self.0.lock().is_none()
+    }
+
     /// Returns the reason, or an empty text.
     pub(crate) fn error(&self) -> String {
         self.0.lock().clone().unwrap_or_default()

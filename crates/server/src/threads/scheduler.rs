@@ -163,6 +163,7 @@ mod tests {
     use super::super::worker_handle::WorkerHandle;
     use super::*;
     use crate::engine::OpenConnection;
+    use crate::metrics::ListenerKind;
     use crate::session::Session;
     use crate::transport::{Socket, Transport};
 
@@ -219,7 +220,7 @@ mod tests {
         AcceptedConnection {
             transport: Transport::Plain(Socket::from(stream)),
             session: Box::new(Session::for_tests()),
-            open: OpenConnection::open(&Arc::default(), 1).unwrap(),
+            open: OpenConnection::open(&Arc::default(), ListenerKind::Tcp, 1).unwrap(),
             start_permit: None,
         }
     }
