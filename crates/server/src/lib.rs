@@ -25,7 +25,7 @@ mod lifecycle;
 mod linger;
 mod listener;
 mod login;
-mod metrics;
+pub mod metrics;
 pub mod options;
 mod outbox;
 mod preview;

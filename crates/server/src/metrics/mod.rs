@@ -2,14 +2,18 @@
 
 mod counter;
 mod exposition;
+mod family;
 mod histogram;
 mod listener_kind;
+mod process;
 mod snapshot;
 mod worker;
 
 use arc_swap::ArcSwapOption;
 
-pub(crate) use exposition::Scrape;
+pub use exposition::METRIC_GROUPS;
+pub(crate) use exposition::{scrape, scrape_starting};
+pub use family::{MetricFamily, MetricGroup, MetricKind};
 pub(crate) use listener_kind::ListenerKind;
 pub(crate) use snapshot::MetricsSnapshot;
 pub(crate) use worker::{CommandError, WorkerMetrics};

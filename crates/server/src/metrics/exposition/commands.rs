@@ -1,0 +1,101 @@
+//! Families of commands.
+
+use super::samples::{HistogramValue, Samples};
+use crate::metrics::family::MetricFamily;
+use crate::metrics::histogram::HistogramSnapshot;
+use crate::metrics::{ListenerKind, MetricsSnapshot};
+
+pub(super) static FAMILIES: [&MetricFamily; 5] = [&COMMANDS, &DURATION, &REJECTED, &FAILED, &ERRORS];
+
+static COMMANDS: MetricFamily = MetricFamily::counter(
+    "rustvault_commands_total",
+    &["command", "listener"],
+    "Answered commands, by name (unknown: there is no such command) and by the kind of listener (tcp, tls, unix)",
+    "A sudden change is a change of the clients. `unknown` grows if a client needs a command that is not served",
+);
+
+static DURATION: MetricFamily = MetricFamily::histogram(
+    "rustvault_command_duration_seconds",
+    &["command"],
+    "Time from reading a command's batch to its answer leaving, sync included; all commands of a submit share it",
+    "If writes are slow and reads are not, look at the log's stages; if all are slow, at the processor and the clients' pipelines",
+);
+
+static REJECTED: MetricFamily = MetricFamily::counter(
+    "rustvault_commands_rejected_total",
+    &["command"],
+    "Commands that were refused before they were executed: unknown, with wrong arguments, or not allowed",
+    "Look for the client whose code, user or rights are wrong: denied commands are in the audit messages",
+);
+
+static FAILED: MetricFamily = MetricFamily::counter(
+    "rustvault_commands_failed_total",
+    &["command"],
+    "Commands whose execution failed",
+    "`rustvault_command_errors_total` has the reasons",
+);
+
+static ERRORS: MetricFamily = MetricFamily::counter(
+    "rustvault_command_errors_total",
+    &["code"],
+    "Error answers, by the code of the text protocol",
+    "OUT_OF_MEMORY: raise --max-memory or delete keys. READ_ONLY: see `rustvault_read_only`. STORAGE: the log has failed. DENIED, \
+     AUTH_REQUIRED: look at the audit messages. Others are mistakes of clients",
+);
+
+/// Adds the figures of commands. A command has series once it was answered: there are many, and most are never used.
+pub(super) fn collect(metrics: &MetricsSnapshot, samples: &mut Samples) {
+    for (command, figures) in metrics.commands().filter(|(_, figures)| figures.total() > 0) {
+        let name = command.map_or_else(|| "unknown".to_owned(), |command| command.name().to_lowercase());
+        for (listener, answered) in ListenerKind::ALL.iter().zip(figures.answered) {
+            if answered > 0 {
+                samples.count(&COMMANDS, &[&name, listener.name()], answered);
+            }
+        }
+        if let Some(durations) = &figures.durations {
+            samples.histogram(&DURATION, &[&name], value(durations));
+        }
+        samples.count(&REJECTED, &[&name], figures.rejected);
+        samples.count(&FAILED, &[&name], figures.failed);
+    }
+    for (code, count) in metrics.errors() {
+        samples.count(&ERRORS, &[code.as_str()], count);
+    }
+}
+
+fn value(durations: &HistogramSnapshot) -> HistogramValue {
+    HistogramValue {
+        count: durations.count(),
+        sum: durations.sum().as_secs_f64(),
+        buckets: durations.octaves().map(|(upper, count)| (upper.as_secs_f64(), count)).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustvault_protocol::Command;
+
+    use super::*;
+    use crate::metrics::Metrics;
+
+    #[test]
+    fn a_command_has_series_once_it_was_answered() {
+        let (metrics, mut samples) = (Metrics::new(1), Samples::default());
+        metrics.worker(0).answered(Some(Command::ClientId), ListenerKind::Unix, Duration::from_micros(3), 2);
+        collect(&metrics.snapshot(), &mut samples);
+        let text = samples.into_text();
+        let has = |line: &str| text.contains(&format!("\n{line}\n"));
+        assert!(has("rustvault_commands_total{command=\"client|id\",listener=\"unix\"} 2"), "{text}");
+        let buckets = [("2.048e-06", 0), ("4.096e-06", 2), ("+Inf", 2)];
+        for (le, count) in buckets {
+            let line = format!(
+                "rustvault_command_duration_seconds_bucket{{command=\"client|id\",le=\"{le}\"}} {count}"
+            );
+            assert!(has(&line), "{line}\n{text}");
+        }
+        assert!(has("rustvault_command_duration_seconds_sum{command=\"client|id\"} 0.000006"), "{text}");
+        assert_eq!(text.matches("rustvault_commands_total{").count(), 1);
+    }
+}
