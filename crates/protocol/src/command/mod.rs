@@ -3,6 +3,7 @@
 mod later;
 mod lookup;
 pub(crate) mod name;
+mod row;
 mod spec;
 mod syntax;
 mod table;

@@ -1,26 +1,11 @@
 //! The table of commands.
 
-use super::spec::{Arity, Category, CommandSpec, Flags, Group, KeyAccess, KeySpec, Protocols};
-
-/// The fields that a row has unless it says otherwise.
-const USUAL: CommandSpec = CommandSpec {
-    command: Command::Get,
-    name: "",
-    aliases: &[],
-    group: Group::Generic,
-    category: Category::Admin,
-    arity: Arity::exactly(0),
-    syntax: "",
-    summary: "",
-    complexity: "O(1)",
-    since: "0.1.0",
-    flags: Flags::NONE,
-    keys: None,
-    rest: None,
-    is_container: false,
-    is_subcommand: false,
-    protocols: Protocols::ALL,
+use super::row::{
+    ALL_READ, ALL_REMOVED, CLEAR, COPIED, ENLARGE, ENLARGE_FAST, LOGIN, MOVED, MOVED_IF_NEW, NO_AUTH,
+    ONE_AMENDED, ONE_CHANGED, ONE_READ, ONE_REMOVED, ONE_SET, OPERATION, PAIRS_SET, READ, USUAL,
+    is_subcommand,
 };
+use super::spec::{Arity, Category, CommandSpec, Flags, Group, Protocols};
 
 macro_rules! commands {
     ($($command:ident $name:literal $group:ident $category:ident { $($field:ident: $value:expr),* $(,)? })*) => {
@@ -52,43 +37,6 @@ macro_rules! commands {
         ];
     };
 }
-
-/// Returns whether a name is that of a subcommand, as `CLIENT|ID` is.
-const fn is_subcommand(name: &str) -> bool {
-    let name = name.as_bytes();
-    let mut at = 0;
-    while at < name.len() {
-        if name[at] == b'|' {
-            return true;
-        }
-        at += 1;
-    }
-    false
-}
-
-const fn keys(last: i8, step: u8, access: KeyAccess) -> Option<KeySpec> {
-    Some(KeySpec { first: 1, last, step, access })
-}
-
-const ONE_READ: Option<KeySpec> = keys(1, 1, KeyAccess::ReadOnly);
-const ALL_READ: Option<KeySpec> = keys(-1, 1, KeyAccess::ReadOnly);
-const ONE_SET: Option<KeySpec> = keys(1, 1, KeyAccess::Overwrite);
-const PAIRS_SET: Option<KeySpec> = keys(-1, 2, KeyAccess::Overwrite);
-const ONE_CHANGED: Option<KeySpec> = keys(1, 1, KeyAccess::ReadWrite);
-const ONE_AMENDED: Option<KeySpec> = keys(1, 1, KeyAccess::Amend);
-const COPIED: Option<KeySpec> = keys(2, 1, KeyAccess::Copy);
-const MOVED: Option<KeySpec> = keys(2, 1, KeyAccess::Move);
-const MOVED_IF_NEW: Option<KeySpec> = keys(2, 1, KeyAccess::MoveIfNew);
-const ONE_REMOVED: Option<KeySpec> = keys(1, 1, KeyAccess::Remove);
-const ALL_REMOVED: Option<KeySpec> = keys(-1, 1, KeyAccess::Remove);
-
-const READ: Flags = Flags::READ.union(Flags::FAST);
-const ENLARGE: Flags = Flags::WRITE.union(Flags::DENY_OOM);
-const ENLARGE_FAST: Flags = ENLARGE.union(Flags::FAST);
-const NO_AUTH: Flags = Flags::FAST.union(Flags::NO_AUTH);
-const LOGIN: Flags = NO_AUTH.union(Flags::SECRET);
-const OPERATION: Flags = Flags::ADMIN.union(Flags::DANGEROUS);
-const CLEAR: Flags = Flags::WRITE.union(Flags::DANGEROUS);
 
 commands! {
     Get "GET" String Read {
