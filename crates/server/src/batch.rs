@@ -1,6 +1,7 @@
 //! Batches: the requests that a connection answers together after one read.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use rustvault_protocol::{Command, ErrorCode, ErrorReply, Fatal, Reply, Request, Step};
 use rustvault_storage::batch::{BatchStore, Op};
@@ -99,6 +100,23 @@ impl<'a> RequestBatch<'a> {
     /// Returns the command of a request; `None` if there is no such command.
     pub(crate) fn command(&self, index: usize) -> Option<Command> {
         self.requests.get(index).and_then(|request| request.command.as_ref().ok()).copied()
+    }
+
+    /// Returns the last one of these requests that names a command, and that command.
+    pub(crate) fn last_command(&self, requests: Range<usize>) -> Option<(usize, Command)> {
+        requests.rev().find_map(|index| self.command(index).map(|command| (index, command)))
+    }
+
+    /// Returns the arguments of one request.
+    pub(crate) fn arguments_of(&self, index: usize) -> &[Cow<'a, [u8]>] {
+        let end = |index: usize| self.requests.get(index).map_or(0, |request| request.arguments_end);
+        let begin = index.checked_sub(1).map_or(0, end);
+        self.arguments.get(begin..end(index)).unwrap_or_default()
+    }
+
+    /// Returns the number of requests.
+    pub(crate) const fn len(&self) -> usize {
+        self.requests.len()
     }
 
     /// Returns the arguments of all requests, for [`plan`](Self::plan).

@@ -18,6 +18,7 @@ use crate::metrics::{ListenerKind, Metrics};
 use crate::public::TcpAddrs;
 use crate::rate_limit::RateLimit;
 use crate::reload::{FilesSeen, Reloads};
+use crate::slow_log::SlowLog;
 use crate::tls::TlsState;
 use crate::{Lifecycle, ServerConfig};
 
@@ -33,6 +34,7 @@ pub(crate) struct Engine<S> {
     pub(crate) counters: Arc<Counters>,
     /// What the workers have done.
     pub(crate) metrics: Metrics,
+    pub(crate) slow_log: SlowLog,
     pub(crate) clients: Arc<Clients>,
     pub(crate) started: Instant,
     pub(crate) lifecycle: Lifecycle,
@@ -56,6 +58,7 @@ impl<S> Engine<S> {
             limits: config.limits(),
             counters: Arc::default(),
             metrics: Metrics::new(config.threads),
+            slow_log: SlowLog::new(config),
             clients: Arc::default(),
             started: Instant::now(),
             lifecycle: Lifecycle::default(),
@@ -106,6 +109,7 @@ impl<S> Engine<S> {
 
     /// Replaces the configuration, which must be valid. Everybody finds the new one from the next [`config`](Self::config) on.
     pub(crate) fn replace_config(&self, config: Arc<ServerConfig>) {
+        self.slow_log.follow(&config);
         self.config.store(config);
         // After the store: whoever sees the new number finds the new configuration, or a later one.
         self.config_generation.fetch_add(1, Ordering::Release);

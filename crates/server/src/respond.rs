@@ -3,6 +3,7 @@
 mod count;
 mod keys;
 mod put;
+mod slow;
 mod values;
 
 use std::io;
@@ -110,6 +111,7 @@ impl<'c, S: BatchStore> Responder<'c, S> {
                 yield_now().await;
             }
         }
+        self.session.earlier_requests += batch.len() as u64;
         Ok(())
     }
 
@@ -134,6 +136,9 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         let (metrics, duration) = (self.metrics(), self.read_at.elapsed());
         let listener = self.session.client.listener;
         let answered = mem::replace(&mut self.accounted, answered)..answered;
+        if self.engine.slow_log.is_slow(duration) {
+            self.report_slow(batch, answered.clone(), duration);
+        }
         let mut requests = answered.map(|index| batch.command(index)).peekable();
         while let Some(command) = requests.next() {
             let mut count = 1;

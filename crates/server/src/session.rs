@@ -19,6 +19,8 @@ pub(crate) struct Session {
     pub(crate) is_in_refused_transaction: bool,
     /// The reply mode, as set by `CLIENT REPLY`.
     pub(crate) reply_mode: ReplyMode,
+    /// Requests of the batches before the present one.
+    pub(crate) earlier_requests: u64,
     login: Login,
     /// The generation of the users by which the login was judged last.
     access_generation: u64,
@@ -75,6 +77,7 @@ impl Session {
             is_resp3: false,
             is_in_refused_transaction: false,
             reply_mode: ReplyMode::On,
+            earlier_requests: 0,
             login,
             access_generation,
         }
@@ -144,6 +147,11 @@ impl Session {
                 false
             }
         }
+    }
+
+    /// Returns the id of a request of the present batch: the client's id, and the number of the request on its connection.
+    pub(crate) fn request_id(&self, index: usize) -> String {
+        format!("{}-{}", self.client.id, self.earlier_requests + index as u64 + 1)
     }
 
     /// Returns the protocol of the answers.

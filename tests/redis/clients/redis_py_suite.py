@@ -32,9 +32,6 @@ KNOWN_GAPS = {
     "test_command_count": FEWER_COMMANDS,
     "test_command_list": FEWER_COMMANDS,
     "test_config_get_multi_params": FEWER_PARAMETERS,
-    "test_slowlog_get": FEWER_PARAMETERS,
-    "test_slowlog_get_limit": FEWER_PARAMETERS,
-    "test_slowlog_length": FEWER_PARAMETERS,
 }
 # redis-py asks for this on its own at the start of some connections, and goes on without it.
 OWN_QUESTION = "MAINT_NOTIFICATIONS"

@@ -81,6 +81,9 @@ const EXCEPTIONS: &[(&str, Compared, &str)] = &[
     ("RANDOMKEY", ArityAlone, "which key it is is left to chance"),
     ("RESET", ArityAlone, "it ends RESP3, so it is one of few fixed lines"),
     ("SCAN", InWalks, "the order of keys and the cursors are each server's own"),
+    ("SLOWLOG|GET", ArityAlone, "which commands are slow is each server's own"),
+    ("SLOWLOG|HELP", ArityAlone, "the subcommands are each server's own"),
+    ("SLOWLOG|LEN", ArityAlone, "which commands are slow is each server's own"),
     ("TIME", ArityAlone, "the clock has moved on in between"),
     ("WATCH", ArityAlone, "transactions are refused"),
 ];

@@ -361,6 +361,24 @@ commands! {
         flags: OPERATION, complexity: "O(counters)",
         summary: "Sets the counters of connections, commands and errors in INFO to 0.",
     }
+    SlowLog "SLOWLOG" Server Connection {
+        arity: Arity::at_least(1), syntax: "subcommand [arg [arg ...]]", is_container: true,
+        summary: "Groups the commands on the slow log.",
+    }
+    SlowLogGet "SLOWLOG|GET" Server Admin {
+        arity: Arity::between(0, 1), syntax: "[count]", flags: OPERATION, complexity: "O(commands returned)",
+        summary: "Returns the newest commands that were slow, 10 if it is not told how many, with -1 all that are remembered: of each \
+            its id, when it was answered in seconds since 1970, its duration in microseconds, itself, the address and the name \
+            of its client.",
+    }
+    SlowLogLen "SLOWLOG|LEN" Server Metrics {
+        flags: OPERATION,
+        summary: "Returns the number of slow commands that are remembered.",
+    }
+    SlowLogReset "SLOWLOG|RESET" Server Admin {
+        flags: OPERATION, complexity: "O(slow commands)",
+        summary: "Forgets the slow commands.",
+    }
     Memory "MEMORY" Server Connection {
         arity: Arity::at_least(1), syntax: "subcommand [arg [arg ...]]", is_container: true,
         summary: "Groups the commands on memory.",
@@ -418,6 +436,10 @@ commands! {
         summary: "Lists the subcommands.",
     }
     ObjectHelp "OBJECT|HELP" Generic Connection {
+        complexity: "O(subcommands)",
+        summary: "Lists the subcommands.",
+    }
+    SlowLogHelp "SLOWLOG|HELP" Server Connection {
         complexity: "O(subcommands)",
         summary: "Lists the subcommands.",
     }

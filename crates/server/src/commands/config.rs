@@ -2,13 +2,12 @@
 
 use rustvault_protocol::limits::{MAX_CONFIG_GET_BYTES, MAX_CONFIG_VALUE_BYTES};
 use rustvault_protocol::{ErrorCode, ErrorReply, Reply, Request, glob_matches};
-use rustvault_storage::SyncPolicy;
 use rustvault_storage::batch::BatchStore;
 use tokio::select;
 
 use super::arguments::{glob, refusal, syntax_error};
 use super::reply::{borrowed, bulk};
-use super::{Answer, Refusal, check_len};
+use super::{Answer, Refusal, check_len, redis_settings};
 use crate::ServerConfig;
 use crate::engine::Engine;
 use crate::options::{ConfigOption, OptionKind, options};
@@ -16,20 +15,7 @@ use crate::reload::{self, ReloadError};
 use crate::respond::Responder;
 use crate::session::Session;
 
-/// Names of settings of Redis, and of the options that they are here.
-const REDIS_NAMES: [(&str, &str); 5] = [
-    ("appendfsync", "fsync"),
-    ("maxclients", "max-connections"),
-    ("maxmemory", MAX_MEMORY),
-    ("proto-max-bulk-len", "max-value-bytes"),
-    ("timeout", "idle-timeout"),
-];
-
 const MAX_MEMORY: &str = "max-memory";
-
-/// Settings of Redis that have one value here.
-const FIXED: [(&str, &str); 4] =
-    [("appendonly", "yes"), ("databases", "1"), ("maxmemory-policy", "noeviction"), ("save", "")];
 
 /// Returns the settings that match a pattern: all options, and those settings of Redis that have a meaning here.
 pub(super) fn get<'b, S>(request: Request<'b>, _: &mut Session, engine: &Engine<S>) -> Answer<'b> {
@@ -45,26 +31,9 @@ pub(super) fn get<'b, S>(request: Request<'b>, _: &mut Session, engine: &Engine<
     let config = engine.config();
     let ours = options().filter(|option| is_wanted(option.name));
     let ours = ours.map(|option| (option.name, option.show(&config)));
-    let of_redis = of_redis(&config).into_iter().filter(|(name, _)| is_wanted(name));
+    let of_redis = redis_settings::all(&config).into_iter().filter(|(name, _)| is_wanted(name));
     let wanted = ours.chain(of_redis);
     Ok(Reply::Map(wanted.map(|(name, value)| (borrowed(name.as_bytes()), bulk(value))).collect()))
-}
-
-/// Returns the settings by their names in Redis, with values as Redis writes them. `tcp-keepalive` has one name in both.
-fn of_redis(config: &ServerConfig) -> Vec<(&'static str, String)> {
-    let value = |name: &str| match name {
-        "appendfsync" => match config.sync_policy {
-            SyncPolicy::Always => "always".to_owned(),
-            SyncPolicy::Never => "no".to_owned(),
-            _ => "everysec".to_owned(),
-        },
-        "maxclients" => config.max_connections.to_string(),
-        "maxmemory" => config.max_memory_bytes.unwrap_or(0).to_string(),
-        "proto-max-bulk-len" => config.max_value_bytes.to_string(),
-        _ => config.idle_timeout.map_or(0, |timeout| timeout.as_secs()).to_string(),
-    };
-    let fixed = FIXED.map(|(name, value)| (name, value.to_owned()));
-    REDIS_NAMES.iter().map(|(name, _)| (*name, value(name))).chain(fixed).collect()
 }
 
 /// Changes settings of the running server, all or none.
@@ -91,19 +60,17 @@ fn edits(arguments: &[&[u8]]) -> Result<Vec<(&'static ConfigOption, String)>, Re
         check_len("a value", value, MAX_CONFIG_VALUE_BYTES)?;
         let value = str::from_utf8(value).map_err(|_| fail("the value is not UTF-8"))?;
         let known = str::from_utf8(name).unwrap_or_default().to_ascii_lowercase();
-        if let Some((_, only)) = FIXED.iter().find(|(fixed, _)| *fixed == known) {
+        if let Some(only) = redis_settings::fixed(&known) {
             if value.eq_ignore_ascii_case(only) {
                 continue;
             }
             return Err(fail(&format!("it is '{only}' here, and nothing else")));
         }
-        let ours =
-            REDIS_NAMES.iter().find(|(redis, _)| *redis == known).map_or(known.as_str(), |(_, ours)| ours);
-        let Some(option) = ConfigOption::find(ours) else { return Err(unknown(name)) };
+        let Some(option) = redis_settings::option(&known) else { return Err(unknown(name)) };
         if edits.iter().any(|(earlier, _)| earlier.name == option.name) {
             return Err(fail("duplicate parameter"));
         }
-        let value = if known == "maxmemory" { redis_memory(value) } else { value.to_owned() };
+        let value = redis_settings::value(&known, value).map_err(|reason| fail(&reason))?;
         check_settable(option).map_err(|reason| fail(&reason))?;
         set_option(option, &mut scratch, &value).map_err(|reason| fail(&reason))?;
         edits.push((option, value));
@@ -134,24 +101,6 @@ fn set_option(option: &ConfigOption, config: &mut ServerConfig, value: &str) -> 
         return Ok(());
     }
     option.set(config, value)
-}
-
-/// Returns a size as Redis reads it, `100mb` being 100 × 1024 × 1024 bytes, in bytes; any other text as it is.
-fn redis_memory(text: &str) -> String {
-    let digits_end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, unit) = text.split_at(digits_end);
-    let unit: u64 = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" => 1000,
-        "kb" => 1 << 10,
-        "m" => 1_000_000,
-        "mb" => 1 << 20,
-        "g" => 1_000_000_000,
-        "gb" => 1 << 30,
-        _ => return text.to_owned(),
-    };
-    let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    bytes.map_or_else(|| text.to_owned(), |bytes| bytes.to_string())
 }
 
 /// Returns an error with Redis's sentence, then the reason.
@@ -227,6 +176,12 @@ mod tests {
         assert_eq!(settings("maxmemory 100mb"), pairs(&[("max-memory", "104857600")]));
         assert_eq!(settings("maxmemory 1G"), pairs(&[("max-memory", "1000000000")]));
         assert_eq!(settings("appendonly yes maxmemory 0"), pairs(&[("max-memory", "0")]));
+        for (micros, millis) in [("-1", "0"), ("0", "0.001"), ("7", "0.007"), ("10000", "10.000")] {
+            let set = settings(&format!("slowlog-log-slower-than {micros}"));
+            assert_eq!(set, pairs(&[("slow-ms", millis)]), "{micros}");
+        }
+        assert_eq!(settings("latency-monitor-threshold 5"), pairs(&[("slow-ms", "5")]));
+        assert_eq!(settings("slowlog-max-len 5"), pairs(&[("slow-log-entries", "5")]));
     }
 
     #[test]
@@ -248,7 +203,18 @@ mod tests {
         ] {
             assert_eq!(settings(line), Err(error.to_owned()), "{line}");
         }
-        for line in ["maxclients many", "timeout -1", "wal x.log", "appendfsync no", "maxmemory 1xb"] {
+        for line in [
+            "maxclients many",
+            "timeout -1",
+            "wal x.log",
+            "appendfsync no",
+            "maxmemory 1xb",
+            "slowlog-log-slower-than 1.5",
+            "slowlog-log-slower-than -2",
+            "slowlog-log-slower-than 3600000001",
+            "slowlog-max-len 0",
+            "latency-monitor-threshold 0.5",
+        ] {
             let error = settings(line).unwrap_err();
             let name = line.split(' ').next().unwrap_or_default();
             let start = format!("ERR CONFIG SET failed (possibly related to argument '{name}') - ");

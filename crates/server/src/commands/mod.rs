@@ -10,8 +10,10 @@ mod introspection;
 mod judge;
 mod key_specs;
 mod keys;
+mod redis_settings;
 mod reply;
 mod server;
+mod slow_log;
 mod strings;
 mod transactions;
 
@@ -25,6 +27,7 @@ use crate::respond::Responder;
 use crate::session::Session;
 use arguments::refusal;
 pub(crate) use keys::too_large_a_list;
+pub(crate) use redis_settings::is_public_setting;
 pub(crate) use reply::{Payload, integer, number, store_error, unexpected};
 pub(crate) use server::REDIS_VERSION;
 
@@ -163,7 +166,8 @@ pub(crate) fn handler<S: BatchStore>(command: Command) -> Handler<S> {
         | Command::CommandHelp
         | Command::ConfigHelp
         | Command::MemoryHelp
-        | Command::ObjectHelp => Session(help::subcommands),
+        | Command::ObjectHelp
+        | Command::SlowLogHelp => Session(help::subcommands),
         Command::Command => Large(introspection::all),
         Command::CommandCount => Session(introspection::count),
         Command::CommandDocs => Large(introspection::docs),
@@ -176,6 +180,10 @@ pub(crate) fn handler<S: BatchStore>(command: Command) -> Handler<S> {
         Command::ConfigReload => Await(|responder, _| Box::pin(config::reload(responder))),
         Command::ConfigRewrite => Session(config::rewrite),
         Command::ConfigResetStat => Session(config::reset_stat),
+        Command::SlowLog => Session(connection::no_subcommand),
+        Command::SlowLogGet => Large(slow_log::get),
+        Command::SlowLogLen => Session(slow_log::len),
+        Command::SlowLogReset => Session(slow_log::reset),
         Command::Time => Session(server::time),
         Command::TextInfo => Await(|responder, _| Box::pin(server::text_info(responder))),
         Command::Info => Await(|responder, request| Box::pin(server::info(responder, request))),
