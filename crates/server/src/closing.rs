@@ -207,6 +207,11 @@ impl Closings {
         all.map(|(reason, counts)| (reason.metric_label(), counts.closed.total()))
     }
 
+    /// Returns the number of connections that ended for this reason.
+    pub(crate) fn count(&self, reason: CloseReason) -> u64 {
+        self.by_reason.get(reason as usize).map_or(0, |counts| counts.closed.get())
+    }
+
     /// Returns the counters, by their names in `INFO`.
     pub(crate) fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let all = CloseReason::ALL.iter().zip(&self.by_reason);

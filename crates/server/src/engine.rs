@@ -13,6 +13,7 @@ use crate::access::UserAccess;
 use crate::buffer_budget::BufferBudget;
 use crate::clients::Clients;
 use crate::closing::Closings;
+use crate::info::RateSampler;
 use crate::login::Logins;
 use crate::metrics::{ListenerKind, Metrics};
 use crate::public::TcpAddrs;
@@ -21,6 +22,9 @@ use crate::reload::{FilesSeen, Reloads};
 use crate::slow_log::SlowLog;
 use crate::tls::TlsState;
 use crate::{Lifecycle, ServerConfig};
+
+/// Hexadecimal digits of a run's name, as in Redis.
+const RUN_ID_DIGITS: usize = 40;
 
 /// State that all listeners and connections of a server share.
 #[derive(Debug)]
@@ -35,9 +39,13 @@ pub(crate) struct Engine<S> {
     /// What the workers have done.
     pub(crate) metrics: Metrics,
     pub(crate) slow_log: SlowLog,
+    /// Samples that the rates of `INFO` are computed from.
+    pub(crate) rates: RateSampler,
     pub(crate) clients: Arc<Clients>,
     pub(crate) started: Instant,
     pub(crate) lifecycle: Lifecycle,
+    /// Random name of this run, 40 hexadecimal digits, by which tools notice a restart.
+    pub(crate) run_id: String,
     config: ArcSwap<ServerConfig>,
     /// Counts the changes of `config`, for those that keep something of it.
     config_generation: AtomicU64,
@@ -51,6 +59,7 @@ pub(crate) struct Engine<S> {
 
 impl<S> Engine<S> {
     pub(crate) fn new(store: S, config: &ServerConfig) -> Self {
+        let started = Instant::now();
         Self {
             store,
             access: UserAccess::new(config.users.clone()),
@@ -59,9 +68,11 @@ impl<S> Engine<S> {
             counters: Arc::default(),
             metrics: Metrics::new(config.threads),
             slow_log: SlowLog::new(config),
+            rates: RateSampler::new(started),
             clients: Arc::default(),
-            started: Instant::now(),
             lifecycle: Lifecycle::default(),
+            started,
+            run_id: (0..RUN_ID_DIGITS).map(|_| fastrand::digit(16)).collect(),
             config: ArcSwap::from_pointee(config.clone()),
             config_generation: AtomicU64::new(0),
             reloads: Reloads::new(None, FilesSeen::none(), TcpAddrs::default()),

@@ -383,6 +383,19 @@ commands! {
         arity: Arity::at_least(1), syntax: "subcommand [arg [arg ...]]", is_container: true,
         summary: "Groups the commands on memory.",
     }
+    MemoryDoctor "MEMORY|DOCTOR" Server Metrics {
+        summary: "Returns what is wrong with the memory of the server, and what to do.",
+    }
+    MemoryMallocStats "MEMORY|MALLOC-STATS" Server Metrics {
+        summary: "Returns that the allocator has no statistics.",
+    }
+    MemoryPurge "MEMORY|PURGE" Server Admin {
+        flags: OPERATION,
+        summary: "Does nothing: the allocator gives memory back to the system by itself.",
+    }
+    MemoryStats "MEMORY|STATS" Server Metrics {
+        summary: "Returns figures of the server's memory, a name and a value each.",
+    }
     MemoryUsage "MEMORY|USAGE" Server Read {
         arity: Arity::at_least(1), syntax: "key [SAMPLES count]", flags: Flags::READ, keys: ONE_READ,
         summary: "Returns how many bytes of memory a key takes with its value, or null if there is no such key.",

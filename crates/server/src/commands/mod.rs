@@ -10,6 +10,7 @@ mod introspection;
 mod judge;
 mod key_specs;
 mod keys;
+mod memory;
 mod redis_settings;
 mod reply;
 mod server;
@@ -129,6 +130,10 @@ pub(crate) fn handler<S: BatchStore>(command: Command) -> Handler<S> {
         Command::Scan => Await(|responder, request| Box::pin(keys::scan(responder, request))),
         Command::Keys => AllKeys(keys::keys),
         Command::Memory => Session(connection::no_subcommand),
+        Command::MemoryDoctor => Await(|responder, _| Box::pin(memory::doctor(responder))),
+        Command::MemoryMallocStats => Session(memory::allocator_stats),
+        Command::MemoryPurge => Session(memory::purge),
+        Command::MemoryStats => Await(|responder, _| Box::pin(memory::statistics(responder))),
         Command::MemoryUsage => Store(strings::memory_usage),
         Command::DbSize => CountAll,
         Command::FlushAll | Command::FlushDb => Store(keys::flush),

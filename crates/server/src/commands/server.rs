@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustvault_protocol::{ErrorCode, Reply, Request};
+use rustvault_storage::Stats;
 use rustvault_storage::batch::{BatchStore, Op, Outcome};
 use tokio::select;
 use tokio::time::timeout;
@@ -11,7 +12,7 @@ use tokio::time::timeout;
 use super::reply::{Payload, bulk, store_error, unexpected};
 use super::{Answer, Refusal};
 use crate::engine::Engine;
-use crate::info;
+use crate::info::InfoState;
 use crate::respond::Responder;
 use crate::session::Session;
 
@@ -29,8 +30,9 @@ pub(super) fn time<'b, S>(_: Request<'b>, _: &mut Session, _: &Engine<S>) -> Ans
 }
 
 pub(super) async fn text_info<S: BatchStore>(responder: &mut Responder<'_, S>) -> Answer<'static> {
-    let figures = figures(responder).await?;
-    let lines = figures.of_rustvault().map(|(name, value)| bulk(format!("{name}={value}")));
+    let (stats, is_durable) = stats(responder).await?;
+    let state = InfoState::new(responder.engine, &stats, is_durable);
+    let lines = state.of_rustvault().map(|(name, value)| bulk(format!("{name}={value}")));
     Ok(Reply::Array(lines.collect()))
 }
 
@@ -38,13 +40,16 @@ pub(super) async fn info<S: BatchStore>(
     responder: &mut Responder<'_, S>,
     request: Request<'_>,
 ) -> Answer<'static> {
-    let text = figures(responder).await?.sections(request.arguments);
+    let (stats, is_durable) = stats(responder).await?;
+    let text = InfoState::new(responder.engine, &stats, is_durable).sections(request.arguments);
     Ok(Reply::Verbatim(Payload::Owned(text.into_bytes())))
 }
 
-/// Returns the fields of `INFO`, without those that could reveal writes that are not durable if the sync takes long: the answer
-/// to whether the disk hangs must not wait for the disk.
-async fn figures<S: BatchStore>(responder: &mut Responder<'_, S>) -> Result<info::InfoFields, Refusal> {
+/// Returns the store's statistics, and whether what they reveal is durable. It waits for that for a moment only: the answer to
+/// whether the disk hangs must not wait for the disk.
+pub(super) async fn stats<S: BatchStore>(
+    responder: &mut Responder<'_, S>,
+) -> Result<(Box<Stats>, bool), Refusal> {
     let (Outcome::Stats(stats), depends_on) = responder.ask(Op::Stats).await? else {
         return Err(unexpected());
     };
@@ -52,7 +57,7 @@ async fn figures<S: BatchStore>(responder: &mut Responder<'_, S>) -> Result<info
         Ok(waited) => waited.map(|()| true)?,
         Err(_) => false,
     };
-    Ok(info::InfoFields::new(responder.engine, &stats, is_durable))
+    Ok((stats, is_durable))
 }
 
 /// Compacts the log, and answers at the end. A server that stops does not wait for that end.

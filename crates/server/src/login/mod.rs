@@ -156,6 +156,11 @@ impl Logins {
         self.verifier.start()
     }
 
+    /// Returns the number of logins whose user or password was wrong.
+    pub(crate) fn failed_logins(&self) -> u64 {
+        self.failed.get()
+    }
+
     /// Returns the figures of `INFO`.
     pub(crate) fn figures(&self) -> [(&'static str, u64); 6] {
         [

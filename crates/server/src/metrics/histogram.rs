@@ -123,6 +123,14 @@ impl HistogramSnapshot {
         })
     }
 
+    /// Adds what another snapshot has.
+    pub(super) fn add(&mut self, other: &Self) {
+        for (sum, other) in self.buckets.iter_mut().zip(other.buckets.iter()) {
+            *sum = sum.wrapping_add(*other);
+        }
+        self.sum_ns = self.sum_ns.wrapping_add(other.sum_ns);
+    }
+
     /// Subtracts what an earlier snapshot has.
     pub(super) fn subtract(&mut self, earlier: &Self) {
         for (sum, earlier) in self.buckets.iter_mut().zip(earlier.buckets.iter()) {

@@ -14,8 +14,9 @@ use arc_swap::ArcSwapOption;
 pub use exposition::METRIC_GROUPS;
 pub(crate) use exposition::{scrape, scrape_starting};
 pub use family::{MetricFamily, MetricGroup, MetricKind};
+pub(crate) use histogram::HistogramSnapshot;
 pub(crate) use listener_kind::ListenerKind;
-pub(crate) use snapshot::MetricsSnapshot;
+pub(crate) use snapshot::{CommandSnapshot, MetricsSnapshot};
 pub(crate) use worker::{CommandError, WorkerMetrics};
 
 /// Metrics of a server.

@@ -36,6 +36,18 @@ impl CommandSnapshot {
         self.answered.iter().sum()
     }
 
+    /// Adds the figures of a command that has the same name in another protocol.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (sum, other) in self.answered.iter_mut().zip(&other.answered) {
+            *sum = sum.wrapping_add(*other);
+        }
+        self.rejected = self.rejected.wrapping_add(other.rejected);
+        self.failed = self.failed.wrapping_add(other.failed);
+        if let Some(other) = &other.durations {
+            self.durations.get_or_insert_default().add(other);
+        }
+    }
+
     fn subtract(&mut self, earlier: &Self) {
         for (sum, earlier) in self.answered.iter_mut().zip(&earlier.answered) {
             *sum = sum.wrapping_sub(*earlier);

@@ -10,6 +10,7 @@ mod report;
 mod source;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustvault_storage::batch::BatchStore;
@@ -56,6 +57,11 @@ impl Reloads {
     pub(crate) fn new(source: Option<ConfigSource>, files: FilesSeen, addrs: TcpAddrs) -> Self {
         let turn = Mutex::new(WatchedFiles { in_force: files.clone(), looked_at: files });
         Self { source, turn, addrs, outcomes: Outcomes::default() }
+    }
+
+    /// Returns the port of the first address without TLS, or else of the first one with it; 0 if there is none.
+    pub(crate) fn tcp_port(&self) -> u16 {
+        self.addrs.plain.first().or(self.addrs.tls.first()).map_or(0, SocketAddr::port)
     }
 
     async fn requested(&self) {
