@@ -27,6 +27,7 @@ pub struct Launch {
     /// Another program than the workspace's own.
     program: Option<PathBuf>,
     tracer: Vec<OsString>,
+    variables: Vec<(&'static str, OsString)>,
 }
 
 /// How a daemon ended that did not want to start.
@@ -58,6 +59,7 @@ impl Launch {
             args: Vec::new(),
             program: None,
             tracer: Vec::new(),
+            variables: Vec::new(),
         }
     }
 
@@ -86,6 +88,13 @@ impl Launch {
     #[must_use]
     pub fn with_args(mut self, args: &str) -> Self {
         self.args.extend(args.split_whitespace().map(OsString::from));
+        self
+    }
+
+    /// With a variable of the environment.
+    #[must_use]
+    pub fn with_variable(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name, value.into()));
         self
     }
 
@@ -204,6 +213,7 @@ impl Launch {
         for name in names.filter(|name| name.to_string_lossy().starts_with("RUSTVAULT_")) {
             command.env_remove(name);
         }
+        command.env_remove("NOTIFY_SOCKET").envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

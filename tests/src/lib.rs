@@ -17,6 +17,7 @@ mod launch;
 mod log;
 mod network;
 mod programs;
+mod service_manager;
 mod sockets;
 pub mod tls;
 mod well_behaved;
@@ -27,6 +28,7 @@ pub use network::Network;
 pub use programs::{cli, example, examples};
 /// The pieces that other crates' tests use as well.
 pub use rustvault_testkit::*;
+pub use service_manager::{Report, ServiceManager};
 pub use sockets::{Keepalive, SocketOptions, socket_options};
 pub use well_behaved::{Experience, WellBehaved};
 

@@ -22,6 +22,7 @@ mod reload;
 mod reveal;
 mod scan;
 mod secured;
+mod service;
 mod slow_readers;
 mod start;
 mod stop;

@@ -54,7 +54,7 @@ pub use error::{Error, UnixSocketError};
 pub use lifecycle::{Lifecycle, Phase};
 pub use listener::Listeners;
 pub use login::{LoadUsersError, Password, PasswordError};
-pub use reload::{ConfigSource, ReloadError};
+pub use reload::{ConfigSource, ReloadCounts, ReloadError};
 pub use server::{Server, serve};
 pub use threads::CpuAffinity;
 pub use tls::{

@@ -1,9 +1,10 @@
-//! The daemon: the server as a process, with arguments, messages, signals and the limit of open files.
+//! The daemon: the server as a process, with arguments, messages, signals, the service manager and the limit of open files.
 
 mod args;
 mod message_format;
 mod messages;
 mod open_files;
+mod service;
 mod signals;
 mod usage;
 
@@ -14,12 +15,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use rustvault_server::options::{ConfigLayers, ConfigProblems, Variables};
-use rustvault_server::{ConfigSource, Error, ReloadError, Server, ServerConfig};
+use rustvault_server::{ConfigSource, Error, Lifecycle, ReloadError, Server, ServerConfig};
 use tokio::runtime::Builder;
 
 use args::Task;
 use message_format::MessageLevel;
 use messages::Messages;
+use service::ServiceManager;
 use signals::Signals;
 
 pub(crate) fn main() -> ExitCode {
@@ -108,7 +110,11 @@ fn run(config: ServerConfig, source: ConfigSource, messages: &Messages) -> Resul
         // Before the log is opened, which already writes to it.
         signals::survive_file_size_limit()?;
         signals::reload_on_hangup(source.clone())?;
-        let server = Server::bind(config).await?.reload_from(source);
+        let lifecycle = Lifecycle::default();
+        if let Some(manager) = ServiceManager::from_environment() {
+            manager.follow(&lifecycle, &source);
+        }
+        let server = Server::bind_watched(config, lifecycle).await?.reload_from(source);
         let signals = Signals::take_over()?;
         server.run(signals.shutdown(messages.clone())).await
     })

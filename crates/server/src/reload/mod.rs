@@ -27,7 +27,7 @@ use outcomes::Outcomes;
 use poll::POLL_INTERVAL;
 pub(crate) use report::ReloadReport;
 use report::{OptionOutcome, OptionReport};
-pub use source::ConfigSource;
+pub use source::{ConfigSource, ReloadCounts};
 
 use crate::ServerConfig;
 use crate::engine::Engine;
@@ -123,6 +123,7 @@ pub(crate) async fn follow<S: BatchStore>(engine: &Engine<S>) -> Infallible {
 pub(crate) async fn reload<S: BatchStore>(engine: &Engine<S>) -> Result<ReloadReport, ReloadError> {
     let mut files = engine.reloads.turn.lock().await;
     let (source, running) = (engine.reloads.source.clone(), Running::of(engine, &files));
+    let _running_reload = source.as_ref().map(ConfigSource::begin_reload);
     let prepared = blocking(move || {
         let loaded = match source {
             Some(source) => source.load()?,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::ReloadError;
 use crate::ServerConfig;
@@ -25,13 +25,35 @@ pub struct ConfigSource {
     load: Arc<dyn Fn() -> Result<ServerConfig, ReloadError> + Send + Sync>,
     follow: Arc<dyn Fn(&ServerConfig) + Send + Sync>,
     requests: Arc<Notify>,
+    counts: watch::Sender<ReloadCounts>,
+}
+
+/// Reloads of a server since its start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReloadCounts {
+    /// Reloads that have begun.
+    pub begun: u64,
+    /// Reloads among them that have ended, whether the configuration was taken over or not.
+    pub ended: u64,
+}
+
+/// Guard of a reload that runs; dropping it ends the reload.
+#[derive(Debug)]
+pub(super) struct RunningReload(watch::Sender<ReloadCounts>);
+
+impl Drop for RunningReload {
+    fn drop(&mut self) {
+        self.0.send_modify(|counts| counts.ended += 1);
+    }
 }
 
 impl ConfigSource {
     /// Makes a source; `load` returns the whole configuration, as at the start. It may block: it never runs on a thread that
     /// serves.
     pub fn new(load: impl Fn() -> Result<ServerConfig, ReloadError> + Send + Sync + 'static) -> Self {
-        Self { load: Arc::new(load), follow: Arc::new(|_| {}), requests: Arc::default() }
+        let counts = watch::Sender::new(ReloadCounts::default());
+        Self { load: Arc::new(load), follow: Arc::new(|_| {}), requests: Arc::default(), counts }
     }
 
     /// Sets a function that is called with each configuration once it is in force. It must not block.
@@ -44,6 +66,17 @@ impl ConfigSource {
     /// Requests a reload, and does not wait for it. Requests before it begins are one; during recovery it waits for the end.
     pub fn request(&self) {
         self.requests.notify_one();
+    }
+
+    /// Returns a receiver of the reloads that begin and end, for a program that reports them.
+    pub fn watch_reloads(&self) -> watch::Receiver<ReloadCounts> {
+        self.counts.subscribe()
+    }
+
+    /// Counts a reload that begins. It ends with the guard, also if the future that reloads is dropped.
+    pub(super) fn begin_reload(&self) -> RunningReload {
+        self.counts.send_modify(|counts| counts.begun += 1);
+        RunningReload(self.counts.clone())
     }
 
     pub(super) fn load(&self) -> Result<ServerConfig, ReloadError> {
