@@ -62,6 +62,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KIND", conflicts_with_all = ["hostile", "users", "tls", "noise", "ceiling"])]
     pub(crate) logins: Option<Logins>,
 
+    /// This build with a scrape of its metrics a second and the slow log, and without both: what does watching cost?
+    #[arg(long, conflicts_with_all = ["hostile", "users", "tls", "logins", "noise", "ceiling"])]
+    pub(crate) metrics: bool,
+
     /// Redis on both sides: the noise floor of this machine
     #[arg(long, conflicts_with_all = ["against", "hostile"])]
     noise: bool,
@@ -109,7 +113,7 @@ impl Args {
     }
 
     pub(crate) fn comparison(&self) -> Comparison {
-        let is_against_itself = self.users || self.logins.is_some();
+        let is_against_itself = self.users || self.logins.is_some() || self.metrics;
         match (&self.against, self.noise, self.ceiling) {
             (Some(_), _, _) => Comparison::WithBaseline,
             _ if is_against_itself => Comparison::WithBaseline,
@@ -159,6 +163,8 @@ mod tests {
         assert_eq!(kind(&["compare", "--noise"]).unwrap(), Comparison::Noise);
         assert_eq!(kind(&["compare", "--ceiling"]).unwrap(), Comparison::Ceiling);
         assert!(kind(&["compare", "--noise", "--ceiling"]).is_err());
+        assert_eq!(kind(&["compare", "--metrics"]).unwrap(), Comparison::WithBaseline);
+        assert!(kind(&["compare", "--metrics", "--users"]).is_err());
         let args = Args { against: Some("rustvault-server".into()), ..Args::parse_from(["compare"]) };
         assert_eq!(args.comparison(), Comparison::WithBaseline);
     }

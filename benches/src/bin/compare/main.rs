@@ -16,6 +16,7 @@ mod programs;
 mod report;
 mod resp;
 mod rows;
+mod scrape;
 mod security;
 mod server;
 mod verdict;
@@ -76,6 +77,7 @@ fn compare(args: &Args) -> Result<bool, Error> {
             args.comparison(),
             args.against.clone(),
             args.server_arg.clone(),
+            args.metrics,
             Security::new(args.users, args.tls, args.logins, &output)?,
         )?,
         effort: Effort::new(args.quick, args.pairs),

@@ -24,6 +24,9 @@ const REDIS_SERVER: RedisProgram =
 
 const LOAD_GENERATOR: RedisProgram = RedisProgram { name: "redis-benchmark", package: "redis-tools" };
 
+/// Arguments of this build's server that turn off what cannot be left out, as HTTP can.
+const WITHOUT_SLOW_LOG: &[&str] = &["--slow-ms", "0"];
+
 /// The place of each of the programs, and what this build's server is started with.
 #[derive(Debug)]
 pub(crate) struct Programs {
@@ -32,6 +35,10 @@ pub(crate) struct Programs {
     pub(crate) server_args: Vec<String>,
     /// Empty in a run without a baseline, which never starts it.
     pub(crate) baseline_server: PathBuf,
+    /// As `server_args`, of the baseline.
+    pub(crate) baseline_args: &'static [&'static str],
+    /// This build's server is scraped once a second.
+    pub(crate) has_scrapes: bool,
     pub(crate) rustvault_cli: PathBuf,
     /// This one.
     pub(crate) compare: PathBuf,
@@ -45,14 +52,20 @@ impl Programs {
         comparison: Comparison,
         baseline_server: Option<PathBuf>,
         server_args: Vec<String>,
+        has_scrapes: bool,
         security: Security,
     ) -> Result<Self, Error> {
         let rustvault_server = rustvault("rustvault-server", "RUSTVAULT_SERVER_BIN")?;
+        // An older build need not know the option.
+        let baseline_args: &[_] =
+            if has_scrapes && baseline_server.is_none() { WITHOUT_SLOW_LOG } else { &[] };
         let itself = (comparison == Comparison::WithBaseline).then(|| rustvault_server.clone());
         Ok(Self {
             rustvault_server,
             server_args,
             baseline_server: baseline_server.or(itself).unwrap_or_default(),
+            baseline_args,
+            has_scrapes,
             security,
             rustvault_cli: rustvault("rustvault-cli", "RUSTVAULT_CLI_BIN")?,
             compare: this_program()?,

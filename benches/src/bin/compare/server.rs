@@ -69,6 +69,8 @@ pub(crate) struct Server {
     addr: SocketAddr,
     /// The address of the loads: over TLS another one.
     load_addr: SocketAddr,
+    /// Set if the server is scraped there once a second, beside each load.
+    scrape_addr: Option<SocketAddr>,
     /// Set if connections log in with it.
     token: Option<String>,
     process: Child,
@@ -102,10 +104,17 @@ impl Peer {
         let mut command = match self {
             Self::RustVault => {
                 let mut command = rustvault(&programs.rustvault_server, policy, ports, folder, security);
+                if let Some(port) = ports.http {
+                    command.arg("--http").arg(format!("127.0.0.1:{port}"));
+                }
                 command.args(&programs.server_args);
                 command
             }
-            Self::Baseline => rustvault(&programs.baseline_server, policy, ports, folder, security),
+            Self::Baseline => {
+                let mut command = rustvault(&programs.baseline_server, policy, ports, folder, security);
+                command.args(programs.baseline_args);
+                command
+            }
             Self::Redis => redis(policy, ports, folder, security),
             Self::Ceiling => ceiling(programs, ports),
         };
@@ -133,7 +142,9 @@ impl Site {
 
     /// Starts the server on what its folder holds, and waits until it answers.
     pub(crate) async fn start(&self, programs: &Programs) -> Result<Server, Error> {
-        let ports = Ports::free(programs.security.has_tls).map_err(Error::system("find a free port"))?;
+        let is_scraped = programs.has_scrapes && self.peer == Peer::RustVault;
+        let ports = Ports::free(programs.security.has_tls, is_scraped);
+        let ports = ports.map_err(Error::system("find a free port"))?;
         let mut command = self.peer.command(programs, self.policy, ports, self.folder.path());
         let log = File::create(self.log_path());
         let log = log.and_then(|log| Ok((log.try_clone()?, log)));
@@ -144,6 +155,7 @@ impl Site {
             peer: self.peer,
             addr: (Ipv4Addr::LOCALHOST, ports.plain).into(),
             load_addr: (Ipv4Addr::LOCALHOST, ports.tls.unwrap_or(ports.plain)).into(),
+            scrape_addr: ports.http.map(|port| (Ipv4Addr::LOCALHOST, port).into()),
             token: self.peer.takes_logins(&programs.security).then(|| programs.security.token().to_owned()),
             process: process.map_err(Error::system(format!("start {}", self.peer.name())))?,
             start_time: Duration::ZERO,
@@ -185,6 +197,11 @@ impl Server {
     /// Returns the address that loads are put on.
     pub(crate) fn load_addr(&self) -> SocketAddr {
         self.load_addr
+    }
+
+    /// Returns where the server is scraped beside each load, if it is.
+    pub(crate) fn scrape_addr(&self) -> Option<SocketAddr> {
+        self.scrape_addr
     }
 
     /// Returns what connections log in with, if they do.
@@ -364,11 +381,13 @@ fn redis(policy: Policy, ports: Ports, folder: &Path, security: &Security) -> Co
 struct Ports {
     plain: u16,
     tls: Option<u16>,
+    http: Option<u16>,
 }
 
 impl Ports {
-    fn free(has_tls: bool) -> std::io::Result<Self> {
-        Ok(Self { plain: free_port()?, tls: if has_tls { Some(free_port()?) } else { None } })
+    fn free(has_tls: bool, has_http: bool) -> std::io::Result<Self> {
+        let free_if = |is_needed: bool| is_needed.then(free_port).transpose();
+        Ok(Self { plain: free_port()?, tls: free_if(has_tls)?, http: free_if(has_http)? })
     }
 }
 

@@ -3,6 +3,7 @@
 mod redis_benchmark;
 mod rustvault_bench;
 
+use std::future::pending;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio::time::timeout;
 use crate::error::Error;
 use crate::programs::Programs;
 use crate::resp::Keys;
+use crate::scrape::scrape_for_ever;
 use crate::server::{Peer, Server};
 
 /// How long a load generator may take. (redis-benchmark, for one, never ends if its server has gone.)
@@ -89,12 +91,9 @@ impl Load {
         requests: u64,
     ) -> Result<Measured, Error> {
         let cpu_before = server.cpu_time()?;
-        let told = match programs.security.logins.filter(|_| server.peer() == Peer::RustVault) {
-            None => self.generate(programs, server, requests).await?,
-            Some(logins) => tokio::select! {
-                told = self.generate(programs, server, requests) => told?,
-                error = programs.security.log_in_for_ever(logins, server.addr()) => return Err(error),
-            },
+        let told = tokio::select! {
+            told = self.generate(programs, server, requests) => told?,
+            error = work_beside(programs, server) => return Err(error),
         };
         let cpu = server.cpu_time()? - cpu_before;
         Ok(Measured {
@@ -116,6 +115,16 @@ impl Load {
                 rustvault_bench::run(self, reads_percent, programs, server, requests).await
             }
         }
+    }
+}
+
+/// Does what the run wants done beside each load of the measured server, until this is dropped; returns if that fails.
+async fn work_beside(programs: &Programs, server: &Server) -> Error {
+    let logins = programs.security.logins.filter(|_| server.peer() == Peer::RustVault);
+    match (logins, server.scrape_addr()) {
+        (Some(logins), _) => programs.security.log_in_for_ever(logins, server.addr()).await,
+        (None, Some(addr)) => scrape_for_ever(addr).await,
+        (None, None) => pending().await,
     }
 }
 
