@@ -16,6 +16,7 @@ mod inherent;
 mod iter;
 mod keyspace;
 mod memory;
+mod octave_histogram;
 pub mod offline;
 mod op;
 mod options;
@@ -35,11 +36,12 @@ pub use error::Error;
 pub use iter::{Entries, Keys};
 pub use keyspace::{Key, Value};
 pub use memory::MemoryStore;
+pub use octave_histogram::OctaveHistogram;
 pub use op::Change;
 pub use options::{
     DEFAULT_COMPACT_MIN_BYTES, DEFAULT_COMPACT_RATIO, DEFAULT_MAX_KEY_BYTES, DEFAULT_MAX_VALUE_BYTES,
     LogFormat, Options, ParseSyncPolicyError, SyncPolicy,
 };
-pub use recovery::{RecoveryProgress, RecoveryReport};
-pub use stats::{CommitLatency, LatencySummary, Stats};
+pub use recovery::{RecoveryPhase, RecoveryProgress, RecoveryReport};
+pub use stats::{CommitLatency, LatencySummary, Stats, SyncPeak};
 pub use store::{KeyPage, Lsn, Store};

@@ -18,7 +18,7 @@ use crate::wal::{
 use crate::{Error, LogFormat, Lsn, Options, SyncPolicy};
 use replay::Replay;
 
-pub use progress::RecoveryProgress;
+pub use progress::{RecoveryPhase, RecoveryProgress};
 
 /// Bytes of the tail that may not be synced, that are rewritten at a time.
 const REWRITE_BYTES: usize = 1024 * 1024;
@@ -60,7 +60,7 @@ pub(crate) fn recover(
     location.remove_leftover();
     if json::is_json(&log, options.log_format.unwrap_or_default())? {
         log.check("sync the directory of", sync_parent(&**fs, &log.target))?;
-        let (keyspace, start, ending) = json::recover_json(&log, options)?;
+        let (keyspace, start, ending) = json::recover_json(&log, options, progress)?;
         let report = report(&keyspace, ending.records, ending.torn_bytes, began);
         return Ok(Recovered { keyspace, start, location, report });
     }

@@ -70,7 +70,8 @@ async fn a_full_disk_refuses_writes_and_loses_nothing_until_there_is_space() {
     let room = Arc::new(AtomicU64::new(ROOM_BYTES));
     let store = DurableStore::open_on(disk(&room), &path, Options::default()).unwrap();
     let taken = fill(&store).await;
-    assert!(store.stats().await.unwrap().is_disk_full);
+    let stats = store.stats().await.unwrap();
+    assert_eq!((stats.is_disk_full, stats.disk_full_episodes, stats.is_poisoned), (true, 1, false));
 
     assert_eq!(store.get(&key(taken)).await.unwrap(), None, "a refused write has changed nothing");
     assert_eq!(store.get(&key(0)).await.unwrap().as_deref(), Some(&[b'v'; 1_000][..]));

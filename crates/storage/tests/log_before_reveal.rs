@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustvault_storage::batch::{
     BatchStore, Completion, Condition, KeyUpdate, Op, Outcome, StringUpdate, UpdateWith,
 };
-use rustvault_storage::{Change, DurableStore, Error, Lsn, Options, SyncPolicy};
+use rustvault_storage::{Change, DurableStore, Error, Lsn, Options, Stats, SyncPolicy};
 use rustvault_testkit::files::Faults;
 use rustvault_testkit::soon;
 
@@ -218,7 +218,12 @@ async fn writers_that_wait_together_share_a_sync() {
     assert!(first[0].depends_on < last);
     // One for the first, one for all that gathered meanwhile.
     assert_eq!(faults.syncs() - before, 2);
-    assert_eq!(store.stats().await.unwrap().peak_batch_records, 1000);
+    let stats = store.stats().await.unwrap();
+    assert_eq!(stats.peak_batch_records, 1000);
+    let batches = stats.batch_records;
+    assert_eq!((batches.count, batches.sum), (2, 1001));
+    let filled: Vec<_> = batches.octaves().filter(|&(_, count)| count > 0).collect();
+    assert_eq!(filled, [(1, 1), (1024, 1)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -246,6 +251,12 @@ async fn a_slow_sync_counts_as_sync_and_what_waits_behind_it_as_queue() {
     let counts = [latency.gather, latency.queue, latency.write].map(|stage| stage.count);
     assert_eq!(counts, [stats.batches; 3]);
     assert_eq!(latency.sync.count, stats.syncs);
+    let histogram = latency.sync.histogram;
+    assert_eq!(histogram.count, stats.syncs);
+    assert_eq!(histogram.octaves().map(|(_, count)| count).sum::<u64>(), stats.syncs);
+    assert!(histogram.sum >= HELD.as_micros() as u64, "{latency:?}");
+    let peaks = stats.recent_syncs;
+    assert!(peaks.iter().any(|peak| u128::from(peak.ms) >= HELD.as_millis()), "{peaks:?}");
     assert!(latency.wake.count > 0 && latency.reserve.count > 0, "{latency:?}");
 }
 
@@ -289,6 +300,34 @@ async fn a_failed_sync_poisons_the_store_and_is_not_tried_again() {
     assert_eq!(soon(store.get(b"before")).await.unwrap().unwrap(), *b"v");
     assert!(store.close().is_err());
     assert_eq!(faults.syncs() - before, 1, "the failed sync and no other");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statistics_tell_that_and_why_a_log_has_failed() {
+    for (fail, failed_calls) in
+        [(Faults::fail_next_write as fn(&Faults), [1, 0]), (Faults::fail_next_sync, [0, 1])]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, faults) = open(&folder.path().join("log"), SyncPolicy::Always);
+        let stats = statistics_now(&store).await;
+        assert_eq!((stats.is_poisoned, stats.log_failure), (false, None));
+        fail(&faults);
+        soon(store.set(b"k", b"v")).await.unwrap_err();
+        let stats = statistics_now(&store).await;
+        assert!(stats.is_poisoned);
+        let cause = stats.log_failure.unwrap();
+        assert!(cause.contains(folder.path().to_str().unwrap()), "{cause}");
+        assert_eq!([stats.failed_writes, stats.failed_syncs], failed_calls);
+        assert_eq!((stats.failed_reservations, stats.batch_records.count), (0, 0));
+    }
+}
+
+/// Returns the statistics as they are, without waiting until what they show is durable.
+async fn statistics_now(store: &DurableStore) -> Box<Stats> {
+    match submit(store, &[Op::Stats]).await.remove(0).outcome {
+        Ok(Outcome::Stats(stats)) => stats,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

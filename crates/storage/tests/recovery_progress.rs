@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustvault_storage::batch::{BatchStore, Op};
 use rustvault_storage::fs::{Directory, FileSystem, Lock, LogFile, OsFileSystem, Ownership};
-use rustvault_storage::{DurableStore, Options, SyncPolicy};
+use rustvault_storage::{DurableStore, LogFormat, Options, RecoveryPhase, RecoveryProgress, SyncPolicy};
 
 /// A file system whose disk once takes more than a second to read.
 struct SlowDisk;
@@ -90,6 +90,14 @@ impl LogFile for SlowFile {
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
+impl Lines {
+    /// Returns the messages on the progress of recoveries.
+    fn progress(&self) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().filter(|line| line.contains("reading the log")).map(str::to_owned).collect()
+    }
+}
+
 impl io::Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
@@ -107,14 +115,40 @@ async fn a_slow_recovery_tells_how_far_it_is_and_a_quick_one_does_not() {
     let writer = lines.clone();
     // For all threads: those of the recovery, too. That is why this test has a process of its own.
     tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).init();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("vault.log");
-    let mut options = Options::default();
-    options.sync_policy = SyncPolicy::Never;
+    for format in [LogFormat::Binary, LogFormat::Json] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vault.log");
+        let mut options = Options::default();
+        options.sync_policy = SyncPolicy::Never;
+        options.log_format = Some(format);
+        write_log(&path, &options).await;
 
-    let store = DurableStore::open(&path, options.clone()).unwrap();
+        let told_before = lines.progress().len();
+        let store = DurableStore::open_on(Arc::new(SlowDisk), &path, options.clone()).unwrap();
+        let told = lines.progress();
+        let [line, ..] = &told[told_before..] else { panic!("{told:?}") };
+        assert!(["records=", "percent=", "seconds_left="].iter().all(|field| line.contains(field)), "{line}");
+        assert_eq!(store.count().await.unwrap(), KEYS);
+        drop(store);
+
+        let progress = RecoveryProgress::default();
+        assert_eq!((progress.phase(), progress.percent()), (RecoveryPhase::Opening, 0));
+        DurableStore::open_watched(&path, options, &progress).unwrap();
+        // Lines are decoded slowly in debug builds, on a busy machine for longer than a second.
+        if format == LogFormat::Binary {
+            assert_eq!(lines.progress().len(), told.len(), "a quick recovery has nothing to tell");
+        }
+        assert_eq!((progress.phase(), progress.percent()), (RecoveryPhase::Finishing, 100));
+        assert_eq!((progress.records(), progress.read_bytes()), (KEYS, progress.len_bytes()));
+    }
+}
+
+const KEYS: u64 = 5000;
+
+async fn write_log(path: &Path, options: &Options) {
+    let store = DurableStore::open(path, options.clone()).unwrap();
     let value = [7; 1000];
-    let keys: Vec<_> = (0..5000_u32).map(u32::to_le_bytes).collect();
+    let keys: Vec<_> = (0..KEYS).map(u64::to_le_bytes).collect();
     for keys in keys.chunks(100) {
         let ops: Vec<_> = keys.iter().map(|key| Op::Set { key, value: &value }).collect();
         let mut replies = Vec::new();
@@ -122,19 +156,4 @@ async fn a_slow_recovery_tells_how_far_it_is_and_a_quick_one_does_not() {
         store.wait(replies.last().unwrap().depends_on).await.unwrap();
     }
     store.close().unwrap();
-    drop(store);
-
-    let progress = |lines: &Lines| {
-        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-        text.lines().filter(|line| line.contains("reading the log")).map(str::to_owned).collect::<Vec<_>>()
-    };
-    let store = DurableStore::open_on(Arc::new(SlowDisk), &path, options.clone()).unwrap();
-    let told = progress(&lines);
-    let [line] = &told[..] else { panic!("{told:?}") };
-    assert!(["records=", "percent=", "seconds_left="].iter().all(|field| line.contains(field)), "{line}");
-    assert_eq!(store.count().await.unwrap(), 5000);
-    drop(store);
-
-    DurableStore::open(&path, options).unwrap();
-    assert_eq!(progress(&lines).len(), 1, "a quick recovery has nothing to tell");
 }

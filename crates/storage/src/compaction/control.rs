@@ -34,6 +34,11 @@ pub(super) struct CompactionStats {
     pub(super) is_running: bool,
     pub(super) last_ms: u64,
     pub(super) last_unix_ms: u64,
+    pub(super) failures: u64,
+    /// Sums over all that succeeded.
+    pub(super) total_ms: u64,
+    pub(super) written_bytes: u64,
+    pub(super) freed_bytes: u64,
     pub(super) last_error: Option<std::sync::Arc<str>>,
 }
 
@@ -114,6 +119,10 @@ impl Control {
     pub(super) fn fill_stats(&self, stats: &mut Stats) {
         let own = self.stats.lock();
         stats.compactions = own.compactions;
+        stats.failed_compactions = own.failures;
+        stats.compaction_ms = own.total_ms;
+        stats.compaction_written_bytes = own.written_bytes;
+        stats.compaction_freed_bytes = own.freed_bytes;
         stats.compaction_running = own.is_running;
         stats.last_compaction_ms = own.last_ms;
         stats.last_compaction_unix_ms = own.last_unix_ms;

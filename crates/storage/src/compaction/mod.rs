@@ -242,6 +242,9 @@ impl Worker {
         let mut stats = self.control.stats.lock();
         stats.is_running = false;
         stats.compactions += 1;
+        stats.total_ms += elapsed_ms;
+        stats.written_bytes += after_bytes;
+        stats.freed_bytes += before_bytes.saturating_sub(after_bytes);
         stats.last_ms = elapsed_ms;
         stats.last_unix_ms = now_ms();
         stats.last_error = None;
@@ -257,6 +260,7 @@ impl Worker {
         self.failures += 1;
         self.retry_at = Some(Instant::now() + delay);
         tracing::warn!(%error, ?delay, "compaction failed; the log is unchanged, and compaction is retried after the delay");
+        stats.failures += 1;
         stats.last_error = Some(error.to_string().into());
     }
 }

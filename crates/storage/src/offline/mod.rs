@@ -168,7 +168,7 @@ impl OfflineLog {
 
     fn visit_lines(&self, visitor: &mut impl Visitor) -> Result<JsonEnding, JsonReadError> {
         let reader = JsonReader::new(&*self.log.file, self.len, MAX_LINE_BYTES)?;
-        reader.read(|logged, timestamp_ms| visitor.record(logged, timestamp_ms))
+        reader.read(|logged, timestamp_ms, _| visitor.record(logged, timestamp_ms))
     }
 }
 

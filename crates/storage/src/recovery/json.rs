@@ -3,9 +3,11 @@
 use std::io;
 use std::ops::Range;
 
+use super::progress::{ProgressReporter, RecoveryProgress};
 use super::{HashSeed, Keyspace, OpenLog, REWRITE_BYTES, apply};
 use crate::fs::{SECTOR_BYTES, read_up_to, write_all_at};
 use crate::options::{DEFAULT_MAX_KEY_BYTES, DEFAULT_MAX_VALUE_BYTES};
+use crate::sync::Instant;
 use crate::wal::{JsonEnding, JsonReadError, JsonReader, LogStart, max_line_bytes};
 use crate::{Error, LogFormat, Options};
 
@@ -15,6 +17,9 @@ const LOOK_BYTES: usize = 4096;
 /// Bytes at the end of a log that are rewritten: more than the log writer writes between two syncs, unless a single record is
 /// larger.
 const UNPROVEN_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Bytes of lines after which progress is counted: less would cost a look at the clock for each line.
+const PROGRESS_STEP_BYTES: u64 = 64 * 1024;
 
 /// Returns whether the log consists of JSON lines, or will, because it is new.
 pub(crate) fn is_json(log: &OpenLog, format_of_new: LogFormat) -> Result<bool, Error> {
@@ -33,6 +38,7 @@ pub(crate) fn is_json(log: &OpenLog, format_of_new: LogFormat) -> Result<bool, E
 pub(super) fn recover_json(
     log: &OpenLog,
     options: &Options,
+    progress: &RecoveryProgress,
 ) -> Result<(Keyspace, LogStart, JsonEnding), Error> {
     let keyspace = Keyspace::new(HashSeed(crate::random::bytes()?));
     // Lines that were written under larger limits stay readable, up to the default limits.
@@ -42,11 +48,14 @@ pub(super) fn recover_json(
     );
     let len = log.len()?;
     let reader = log.check("read", JsonReader::new(&*log.file, len, longest))?;
-    let ending = reader.read(|logged, _| {
+    let mut progress = LineProgress::new(progress, len);
+    let ending = reader.read(|logged, _, line_end| {
         apply(&keyspace, logged.change, logged.lsn);
+        progress.advance(line_end);
         Ok(())
     });
     let ending = ending.map_err(|error| read_error(log, error))?;
+    progress.finish();
     let offset = mend(log, &ending, len)?;
     let start = LogStart {
         path: log.path.clone(),
@@ -65,6 +74,37 @@ pub(super) fn recover_json(
         last_timestamp_ms: ending.last_timestamp_ms,
     };
     Ok((keyspace, start, ending))
+}
+
+/// Counts the progress of lines in steps.
+struct LineProgress {
+    reporter: ProgressReporter,
+    /// Lines that are not counted yet.
+    records: u64,
+    /// Offset up to which bytes are counted.
+    counted_end: u64,
+}
+
+impl LineProgress {
+    fn new(progress: &RecoveryProgress, len_bytes: u64) -> Self {
+        let reporter = ProgressReporter::new(progress, len_bytes, Instant::now());
+        Self { reporter, records: 0, counted_end: 0 }
+    }
+
+    /// Adds a line that ends at the offset `line_end`.
+    fn advance(&mut self, line_end: u64) {
+        self.records += 1;
+        let bytes = line_end.saturating_sub(self.counted_end);
+        if bytes >= PROGRESS_STEP_BYTES {
+            self.reporter.advance(std::mem::take(&mut self.records), bytes);
+            self.counted_end = line_end;
+        }
+    }
+
+    fn finish(self) {
+        self.reporter.advance(self.records, 0);
+        self.reporter.finish();
+    }
 }
 
 /// Truncates a torn tail and zeros, ends the last line, and ensures, as far as possible, that the disk has the bytes that were

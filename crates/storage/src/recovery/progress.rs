@@ -1,11 +1,12 @@
 //! Progress of a recovery: shown to others, and reported with the time that is left.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::info;
 
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::{Instant, Mutex};
 
 /// Interval at which a recovery that takes longer reports its progress.
@@ -17,12 +18,48 @@ pub struct RecoveryProgress(Arc<ProgressCounts>);
 
 #[derive(Debug, Default)]
 struct ProgressCounts {
+    /// A [`RecoveryPhase`].
+    phase: AtomicU8,
     len_bytes: AtomicU64,
     bytes: AtomicU64,
     records: AtomicU64,
 }
 
+/// Phase of a recovery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum RecoveryPhase {
+    /// The log is opened and locked.
+    #[default]
+    Opening,
+    /// Its records are read.
+    Reading,
+    /// All records were read: the keyspace is completed, and the end of the file is repaired and synced.
+    Finishing,
+}
+
+impl fmt::Display for RecoveryPhase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Opening => "opening the log",
+            Self::Reading => "reading the log",
+            Self::Finishing => "finishing the recovery",
+        })
+    }
+}
+
 impl RecoveryProgress {
+    /// Returns the phase, which is the last one once the recovery has ended.
+    pub fn phase(&self) -> RecoveryPhase {
+        let phases = [RecoveryPhase::Opening, RecoveryPhase::Reading];
+        let phase = usize::from(self.0.phase.load(Ordering::Acquire));
+        phases.get(phase).copied().unwrap_or(RecoveryPhase::Finishing)
+    }
+
+    fn enter(&self, phase: RecoveryPhase) {
+        self.0.phase.store(phase as u8, Ordering::Release);
+    }
+
     /// Returns the size of the log in bytes; 0 before it is opened.
     pub fn len_bytes(&self) -> u64 {
         self.0.len_bytes.load(Ordering::Relaxed)
@@ -40,7 +77,11 @@ impl RecoveryProgress {
 
     /// Returns how much of the log was read, in percent.
     pub fn percent(&self) -> u64 {
-        percent(self.read_bytes(), self.len_bytes())
+        match self.phase() {
+            RecoveryPhase::Opening => 0,
+            RecoveryPhase::Reading => percent(self.read_bytes(), self.len_bytes()),
+            RecoveryPhase::Finishing => 100,
+        }
     }
 }
 
@@ -69,6 +110,7 @@ impl ProgressReporter {
     /// Begins at `now` the recovery of a log of `len_bytes`.
     pub(super) fn new(progress: &RecoveryProgress, len_bytes: u64, now: Instant) -> Self {
         progress.0.len_bytes.store(len_bytes, Ordering::Relaxed);
+        progress.enter(RecoveryPhase::Reading);
         Self { began: now, progress: progress.clone(), reported_at: Mutex::new(now) }
     }
 
@@ -77,6 +119,13 @@ impl ProgressReporter {
         if let Some(ProgressReport { records, percent, left }) = self.count(records, bytes, Instant::now()) {
             info!(records, percent, seconds_left = left.as_secs(), "reading the log");
         }
+    }
+
+    /// Ends the reading. What was not counted are zeros and a torn tail at the end of the file.
+    pub(super) fn finish(&self) {
+        let counts = &*self.progress.0;
+        counts.bytes.store(self.progress.len_bytes(), Ordering::Relaxed);
+        self.progress.enter(RecoveryPhase::Finishing);
     }
 
     fn count(&self, records: u64, bytes: u64, now: Instant) -> Option<ProgressReport> {
@@ -122,6 +171,18 @@ mod tests {
         assert_eq!(progress.count(10, 100, at(2999)), None);
         let report = ProgressReport { records: 35, percent: 40, left: Duration::from_millis(4500) };
         assert_eq!(progress.count(5, 100, at(3000)), Some(report));
+    }
+
+    #[test]
+    fn each_phase_can_be_seen_and_the_end_of_the_reading_is_all_of_it() {
+        let progress = RecoveryProgress::default();
+        assert_eq!((progress.phase(), progress.percent()), (RecoveryPhase::Opening, 0));
+        let reporter = ProgressReporter::new(&progress, 1000, Instant::now());
+        reporter.advance(1, 300);
+        assert_eq!((progress.phase(), progress.percent()), (RecoveryPhase::Reading, 30));
+        reporter.finish();
+        assert_eq!((progress.phase(), progress.percent()), (RecoveryPhase::Finishing, 100));
+        assert_eq!((progress.records(), progress.read_bytes()), (1, 1000));
     }
 
     #[test]

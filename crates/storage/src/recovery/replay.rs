@@ -30,6 +30,7 @@ impl Replay {
     }
 
     pub(super) fn finish(self) -> Result<Keyspace, Error> {
+        self.progress.finish();
         self.restore.finish()
     }
 }

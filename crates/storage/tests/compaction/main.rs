@@ -106,11 +106,15 @@ async fn a_compacted_log_is_as_large_as_its_live_data_and_opens_with_all_of_it()
     }
     store.delete(b"key:7").await.unwrap();
     let before = state(&store).await;
+    let bytes_before = store.stats().await.unwrap().log_bytes;
     store.compact().await.unwrap();
     let stats = store.stats().await.unwrap();
     assert!(stats.log_bytes < stats.live_bytes + 1024, "{stats:?}");
     assert_eq!((stats.compactions, stats.compaction_running), (1, false));
     assert!(stats.last_compaction_unix_ms > 0 && stats.last_compaction_error.is_none());
+    assert_eq!(stats.compaction_written_bytes, stats.log_bytes);
+    assert_eq!(stats.compaction_freed_bytes, bytes_before - stats.log_bytes);
+    assert_eq!((stats.compaction_ms, stats.failed_compactions), (stats.last_compaction_ms, 0));
     store.set(b"later", b"yes").await.unwrap();
     assert_eq!(state_after_crash(&folder).await.len(), before.len() + 1);
     drop(store);
@@ -365,11 +369,15 @@ async fn a_failed_compaction_is_told_and_leaves_the_log_serving() {
     let faults = Arc::new(Faults::default());
     let store = DurableStore::open_on(Arc::new(faults.file_system()), folder.log(), by_hand()).unwrap();
     fill(&store, 10, b"v").await;
+    let mut failures = 0;
     for fail in [Faults::fail_next_write, Faults::fail_next_sync] {
         fail(&faults);
         let error = store.compact().await.unwrap_err();
         assert!(matches!(error, Error::Io { .. }), "{error}");
-        assert!(store.stats().await.unwrap().last_compaction_error.is_some());
+        let stats = store.stats().await.unwrap();
+        assert!(stats.last_compaction_error.is_some() && !stats.is_poisoned);
+        failures += 1;
+        assert_eq!((stats.failed_compactions, stats.compactions), (failures, 0));
         assert!(!folder.compacting().exists());
         store.set(b"after", b"v").await.unwrap();
     }

@@ -73,14 +73,14 @@ impl<'a> JsonReader<'a> {
         Ok(Self { lines, end, max_line_bytes, offset: 0, line_number: 0, records: 0, last_timestamp_ms: 0 })
     }
 
-    /// Reads every record, in order, into `take`, with its timestamp in milliseconds since the Unix epoch, and
-    /// tells how the log ends.
+    /// Reads every record, in order, into `take`, with its timestamp in milliseconds since the Unix epoch and the
+    /// offset behind its line, and tells how the log ends.
     ///
     /// # Errors
     /// Damage that is not a torn tail, a file that is no log, what the system says, and what `take` says.
     pub(crate) fn read(
         mut self,
-        mut take: impl FnMut(Logged<'_>, u64) -> Result<(), Error>,
+        mut take: impl FnMut(Logged<'_>, u64, u64) -> Result<(), Error>,
     ) -> Result<JsonEnding, JsonReadError> {
         let mut line = Vec::new();
         loop {
@@ -97,7 +97,7 @@ impl<'a> JsonReader<'a> {
                     self.records += 1;
                     self.last_timestamp_ms = self.last_timestamp_ms.max(record.timestamp_ms);
                     let logged = Logged { lsn: Lsn::new(self.records), change: record.change() };
-                    take(logged, record.timestamp_ms).map_err(JsonReadError::Stopped)?;
+                    take(logged, record.timestamp_ms, self.offset).map_err(JsonReadError::Stopped)?;
                 }
                 Err(error) => return self.judge(start, line, &error),
             }
@@ -229,7 +229,7 @@ mod tests {
         let path = folder.path().join("log");
         std::fs::write(&path, content).unwrap();
         let file = OsFileSystem.open(&path).unwrap();
-        JsonReader::new(&*file, content.len() as u64, max_line_bytes).unwrap().read(|_, _| Ok(()))
+        JsonReader::new(&*file, content.len() as u64, max_line_bytes).unwrap().read(|_, _, _| Ok(()))
     }
 
     #[test]

@@ -263,6 +263,7 @@ impl Rewrite {
         self.has_taken_over = true;
         // Until this a crash may leave either file: what went into one only would be in doubt.
         if let Err(error) = directory.sync() {
+            shared.counters.failures.syncs.fetch_add(1, Ordering::Relaxed);
             return Err(self.fail("sync the directory of", error));
         }
         *syncing = Arc::clone(self.successor.file());

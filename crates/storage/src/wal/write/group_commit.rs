@@ -21,7 +21,7 @@ use super::watchdog::Watchdog;
 use crate::fs::LogFile;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::thread::{self, JoinHandle};
-use crate::sync::{Condvar, Instant, OnceLock, OrderedMutex, Rank, Semaphore, SetOnce};
+use crate::sync::{Condvar, Instant, OnceLock, OrderedMutex, Rank, Semaphore, SetOnce, counter};
 use crate::{Error, Lsn, SyncPolicy};
 
 /// State of a log in use, shared by its writers, waiters and threads.
@@ -51,16 +51,25 @@ pub(in crate::wal) struct SharedLog {
     pub(super) size_limit: SizeLimit,
     /// Pause after every batch, in microseconds, by which a compaction slows writers down to catch up.
     pub(super) pause_us: AtomicU64,
-    pub(super) counters: CommitCounters,
+    pub(in crate::wal) counters: CommitCounters,
     pub(super) histograms: CommitHistograms,
 }
 
 /// Counters of commits.
 #[derive(Default)]
-pub(super) struct CommitCounters {
+pub(in crate::wal) struct CommitCounters {
     pub(super) syncs: AtomicU64,
     pub(super) batches: AtomicU64,
     pub(super) peak_batch_records: AtomicU64,
+    pub(in crate::wal) failures: CallFailures,
+}
+
+/// Counters of failed calls on the log's file; each of them has failed the log.
+#[derive(Default)]
+pub(in crate::wal) struct CallFailures {
+    pub(super) writes: counter::AtomicU64,
+    pub(in crate::wal) syncs: counter::AtomicU64,
+    pub(super) reservations: counter::AtomicU64,
 }
 
 impl CommitCounters {
@@ -198,6 +207,7 @@ impl SharedLog {
         self.histograms.gather.record(batch.gather_time);
         self.histograms.queue.record(batch.queue_time);
         self.histograms.write.record(write_time);
+        self.histograms.count_batch(batch.records);
         self.waiters.wake_leaders(self.watermark().get());
         self.release(batch.charge);
         appender.spare = batch.into_spare();
@@ -245,7 +255,10 @@ impl SharedLog {
         // If the file system cannot reserve room, zeros grow the file.
         self.check_file(appender);
         let reserved = self.histograms.reserve.time(|| appender.reserve(least, self.size_limit.max_bytes()));
-        let end = reserved.map_err(|error| self.io_error("reserve room for", error))?;
+        let end = reserved.map_err(|error| {
+            self.counters.failures.reservations.fetch_add(1, counter::Ordering::Relaxed);
+            self.io_error("reserve room for", error)
+        })?;
         self.space.set_reserved(end, end < least);
         Ok(())
     }
@@ -264,7 +277,13 @@ impl SharedLog {
     }
 
     pub(super) fn check_append(&self, result: Result<(), AppendError>) -> Result<(), Error> {
-        result.map_err(|error| error.into_error(|error| self.io_error("write to", error)))
+        result.map_err(|error| error.into_error(|error| self.write_error(error)))
+    }
+
+    /// Counts a failed write, and returns its error.
+    pub(super) fn write_error(&self, error: std::io::Error) -> Error {
+        self.counters.failures.writes.fetch_add(1, counter::Ordering::Relaxed);
+        self.io_error("write to", error)
     }
 
     /// Syncs the file, which makes all earlier writes durable.
@@ -278,6 +297,7 @@ impl SharedLog {
         let written = self.written.load(Ordering::Acquire);
         let _running = self.watchdog.sync_begins();
         if let Err(error) = self.histograms.sync.time(|| file.sync()) {
+            self.counters.failures.syncs.fetch_add(1, counter::Ordering::Relaxed);
             let error = self.io_error("sync", error);
             self.fail(error.clone());
             return Err(error);

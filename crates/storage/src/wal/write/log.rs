@@ -4,15 +4,15 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::group_commit::{SharedLog, spawn};
+use super::group_commit::{CallFailures, SharedLog, spawn};
 use super::syncer::Syncer;
 use super::wait_for::WaitFor;
 use super::writer::Writer;
 use crate::batch::Commit;
 use crate::fs::LogFile;
-use crate::sync::Mutex;
 use crate::sync::atomic::Ordering;
 use crate::sync::thread::JoinHandle;
+use crate::sync::{Mutex, counter};
 use crate::wal::format::batch::BATCH_HEADER_BYTES;
 use crate::{Error, LogFormat, Lsn, Stats, SyncPolicy};
 
@@ -107,18 +107,36 @@ impl Log {
     }
 
     pub(crate) fn fill_stats(&self, stats: &mut Stats) {
+        self.fill_failures(stats);
         let counters = &self.shared.counters;
         stats.log_format = self.shared.space.format();
         stats.log_bytes = self.shared.space.log_end();
-        stats.is_disk_full = self.shared.space.is_full();
-        stats.is_log_removed = self.shared.file_watch.is_removed();
         stats.sync_running_ms =
             u64::try_from(self.shared.watchdog.sync_running().as_millis()).unwrap_or(u64::MAX);
         stats.syncs = counters.syncs.load(Ordering::Relaxed);
         stats.batches = counters.batches.load(Ordering::Relaxed);
         stats.peak_batch_records = counters.peak_batch_records.load(Ordering::Relaxed);
+        stats.slow_syncs = self.shared.watchdog.slow_syncs();
+        stats.recent_syncs = self.shared.histograms.sync.peaks.recent();
+        stats.batch_records = self.shared.histograms.batch_records();
         stats.commit_latency = self.shared.histograms.latency();
         stats.durable_lsn = self.shared.synced.load(Ordering::Acquire);
+    }
+
+    fn fill_failures(&self, stats: &mut Stats) {
+        let CallFailures { writes, syncs, reservations } = &self.shared.counters.failures;
+        stats.failed_writes = writes.load(counter::Ordering::Relaxed);
+        stats.failed_syncs = syncs.load(counter::Ordering::Relaxed);
+        stats.failed_reservations = reservations.load(counter::Ordering::Relaxed);
+        stats.is_disk_full = self.shared.space.is_full();
+        stats.disk_full_episodes = self.shared.space.full_episodes();
+        stats.is_log_removed = self.shared.file_watch.is_removed();
+        let failure = self.shared.failure.get();
+        stats.is_poisoned = failure.is_some();
+        stats.log_failure = failure.map(|failure| match failure {
+            Error::Poisoned { cause } => cause.to_string().into(),
+            other => other.to_string().into(),
+        });
     }
 
     /// Takes no more records, writes and syncs what there is, seals the log. Blocks. Idempotent.

@@ -13,6 +13,7 @@ pub(super) mod log_end;
 mod sealing;
 mod size_limit;
 pub(super) mod space;
+mod sync_peaks;
 mod syncer;
 mod tail;
 mod wait_for;

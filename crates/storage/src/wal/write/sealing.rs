@@ -14,7 +14,7 @@ impl SharedLog {
         }
         match appender.write_opening() {
             Err(error) if is_no_space(&error) => return Ok(false),
-            written => written.map_err(|error| self.io_error("write to", error))?,
+            written => written.map_err(|error| self.write_error(error))?,
         }
         self.sync()?;
         self.space.used(appender.offset(), 0);

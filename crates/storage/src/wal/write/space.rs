@@ -45,6 +45,8 @@ struct Room {
     /// Upper bound on what admitted writes will take behind the log's end, in bytes of the binary format.
     claimed: u64,
     is_full: bool,
+    /// Number of times that `is_full` was set.
+    full_episodes: u64,
     /// The log moves to another file.
     is_moving: bool,
 }
@@ -90,8 +92,15 @@ pub(crate) enum Growth {
 
 impl Space {
     pub(super) fn new(format: LogFormat, log_end: u64) -> Self {
-        let room =
-            Room { format, log_end, reserved_end: log_end, claimed: 0, is_full: false, is_moving: false };
+        let room = Room {
+            format,
+            log_end,
+            reserved_end: log_end,
+            claimed: 0,
+            is_full: false,
+            full_episodes: 0,
+            is_moving: false,
+        };
         Self {
             room: Mutex::new(room),
             changed: Notify::new(),
@@ -174,6 +183,7 @@ impl Space {
         let was_full = {
             let mut room = self.room.lock();
             room.reserved_end = end;
+            room.full_episodes += u64::from(is_full && !room.is_full);
             std::mem::replace(&mut room.is_full, is_full)
         };
         match (was_full, is_full) {
@@ -194,6 +204,11 @@ impl Space {
 
     pub(super) fn is_full(&self) -> bool {
         self.room.lock().is_full
+    }
+
+    /// Returns the number of times that the disk has become full.
+    pub(super) fn full_episodes(&self) -> u64 {
+        self.room.lock().full_episodes
     }
 
     /// Returns whether a claim that was not given is refused. Else it is worth waiting for.
@@ -267,6 +282,15 @@ mod tests {
         assert!(!space.claim(1, Growth::Grows));
         assert!(space.claim(DELETE_ROOM_BYTES, Growth::Shrinks));
         assert!(!space.claim(1, Growth::Shrinks));
+    }
+
+    #[test]
+    fn a_disk_that_stays_full_is_one_episode() {
+        let space = Space::new(LogFormat::Binary, 0);
+        for (is_full, episodes) in [(false, 0), (true, 1), (true, 1), (false, 1), (true, 2)] {
+            space.set_reserved(0, is_full);
+            assert_eq!(space.full_episodes(), episodes);
+        }
     }
 
     #[test]

@@ -28,6 +28,9 @@ struct WatchdogState {
     opened: Instant,
     /// Start of the running sync, in microseconds since `opened`, at least 1; 0 if none runs.
     sync_began_us: AtomicU64,
+    slow_syncs: AtomicU64,
+    /// Start of the last sync that was counted in `slow_syncs`, as in `sync_began_us`.
+    last_slow_began_us: AtomicU64,
     /// The thread sleeps until a sync begins.
     is_asleep: AtomicBool,
     is_stopping: Mutex<bool>,
@@ -51,6 +54,8 @@ impl Watchdog {
             path,
             opened: Instant::now(),
             sync_began_us: AtomicU64::new(0),
+            slow_syncs: AtomicU64::new(0),
+            last_slow_began_us: AtomicU64::new(0),
             is_asleep: AtomicBool::new(false),
             is_stopping: Mutex::new(false),
             changed: Condvar::new(),
@@ -91,6 +96,12 @@ impl Watchdog {
         self.state.sync_running()
     }
 
+    /// Returns the number of syncs that have taken [`HANGS_AFTER`] or more, the running one included.
+    pub(super) fn slow_syncs(&self) -> u64 {
+        self.state.note_if_slow();
+        self.state.slow_syncs.load(Relaxed)
+    }
+
     /// Ends the thread.
     pub(super) fn stop(&self) {
         *self.state.is_stopping.lock() = true;
@@ -109,6 +120,7 @@ impl Drop for Watchdog {
 
 impl Drop for RunningSync<'_> {
     fn drop(&mut self) {
+        self.0.note_if_slow();
         self.0.sync_began_us.store(0, SeqCst);
     }
 }
@@ -158,6 +170,15 @@ impl WatchdogState {
         })
     }
 
+    /// Counts the running sync if it is slow, and only once: syncs begin one after the other, so the latest one that was counted tells.
+    fn note_if_slow(&self) {
+        let began_us = self.sync_began_us.load(SeqCst);
+        let is_slow = began_us > 0 && self.since(began_us) >= HANGS_AFTER;
+        if is_slow && self.last_slow_began_us.fetch_max(began_us, SeqCst) < began_us {
+            self.slow_syncs.fetch_add(1, Relaxed);
+        }
+    }
+
     fn sync_running(&self) -> Duration {
         match self.sync_began_us.load(SeqCst) {
             0 => Duration::ZERO,
@@ -197,6 +218,24 @@ mod tests {
         assert_eq!(watchdog.state.look(&mut hanging), None);
         let _next = watchdog.sync_begins();
         assert_eq!(watchdog.state.look(&mut hanging), None, "it has just begun");
+    }
+
+    #[test]
+    fn a_slow_sync_is_counted_once_while_it_runs_or_when_it_ends_and_a_quick_one_is_not() {
+        let mut watchdog = Watchdog::new("vault.log".into());
+        Arc::get_mut(&mut watchdog.state).unwrap().opened -= Duration::from_secs(100);
+        let slow_sync = |began_us| {
+            watchdog.state.sync_began_us.store(began_us, SeqCst);
+            RunningSync(&watchdog.state)
+        };
+        drop(watchdog.sync_begins());
+        assert_eq!(watchdog.slow_syncs(), 0);
+        let running = slow_sync(80_000_000);
+        assert_eq!([watchdog.slow_syncs(), watchdog.slow_syncs()], [1, 1], "while it runs");
+        drop(running);
+        assert_eq!(watchdog.slow_syncs(), 1, "it was counted before");
+        drop(slow_sync(90_000_000));
+        assert_eq!(watchdog.slow_syncs(), 2, "nobody looked while it ran");
     }
 
     #[test]
