@@ -23,11 +23,11 @@ struct FamilySamples {
 struct Sample {
     /// In the order of the family's labels.
     labels: Vec<String>,
-    value: Value,
+    value: SampleValue,
 }
 
 #[derive(Debug)]
-enum Value {
+enum SampleValue {
     Count(u64),
     Seconds(f64),
     Gauge(f64),
@@ -47,19 +47,19 @@ impl Samples {
     /// Adds a value of a counter.
     pub(super) fn count(&mut self, family: &'static MetricFamily, labels: &[&str], count: u64) {
         debug_assert_eq!(family.kind, MetricKind::Counter, "{}", family.name);
-        self.add(family, labels, Value::Count(count));
+        self.add(family, labels, SampleValue::Count(count));
     }
 
     /// Adds a value of a counter of seconds.
     pub(super) fn count_seconds(&mut self, family: &'static MetricFamily, labels: &[&str], seconds: f64) {
         debug_assert_eq!(family.kind, MetricKind::Counter, "{}", family.name);
-        self.add(family, labels, Value::Seconds(seconds));
+        self.add(family, labels, SampleValue::Seconds(seconds));
     }
 
     /// Adds a value of a gauge.
     pub(super) fn gauge(&mut self, family: &'static MetricFamily, labels: &[&str], value: f64) {
         debug_assert_eq!(family.kind, MetricKind::Gauge, "{}", family.name);
-        self.add(family, labels, Value::Gauge(value));
+        self.add(family, labels, SampleValue::Gauge(value));
     }
 
     /// Adds a gauge that is 1 or 0.
@@ -75,10 +75,10 @@ impl Samples {
         histogram: HistogramValue,
     ) {
         debug_assert_eq!(family.kind, MetricKind::Histogram, "{}", family.name);
-        self.add(family, labels, Value::Histogram(histogram));
+        self.add(family, labels, SampleValue::Histogram(histogram));
     }
 
-    fn add(&mut self, family: &'static MetricFamily, labels: &[&str], value: Value) {
+    fn add(&mut self, family: &'static MetricFamily, labels: &[&str], value: SampleValue) {
         debug_assert_eq!(family.labels.len(), labels.len(), "{}", family.name);
         let labels = labels.iter().map(|&label| label.to_owned()).collect();
         let sample = Sample { labels, value };
@@ -128,7 +128,7 @@ impl FamilySamples {
     }
 }
 
-impl Value {
+impl SampleValue {
     fn encode(&self, encoder: &mut MetricEncoder<'_>) -> fmt::Result {
         match self {
             Self::Count(count) => encoder.encode_counter::<NoLabelSet, u64, f64>(count, None),
