@@ -66,6 +66,11 @@ impl SlowLog {
         duration.as_nanos() >= u128::from(threshold_ns)
     }
 
+    /// Returns the number of entries since the start, for Prometheus.
+    pub(crate) fn total(&self) -> u64 {
+        self.entries.lock().next_id
+    }
+
     /// Adds a command; returns its id.
     pub(crate) fn add(&self, mut command: SlowCommand) -> u64 {
         let mut entries = self.entries.lock();

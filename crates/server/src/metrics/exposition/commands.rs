@@ -1,11 +1,12 @@
 //! Families of commands.
 
 use super::samples::{HistogramValue, Samples};
+use crate::engine::Engine;
 use crate::metrics::family::MetricFamily;
 use crate::metrics::histogram::HistogramSnapshot;
 use crate::metrics::{ListenerKind, MetricsSnapshot};
 
-pub(super) static FAMILIES: [&MetricFamily; 5] = [&COMMANDS, &DURATION, &REJECTED, &FAILED, &ERRORS];
+pub(super) static FAMILIES: [&MetricFamily; 6] = [&COMMANDS, &DURATION, &SLOW, &REJECTED, &FAILED, &ERRORS];
 
 static COMMANDS: MetricFamily = MetricFamily::counter(
     "rustvault_commands_total",
@@ -19,6 +20,14 @@ static DURATION: MetricFamily = MetricFamily::histogram(
     &["command"],
     "Time from reading a command's batch to its answer leaving, sync included; all commands of a submit share it",
     "If writes are slow and reads are not, look at the log's stages; if all are slow, at the processor and the clients' pipelines",
+);
+
+static SLOW: MetricFamily = MetricFamily::counter(
+    "rustvault_slow_commands_total",
+    &[],
+    "Entries of the slow log (--slow-ms); commands that are answered together make one",
+    "`SLOWLOG GET` and the messages `slow command` have command, client and user. A command on the whole keyspace is slow by itself; \
+     writes are slow if the log is",
 );
 
 static REJECTED: MetricFamily = MetricFamily::counter(
@@ -44,7 +53,8 @@ static ERRORS: MetricFamily = MetricFamily::counter(
 );
 
 /// Adds the figures of commands. A command has series once it was answered: there are many, and most are never used.
-pub(super) fn collect(metrics: &MetricsSnapshot, samples: &mut Samples) {
+pub(super) fn collect<S>(engine: &Engine<S>, metrics: &MetricsSnapshot, samples: &mut Samples) {
+    samples.count(&SLOW, &[], engine.slow_log.total());
     for (command, figures) in metrics.commands().filter(|(_, figures)| figures.total() > 0) {
         let name = command.map_or_else(|| "unknown".to_owned(), |command| command.name().to_lowercase());
         for (listener, answered) in ListenerKind::ALL.iter().zip(figures.answered) {
@@ -78,13 +88,14 @@ mod tests {
     use rustvault_protocol::Command;
 
     use super::*;
-    use crate::metrics::Metrics;
+    use crate::ServerConfig;
 
     #[test]
     fn a_command_has_series_once_it_was_answered() {
-        let (metrics, mut samples) = (Metrics::new(1), Samples::default());
-        metrics.worker(0).answered(Some(Command::ClientId), ListenerKind::Unix, Duration::from_micros(3), 2);
-        collect(&metrics.snapshot(), &mut samples);
+        let (engine, mut samples) = (Engine::new((), &ServerConfig::default()), Samples::default());
+        let worker = engine.metrics.worker(0);
+        worker.answered(Some(Command::ClientId), ListenerKind::Unix, Duration::from_micros(3), 2);
+        collect(&engine, &engine.metrics.snapshot(), &mut samples);
         let text = samples.into_text();
         let has = |line: &str| text.contains(&format!("\n{line}\n"));
         assert!(has("rustvault_commands_total{command=\"client|id\",listener=\"unix\"} 2"), "{text}");

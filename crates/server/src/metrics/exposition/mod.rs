@@ -42,7 +42,7 @@ pub(crate) async fn scrape<S: BatchStore>(engine: &Engine<S>) -> String {
     let (metrics, mut samples) = (engine.metrics.snapshot(), Samples::default());
     server::collect(&engine.lifecycle, stats.as_ref(), &mut samples);
     server::collect_serving(engine.config().threads, stats.as_ref(), &mut samples);
-    commands::collect(&metrics, &mut samples);
+    commands::collect(engine, &metrics, &mut samples);
     clients::collect(engine, &metrics, &mut samples);
     data::collect(engine, &mut samples);
     if let Some(stats) = &stats {
@@ -51,6 +51,7 @@ pub(crate) async fn scrape<S: BatchStore>(engine: &Engine<S>) -> String {
     }
     if let Some(stats) = stats.as_ref().filter(|_| is_durable) {
         data::collect_data(stats, &mut samples);
+        compaction::collect_data(stats, &mut samples);
         log::collect_data(stats, &mut samples);
     }
     access::collect(engine, &mut samples);
@@ -179,8 +180,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_could_reveal_writes_that_are_not_durable_is_left_out_after_a_second() {
-        let of_data =
-            ["rustvault_keys", "rustvault_memory_used_bytes", "rustvault_live_bytes", "rustvault_log_bytes"];
+        let of_data = [
+            "rustvault_keys",
+            "rustvault_memory_used_bytes",
+            "rustvault_live_bytes",
+            "rustvault_log_bytes",
+            "rustvault_log_commit_stage_seconds",
+            "rustvault_log_batch_records",
+            "rustvault_compaction_written_bytes_total",
+            "rustvault_compaction_freed_bytes_total",
+        ];
         let all = scrape(&engine(memory())).await;
         let some = scrape(&engine(HangingStore { memory: memory(), answers: true })).await;
         let missing: BTreeSet<_> = shown(&all).difference(&shown(&some)).copied().collect();

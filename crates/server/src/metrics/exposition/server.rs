@@ -102,7 +102,7 @@ static THREADS: MetricFamily = MetricFamily::gauge("process_threads", &[], "Thre
 /// Adds the figures of the server's life: those that are there from its first moment.
 pub(super) fn collect(lifecycle: &Lifecycle, stats: Option<&Stats>, samples: &mut Samples) {
     samples.gauge(&BUILD_INFO, &[env!("CARGO_PKG_VERSION"), std::env::consts::ARCH], 1.0);
-    let takes_writes = stats.is_none_or(|stats| !stats.is_log_removed);
+    let takes_writes = stats.is_none_or(|stats| !stats.is_log_removed && !stats.is_poisoned);
     samples.flag(&READY, &[], lifecycle.phase() == Phase::Serving && takes_writes);
     let recovery = lifecycle.recovery();
     let is_over = lifecycle.phase() != Phase::Starting;
