@@ -20,8 +20,8 @@ use crate::public::TcpAddrs;
 use crate::rate_limit::RateLimit;
 use crate::reload::{FilesSeen, Reloads};
 use crate::slow_log::SlowLog;
-use crate::tls::TlsState;
-use crate::{Lifecycle, ServerConfig};
+use crate::tls::{LoadedTls, TlsState};
+use crate::{Lifecycle, ServerConfig, TlsConfig};
 
 /// Hexadecimal digits of a run's name, as in Redis.
 const RUN_ID_DIGITS: usize = 40;
@@ -31,8 +31,8 @@ const RUN_ID_DIGITS: usize = 40;
 pub(crate) struct Engine<S> {
     pub(crate) store: S,
     /// The users, whose rights decide about every request.
-    pub(crate) access: UserAccess,
-    pub(crate) logins: Logins,
+    pub(crate) access: Arc<UserAccess>,
+    pub(crate) logins: Arc<Logins>,
     /// The limits on requests, which stay as they were at the start.
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
@@ -52,7 +52,7 @@ pub(crate) struct Engine<S> {
     pub(crate) reloads: Reloads,
     /// The memory of the connections' buffers.
     pub(crate) buffers: Arc<BufferBudget>,
-    pub(crate) tls: TlsState,
+    pub(crate) tls: Arc<TlsState>,
     /// The permit of the one background compaction (`BGREWRITEAOF`).
     pub(crate) background_compaction: Arc<Semaphore>,
 }
@@ -62,8 +62,8 @@ impl<S> Engine<S> {
         let started = Instant::now();
         Self {
             store,
-            access: UserAccess::new(config.users.clone()),
-            logins: Logins::default(),
+            access: Arc::new(UserAccess::new(config.users.clone())),
+            logins: Arc::default(),
             limits: config.limits(),
             counters: Arc::default(),
             metrics: Metrics::new(config.threads),
@@ -77,14 +77,22 @@ impl<S> Engine<S> {
             config_generation: AtomicU64::new(0),
             reloads: Reloads::new(None, FilesSeen::none(), TcpAddrs::default()),
             buffers: Arc::default(),
-            tls: TlsState::new(&config.tls),
+            tls: Arc::new(TlsState::new(&config.tls)),
             background_compaction: Arc::new(Semaphore::new(1)),
         }
     }
 
     /// Sets the users, in place of those of the configuration, which are a part of them.
+    #[cfg(test)]
     pub(crate) fn with_users(mut self, users: Option<Users>) -> Self {
-        self.access = UserAccess::new(users.map(Arc::new));
+        self.access = Arc::new(UserAccess::new(users.map(Arc::new)));
+        self
+    }
+
+    /// Sets what decides who a client is, in place of the users of the configuration, which are a part of it.
+    pub(crate) fn with_identification(mut self, identification: &Identification) -> Self {
+        let Identification { access, logins, tls } = identification.clone();
+        (self.access, self.logins, self.tls) = (access, logins, tls);
         self
     }
 
@@ -138,6 +146,24 @@ impl<S> Engine<S> {
     pub(crate) fn with_reloads(mut self, reloads: Reloads) -> Self {
         self.reloads = reloads;
         self
+    }
+}
+
+/// Users, logins and TLS, by which all listeners find out who a client is. HTTP is served before there is an engine.
+#[derive(Debug, Clone)]
+pub(crate) struct Identification {
+    pub(crate) access: Arc<UserAccess>,
+    pub(crate) logins: Arc<Logins>,
+    pub(crate) tls: Arc<TlsState>,
+}
+
+impl Identification {
+    /// Makes the state of a server with these users and files of TLS.
+    pub(crate) fn new(users: Option<Users>, config: &TlsConfig, tls: Option<LoadedTls>) -> Self {
+        let state = TlsState::new(config);
+        state.replace(tls);
+        let access = UserAccess::new(users.map(Arc::new));
+        Self { access: Arc::new(access), logins: Arc::default(), tls: Arc::new(state) }
     }
 }
 

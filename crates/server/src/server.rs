@@ -14,14 +14,14 @@ use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use crate::acceptor::Acceptor;
-use crate::engine::Engine;
+use crate::engine::{Engine, Identification};
 use crate::listener::{Listener, Listeners};
-use crate::login::load_users;
+use crate::login::{Logins, load_users};
 use crate::public::TcpAddrs;
 use crate::reload::{FilesSeen, Reloads};
 use crate::threads::affinity::LogWriter;
 use crate::threads::worker::Workers;
-use crate::tls::{self, LoadedTls};
+use crate::tls;
 use crate::{ConfigSource, CpuAffinity, Error, Lifecycle, Phase, ServerConfig, reload};
 
 /// Longest time in which connections finish at a stop. With the last sync, a stop takes less than ten seconds.
@@ -35,9 +35,8 @@ const FAILURE_DRAIN_LIMIT: Duration = Duration::from_secs(1);
 pub struct Server {
     listeners: Listeners,
     addrs: TcpAddrs,
-    tls: Option<LoadedTls>,
+    identification: Identification,
     store: DurableStore,
-    users: Option<Users>,
     /// The files of users and TLS, as they were before they were loaded.
     files: FilesSeen,
     config: ServerConfig,
@@ -69,10 +68,12 @@ impl Server {
         let tls = blocking(move || tls::load(&tls_config)).await??;
         let (listeners, addrs) = listen(&config).await?;
         addrs.check(users.is_some(), &config)?;
+        let identification = Identification::new(users, &config.tls, tls);
+        start_logins(&identification.logins)?;
         let (path, options) = (config.wal_path.clone(), config.store_options());
         let progress = lifecycle.recovery().clone();
         let store = blocking(move || DurableStore::open_watched(path, options, &progress)).await??;
-        Ok(Self { listeners, addrs, tls, store, users, files, config, source: None, lifecycle })
+        Ok(Self { listeners, addrs, identification, store, files, config, source: None, lifecycle })
     }
 
     /// Returns the first address that the server listens on, with its real port: one with TLS if there is no other.
@@ -127,10 +128,9 @@ impl Server {
         };
         let writer = self.pinned_writer();
         let engine = Engine::new(self.store.clone(), &self.config)
-            .with_users(self.users)
+            .with_identification(&self.identification)
             .with_lifecycle(self.lifecycle.clone())
             .with_reloads(Reloads::new(self.source, self.files, self.addrs));
-        engine.tls.replace(self.tls);
         self.lifecycle.enter(Phase::Serving);
         let failure = serve_until(self.listeners, engine, writer, stop).await?;
         if let Some(failure) = failure {
@@ -160,10 +160,11 @@ impl Server {
             warn!(bytes, "truncated the torn tail of the log: unconfirmed writes that a crash cut off");
         }
         self.warn_of_full_memory(stats);
-        for address in self.addrs.public(&self.config).filter(|_| self.users.is_none()) {
+        let users = self.identification.access.load();
+        for address in self.addrs.public(&self.config).filter(|_| users.is_none()) {
             warn!(%address, "anybody who can reach this address can read and write, because there are no users and --allow-unauthenticated is set");
         }
-        if self.users.as_ref().is_some_and(Users::is_empty) {
+        if users.is_some_and(|users| users.is_empty()) {
             warn!("nobody can log in: the file of users holds none; add one with 'rustvault-cli user add'");
         }
         info!(
@@ -225,7 +226,9 @@ pub async fn serve<S: BatchStore>(
         Shutdown { failure: None, drain_limit: DRAIN_LIMIT }
     };
     let reloads = Reloads::new(None, files, TcpAddrs::default());
-    let engine = Engine::new(store, config).with_users(users).with_reloads(reloads);
+    let identification = Identification::new(users, &config.tls, None);
+    start_logins(&identification.logins)?;
+    let engine = Engine::new(store, config).with_identification(&identification).with_reloads(reloads);
     engine.lifecycle.enter(Phase::Serving);
     serve_until(listeners.into(), engine, None, stop).await.map(|_| ())
 }
@@ -243,8 +246,6 @@ async fn serve_until<S: BatchStore>(
     stop: impl Future<Output = Shutdown>,
 ) -> Result<Option<rustvault_storage::Error>, Error> {
     let engine = Arc::new(engine);
-    // From here, and not from a worker, whose thread may be pinned: the new one would inherit its core.
-    engine.logins.start().map_err(|source| Error::System { action: "start a thread", source })?;
     let mut workers = Workers::start(&engine, log_writer)?;
     let stop = tokio::select! {
         stop = Acceptor::new(listeners, &workers, &engine).run(stop) => stop?,
@@ -263,6 +264,12 @@ async fn serve_until<S: BatchStore>(
     }
     workers.join()?;
     Ok(stop.failure)
+}
+
+/// Starts the thread that checks passwords. Called before there are workers, whose threads may be pinned: the new one would inherit
+/// the core of its starter.
+fn start_logins(logins: &Logins) -> Result<(), Error> {
+    logins.start().map_err(|source| Error::System { action: "start a thread", source })
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
