@@ -248,7 +248,7 @@ impl ConnectionRefusal {
 /// Waits before the next try.
 ///
 /// The connection that could not be accepted stays in the kernel's queue, so the next try would fail at once, too.
-async fn back_off(backoff: &mut Option<Duration>, error: &io::Error) {
+pub(crate) async fn back_off(backoff: &mut Option<Duration>, error: &io::Error) {
     if backoff.is_none() {
         warn!(%error, "cannot accept connections at present; raise the limit of open files or lower --max-connections");
     }
@@ -257,7 +257,8 @@ async fn back_off(backoff: &mut Option<Duration>, error: &io::Error) {
     sleep(delay).await;
 }
 
-fn is_exhaustion(error: &io::Error) -> bool {
+/// Returns whether an error means that no connection can be accepted at present.
+pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
     Errno::from_io_error(error).is_some_and(|errno| exhausted.contains(&errno))

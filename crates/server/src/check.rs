@@ -17,8 +17,12 @@ impl Server {
         mistakes.extend(tls::load(&config.tls).err().map(Error::from));
         match load_users(config) {
             Ok(users) => {
-                let addrs =
-                    TcpAddrs { plain: look_up(&config.bind_addrs), tls: look_up(&config.tls.bind_addrs) };
+                let addrs = TcpAddrs {
+                    plain: look_up(&config.bind_addrs),
+                    tls: look_up(&config.tls.bind_addrs),
+                    http: look_up(&config.http_addrs),
+                    tls_http: look_up(&config.tls.http_addrs),
+                };
                 mistakes.extend(addrs.check(users.is_some(), config).err().map(Error::from));
             }
             Err(error) => mistakes.push(error.into()),

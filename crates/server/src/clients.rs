@@ -138,6 +138,11 @@ pub(crate) struct ClientNames {
 const NO_COMMAND: u16 = u16::MAX;
 
 impl ConnectedClient {
+    /// Makes the facts of a client that no list shows, because it sends no commands.
+    pub(crate) fn unlisted(peer: Addr, local: Addr, listener: ListenerKind) -> Self {
+        Self::new(0, peer, local, listener)
+    }
+
     fn new(id: u64, peer: Addr, local: Addr, listener: ListenerKind) -> Self {
         let now = seconds();
         Self {

@@ -218,11 +218,12 @@ impl ServerConfig {
     /// # Errors
     /// The first field that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let addrs = || {
-            let data = self.bind_addrs.iter().chain(&self.tls.bind_addrs);
-            data.chain(&self.http_addrs).chain(&self.tls.http_addrs)
-        };
-        check_range("bind_addrs", addrs().count(), MAX_BIND_ADDRS)?;
+        let commands = || self.bind_addrs.iter().chain(&self.tls.bind_addrs);
+        let http = || self.http_addrs.iter().chain(&self.tls.http_addrs);
+        let addrs = || commands().chain(http());
+        check_range("bind_addrs", commands().count(), MAX_BIND_ADDRS)?;
+        // None is as good.
+        check_range("http_addrs", http().count().max(1), MAX_BIND_ADDRS)?;
         addrs().try_for_each(|addr| check_bind_addr(addr))?;
         check_repeated_addrs(addrs())?;
         check_tls(&self.tls)?;
@@ -308,6 +309,15 @@ pub enum ConfigError {
         /// The address, as it was bound.
         addr: SocketAddr,
     },
+    /// Everybody on the network could read the metrics.
+    #[error(
+        "anybody who reaches {addr} could read the metrics, because there are no users: give a file of users (--users), a \
+        password (--password-file), or --allow-unauthenticated if that is meant, or bind HTTP to loopback"
+    )]
+    PublicHttpWithoutUsers {
+        /// The address, as it was bound.
+        addr: SocketAddr,
+    },
     /// The limit on buffers leaves no room for the longest value.
     #[error(
         "invalid max_buffer_bytes {value}: expected at least {min}, twice max_value_bytes; raise it or lower max_value_bytes"
@@ -385,9 +395,9 @@ fn check_tls(tls: &TlsConfig) -> Result<(), ConfigError> {
     check_range("tls.max-handshakes", tls.max_handshakes, MAX_HANDSHAKES_LIMIT)?;
     let (is_on, has_pair) = (tls.is_on(), tls.cert.is_some() && tls.key.is_some());
     let reason = if is_on && !has_pair {
-        "tls.bind needs a certificate and its key: set tls.cert and tls.key"
+        "tls.bind and tls.http need a certificate and its key: set tls.cert and tls.key"
     } else if !is_on && (tls.cert.is_some() || tls.key.is_some()) {
-        "tls.cert and tls.key have no use without an address: set tls.bind, for example to 127.0.0.1:8443"
+        "tls.cert and tls.key have no use without an address: set tls.bind, for example to 127.0.0.1:8443, or tls.http"
     } else if tls.client_auth != ClientAuth::Off && tls.client_ca.is_none() {
         "tls.client-auth needs the authority that issues the clients' certificates: set tls.client-ca"
     } else if tls.client_auth == ClientAuth::Off && tls.client_cert_user != ClientCertUser::Off {

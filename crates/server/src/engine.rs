@@ -13,6 +13,7 @@ use crate::access::UserAccess;
 use crate::buffer_budget::BufferBudget;
 use crate::clients::Clients;
 use crate::closing::Closings;
+use crate::http::HttpCounters;
 use crate::info::RateSampler;
 use crate::login::Logins;
 use crate::metrics::{ListenerKind, Metrics};
@@ -42,6 +43,8 @@ pub(crate) struct Engine<S> {
     /// Samples that the rates of `INFO` are computed from.
     pub(crate) rates: RateSampler,
     pub(crate) clients: Arc<Clients>,
+    /// What HTTP has answered.
+    pub(crate) http: Arc<HttpCounters>,
     pub(crate) started: Instant,
     pub(crate) lifecycle: Lifecycle,
     /// Random name of this run, 40 hexadecimal digits, by which tools notice a restart.
@@ -70,6 +73,7 @@ impl<S> Engine<S> {
             slow_log: SlowLog::new(config),
             rates: RateSampler::new(started),
             clients: Arc::default(),
+            http: Arc::default(),
             lifecycle: Lifecycle::default(),
             started,
             run_id: (0..RUN_ID_DIGITS).map(|_| fastrand::digit(16)).collect(),
@@ -93,6 +97,12 @@ impl<S> Engine<S> {
     pub(crate) fn with_identification(mut self, identification: &Identification) -> Self {
         let Identification { access, logins, tls } = identification.clone();
         (self.access, self.logins, self.tls) = (access, logins, tls);
+        self
+    }
+
+    /// Sets the counters of HTTP, which is served already.
+    pub(crate) fn with_http(mut self, counters: Option<Arc<HttpCounters>>) -> Self {
+        self.http = counters.unwrap_or_default();
         self
     }
 

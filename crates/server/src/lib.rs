@@ -19,6 +19,7 @@ mod deadlines;
 mod descriptors;
 mod engine;
 mod error;
+mod http;
 mod info;
 mod input;
 mod lifecycle;

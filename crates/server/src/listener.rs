@@ -255,6 +255,17 @@ impl Listeners {
     }
 }
 
+/// Listens on the first address that `addr` resolves to and that is available, for a runtime that is not chosen yet; returns it as well.
+///
+/// # Errors
+/// There is none.
+pub(crate) async fn bind_tcp(addr: &str) -> Result<(std::net::TcpListener, SocketAddr), Error> {
+    let bind_error = |source| Error::Bind { addr: addr.to_owned(), source };
+    let listener = listen(addr).await.and_then(TcpListener::into_std).map_err(bind_error)?;
+    let local_addr = listener.local_addr().map_err(bind_error)?;
+    Ok((listener, local_addr))
+}
+
 async fn listen(addr: &str) -> io::Result<TcpListener> {
     let mut last_error = io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
     for addr in lookup_host(addr).await? {

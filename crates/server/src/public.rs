@@ -10,6 +10,10 @@ use crate::{ConfigError, ServerConfig};
 pub(crate) struct TcpAddrs {
     pub(crate) plain: Box<[SocketAddr]>,
     pub(crate) tls: Box<[SocketAddr]>,
+    /// Those of HTTP.
+    pub(crate) http: Box<[SocketAddr]>,
+    /// Those of HTTP over TLS.
+    pub(crate) tls_http: Box<[SocketAddr]>,
 }
 
 impl TcpAddrs {
@@ -21,18 +25,34 @@ impl TcpAddrs {
         if has_users || config.allow_unauthenticated {
             return Ok(());
         }
-        match self.public(config).next() {
-            Some(addr) => Err(ConfigError::PublicWithoutUsers { addr: *addr }),
+        if let Some(addr) = self.public(config).next() {
+            return Err(ConfigError::PublicWithoutUsers { addr: *addr });
+        }
+        match self.public_http(config).next() {
+            Some(addr) => Err(ConfigError::PublicHttpWithoutUsers { addr: *addr }),
             None => Ok(()),
         }
     }
 
     /// Returns the addresses beyond loopback at which no certificate of a client is required.
     pub(crate) fn public(&self, config: &ServerConfig) -> impl Iterator<Item = &SocketAddr> {
-        let is_open = config.tls.client_auth != ClientAuth::Required;
-        let open = self.plain.iter().chain(self.tls.iter().filter(move |_| is_open));
-        open.filter(|addr| !addr.ip().to_canonical().is_loopback())
+        public(&self.plain, &self.tls, config)
     }
+
+    /// Returns the addresses of HTTP beyond loopback at which no certificate of a client is required.
+    pub(crate) fn public_http(&self, config: &ServerConfig) -> impl Iterator<Item = &SocketAddr> {
+        public(&self.http, &self.tls_http, config)
+    }
+}
+
+fn public<'a>(
+    plain: &'a [SocketAddr],
+    tls: &'a [SocketAddr],
+    config: &ServerConfig,
+) -> impl Iterator<Item = &'a SocketAddr> + use<'a> {
+    let is_open = config.tls.client_auth != ClientAuth::Required;
+    let open = plain.iter().chain(tls.iter().filter(move |_| is_open));
+    open.filter(|addr| !addr.ip().to_canonical().is_loopback())
 }
 
 #[cfg(test)]
@@ -44,6 +64,7 @@ mod tests {
         let addrs = |plain: &str, tls: &str| TcpAddrs {
             plain: Box::new([plain.parse().unwrap()]),
             tls: Box::new([tls.parse().unwrap()]),
+            ..TcpAddrs::default()
         };
         let (local, public) = ("127.0.0.1:1", "10.0.0.1:1");
         let mut config = ServerConfig::default();
@@ -52,7 +73,17 @@ mod tests {
         assert!(addrs(public, local).check(false, &config).is_err());
         assert!(addrs(local, public).check(false, &config).is_err());
         assert_eq!(addrs(public, public).check(true, &config), Ok(()));
+        let http = |plain: &str, tls: &str| {
+            let TcpAddrs { plain: http, tls: tls_http, .. } = addrs(plain, tls);
+            TcpAddrs { http, tls_http, ..addrs(local, local) }
+        };
+        assert_eq!(http(local, local).check(false, &config), Ok(()));
+        for addrs in [http(public, local), http(local, public)] {
+            assert_eq!(addrs.check(false, &config).unwrap_err().to_string().split(' ').nth(6), Some("the"));
+            assert_eq!(addrs.check(true, &config), Ok(()));
+        }
         config.tls.client_auth = ClientAuth::Required;
+        assert_eq!(http(local, public).check(false, &config), Ok(()));
         assert_eq!(addrs(local, public).check(false, &config), Ok(()));
         assert!(addrs(public, public).check(false, &config).is_err());
         config.allow_unauthenticated = true;

@@ -15,6 +15,7 @@ use tracing::{debug, info, warn};
 
 use crate::acceptor::Acceptor;
 use crate::engine::{Engine, Identification};
+use crate::http::{HttpListeners, HttpServer};
 use crate::listener::{Listener, Listeners};
 use crate::login::{Logins, load_users};
 use crate::public::TcpAddrs;
@@ -36,6 +37,7 @@ pub struct Server {
     listeners: Listeners,
     addrs: TcpAddrs,
     identification: Identification,
+    http: Option<HttpServer>,
     store: DurableStore,
     /// The files of users and TLS, as they were before they were loaded.
     files: FilesSeen,
@@ -66,14 +68,17 @@ impl Server {
         let users = load(&config).await?;
         let tls_config = config.tls.clone();
         let tls = blocking(move || tls::load(&tls_config)).await??;
-        let (listeners, addrs) = listen(&config).await?;
+        let (listeners, mut addrs) = listen(&config).await?;
+        let http_listeners = HttpListeners::bind(&config).await?;
+        (addrs.http, addrs.tls_http) = (http_listeners.addrs(false), http_listeners.addrs(true));
         addrs.check(users.is_some(), &config)?;
         let identification = Identification::new(users, &config.tls, tls);
         start_logins(&identification.logins)?;
+        let http = start_http(http_listeners, &addrs, &identification, &lifecycle, &config)?;
         let (path, options) = (config.wal_path.clone(), config.store_options());
         let progress = lifecycle.recovery().clone();
         let store = blocking(move || DurableStore::open_watched(path, options, &progress)).await??;
-        Ok(Self { listeners, addrs, identification, store, files, config, source: None, lifecycle })
+        Ok(Self { listeners, addrs, identification, http, store, files, config, source: None, lifecycle })
     }
 
     /// Returns the first address that the server listens on, with its real port: one with TLS if there is no other.
@@ -91,6 +96,17 @@ impl Server {
     /// [`TlsConfig::bind_addrs`](crate::TlsConfig::bind_addrs).
     pub fn tls_addrs(&self) -> &[SocketAddr] {
         &self.addrs.tls
+    }
+
+    /// Returns all addresses of HTTP, with their real ports, in the order of [`http_addrs`](ServerConfig::http_addrs).
+    pub fn http_addrs(&self) -> &[SocketAddr] {
+        &self.addrs.http
+    }
+
+    /// Returns all addresses of HTTP over TLS, with their real ports, in the order of
+    /// [`TlsConfig::http_addrs`](crate::TlsConfig::http_addrs).
+    pub fn tls_http_addrs(&self) -> &[SocketAddr] {
+        &self.addrs.tls_http
     }
 
     /// Returns the path of the Unix socket that the server listens on, if there is one.
@@ -130,9 +146,13 @@ impl Server {
         let engine = Engine::new(self.store.clone(), &self.config)
             .with_identification(&self.identification)
             .with_lifecycle(self.lifecycle.clone())
+            .with_http(self.http.as_ref().map(HttpServer::counters))
             .with_reloads(Reloads::new(self.source, self.files, self.addrs));
-        self.lifecycle.enter(Phase::Serving);
-        let failure = serve_until(self.listeners, engine, writer, stop).await?;
+        let served = serve_until(self.listeners, engine, writer, self.http.as_ref(), stop).await;
+        if let Some(http) = self.http {
+            http.stop().await;
+        }
+        let failure = served?;
         if let Some(failure) = failure {
             return Err(Error::Store(failure));
         }
@@ -164,6 +184,9 @@ impl Server {
         for address in self.addrs.public(&self.config).filter(|_| users.is_none()) {
             warn!(%address, "anybody who can reach this address can read and write, because there are no users and --allow-unauthenticated is set");
         }
+        for address in self.addrs.public_http(&self.config).filter(|_| users.is_none()) {
+            warn!(%address, "anybody who can reach this address can read the metrics, because there are no users and --allow-unauthenticated is set");
+        }
         if users.is_some_and(|users| users.is_empty()) {
             warn!("nobody can log in: the file of users holds none; add one with 'rustvault-cli user add'");
         }
@@ -171,6 +194,8 @@ impl Server {
             version = env!("CARGO_PKG_VERSION"),
             address = %join(&self.addrs.plain),
             tls_address = (!self.addrs.tls.is_empty()).then(|| join(&self.addrs.tls)),
+            http_address = (!self.addrs.http.is_empty()).then(|| join(&self.addrs.http)),
+            tls_http_address = (!self.addrs.tls_http.is_empty()).then(|| join(&self.addrs.tls_http)),
             unix_socket = self.unix_socket().map(|path| path.display().to_string()),
             wal = %self.config.wal_path.display(),
             wal_format = (wal_format != LogFormat::Binary).then(|| wal_format.to_string()),
@@ -229,8 +254,7 @@ pub async fn serve<S: BatchStore>(
     let identification = Identification::new(users, &config.tls, None);
     start_logins(&identification.logins)?;
     let engine = Engine::new(store, config).with_identification(&identification).with_reloads(reloads);
-    engine.lifecycle.enter(Phase::Serving);
-    serve_until(listeners.into(), engine, None, stop).await.map(|_| ())
+    serve_until(listeners.into(), engine, None, None, stop).await.map(|_| ())
 }
 
 /// Why and how a server stops.
@@ -243,10 +267,15 @@ async fn serve_until<S: BatchStore>(
     listeners: Listeners,
     engine: Engine<S>,
     log_writer: Option<LogWriter>,
+    http: Option<&HttpServer>,
     stop: impl Future<Output = Shutdown>,
 ) -> Result<Option<rustvault_storage::Error>, Error> {
     let engine = Arc::new(engine);
     let mut workers = Workers::start(&engine, log_writer)?;
+    if let Some(http) = http {
+        http.attach(Arc::clone(&engine));
+    }
+    engine.lifecycle.enter(Phase::Serving);
     let stop = tokio::select! {
         stop = Acceptor::new(listeners, &workers, &engine).run(stop) => stop?,
         never = reload::follow(&engine) => match never {},
@@ -272,6 +301,24 @@ fn start_logins(logins: &Logins) -> Result<(), Error> {
     logins.start().map_err(|source| Error::System { action: "start a thread", source })
 }
 
+/// Starts HTTP if there are addresses for it: before the recovery, which it reports.
+fn start_http(
+    listeners: HttpListeners,
+    addrs: &TcpAddrs,
+    identification: &Identification,
+    lifecycle: &Lifecycle,
+    config: &ServerConfig,
+) -> Result<Option<HttpServer>, Error> {
+    if listeners.is_empty() {
+        return Ok(None);
+    }
+    let http = HttpServer::start(listeners, identification.clone(), lifecycle.clone(), config.clone())?;
+    let http_address = (!addrs.http.is_empty()).then(|| join(&addrs.http));
+    let tls_http_address = (!addrs.tls_http.is_empty()).then(|| join(&addrs.tls_http));
+    info!(http_address, tls_http_address, "HTTP is served, also during the recovery");
+    Ok(Some(http))
+}
+
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
     spawn_blocking(work).await.map_err(|_| Error::ThreadDied)
 }
@@ -292,7 +339,10 @@ async fn listen(config: &ServerConfig) -> Result<(Listeners, TcpAddrs), Error> {
     if let Some(path) = &config.unix_socket {
         listeners.push(Listener::bind_unix(path).await?);
     }
-    Ok((listeners.into(), TcpAddrs { plain: local_addrs.into(), tls: tls_addrs.into() }))
+    Ok((
+        listeners.into(),
+        TcpAddrs { plain: local_addrs.into(), tls: tls_addrs.into(), ..TcpAddrs::default() },
+    ))
 }
 
 /// Looks at the files of users and TLS.

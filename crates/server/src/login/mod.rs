@@ -5,6 +5,7 @@ mod deadline;
 mod load;
 mod password;
 mod remembered;
+mod request;
 mod secrets;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use crate::clients::ConnectedClient;
 use crate::engine::Counter;
 use audit::Audit;
 use remembered::{Moment, Remembered};
+use request::ReportedLogins;
 use secrets::HashKey;
 use throttle::{AdmittedLogin, LoginSource, Throttle, Throttled};
 use verifier::{Check, CheckedPassword, Verifier};
@@ -35,6 +37,7 @@ pub(crate) use deadline::{LoginDeadline, late_login};
 pub use load::LoadUsersError;
 pub(crate) use load::load_users;
 pub use password::{Password, PasswordError};
+pub(crate) use request::RequestLogin;
 
 /// Longest request of a client that has not logged in, in bytes.
 pub(crate) const MAX_FRAME_BYTES_BEFORE_LOGIN: usize = 4 * 1024;
@@ -55,6 +58,8 @@ pub(crate) struct Logins {
     throttle: Arc<Throttle>,
     remembered: Remembered,
     key: HashKey,
+    /// Logins of requests that messages have reported.
+    reported: ReportedLogins,
     pub(crate) audit: Audit,
     accepted: Counter,
     failed: Counter,
@@ -79,7 +84,7 @@ impl LoginError {
     pub(crate) const WRONG: &'static str = "WRONGPASS invalid username-password pair or user is disabled.";
 
     /// Returns the message for people.
-    const fn message(self) -> &'static str {
+    pub(crate) const fn message(self) -> &'static str {
         match self {
             Self::Wrong => "unknown user or wrong password",
             Self::Throttled => "too many failed logins from this address; try again in a minute",
@@ -117,6 +122,7 @@ impl Default for Logins {
             throttle: Arc::default(),
             remembered: Remembered::default(),
             key: HashKey::random(),
+            reported: ReportedLogins::default(),
             audit: Audit::default(),
             accepted: Counter::default(),
             failed: Counter::default(),
@@ -194,24 +200,39 @@ impl Logins {
         &self,
         access: &UserAccess,
         client: &ConnectedClient,
+        claim: (&[u8], &[u8]),
+        stopping: &CancellationToken,
+    ) -> Result<Arc<User>, LoginError> {
+        let verdict = self.find(access, client, claim, stopping).await;
+        self.report(client, claim.0, &verdict);
+        self.counter(verdict.as_ref().err()).add(1);
+        verdict
+    }
+
+    /// Returns the user of this name, if the secret is one of the user's.
+    async fn find(
+        &self,
+        access: &UserAccess,
+        client: &ConnectedClient,
         (name, secret): (&[u8], &[u8]),
         stopping: &CancellationToken,
     ) -> Result<Arc<User>, LoginError> {
         let given = GivenLogin::new(name, secret);
-        let verdict = match access.load() {
+        match access.load() {
             None => Err(LoginError::Changed),
             Some(users) if is_token(given.secret) => {
                 let user = users.log_in(given.name, given.secret, SystemTime::now());
                 user.cloned().ok_or(LoginError::Wrong)
             }
             Some(users) => self.check_password(users, access, client, given, stopping).await,
-        };
-        match &verdict {
+        }
+    }
+
+    fn report(&self, client: &ConnectedClient, name: &[u8], verdict: &Result<Arc<User>, LoginError>) {
+        match verdict {
             Ok(user) => self.audit.accepted(client, &user.name),
             Err(error) => self.audit.failed(client, name, *error),
         }
-        self.counter(verdict.as_ref().err()).add(1);
-        verdict
     }
 
     fn counter(&self, error: Option<&LoginError>) -> &Counter {

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::certificate::CertificateFacts;
+use super::load::LoadedTls;
 use super::state::{TlsCounters, TlsState};
 use crate::closing::{CloseReason, Closing};
 use crate::engine::Engine;
@@ -23,10 +24,10 @@ use crate::session::Session;
 use crate::transport::{Socket, TlsLayer};
 
 /// First byte of every record that begins a connection of TLS.
-const HANDSHAKE_RECORD: u8 = 0x16;
+pub(super) const HANDSHAKE_RECORD: u8 = 0x16;
 
 /// Bytes of another protocol that are looked at to answer in it.
-const FOREIGN_BYTES: usize = 1024;
+pub(super) const FOREIGN_BYTES: usize = 1024;
 
 /// Age of a handshake from which on it ends if as many run as may: clients that only connect must not keep others out until the
 /// deadline.
@@ -40,7 +41,7 @@ const PRESSURE_CHECK: Duration = Duration::from_millis(250);
 pub(crate) struct EstablishedTls(Arc<TlsCounters>);
 
 impl EstablishedTls {
-    fn new(counters: &Arc<TlsCounters>) -> Self {
+    pub(crate) fn new(counters: &Arc<TlsCounters>) -> Self {
         counters.handshakes.add(1);
         counters.connections.add(1);
         Self(Arc::clone(counters))
@@ -130,7 +131,7 @@ async fn answer_foreign(socket: &mut Socket) -> io::Result<()> {
     socket.write_all(&foreign_answer(room.filled())).await
 }
 
-fn foreign_answer(beginning: &[u8]) -> BytesMut {
+pub(super) fn foreign_answer(beginning: &[u8]) -> BytesMut {
     const MESSAGE: &str = "this port speaks TLS alone: connect with TLS, or to a port without it";
     let mut answer = BytesMut::new();
     if beginning.windows(8).any(|window| window == b" HTTP/1.") {
@@ -144,19 +145,28 @@ fn foreign_answer(beginning: &[u8]) -> BytesMut {
     answer
 }
 
+/// Returns the name of the user that a client's certificate names, if certificates do.
+///
+/// # Errors
+/// It is damaged, or has expired. A session that is resumed would otherwise outlive it.
+pub(super) fn certified_name(certificate: &[u8], loaded: &LoadedTls) -> Result<Option<String>, String> {
+    let facts =
+        CertificateFacts::of(certificate).map_err(|error| format!("the client's certificate: {error}"))?;
+    if facts.not_after < SystemTime::now() {
+        return Err("the client's certificate has expired".to_owned());
+    }
+    Ok(facts.common_name.filter(|_| loaded.names_users))
+}
+
 /// Logs the client in as the user that its certificate names.
 ///
 /// # Errors
-/// The certificate has expired. A session that is resumed would otherwise outlive it.
+/// As [`certified_name`].
 fn check_client<S>(layer: &TlsLayer, session: &mut Session, engine: &Engine<S>) -> Result<(), Closing> {
     let Some(certificate) = layer.client_certificate() else { return Ok(()) };
-    let facts = CertificateFacts::of(certificate).map_err(|error| {
-        Closing::new(CloseReason::Handshake, format!("the client's certificate: {error}"))
-    })?;
-    if facts.not_after < SystemTime::now() {
-        return Err(Closing::new(CloseReason::Handshake, "the client's certificate has expired"));
-    }
-    let Some(name) = facts.common_name.filter(|_| layer.loaded().names_users) else { return Ok(()) };
+    let named = certified_name(certificate, layer.loaded());
+    let named = named.map_err(|reason| Closing::new(CloseReason::Handshake, reason))?;
+    let Some(name) = named else { return Ok(()) };
     let users = engine.access.load();
     match users.as_ref().and_then(|users| users.get(&name)) {
         Some(user) => session.log_in(Arc::clone(user)),

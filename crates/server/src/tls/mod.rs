@@ -1,5 +1,6 @@
 //! TLS: its files, its handshakes, and what all connections over it share.
 
+mod accept;
 mod certificate;
 mod config;
 mod error;
@@ -7,6 +8,7 @@ mod handshake;
 mod load;
 mod state;
 
+pub(crate) use accept::accept_tls;
 pub use config::{
     ClientAuth, ClientCertUser, DEFAULT_HANDSHAKE_TIMEOUT, DEFAULT_MAX_HANDSHAKES, MAX_HANDSHAKE_TIMEOUT,
     MAX_HANDSHAKES_LIMIT, MinTlsVersion, TlsConfig,

@@ -5,6 +5,7 @@ mod clients;
 mod commands;
 mod compaction;
 mod data;
+mod http;
 mod log;
 mod samples;
 mod server;
@@ -22,7 +23,7 @@ use crate::engine::Engine;
 use samples::Samples;
 
 /// All families of `/metrics`, in groups.
-pub static METRIC_GROUPS: [MetricGroup; 8] = [
+pub static METRIC_GROUPS: [MetricGroup; 9] = [
     MetricGroup::new("Server", &server::SERVER_FAMILIES),
     MetricGroup::new("Commands", &commands::FAMILIES),
     MetricGroup::new("Connections", &clients::FAMILIES),
@@ -30,6 +31,7 @@ pub static METRIC_GROUPS: [MetricGroup; 8] = [
     MetricGroup::new("Log", &log::FAMILIES),
     MetricGroup::new("Compaction", &compaction::FAMILIES),
     MetricGroup::new("Logins, reloads and TLS", &access::FAMILIES),
+    MetricGroup::new("HTTP", &http::FAMILIES),
     MetricGroup::new("Process", &server::PROCESS_FAMILIES),
 ];
 
@@ -55,6 +57,7 @@ pub(crate) async fn scrape<S: BatchStore>(engine: &Engine<S>) -> String {
         log::collect_data(stats, &mut samples);
     }
     access::collect(engine, &mut samples);
+    http::collect(&engine.http, &mut samples);
     server::collect_process(&ProcessStats::read(), &mut samples);
     samples.into_text()
 }
