@@ -52,7 +52,7 @@ const NAMED_COMMANDS: [(&str, &[&str], &str); 9] = [
     ("crates/client/src/client.rs", &["Command::Compact"], "a typed method, on a connection of its own"),
     (
         "crates/client/src/outgoing.rs",
-        &["CLIENT", "Command::ClientReply", "Command::Compact", "Command::Scan"],
+        &["CLIENT", "Command::ClientReply", "Command::Compact", "Command::Scan", "MONITOR"],
         "what is not sent, is sent on a connection of its own, or has the limit of a key",
     ),
     ("crates/client/src/", &["COMPACT", "Command::Ping"], "a message; the answer that no other command has"),

@@ -6,6 +6,8 @@ use std::thread;
 
 use rustvault_tests::{Daemon, Launch, Wire};
 
+use crate::peer::Redis;
+
 fn ask(peer: &mut Wire, line: &str) -> String {
     let words: Vec<_> = line.split(' ').map(str::as_bytes).collect();
     String::from_utf8(peer.call(&words)).expect("it is text")
@@ -31,7 +33,7 @@ fn clients_are_listed_with_what_they_have_told() {
     let lines: Vec<_> = list.lines().filter(|line| line.starts_with("id=")).collect();
     let [reader, lister, typist] = &lines[..] else { panic!("{list}") };
     assert!(reader.contains(" name=reader ") && reader.contains(" cmd=client|setinfo "), "{reader}");
-    assert!(reader.ends_with("user=default resp=2 lib-name=my-lib lib-ver=1.2"), "{reader}");
+    assert!(reader.contains(" user=default redir=-1 resp=2 lib-name=my-lib lib-ver=1.2 "), "{reader}");
     assert!(lister.contains(" cmd=client|list "), "{lister}");
     assert!(typist.contains(" cmd=ping ") && typist.contains(" resp=0 "), "{typist}");
     drop(peer);
@@ -89,6 +91,24 @@ fn a_client_that_sends_without_a_pause_is_killed_all_the_same() {
     sending.join().unwrap();
     // What was answered before may have come, or may not.
     drop(reading.join().unwrap());
+    daemon.stop();
+}
+
+/// Returns the names of the fields of a line.
+fn field_names(info: &str) -> Vec<String> {
+    let line = info.lines().find(|line| line.starts_with("id=")).expect("a line of a client");
+    line.split(' ').filter_map(|field| Some(field.split_once('=')?.0.to_owned())).collect()
+}
+
+#[test]
+fn a_clients_line_has_all_fields_of_redis_in_their_order() {
+    let Some(redis) = Redis::start() else { return };
+    let daemon = Launch::new().start();
+    let theirs = field_names(&ask(&mut redis.wire(), "CLIENT INFO"));
+    let mut ours = field_names(&ask(&mut daemon.wire(), "CLIENT INFO"));
+    assert!(theirs.len() > 20, "{theirs:?}");
+    ours.retain(|name| theirs.contains(name));
+    assert_eq!(ours, theirs);
     daemon.stop();
 }
 

@@ -47,6 +47,13 @@ impl Redis {
         self.folder.path().join("socket")
     }
 
+    /// Returns redis-cli, about to connect to it.
+    pub(crate) fn cli(&self) -> Command {
+        let mut command = Command::new("redis-cli");
+        command.arg("-s").arg(self.socket()).stdin(Stdio::null());
+        command
+    }
+
     pub(crate) fn wire(&self) -> Wire {
         Wire::connect_unix(&self.socket())
     }

@@ -4,7 +4,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::thread;
 
-use rustvault_tests::{Daemon, Launch, need, resp_request};
+use rustvault_tests::{Daemon, Launch, Wire, need, resp_request};
+
+use crate::peer::Redis;
 
 fn redis_cli(daemon: &Daemon) -> Command {
     let mut command = Command::new("redis-cli");
@@ -211,6 +213,28 @@ fn stat_shows_our_figures() {
     let figures = figures.expect("a line of figures");
     let words: Vec<_> = figures.split_whitespace().collect();
     assert!(matches!(&words[..], ["2", _, "1", "0", ..]), "keys, memory, clients, blocked: {figures}");
+    daemon.stop();
+}
+
+#[test]
+fn monitor_shows_what_others_do_as_redis_does() {
+    let Some((daemon, redis)) = start().zip(Redis::start()) else { return };
+    let commands =
+        resp_request(&["SET", "a b", "\r\n\t\0\"\\"]).into_iter().chain(resp_request(&["GET", "a b"]));
+    let commands: Vec<u8> = commands.chain(resp_request(&["AUTH", "secret"])).collect();
+    let shown = |mut monitor: Command, mut wire: Wire| {
+        let mut process = monitor.arg("monitor").stdout(Stdio::piped()).spawn().expect("it can be run");
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
+        assert_eq!(lines.next().as_deref(), Some("OK"));
+        wire.send(&commands);
+        let lines: Vec<_> = lines.take(3).map(|line| line.split_once("] ").unwrap().1.to_owned()).collect();
+        process.kill().unwrap();
+        process.wait().unwrap();
+        lines
+    };
+    let ours = shown(redis_cli(&daemon), daemon.wire());
+    assert_eq!(ours, shown(redis.cli(), redis.wire()));
+    assert_eq!(ours[2], "\"AUTH\" \"(redacted)\"");
     daemon.stop();
 }
 

@@ -170,6 +170,18 @@ impl TlsWire {
         assert!(came == expected, "{} came", came[..came.len().min(200)].escape_ascii());
     }
 
+    /// Reads a line, with its end.
+    #[track_caller]
+    pub fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\n") {
+            let mut byte = [0];
+            self.0.read_exact(&mut byte).unwrap();
+            line.push(byte[0]);
+        }
+        String::from_utf8(line).unwrap()
+    }
+
     /// Sends bytes and reads exactly the answers.
     ///
     /// # Errors

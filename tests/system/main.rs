@@ -13,6 +13,7 @@ mod foreign;
 mod history;
 mod login;
 mod messages;
+mod monitor;
 mod never_read;
 mod newcomer;
 mod processes;

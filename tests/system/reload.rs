@@ -71,7 +71,7 @@ fn config_file(launch: &Launch, lines: &str) -> String {
     )
 }
 
-fn users_file(users: &[(&str, &str)]) -> String {
+pub(super) fn users_file(users: &[(&str, &str)]) -> String {
     let user = |(name, categories): &(&str, &str)| {
         let Secret::Token(hash) = Secret::of(token(name).as_bytes()).unwrap() else { panic!("no token") };
         let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -83,7 +83,7 @@ fn users_file(users: &[(&str, &str)]) -> String {
     users.iter().map(user).collect()
 }
 
-fn token(name: &str) -> String {
+pub(super) fn token(name: &str) -> String {
     format!("rv_{name:a<43}")
 }
 

@@ -84,8 +84,7 @@ impl<'a> Outgoing<'a> {
                 "CLIENT REPLY switches answers off, and each caller here waits for its own",
             ));
         }
-        if self.command.is_none()
-            && let Some(name) = self.words.first()
+        if let Some(name) = self.words.first()
             && WITHOUT_ONE_ANSWER.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name))
         {
             let name = name.escape_ascii();

@@ -136,7 +136,8 @@ impl<'a> RequestBatch<'a> {
     ) -> (Vec<Op<'b>>, Vec<Slot<'b, S>>) {
         let mut ops = Vec::with_capacity(self.requests.len());
         let mut slots = Vec::with_capacity(self.requests.len() + usize::from(self.fatal.is_some()));
-        session.client.note_batch(session.protocol());
+        session.client.begin_batch(session.protocol(), self.requests.len());
+        let is_monitored = engine.monitors.has_some();
         let mut begin = 0;
         for parsed in &self.requests {
             let arguments = arguments.get(begin..parsed.arguments_end).unwrap_or_default();
@@ -146,8 +147,13 @@ impl<'a> RequestBatch<'a> {
                     session.client.note_command(*command);
                     let request = Request { command: *command, arguments };
                     match commands::admit(request, session, engine) {
-                        Ok(()) => plan_one(request, session, engine, &mut ops)
-                            .unwrap_or_else(|error| Slot::Ready(error.into())),
+                        Ok(()) => {
+                            if is_monitored {
+                                engine.monitors.show(request, &session.client);
+                            }
+                            plan_one(request, session, engine, &mut ops)
+                                .unwrap_or_else(|error| Slot::Ready(error.into()))
+                        }
                         Err(error) => Slot::Rejected(error),
                     }
                 }

@@ -1,5 +1,7 @@
 //! Registry of connected clients, which `CLIENT LIST` shows and `CLIENT KILL` disconnects.
 
+mod figures;
+
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use rustvault_users::{User, Users};
 
 use crate::addr::Addr;
 use crate::metrics::ListenerKind;
+use figures::ClientFigures;
 
 /// Clients that [`Clients::wake_all`] takes from the list at a time.
 const CLIENTS_PER_WAKE: usize = 500;
@@ -123,6 +126,8 @@ pub(crate) struct ConnectedClient {
     /// The user that it has logged in as.
     user: Mutex<Option<Arc<User>>>,
     is_killed: AtomicBool,
+    is_monitor: AtomicBool,
+    pub(crate) figures: ClientFigures,
     waker: AtomicWaker,
 }
 
@@ -157,12 +162,15 @@ impl ConnectedClient {
             names: Mutex::new(None),
             user: Mutex::new(None),
             is_killed: AtomicBool::new(false),
+            is_monitor: AtomicBool::new(false),
+            figures: ClientFigures::new(),
             waker: AtomicWaker::new(),
         }
     }
 
-    /// Records that a batch came, and its protocol.
-    pub(crate) fn note_batch(&self, protocol: Protocol) {
+    /// Records that a batch of so many requests came, and its protocol.
+    pub(crate) fn begin_batch(&self, protocol: Protocol, requests: usize) {
+        self.figures.count_requests(requests);
         self.active_at.store(seconds(), Ordering::Relaxed);
         self.resp_version.store(resp_version(protocol), Ordering::Relaxed);
     }
@@ -200,6 +208,15 @@ impl ConnectedClient {
 
     pub(crate) fn is_killed(&self) -> bool {
         self.is_killed.load(Ordering::Acquire)
+    }
+
+    /// Records whether it is sent what others do.
+    pub(crate) fn set_monitor(&self, is_monitor: bool) {
+        self.is_monitor.store(is_monitor, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_monitor(&self) -> bool {
+        self.is_monitor.load(Ordering::Relaxed)
     }
 
     /// Waits until it is [killed](Self::kill). One task may wait at a time.

@@ -1,5 +1,7 @@
 //! The loop that serves one client: reads, answers, and moves to another thread or ends.
 
+mod monitor;
+
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
@@ -33,6 +35,7 @@ use crate::threads::worker_handle::WorkerHandle;
 use crate::tls;
 use crate::transport::Transport;
 use crate::{linger, outbox};
+use monitor::MonitorEnd;
 
 /// Longest part of a line that an idle connection keeps in memory of its own, so that it can give its buffers back.
 const MAX_RESTING_BYTES: usize = 4 * 1024;
@@ -67,6 +70,7 @@ async fn serve_here<S: BatchStore>(
     loop {
         let AcceptedConnection { mut transport, mut session, open, .. } = accepted.unbox();
         transport.socket_mut().attach()?;
+        session.client.figures.set_descriptor(transport.socket().descriptor().unwrap_or(-1));
         if let Transport::Tls(layer) = &mut transport
             && let Err(closing) = Box::pin(tls::shake_hands(layer, &mut session, &engine, &stopping)).await
         {
@@ -164,10 +168,22 @@ impl<S: BatchStore> Connection<S> {
             if login.is_over() {
                 return Ok(Box::pin(self.give_up(CloseReason::NotLoggedIn, late_login())).await);
             }
+            let mut early_read = None;
+            if let Some(monitor) = self.session.monitor.take() {
+                // Boxed: otherwise every connection would have room for it.
+                match Box::pin(self.monitor(monitor, stopping)).await? {
+                    MonitorEnd::Received(read) => early_read = Some(read),
+                    MonitorEnd::Left(leave) => return Ok(leave),
+                    MonitorEnd::Denied | MonitorEnd::Stopping => {
+                        deadlines.restart();
+                        continue;
+                    }
+                }
+            }
             let read_bytes = select! {
                 biased;
                 read = poll_fn(|context| {
-                    let read = self.poll_read(context);
+                    let read = early_read.take().map_or_else(|| self.poll_read(context), Poll::Ready);
                     has_partial.store(self.transport.has_partial(), Ordering::Relaxed);
                     read
                 }) => match read {
@@ -265,7 +281,23 @@ impl<S: BatchStore> Connection<S> {
         if read.is_pending() {
             self.rest();
         }
+        self.note_buffers();
         read
+    }
+
+    /// Records the sizes of the buffers, for `CLIENT LIST`.
+    fn note_buffers(&self) {
+        let figures = &self.session.client.figures;
+        match &self.buffers {
+            Some(buffers) => {
+                figures.set_input(buffers.input.len(), buffers.input.free_bytes());
+                figures.set_output_capacity(buffers.output.capacity());
+            }
+            None => {
+                figures.set_input(self.resting.len(), 0);
+                figures.set_output_capacity(0);
+            }
+        }
     }
 
     /// Returns whether a request has begun to arrive that is not whole yet.
@@ -287,6 +319,7 @@ impl<S: BatchStore> Connection<S> {
         let (read, written) = std::mem::replace(&mut self.counted_bytes, bytes);
         let metrics = self.engine.metrics.worker(self.worker.index());
         metrics.count_traffic(bytes.0.saturating_sub(read), bytes.1.saturating_sub(written));
+        self.session.client.figures.set_traffic(bytes.0, bytes.1);
     }
 
     /// Ends the connection for the error of a read; a client that gets no more memory is told so.
@@ -384,6 +417,10 @@ impl<S: BatchStore> Connection<S> {
             responder.session.refresh_login(&engine.access);
             let batch = RequestBatch::parse::<S>(responder.session, input.bytes());
             self.had_requests |= batch.has_requests();
+            if batch.has_requests() {
+                // What came together with `MONITOR` ends the monitoring, as what comes later does.
+                responder.session.monitor = None;
+            }
             responder.answer(&batch, replies).await?;
             let RequestBatch { consumed_bytes, is_full, .. } = batch;
             input.consume(consumed_bytes);

@@ -17,6 +17,7 @@ use crate::http::HttpCounters;
 use crate::info::RateSampler;
 use crate::login::Logins;
 use crate::metrics::{ListenerKind, Metrics};
+use crate::monitors::Monitors;
 use crate::public::TcpAddrs;
 use crate::rate_limit::RateLimit;
 use crate::reload::{FilesSeen, Reloads};
@@ -45,6 +46,8 @@ pub(crate) struct Engine<S> {
     pub(crate) clients: Arc<Clients>,
     /// What HTTP has answered.
     pub(crate) http: Arc<HttpCounters>,
+    /// The clients that are sent what all clients do.
+    pub(crate) monitors: Arc<Monitors>,
     pub(crate) started: Instant,
     pub(crate) lifecycle: Lifecycle,
     /// Random name of this run, 40 hexadecimal digits, by which tools notice a restart.
@@ -77,6 +80,7 @@ impl<S> Engine<S> {
             lifecycle: Lifecycle::default(),
             started,
             run_id: (0..RUN_ID_DIGITS).map(|_| fastrand::digit(16)).collect(),
+            monitors: Arc::default(),
             config: ArcSwap::from_pointee(config.clone()),
             config_generation: AtomicU64::new(0),
             reloads: Reloads::new(None, FilesSeen::none(), TcpAddrs::default()),

@@ -63,6 +63,11 @@ impl Input {
         self.memory.len()
     }
 
+    /// Returns the room for further reads.
+    pub(crate) fn free_bytes(&self) -> usize {
+        self.memory.len() - self.end
+    }
+
     /// Returns the memory that the buffer takes with the next read: of a mapping, the part that was ever written.
     pub(crate) fn resident_bytes(&self) -> usize {
         if self.memory.is_mapped() {

@@ -27,6 +27,7 @@ mod linger;
 mod listener;
 mod login;
 pub mod metrics;
+mod monitors;
 pub mod options;
 mod outbox;
 mod preview;

@@ -7,6 +7,7 @@ use rustvault_users::{AllowedKeys, User};
 
 use crate::access::UserAccess;
 use crate::clients::ClientRegistration;
+use crate::monitors::Monitor;
 
 /// State of one client. It moves between threads with its connection.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Session {
     pub(crate) reply_mode: ReplyMode,
     /// Requests of the batches before the present one.
     pub(crate) earlier_requests: u64,
+    /// Set behind `MONITOR`, until the client sends something.
+    pub(crate) monitor: Option<Monitor>,
     login: Login,
     /// The generation of the users by which the login was judged last.
     access_generation: u64,
@@ -78,6 +81,7 @@ impl Session {
             is_in_refused_transaction: false,
             reply_mode: ReplyMode::On,
             earlier_requests: 0,
+            monitor: None,
             login,
             access_generation,
         }

@@ -36,9 +36,10 @@ const WRITES_THAT_READ: &[Command] = &[
     Command::Copy,
 ];
 
-/// Commands that end the login, or the connection, or leave out answers: they are sent on a connection of their own.
+/// Commands that end the login, or the connection, or leave out answers, or are followed by lines: they are sent on a
+/// connection of their own.
 const ENDS: &[Command] =
-    &[Command::Quit, Command::Reset, Command::Auth, Command::Hello, Command::ClientReply];
+    &[Command::Quit, Command::Reset, Command::Auth, Command::Hello, Command::ClientReply, Command::Monitor];
 
 /// Commands that are refused to everybody, or with these arguments.
 const ERRS_ANYWAY: &[Command] = &[

@@ -49,6 +49,20 @@ def check(protocol, decode_responses):
     except redis.ResponseError as error:
         assert str(error) == "unknown command 'NOPE', with args beginning with: 'x' ", str(error)
 
+    other = redis.Redis(**OPTIONS, protocol=protocol)
+    with client.monitor() as monitor:
+        for command in (["SET", 'mon "1"', "v"], ["GET", "user:1"]):
+            other.execute_command(*command)
+            while not (seen := monitor.next_command())["command"].startswith(command[0]):
+                pass
+            assert seen["command"] == " ".join(command), seen
+            assert seen["db"] == 0 and seen["client_type"] == "tcp" and seen["time"] > 0, seen
+            assert int(seen["client_port"]) > 0 and seen["client_address"] == "127.0.0.1", seen
+    assert other.delete('mon "1"') == 1
+    assert "name=tester" in {f"name={entry['name']}" for entry in client.client_list()}
+    assert int(client.client_info()["tot-cmds"]) > 2
+    other.close()
+
     # A pipeline is a transaction unless it is told otherwise: what it reports as failed has not happened.
     keys = client.dbsize()
     for _ in range(2):

@@ -77,6 +77,7 @@ const EXCEPTIONS: &[(&str, Compared, &str)] = &[
     ("MEMORY|MALLOC-STATS", ArityAlone, "Redis has another allocator"),
     ("MEMORY|STATS", ArityAlone, "it tells the state of the server"),
     ("MEMORY|USAGE", ArityAlone, "sizes are each server's own"),
+    ("MONITOR", ArityAlone, "lines follow its answer"),
     ("MULTI", ArityAlone, "transactions are refused"),
     ("OBJECT|HELP", ArityAlone, "the subcommands are each server's own"),
     ("OBJECT|ENCODING", ArityAlone, "Redis remembers that APPEND or SETRANGE has changed a value"),

@@ -30,7 +30,7 @@ const EXCEPTIONS: [(&[Command], &str); 8] = [
         &[Command::Hello, Command::Auth, Command::Select, Command::Quit, Command::Reset],
         "they change a connection that callers share; options of the client do that for all connections",
     ),
-    (&[Command::ClientReply], "answers would no longer come in pairs with requests"),
+    (&[Command::ClientReply, Command::Monitor], "answers would no longer come in pairs with requests"),
     (
         &[
             Command::AclDelUser,

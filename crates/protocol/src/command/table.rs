@@ -424,6 +424,10 @@ commands! {
         arity: Arity::at_least(0), syntax: "[section [section ...]]", flags: Flags::DANGEROUS, protocols: Protocols::RESP,
         summary: "Returns the state of the server as lines of one text.",
     }
+    Monitor "MONITOR" Server Admin {
+        flags: OPERATION,
+        summary: "Sends a line for each command that any client executes, until this client sends something.",
+    }
     Compact "COMPACT" Server Admin {
         flags: OPERATION, complexity: "O(all keys)",
         summary: "Rewrites the log as the live data, and answers once that has ended.",

@@ -1,7 +1,8 @@
 //! Commands on connected clients.
 
+mod line;
+
 use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use rustvault_protocol::{ErrorCode, Reply, Request, parse_integer};
@@ -17,6 +18,7 @@ use crate::closing::CloseReason;
 use crate::engine::Engine;
 use crate::respond::Responder;
 use crate::session::{ReplyMode, Session};
+use line::line;
 
 /// Clients that are listed before other connections have a turn.
 const CLIENTS_PER_TURN: usize = 256;
@@ -116,26 +118,6 @@ fn client_id(text: &[u8], error: &'static str) -> Result<u64, Refusal> {
 /// Returns the name of the user of a client that has not logged in: an empty one, unless nobody has to.
 fn nobody<S>(engine: &Engine<S>) -> &'static str {
     if engine.access.load().is_none() { DEFAULT_USER } else { "" }
-}
-
-/// Returns the line of a client in `CLIENT LIST`, with those fields of Redis's line that have a meaning here.
-fn line(client: &ConnectedClient, nobody: &str) -> String {
-    let names = client.names();
-    let (age, idle) = client.age_and_idle();
-    let command = client.last_command().map_or("NULL".to_owned(), |command| command.name().to_lowercase());
-    let mut line = format!("id={} addr={} laddr={}", client.id, client.peer, client.local);
-    // Writing to a string does not fail.
-    let _ = write!(line, " name={} age={age} idle={idle} flags=N db=0 multi=-1", printable(&names.name));
-    let user = client.user();
-    let user = user.as_ref().map_or(nobody, |user| &user.name);
-    let _ = write!(line, " cmd={command} user={user} resp={}", client.resp_version());
-    let (name, version) = (printable(&names.library_name), printable(&names.library_version));
-    let _ = writeln!(line, " lib-name={name} lib-ver={version}");
-    line
-}
-
-fn printable(text: &[u8]) -> String {
-    text.escape_ascii().to_string()
 }
 
 /// The filter of a `CLIENT KILL`.

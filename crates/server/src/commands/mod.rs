@@ -11,6 +11,7 @@ mod judge;
 mod key_specs;
 mod keys;
 mod memory;
+mod monitor;
 mod redis_settings;
 mod reply;
 mod server;
@@ -192,6 +193,7 @@ pub(crate) fn handler<S: BatchStore>(command: Command) -> Handler<S> {
         Command::Time => Session(server::time),
         Command::TextInfo => Await(|responder, _| Box::pin(server::text_info(responder))),
         Command::Info => Await(|responder, request| Box::pin(server::info(responder, request))),
+        Command::Monitor => Await(|responder, _| Box::pin(monitor::monitor(responder))),
         Command::Compact => Await(|responder, _| Box::pin(server::compact(responder))),
         Command::BgRewriteAof => Await(|responder, _| Box::pin(server::rewrite(responder))),
         Command::Multi => Session(transactions::multi),

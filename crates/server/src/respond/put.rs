@@ -57,8 +57,14 @@ impl<S: BatchStore> Responder<'_, S> {
         if encoder == BulkEncoder::Quoted {
             return self.put_in_pieces(encoder, value).await;
         }
+        let client = &*self.session.client;
+        client.figures.set_output(self.output.len());
+        client.figures.set_queue(1, value.len());
         let mut parts = self.output.chain(value).chain(BulkEncoder::LINE_END);
-        outbox::write_all(self.transport, &mut parts, &self.session.client).await
+        outbox::write_all(self.transport, &mut parts, client).await?;
+        client.figures.set_output(0);
+        client.figures.set_queue(0, 0);
+        Ok(())
     }
 
     async fn put_in_pieces(&mut self, encoder: BulkEncoder, bytes: &[u8]) -> io::Result<()> {
@@ -88,7 +94,10 @@ impl<S: BatchStore> Responder<'_, S> {
     }
 
     pub(super) async fn flush(&mut self) -> io::Result<()> {
-        outbox::write_all(self.transport, self.output, &self.session.client).await?;
+        let client = &*self.session.client;
+        client.figures.set_output(self.output.len());
+        outbox::write_all(self.transport, self.output, client).await?;
+        client.figures.set_output(0);
         self.output.clear();
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 use std::mem;
 use std::net;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -133,6 +133,11 @@ impl Socket {
     /// Writes as much as the kernel accepts without blocking; the socket need not be registered.
     pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         Ok(send(self.fd()?, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+    }
+
+    /// Returns the number of its descriptor.
+    pub(crate) fn descriptor(&self) -> Option<i32> {
+        self.fd().ok().map(|fd| fd.as_raw_fd())
     }
 
     fn fd(&self) -> io::Result<BorrowedFd<'_>> {
