@@ -25,10 +25,10 @@ pub(super) async fn check(
     request: Request,
     next: Next,
 ) -> Response {
-    if let Err(reason) =
+    if let Err(refusal) =
         check_host(request.uri(), request.headers(), request.version(), connection.is_loopback)
     {
-        return reason;
+        return *refusal;
     }
     let has_body = !request.body().is_end_stream();
     if has_body && matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -44,11 +44,16 @@ pub(super) async fn check(
     response
 }
 
-fn check_host(uri: &Uri, headers: &HeaderMap, version: Version, is_loopback: bool) -> Result<(), Response> {
+fn check_host(
+    uri: &Uri,
+    headers: &HeaderMap,
+    version: Version,
+    is_loopback: bool,
+) -> Result<(), Box<Response>> {
     let mut hosts = headers.get_all(HOST).iter();
     let host = hosts.next();
     if hosts.next().is_some() || (host.is_none() && version == Version::HTTP_11) {
-        return Err(text(StatusCode::BAD_REQUEST, "a request needs one header Host"));
+        return Err(Box::new(text(StatusCode::BAD_REQUEST, "a request needs one header Host")));
     }
     let is_accepted = |host: &str| !is_loopback || names_loopback(host);
     let host_is_accepted = host.is_none_or(|host| host.to_str().is_ok_and(is_accepted));
@@ -57,7 +62,7 @@ fn check_host(uri: &Uri, headers: &HeaderMap, version: Version, is_loopback: boo
     }
     let reason = "this address is on loopback, where only requests for localhost or a loopback address are answered: ask for one of \
                   those, or have the server listen on the address that you mean (--http)";
-    Err(text(StatusCode::MISDIRECTED_REQUEST, reason))
+    Err(Box::new(text(StatusCode::MISDIRECTED_REQUEST, reason)))
 }
 
 /// Returns whether a host, with a port or without, can only be this machine.

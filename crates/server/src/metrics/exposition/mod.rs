@@ -150,8 +150,7 @@ mod tests {
     }
 
     fn engine<S>(store: S) -> Engine<S> {
-        let mut config = ServerConfig::default();
-        config.max_memory_bytes = Some(1 << 30);
+        let config = ServerConfig { max_memory_bytes: Some(1 << 30), ..ServerConfig::default() };
         Engine::new(store, &config)
     }
 
