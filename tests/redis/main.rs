@@ -5,6 +5,7 @@ mod bad_resp;
 mod connections;
 mod differential;
 mod doors;
+mod exporter;
 mod generator;
 mod one_packet;
 mod other_clients;

@@ -9,6 +9,7 @@ use rustvault_tests::{Launch, need, need_that};
 use crate::python::environment;
 
 const NODE_REDIS: &str = "redis@5.9.0";
+const IOREDIS: &str = "ioredis@6.0.0";
 
 /// Basic operations with redis-py, in RESP2 and RESP3, with and without decoding.
 pub(crate) const PYTHON: &str = include_str!("clients/redis_py.py");
@@ -25,29 +26,40 @@ fn redis_py_works() {
 
 #[test]
 fn node_redis_works() {
-    if let Some(folder) = node_redis() {
-        let script = folder.join("test.mjs");
+    if let Some(folder) = node_clients() {
+        let script = folder.join("node_redis.mjs");
         std::fs::write(&script, NODE).expect("the folder can be written");
         run(Command::new("node").arg(script));
     }
 }
 
-/// The folder that node-redis is installed in. Tests that use it run at the same time.
+#[test]
+fn ioredis_works() {
+    if let Some(folder) = node_clients() {
+        let script = folder.join("ioredis.mjs");
+        std::fs::write(&script, include_str!("clients/ioredis.mjs")).expect("the folder can be written");
+        run(Command::new("node").arg(script));
+    }
+}
+
+/// The folder that node-redis and ioredis are installed in. Tests that use it run at the same time.
 static NODE_FOLDER: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     if !need("node") || !need("npm") {
         return None;
     }
-    let folder = folder("node-redis");
+    let folder = folder("node-clients");
     let install = || {
-        let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix", ".", NODE_REDIS];
+        let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix", ".", NODE_REDIS, IOREDIS];
         Command::new("npm").args(npm).current_dir(&folder).output()
     };
-    let is_ready = folder.join("node_modules/redis").is_dir() || has_installed("node-redis", &install());
+    let is_installed =
+        ["redis", "ioredis"].iter().all(|name| folder.join("node_modules").join(name).is_dir());
+    let is_ready = is_installed || has_installed("node-redis and ioredis", &install());
     is_ready.then_some(folder)
 });
 
-/// Returns the folder in which scripts find node-redis, if the machine can have it.
-pub(crate) fn node_redis() -> Option<&'static Path> {
+/// Returns the folder in which scripts find node-redis and ioredis, if the machine can have them.
+pub(crate) fn node_clients() -> Option<&'static Path> {
     NODE_FOLDER.as_deref()
 }
 

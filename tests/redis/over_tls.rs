@@ -8,7 +8,7 @@ use redis::{AsyncCommands, Client, RedisError, TlsCertificates, cmd};
 use rustvault_tests::tls::{Authority, write_file};
 use rustvault_tests::{Daemon, Launch, cli, need};
 
-use crate::other_clients::{NODE, PYTHON, node_redis, run_against, said};
+use crate::other_clients::{NODE, PYTHON, node_clients, run_against, said};
 use crate::python::environment;
 
 /// A daemon that listens with TLS, and its user `app`.
@@ -73,7 +73,7 @@ fn redis_py_works_over_tls_with_a_user() {
 
 #[test]
 fn node_redis_works_over_tls_with_a_user() {
-    if let Some(folder) = node_redis() {
+    if let Some(folder) = node_clients() {
         let script = folder.join("over_tls.mjs");
         fs::write(&script, NODE).expect("the folder can be written");
         TlsLogin::start("all").run(Command::new("node").arg(script));

@@ -194,25 +194,77 @@ fn help_and_hints_are_those_of_our_commands() {
     daemon.stop();
 }
 
+/// A program that goes on for ever, also without its terminal and its server; it is killed when this is dropped.
+struct Endless {
+    /// Its terminal, through which it writes line by line.
+    terminal: Child,
+    pid: String,
+    lines: Box<dyn Iterator<Item = String>>,
+}
+
+impl Endless {
+    /// Runs redis-cli with these arguments.
+    fn start(daemon: &Daemon, arguments: &str) -> Self {
+        let port = daemon.addr().port();
+        let program = format!("echo $$; exec redis-cli -h 127.0.0.1 -p {port} {arguments}");
+        let mut terminal = Command::new("script");
+        terminal.args(["-qec", &program, "/dev/null"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut terminal = terminal.spawn().unwrap();
+        let screen = BufReader::new(terminal.stdout.take().unwrap());
+        let mut lines = screen.lines().map_while(Result::ok).filter(|line| !line.trim().is_empty());
+        let pid = lines.next().expect("the shell tells its number").trim().to_owned();
+        Self { terminal, pid, lines: Box::new(lines) }
+    }
+}
+
+impl Drop for Endless {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-KILL", &self.pid]).status();
+        let _ = self.terminal.wait();
+    }
+}
+
 #[test]
 fn stat_shows_our_figures() {
     let Some(daemon) = start().filter(|_| need("script")) else { return };
     stdout(redis_cli(&daemon).args(["MSET", "a", "1", "b", "2"]).output().unwrap());
-    let port = daemon.addr().port();
-    let mut terminal = Command::new("script");
-    // It goes on for ever, also without its terminal and its server: its number is what it is ended by.
-    let program = format!("echo $$; exec redis-cli -h 127.0.0.1 -p {port} -i 0.01 --stat");
-    terminal.args(["-qec", &program, "/dev/null"]);
-    let mut process = terminal.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let pid = lines.next().expect("the shell tells its number");
-    let figures = lines.nth(2);
-    let killed = Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap();
-    process.wait().unwrap();
-    assert!(killed.success());
-    let figures = figures.expect("a line of figures");
+    let mut stat = Endless::start(&daemon, "-i 0.01 --stat");
+    let figures = stat.lines.nth(2).expect("a line of figures");
     let words: Vec<_> = figures.split_whitespace().collect();
     assert!(matches!(&words[..], ["2", _, "1", "0", ..]), "keys, memory, clients, blocked: {figures}");
+    drop(stat);
+    daemon.stop();
+}
+
+#[test]
+fn latency_is_measured_once_and_again_and_again() {
+    let Some(daemon) = start().filter(|_| need("script")) else { return };
+    // Without a terminal it measures for the interval, and prints the least, the most, the mean and the number.
+    let once = stdout(redis_cli(&daemon).args(["--raw", "-i", "0.2", "--latency"]).output().unwrap());
+    let figures: Vec<f64> = once.split_whitespace().map(|word| word.parse().unwrap()).collect();
+    assert!(matches!(&figures[..], [min, max, _, samples] if min <= max && *samples > 1.0), "{once}");
+    let mut history = Endless::start(&daemon, "-i 0.1 --latency-history");
+    let summary = history.lines.find(|line| line.contains("seconds range"));
+    let summary = summary.expect("a summary of an interval");
+    assert!(summary.contains("min: ") && summary.contains("avg: "), "{summary}");
+    drop(history);
+    daemon.stop();
+}
+
+#[test]
+fn the_biggest_keys_are_found_by_their_values_and_by_their_memory() {
+    let Some(daemon) = start() else { return };
+    let mut wire = daemon.wire();
+    let big = "v".repeat(5000);
+    for (key, value) in [("small", "v"), ("big", &big), ("middle", "vvvvv")] {
+        wire.ask(resp_request(&["SET", key, value]), "+OK\r\n");
+    }
+    let found = stdout(redis_cli(&daemon).arg("--bigkeys").output().unwrap());
+    assert!(found.contains("Biggest string found '\"big\"' has 5000 bytes"), "{found}");
+    assert!(found.contains("3 strings with 5006 bytes"), "{found}");
+    let found = stdout(redis_cli(&daemon).arg("--memkeys").output().unwrap());
+    assert!(found.contains("Biggest string found '\"big\"' has "), "{found}");
+    drop(wire);
     daemon.stop();
 }
 

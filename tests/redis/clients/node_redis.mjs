@@ -27,6 +27,10 @@ for (const RESP of [2, 3]) {
   assert.deepEqual(await client.keys("user:*"), ["user:1"]);
   assert.equal(await client.echo("hi"), "hi");
   assert.match(await client.info(), /pid:\d+/);
+  assert.match(await client.info("commandstats"), /^# Commandstats\r\n(cmdstat_.+\r\n)*cmdstat_get:calls=\d+,usec=\d+,/);
+  const memory = await client.memoryStats();
+  assert.equal(memory["keys.count"], 1);
+  assert.ok(memory["fragmentation"] > 0);
 
   // Calls made in one turn travel as one pipeline.
   const numbers = [...Array(1000).keys()];

@@ -28,7 +28,15 @@ def check(protocol, decode_responses):
     assert client.delete("a", "b", "missing") == 2
     assert client.keys("user:*") == [text("user:1")]
     assert client.echo("hi") == text("hi")
-    assert client.info()["pid"] > 0
+    info = client.info()
+    assert info["pid"] > 0 and info["redis_mode"] == "standalone" and info["role"] == "master"
+    assert info["used_memory_rss"] > info["used_memory"] > 0 and info["used_cpu_user"] >= 0.0
+    assert info["db0"] == {"keys": 1, "expires": 0, "avg_ttl": 0}
+    assert "cmdstat_get" not in info and client.info("replication")["connected_slaves"] == 0
+    details = client.info("everything")
+    assert details["cmdstat_get"]["calls"] >= 2 and details["cmdstat_get"]["failed_calls"] == 0
+    assert 0 < details["latency_percentiles_usec_get"]["p50"] <= details["latency_percentiles_usec_get"]["p99.9"]
+    assert client.memory_stats()["keys.count"] == 1
     assert list(client.config_get("databases").values()) in (["1"], [b"1"])
     assert client.client_setname("tester") is True
     assert client.client_id() > 0
