@@ -23,11 +23,15 @@ pub(super) fn fields<S>(state: &InfoState<'_, S>) -> Vec<Field> {
         ("aof_rewrites", &stats.compactions),
         ("aof_last_rewrite_time_sec", &last_rewrite_seconds(stats)),
         ("aof_last_bgrewrite_status", &status(stats.last_compaction_error.is_none())),
-        ("aof_last_write_status", &status(!stats.is_disk_full && !stats.is_log_removed)),
+        (
+            "aof_last_write_status",
+            &status(!stats.is_disk_full && !stats.is_log_removed && !stats.is_poisoned),
+        ),
         ("aof_current_size", &stats.log_bytes),
         // Redis's is the size behind the last rewrite, which only growth is measured by.
         ("aof_base_size", &stats.live_bytes),
         ("aof_pending_bio_fsync", &u8::from(stats.sync_running_ms > 0)),
+        ("aof_delayed_fsync", &stats.slow_syncs),
     ]));
     fields.extend(constants("0", NEVER_SCHEDULED));
     fields

@@ -87,3 +87,41 @@ fn no_name_is_there_twice_among_those_of_redis() {
     names.sort_unstable();
     assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
 }
+
+#[test]
+fn every_reason_to_refuse_writes_shows_in_the_status_of_the_last_write() {
+    let status = |change: fn(&mut Stats)| {
+        let mut stats = Stats::default();
+        change(&mut stats);
+        let text = with_state(&stats, true, |state| state.sections(&[b"persistence"]));
+        text.lines().find_map(|line| line.strip_prefix("aof_last_write_status:")).unwrap().to_owned()
+    };
+    assert_eq!(status(|_| {}), "ok");
+    let refusals: [fn(&mut Stats); 3] = [
+        |stats| stats.is_disk_full = true,
+        |stats| stats.is_log_removed = true,
+        |stats| stats.is_poisoned = true,
+    ];
+    assert_eq!(refusals.map(status), ["err"; 3]);
+}
+
+#[test]
+fn compactions_and_slow_syncs_have_redis_names() {
+    let mut stats = Stats::default();
+    let persistence = |stats: &Stats| with_state(stats, true, |state| state.sections(&[b"persistence"]));
+    assert!(persistence(&stats).contains("\r\naof_last_rewrite_time_sec:-1\r\n"));
+    (stats.compactions, stats.last_compaction_ms, stats.slow_syncs) = (2, 1001, 3);
+    stats.last_compaction_error = Some("no space".into());
+    (stats.compaction_running, stats.sync_running_ms) = (true, 7000);
+    let text = persistence(&stats);
+    for line in [
+        "aof_rewrites:2",
+        "aof_last_rewrite_time_sec:2",
+        "aof_last_bgrewrite_status:err",
+        "aof_rewrite_in_progress:1",
+        "aof_pending_bio_fsync:1",
+        "aof_delayed_fsync:3",
+    ] {
+        assert!(text.contains(&format!("\r\n{line}\r\n")), "{line}: {text}");
+    }
+}
