@@ -24,6 +24,7 @@ mod reveal;
 mod scan;
 mod secured;
 mod service;
+mod service_unit;
 mod slow_readers;
 mod start;
 mod stop;
