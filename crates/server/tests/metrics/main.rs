@@ -6,13 +6,15 @@ mod server;
 mod talk;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use rustvault_protocol::{Command, ErrorCode, Protocol, Reply};
+use rustvault_protocol::{Category, Command, ErrorCode, Protocol, Reply};
 use rustvault_server::metrics::METRIC_GROUPS;
 use rustvault_testkit::until;
+use rustvault_users::{Credential, Rights, RightsRule, Secret, User, Users};
 use scraped::Scraped;
-use server::with_server;
+use server::{with_configured_server, with_server};
 use talk::{Door, PROTOCOLS, Talk};
 
 /// What a load has to have counted: commands by name and listener, errors by code, and the records of the log.
@@ -291,5 +293,49 @@ fn reloads_compactions_refusals_and_failed_handshakes_are_counted_and_a_reset_of
         assert!(scraped.get("rustvault_compaction_written_bytes_total") > 0.0);
         assert!(scraped.get("rustvault_compaction_last_success_timestamp_seconds") > 1.6e9);
         assert!(scraped.get("rustvault_connections_total{listener=\"tcp\"}") > 2.0);
+    });
+}
+
+#[test]
+fn logins_denials_and_slow_commands_are_counted() {
+    let token = format!("rv_{:x<43}", "scraper");
+    let rule =
+        RightsRule { allows: true, categories: [Category::Metrics].into_iter().collect(), prefix: "".into() };
+    let secret = Secret::of(token.as_bytes()).unwrap();
+    let user = User {
+        name: "scraper".to_owned(),
+        credentials: vec![Credential { label: "test".to_owned(), secret, expires: None }],
+        rights: Rights::new(vec![rule]).unwrap(),
+    };
+    let configure = |config: &mut rustvault_server::ServerConfig| {
+        config.users = Some(Arc::new(Users::new([user]).unwrap()));
+        // Any command is slow: none takes less than a system call.
+        config.slow_threshold = Some(Duration::from_micros(1));
+    };
+    with_configured_server(configure, |server| {
+        let wrong = format!("rv_{:y<43}", "scraper");
+        let mut talk = Talk::begin(&server.tcp(), Protocol::Resp2);
+        let is_error = |reply: Reply| matches!(reply, Reply::Error(_));
+        assert!(is_error(talk.ask(&["GET", "key"])), "before the login");
+        for _ in 0..3 {
+            assert!(is_error(talk.ask(&["AUTH", "scraper", &wrong])));
+        }
+        assert_eq!(talk.ask(&["AUTH", "scraper", &token]), Reply::OK);
+        assert!(is_error(talk.ask(&["GET", "key"])), "without the right");
+        let mut scraped = server.scrape_with(&token);
+        let mut scrapes = 1.0;
+        until("all is counted", || {
+            scraped = server.scrape_with(&token);
+            scrapes += 1.0;
+            scraped.family("rustvault_commands_total").values().sum::<f64>() == 6.0
+                && scraped.get("rustvault_slow_commands_total") >= 2.0
+        });
+        // A scrape is a login, too.
+        let logins = BTreeMap::from([("result=\"accepted\"", 1.0 + scrapes), ("result=\"failed\"", 3.0)]);
+        assert_eq!(scraped.family("rustvault_logins_total"), logins);
+        // The login and what followed it; who has not logged in is not in the slow log.
+        assert_eq!(scraped.get("rustvault_slow_commands_total"), 2.0);
+        assert_eq!(scraped.get("rustvault_command_errors_total{code=\"AUTH_REQUIRED\"}"), 1.0);
+        assert_eq!(scraped.get("rustvault_command_errors_total{code=\"DENIED\"}"), 4.0);
     });
 }

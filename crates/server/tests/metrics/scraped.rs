@@ -14,11 +14,11 @@ pub(crate) struct Scraped {
 }
 
 impl Scraped {
-    /// Scrapes the server whose HTTP listener has this address.
-    pub(crate) fn of(addr: SocketAddr) -> Self {
+    /// Scrapes the server whose HTTP listener has this address, with a header behind the usual ones if it is not empty.
+    pub(crate) fn of(addr: SocketAddr, header: &str) -> Self {
         let mut socket = TcpStream::connect(addr).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        let request = format!("GET /metrics HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n");
+        let request = format!("GET /metrics HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n{header}\r\n");
         socket.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).unwrap();

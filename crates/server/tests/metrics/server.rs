@@ -34,6 +34,14 @@ pub(crate) struct RunningServer {
 
 /// Runs a server as long as `work` takes.
 pub(crate) fn with_server(work: impl FnOnce(&RunningServer) + Send) {
+    with_configured_server(|_| (), work);
+}
+
+/// Runs a server whose configuration `configure` changes as long as `work` takes.
+pub(crate) fn with_configured_server(
+    configure: impl FnOnce(&mut ServerConfig),
+    work: impl FnOnce(&RunningServer) + Send,
+) {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
@@ -49,6 +57,7 @@ pub(crate) fn with_server(work: impl FnOnce(&RunningServer) + Send) {
     (config.unix_socket, config.wal_path) = (Some(path("socket")), path("vault.log"));
     (config.threads, config.max_connections) = (2, MAX_CONNECTIONS);
     config.max_memory_bytes = Some(1 << 30);
+    configure(&mut config);
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let server = runtime.block_on(Server::bind(config)).unwrap();
     let not_after = params.not_after;
@@ -93,7 +102,12 @@ impl RunningServer {
     }
 
     pub(crate) fn scrape(&self) -> Scraped {
-        Scraped::of(self.http)
+        Scraped::of(self.http, "")
+    }
+
+    /// Scrapes as the user with this token.
+    pub(crate) fn scrape_with(&self, token: &str) -> Scraped {
+        Scraped::of(self.http, &format!("Authorization: Bearer {token}\r\n"))
     }
 
     /// Makes the next reload fail.
