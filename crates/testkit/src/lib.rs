@@ -2,6 +2,8 @@
 #![doc = include_str!("../README.md")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+#[cfg(feature = "command-line")]
+pub mod command_line;
 #[cfg(feature = "storage")]
 pub mod files;
 mod patience;

@@ -201,6 +201,9 @@ fn declared(words: &[OsString]) -> Command {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use rustvault_testkit::command_line::{
+        ManFacts, check_bash_completion, check_completions, check_man_pages,
+    };
 
     use super::*;
 
@@ -216,6 +219,41 @@ mod tests {
     #[test]
     fn declarations_are_consistent() {
         declared(&[]).debug_assert();
+    }
+
+    const MAN_FACTS: ManFacts<'_> = ManFacts {
+        environment: &[
+            ("RUSTVAULT_USER", "The user to log in as, unless --user is given."),
+            ("RUSTVAULT_PASSWORD", "The password, or token, unless --password-file is given."),
+            ("RUSTVAULT_PASSWORD_FILE", "The file of the password, unless RUSTVAULT_PASSWORD is set."),
+            ("RUSTVAULT_USERS", "The file of users that 'user' changes, unless --file is given."),
+            ("RUSTVAULT_NEW_PASSWORD", "The password that 'user add' and 'user passwd' set."),
+            ("RUSTVAULT_HISTORY", "The file of a session's history; if it is empty, none is kept."),
+        ],
+        files: &[(
+            "~/.local/state/rustvault/history",
+            "The lines of earlier sessions, without those that have passwords. XDG_STATE_HOME may name another folder \
+            than ~/.local/state.",
+        )],
+        see_also: &["rustvault-server(1)"],
+        ignored_options: |page| {
+            let is_offline =
+                ["rustvault-cli-wal", "rustvault-cli-user"].iter().any(|tools| page.starts_with(tools));
+            if is_offline { &OF_NETWORK } else { &[] }
+        },
+    };
+
+    #[test]
+    fn the_completions_in_packaging_are_those_of_this_command_line() {
+        check_completions(&declared(&[]));
+        check_bash_completion(&["rustvault-cli", "wal", "ins"], &["inspect"]);
+        check_bash_completion(&["rustvault-cli", "user", "add", "--no"], &["--no-password"]);
+        check_bash_completion(&["rustvault-cli", "bench", "--protocol", "te"], &["text"]);
+    }
+
+    #[test]
+    fn the_man_pages_in_packaging_are_those_of_this_command_line() {
+        check_man_pages(&declared(&[]), MAN_FACTS);
     }
 
     #[test]

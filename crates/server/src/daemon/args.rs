@@ -86,6 +86,9 @@ mod tests {
 
     use rustvault_server::{CpuAffinity, ServerConfig};
     use rustvault_storage::{LogFormat, SyncPolicy};
+    use rustvault_testkit::command_line::{
+        ManFacts, check_bash_completion, check_completions, check_man_pages,
+    };
 
     use super::super::usage::one_line;
     use super::*;
@@ -176,6 +179,34 @@ mod tests {
             );
             assert_eq!(error.exit_code(), 2);
         }
+    }
+
+    const MAN_FACTS: ManFacts<'_> = ManFacts {
+        environment: &[],
+        files: &[
+            (
+                "rustvault.toml",
+                "The configuration, if --config or RUSTVAULT_CONFIG names it. SIGHUP has it read again.",
+            ),
+            ("vault.log", "The write-ahead log, with all data, or the file that --wal names."),
+            ("vault.log.compacting", "The next log, while a compaction writes it."),
+            ("users.toml", "Who may log in, if --users names it. rustvault-cli-user(1) changes it."),
+        ],
+        see_also: &["rustvault-cli(1)"],
+        ignored_options: |_| &[],
+    };
+
+    #[test]
+    fn the_completions_in_packaging_are_those_of_this_command_line() {
+        check_completions(&command());
+        check_bash_completion(&["rustvault-server", "config", "sh"], &["show"]);
+        check_bash_completion(&["rustvault-server", "--tls-http"], &["--tls-http"]);
+        check_bash_completion(&["rustvault-server", "--wal-format", "js"], &["json"]);
+    }
+
+    #[test]
+    fn the_man_pages_in_packaging_are_those_of_this_command_line() {
+        check_man_pages(&command().mut_args(with_variable), MAN_FACTS);
     }
 
     #[test]
