@@ -207,26 +207,40 @@ impl<S: BatchStore> Connection<S> {
                     return Ok(Box::pin(self.expire(reason)).await);
                 }
             };
-            let left = match self.session.must_log_in() {
-                // Boxed: otherwise every connection would have room for it.
-                true => Box::pin(self.answer_before_login(read_bytes, stopping, &mut login)).await?,
-                false => self.answer_input(read_bytes, stopping).await?,
-            };
-            self.count_traffic();
-            if let Some(leave) = left {
+            if let Some(leave) = self.answer_read(read_bytes, stopping, &mut login, &mut deadlines).await? {
                 return Ok(leave);
-            }
-            deadlines.received(read_bytes, self.had_requests, self.has_unfinished_request());
-            // A move would begin the deadline anew.
-            if self.worker.count_batch() && !self.session.must_log_in() && self.hand_back() {
-                return Ok(Leave::ForOtherThread);
-            }
-            // A client that sends without a pause must not starve the other connections of this thread.
-            if self.buffers.as_ref().is_some_and(|buffers| buffers.input.was_filled()) {
-                yield_now().await;
             }
         }
         self.finish_received(stopping).await
+    }
+
+    /// Answers what was read; returns a reason if the connection ends or leaves here.
+    async fn answer_read(
+        &mut self,
+        read_bytes: usize,
+        stopping: &CancellationToken,
+        login: &mut LoginDeadline,
+        deadlines: &mut Deadlines,
+    ) -> io::Result<Option<Leave>> {
+        let left = match self.session.must_log_in() {
+            // Boxed: otherwise every connection would have room for it.
+            true => Box::pin(self.answer_before_login(read_bytes, stopping, login)).await?,
+            false => self.answer_input(read_bytes, stopping).await?,
+        };
+        self.count_traffic();
+        if left.is_some() {
+            return Ok(left);
+        }
+        deadlines.received(read_bytes, self.had_requests, self.has_unfinished_request());
+        // A move would begin the deadline anew.
+        if self.worker.count_batch() && !self.session.must_log_in() && self.hand_back() {
+            return Ok(Some(Leave::ForOtherThread));
+        }
+        // A client that sends without a pause must not starve the other connections of this thread.
+        if self.buffers.as_ref().is_some_and(|buffers| buffers.input.was_filled()) {
+            yield_now().await;
+        }
+        Ok(None)
     }
 
     /// Answers what the socket has received by now, and nothing that arrives later: a client that sends without a pause could
