@@ -15,6 +15,7 @@ use crate::clients::Clients;
 use crate::closing::Closings;
 use crate::http::HttpCounters;
 use crate::info::RateSampler;
+use crate::latency::LatencyEvents;
 use crate::login::Logins;
 use crate::metrics::{ListenerKind, Metrics};
 use crate::monitors::Monitors;
@@ -43,6 +44,7 @@ pub(crate) struct Engine<S> {
     pub(crate) slow_log: SlowLog,
     /// Samples that the rates of `INFO` are computed from.
     pub(crate) rates: RateSampler,
+    pub(crate) latency: LatencyEvents,
     pub(crate) clients: Arc<Clients>,
     /// What HTTP has answered.
     pub(crate) http: Arc<HttpCounters>,
@@ -75,6 +77,7 @@ impl<S> Engine<S> {
             metrics: Metrics::new(config.threads),
             slow_log: SlowLog::new(config),
             rates: RateSampler::new(started),
+            latency: LatencyEvents::default(),
             clients: Arc::default(),
             http: Arc::default(),
             lifecycle: Lifecycle::default(),

@@ -22,6 +22,7 @@ mod error;
 mod http;
 mod info;
 mod input;
+mod latency;
 mod lifecycle;
 mod linger;
 mod listener;

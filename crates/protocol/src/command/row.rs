@@ -1,4 +1,4 @@
-//! Parts of rows of the command table that many rows share.
+//! What all rows of the command table share: parts of rows, and the macro that makes commands of them.
 
 use super::Command;
 use super::spec::{Arity, Category, CommandSpec, Flags, Group, KeyAccess, KeySpec, Protocols};
@@ -59,3 +59,37 @@ pub(super) const NO_AUTH: Flags = Flags::FAST.union(Flags::NO_AUTH);
 pub(super) const LOGIN: Flags = NO_AUTH.union(Flags::SECRET);
 pub(super) const OPERATION: Flags = Flags::ADMIN.union(Flags::DANGEROUS);
 pub(super) const CLEAR: Flags = Flags::WRITE.union(Flags::DANGEROUS);
+
+/// Makes the enumeration of the commands, and their rows, from the table.
+macro_rules! commands {
+    ($($command:ident $name:literal $group:ident $category:ident { $($field:ident: $value:expr),* $(,)? })*) => {
+        /// A command, without its arguments; [`spec`](Self::spec) describes it.
+        ///
+        /// Its number is its position in the table, which changes with it: it is for the memory of one program.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u16)]
+        pub enum Command {
+            $(#[doc = concat!("`", $name, "`")] $command,)*
+        }
+
+        impl Command {
+            /// All commands, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$command),*];
+        }
+
+        /// The rows, in the order of [`Command::ALL`].
+        pub(super) static SPECS: [CommandSpec; Command::ALL.len()] = [
+            $(CommandSpec {
+                command: Command::$command,
+                name: $name,
+                group: Group::$group,
+                category: Category::$category,
+                is_subcommand: is_subcommand($name),
+                $($field: $value,)*
+                ..USUAL
+            },)*
+        ];
+    };
+}
+
+pub(super) use commands;

@@ -2,41 +2,10 @@
 
 use super::row::{
     ALL_READ, ALL_REMOVED, CLEAR, COPIED, ENLARGE, ENLARGE_FAST, LOGIN, MOVED, MOVED_IF_NEW, NO_AUTH,
-    ONE_AMENDED, ONE_CHANGED, ONE_READ, ONE_REMOVED, ONE_SET, OPERATION, PAIRS_SET, READ, USUAL,
+    ONE_AMENDED, ONE_CHANGED, ONE_READ, ONE_REMOVED, ONE_SET, OPERATION, PAIRS_SET, READ, USUAL, commands,
     is_subcommand,
 };
 use super::spec::{Arity, Category, CommandSpec, Flags, Group, Protocols};
-
-macro_rules! commands {
-    ($($command:ident $name:literal $group:ident $category:ident { $($field:ident: $value:expr),* $(,)? })*) => {
-        /// A command, without its arguments; [`spec`](Self::spec) describes it.
-        ///
-        /// Its number is its position in the table, which changes with it: it is for the memory of one program.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[repr(u16)]
-        pub enum Command {
-            $(#[doc = concat!("`", $name, "`")] $command,)*
-        }
-
-        impl Command {
-            /// All commands, in the order of the table.
-            pub const ALL: &'static [Self] = &[$(Self::$command),*];
-        }
-
-        /// The rows, in the order of [`Command::ALL`].
-        pub(super) static SPECS: [CommandSpec; Command::ALL.len()] = [
-            $(CommandSpec {
-                command: Command::$command,
-                name: $name,
-                group: Group::$group,
-                category: Category::$category,
-                is_subcommand: is_subcommand($name),
-                $($field: $value,)*
-                ..USUAL
-            },)*
-        ];
-    };
-}
 
 commands! {
     Get "GET" String Read {
@@ -361,6 +330,31 @@ commands! {
         flags: OPERATION, complexity: "O(counters)",
         summary: "Sets the counters of connections, commands and errors in INFO to 0.",
     }
+    Latency "LATENCY" Server Connection {
+        arity: Arity::at_least(1), syntax: "subcommand [arg [arg ...]]", is_container: true,
+        summary: "Groups the commands on what took long.",
+    }
+    LatencyDoctor "LATENCY|DOCTOR" Server Metrics {
+        flags: OPERATION,
+        summary: "Returns a report for people on slow commands and slow syncs of the log.",
+    }
+    LatencyHistogram "LATENCY|HISTOGRAM" Server Metrics {
+        arity: Arity::at_least(0), syntax: "[command [command ...]]", flags: OPERATION, complexity: "O(commands)",
+        summary: "Returns how the durations of commands are distributed: how many calls took so many microseconds or less.",
+    }
+    LatencyHistory "LATENCY|HISTORY" Server Metrics {
+        arity: Arity::exactly(1), syntax: "event", flags: OPERATION,
+        summary: "Returns the seconds in which an event took long, each with its longest duration in milliseconds.",
+    }
+    LatencyLatest "LATENCY|LATEST" Server Metrics {
+        flags: OPERATION,
+        summary: "Returns of each event the last second in which it took long, its longest duration in that second, and that of all, in \
+            milliseconds.",
+    }
+    LatencyReset "LATENCY|RESET" Server Admin {
+        arity: Arity::at_least(0), syntax: "[event [event ...]]", flags: OPERATION,
+        summary: "Forgets all events, or those that are named, and returns how many had happened.",
+    }
     SlowLog "SLOWLOG" Server Connection {
         arity: Arity::at_least(1), syntax: "subcommand [arg [arg ...]]", is_container: true,
         summary: "Groups the commands on the slow log.",
@@ -453,6 +447,10 @@ commands! {
         summary: "Lists the subcommands.",
     }
     ObjectHelp "OBJECT|HELP" Generic Connection {
+        complexity: "O(subcommands)",
+        summary: "Lists the subcommands.",
+    }
+    LatencyHelp "LATENCY|HELP" Server Connection {
         complexity: "O(subcommands)",
         summary: "Lists the subcommands.",
     }

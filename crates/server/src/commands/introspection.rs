@@ -60,7 +60,7 @@ pub(super) fn info<'b, S>(request: Request<'b>, session: &mut Session, engine: &
 }
 
 /// Limits the number of names: each takes a few bytes in the request, and kilobytes in the reply.
-fn check_names(names: &[&[u8]]) -> Result<(), Refusal> {
+pub(super) fn check_names(names: &[&[u8]]) -> Result<(), Refusal> {
     let max_names = Command::ALL.len();
     if names.len() <= max_names {
         return Ok(());

@@ -10,6 +10,7 @@ mod introspection;
 mod judge;
 mod key_specs;
 mod keys;
+mod latency;
 mod memory;
 mod monitor;
 mod redis_settings;
@@ -171,6 +172,7 @@ pub(crate) fn handler<S: BatchStore>(command: Command) -> Handler<S> {
         | Command::ClientHelp
         | Command::CommandHelp
         | Command::ConfigHelp
+        | Command::LatencyHelp
         | Command::MemoryHelp
         | Command::ObjectHelp
         | Command::SlowLogHelp => Session(help::subcommands),
@@ -186,6 +188,12 @@ pub(crate) fn handler<S: BatchStore>(command: Command) -> Handler<S> {
         Command::ConfigReload => Await(|responder, _| Box::pin(config::reload(responder))),
         Command::ConfigRewrite => Session(config::rewrite),
         Command::ConfigResetStat => Session(config::reset_stat),
+        Command::Latency => Session(connection::no_subcommand),
+        Command::LatencyDoctor => Await(|responder, _| Box::pin(latency::doctor(responder))),
+        Command::LatencyHistogram => Large(latency::histogram),
+        Command::LatencyHistory => Await(|responder, request| Box::pin(latency::history(responder, request))),
+        Command::LatencyLatest => Await(|responder, _| Box::pin(latency::latest(responder))),
+        Command::LatencyReset => Await(|responder, request| Box::pin(latency::reset(responder, request))),
         Command::SlowLog => Session(connection::no_subcommand),
         Command::SlowLogGet => Large(slow_log::get),
         Command::SlowLogLen => Session(slow_log::len),

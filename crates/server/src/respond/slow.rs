@@ -25,7 +25,10 @@ impl<S: BatchStore> Responder<'_, S> {
         let arguments = batch.arguments_of(index);
         let client = &*self.session.client;
         let log = &self.engine.slow_log;
-        let slow_log_id = log.add(SlowCommand::new(command, arguments, duration, client));
+        let entry = SlowCommand::new(command, arguments, duration, client);
+        let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        self.engine.latency.command(entry.unix_seconds, ms);
+        let slow_log_id = log.add(entry);
         let Some(left_out) = log.messages.admit() else { return };
         let key = command.spec().key_positions(arguments.len()).next();
         let key = key.and_then(|position| arguments.get(position)).map(|key| preview(key));
