@@ -61,7 +61,7 @@ impl Secured {
 }
 
 /// Changes the file of users, and returns what that printed: of a new token the token.
-fn user(launch: &Launch, line: &str) -> String {
+pub(super) fn user(launch: &Launch, line: &str) -> String {
     let mut command = cli();
     command.arg("user").args(line.split(' ')).arg("--file").arg(launch.folder().join("users.toml"));
     succeeded(&command.output().unwrap())

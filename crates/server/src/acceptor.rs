@@ -23,6 +23,7 @@ use crate::descriptors;
 use crate::engine::{Counters, Engine, OpenConnection};
 use crate::linger;
 use crate::listener::{Incoming, Listener, Listeners};
+use crate::rate_limit::RateLimit;
 use crate::session::Session;
 use crate::threads::accepted::AcceptedConnection;
 use crate::threads::worker::Workers;
@@ -97,7 +98,9 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
                         return error;
                     }
                 }
-                Err(error) if is_exhaustion(&error) => back_off(&mut backoff, &error).await,
+                Err(error) if is_exhaustion(&error) => {
+                    back_off(&mut backoff, &error, &self.engine.counters.accept_warnings).await;
+                }
                 // The client closed the connection before it was accepted.
                 Err(error) => debug!(%error, "a connection was lost before it was accepted"),
             }
@@ -145,7 +148,7 @@ impl<'a, S: BatchStore> Acceptor<'a, S> {
         let peer = incoming.peer.clone();
         match self.begin(incoming) {
             Ok((transport, session)) => {
-                debug!(%peer, "connection opened");
+                debug!(%peer, client = session.client.id, "connection opened");
                 let start_permit = Some(start_permit);
                 self.workers.assign(AcceptedConnection { transport, session, open, start_permit })?;
             }
@@ -245,12 +248,14 @@ impl ConnectionRefusal {
     }
 }
 
-/// Waits before the next try.
+/// Waits before the next try, and reports why, at a limited rate: clients that come and go could cause it again and again.
 ///
 /// The connection that could not be accepted stays in the kernel's queue, so the next try would fail at once, too.
-pub(crate) async fn back_off(backoff: &mut Option<Duration>, error: &io::Error) {
-    if backoff.is_none() {
-        warn!(%error, "cannot accept connections at present; raise the limit of open files or lower --max-connections");
+pub(crate) async fn back_off(backoff: &mut Option<Duration>, error: &io::Error, warnings: &RateLimit) {
+    if backoff.is_none()
+        && let Some(left_out) = warnings.admit()
+    {
+        warn!(%error, left_out, "cannot accept connections at present; raise the limit of open files or lower --max-connections");
     }
     let delay = backoff.map_or(MIN_BACKOFF, |last| (last * 2).min(MAX_BACKOFF));
     *backoff = Some(delay);
@@ -277,10 +282,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn backing_off_doubles_up_to_a_second() {
         let error = io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error());
-        let mut backoff = None;
+        let (mut backoff, warnings) = (None, RateLimit::default());
         let mut delays_ms = Vec::new();
         for _ in 0..9 {
-            back_off(&mut backoff, &error).await;
+            back_off(&mut backoff, &error, &warnings).await;
             delays_ms.push(backoff.unwrap().as_millis());
         }
         assert_eq!(delays_ms, [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);

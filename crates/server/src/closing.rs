@@ -5,7 +5,7 @@ use std::io;
 
 use tracing::{debug, warn};
 
-use crate::addr::Addr;
+use crate::clients::ConnectedClient;
 use crate::engine::Counter;
 use crate::rate_limit::RateLimit;
 
@@ -165,9 +165,10 @@ impl fmt::Display for Closing {
         f.write_str(self.reason.names().1)?;
         let separator = if self.detail.is_empty() { "" } else { ": " };
         f.write_str(separator)?;
-        self.detail.chars().try_for_each(|char| match char.is_control() {
-            true => write!(f, "{}", char.escape_debug()),
-            false => f.write_char(char),
+        // Beyond ASCII also what a terminal obeys and does not print, such as a change of the direction of writing.
+        self.detail.chars().try_for_each(|char| match char.is_ascii_graphic() || char == ' ' {
+            true => f.write_char(char),
+            false => write!(f, "{}", char.escape_debug()),
         })
     }
 }
@@ -187,12 +188,16 @@ struct ReasonCounts {
 
 impl Closings {
     /// Counts and reports the end of a connection. A fault of the client is a warning, at a limited rate.
-    pub(crate) fn report(&self, peer: &Addr, closing: &Closing) {
+    pub(crate) fn report(&self, client: &ConnectedClient, closing: &Closing) {
         let Some(counts) = self.by_reason.get(closing.reason as usize) else { return };
         counts.closed.add(1);
+        let (id, peer, user) = (client.id, &client.peer, client.user());
+        let user = user.as_ref().map(|user| user.name.as_str());
         match closing.reason.is_warned_about().then(|| counts.warnings.admit()).flatten() {
-            Some(left_out) => warn!(%peer, left_out, reason = %closing, "connection closed"),
-            None => debug!(%peer, reason = %closing, "connection closed"),
+            Some(left_out) => {
+                warn!(%peer, client = id, user, left_out, reason = %closing, "connection closed")
+            }
+            None => debug!(%peer, client = id, user, reason = %closing, "connection closed"),
         }
     }
 
@@ -221,16 +226,15 @@ impl Closings {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use super::*;
+    use crate::session::Session;
 
     #[test]
     fn every_reason_is_counted_under_its_own_name() {
         let closings = Closings::default();
-        let peer = Addr::from(SocketAddr::from(([127, 0, 0, 1], 1)));
+        let session = Session::for_tests();
         for (number, reason) in CloseReason::ALL.into_iter().enumerate() {
-            (0..=number).for_each(|_| closings.report(&peer, &reason.into()));
+            (0..=number).for_each(|_| closings.report(&session.client, &reason.into()));
         }
         let counters: Vec<_> = closings.counters().collect();
         for (number, reason) in CloseReason::ALL.into_iter().enumerate() {
@@ -250,7 +254,7 @@ mod tests {
 
     #[test]
     fn what_a_client_sent_cannot_begin_a_line_of_its_own() {
-        let closing = Closing::new(CloseReason::ProtocolError, "a\r\n\u{1b}[31mb");
-        assert!(!closing.to_string().contains(char::is_control), "{closing}");
+        let closing = Closing::new(CloseReason::ProtocolError, "a\r\n\u{1b}[31m \u{85}\u{2028}\u{202e}é'\"");
+        assert_eq!(closing.to_string(), "protocol error: a\\r\\n\\u{1b}[31m \\u{85}\\u{2028}\\u{202e}é'\"");
     }
 }

@@ -54,9 +54,9 @@ pub(crate) async fn serve<S: BatchStore>(
 ) {
     let (client, counters) = (accepted.session.client.share(), Arc::clone(&engine.counters));
     match serve_here(accepted, engine, worker, stopping).await {
-        Ok(Some(closing)) => counters.closings.report(&client.peer, &closing),
-        Ok(None) => debug!(peer = %client.peer, "connection moved to another thread"),
-        Err(error) => counters.closings.report(&client.peer, &Closing::of(&error)),
+        Ok(Some(closing)) => counters.closings.report(&client, &closing),
+        Ok(None) => debug!(peer = %client.peer, client = client.id, "connection moved to another thread"),
+        Err(error) => counters.closings.report(&client, &Closing::of(&error)),
     }
 }
 

@@ -195,6 +195,8 @@ pub(crate) struct Counters {
     pub(crate) closings: Closings,
     /// Warnings about refused connections.
     pub(crate) refusal_warnings: RateLimit,
+    /// Warnings that connections cannot be accepted at present.
+    pub(crate) accept_warnings: RateLimit,
 }
 
 impl Counters {

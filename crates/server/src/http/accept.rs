@@ -66,14 +66,14 @@ impl HttpAcceptor {
     }
 
     async fn accept_all(&self, listener: &TcpListener, has_tls: bool) {
-        let mut backoff = None;
+        let (mut backoff, warnings) = (None, RateLimit::default());
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     backoff = None;
                     self.admit(stream, peer, has_tls);
                 }
-                Err(error) if is_exhaustion(&error) => back_off(&mut backoff, &error).await,
+                Err(error) if is_exhaustion(&error) => back_off(&mut backoff, &error, &warnings).await,
                 // The client closed the connection before it was accepted.
                 Err(error) => debug!(%error, "a connection of HTTP was lost before it was accepted"),
             }

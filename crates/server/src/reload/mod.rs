@@ -33,6 +33,10 @@ use crate::ServerConfig;
 use crate::engine::Engine;
 use crate::options::{ConfigOption, options};
 use crate::public::TcpAddrs;
+use crate::rate_limit::RateLimit;
+
+/// Most reloads, and most changes by `CONFIG SET`, that are reported in a minute: clients could fill a disk with messages.
+const MAX_MESSAGES_PER_MINUTE: u32 = 60;
 
 /// State of the reloads of a server.
 #[derive(Debug)]
@@ -42,6 +46,9 @@ pub(crate) struct Reloads {
     turn: Mutex<WatchedFiles>,
     addrs: TcpAddrs,
     pub(crate) outcomes: Outcomes,
+    /// Messages on reloads, and on changes by `CONFIG SET`.
+    reload_messages: RateLimit,
+    change_messages: RateLimit,
 }
 
 /// The files of users and TLS, as they were seen.
@@ -56,7 +63,9 @@ impl Reloads {
     /// Makes the state of a server whose `files` were seen before they were loaded.
     pub(crate) fn new(source: Option<ConfigSource>, files: FilesSeen, addrs: TcpAddrs) -> Self {
         let turn = Mutex::new(WatchedFiles { in_force: files.clone(), looked_at: files });
-        Self { source, turn, addrs, outcomes: Outcomes::default() }
+        let limit = || RateLimit::of(MAX_MESSAGES_PER_MINUTE);
+        let (reload_messages, change_messages) = (limit(), limit());
+        Self { source, turn, addrs, outcomes: Outcomes::default(), reload_messages, change_messages }
     }
 
     /// Returns the port of the first address without TLS, or else of the first one with it; 0 if there is none.
@@ -134,19 +143,26 @@ pub(crate) async fn reload<S: BatchStore>(engine: &Engine<S>) -> Result<ReloadRe
     });
     let reloaded = prepared.await.map(|prepared| commit(engine, prepared, &mut files));
     engine.reloads.outcomes.record(reloaded.as_ref().err());
-    match &reloaded {
+    report_reload(&reloaded, &engine.reloads.reload_messages);
+    reloaded
+}
+
+/// Reports how a reload ended, at a limited rate.
+fn report_reload(reloaded: &Result<ReloadReport, ReloadError>, limit: &RateLimit) {
+    let Some(left_out) = limit.admit() else { return };
+    match reloaded {
         Ok(report) => {
             let (applied, needs_restart) = (report.applied(), report.needs_restart());
-            info!(applied, needs_restart, "the configuration is reloaded");
+            info!(applied, needs_restart, left_out, "the configuration is reloaded");
         }
         Err(refusal) => {
             for problem in refusal.problems() {
                 error!("{problem}");
             }
-            error!(problems = refusal.problems().count(), "the reload is refused, and nothing has changed");
+            let problems = refusal.problems().count();
+            error!(problems, left_out, "the reload is refused, and nothing has changed");
         }
     }
-    reloaded
 }
 
 /// Changes the configuration of the running server by `edit`, or changes nothing. The next reload undoes it.
@@ -164,7 +180,12 @@ pub(crate) async fn change<S: BatchStore>(
     // Files that have changed meanwhile are not this change's to take over.
     let prepared = blocking(move || prepare(&running, &wanted, false)).await?;
     let report = commit(engine, prepared, &mut files);
-    info!(applied = report.applied(), "the running configuration is changed, until the next reload");
+    if let Some(left_out) = engine.reloads.change_messages.admit() {
+        info!(
+            applied = report.applied(),
+            left_out, "the running configuration is changed, until the next reload"
+        );
+    }
     Ok(report)
 }
 

@@ -20,6 +20,7 @@ use super::load::LoadedTls;
 use super::state::{TlsCounters, TlsState};
 use crate::closing::{CloseReason, Closing};
 use crate::engine::Engine;
+use crate::preview::preview;
 use crate::session::Session;
 use crate::transport::{Socket, TlsLayer};
 
@@ -170,7 +171,9 @@ fn check_client<S>(layer: &TlsLayer, session: &mut Session, engine: &Engine<S>) 
     let users = engine.access.load();
     match users.as_ref().and_then(|users| users.get(&name)) {
         Some(user) => session.log_in(Arc::clone(user)),
-        None => debug!(peer = %session.client.share().peer, %name, "the client's certificate names no user"),
+        None => {
+            debug!(peer = %session.client.peer, client = session.client.id, name = preview(name.as_bytes()), "the client's certificate names no user")
+        }
     }
     Ok(())
 }
