@@ -339,15 +339,15 @@ commands! {
         summary: "Returns a report for people on slow commands and slow syncs of the log.",
     }
     LatencyHistogram "LATENCY|HISTOGRAM" Server Metrics {
-        arity: Arity::at_least(0), syntax: "[command [command ...]]", flags: OPERATION, complexity: "O(commands)",
+        arity: Arity::at_least(0), syntax: "[command [command ...]]", flags: OPERATION, protocols: Protocols::RESP, complexity: "O(commands)",
         summary: "Returns how the durations of commands are distributed: how many calls took so many microseconds or less.",
     }
     LatencyHistory "LATENCY|HISTORY" Server Metrics {
-        arity: Arity::exactly(1), syntax: "event", flags: OPERATION,
+        arity: Arity::exactly(1), syntax: "event", flags: OPERATION, protocols: Protocols::RESP,
         summary: "Returns the seconds in which an event took long, each with its longest duration in milliseconds.",
     }
     LatencyLatest "LATENCY|LATEST" Server Metrics {
-        flags: OPERATION,
+        flags: OPERATION, protocols: Protocols::RESP,
         summary: "Returns of each event the last second in which it took long, its longest duration in that second, and that of all, in \
             milliseconds.",
     }
@@ -360,7 +360,7 @@ commands! {
         summary: "Groups the commands on the slow log.",
     }
     SlowLogGet "SLOWLOG|GET" Server Admin {
-        arity: Arity::between(0, 1), syntax: "[count]", flags: OPERATION, complexity: "O(commands returned)",
+        arity: Arity::between(0, 1), syntax: "[count]", flags: OPERATION, protocols: Protocols::RESP, complexity: "O(commands returned)",
         summary: "Returns the newest commands that were slow, 10 if it is not told how many, with -1 all that are remembered: of each \
             its id, when it was answered in seconds since 1970, its duration in microseconds, itself, the address and the name \
             of its client.",
