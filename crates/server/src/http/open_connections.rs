@@ -20,18 +20,18 @@ const PRESSED_AGE: Duration = Duration::from_secs(1);
 
 /// The open connections of HTTP.
 #[derive(Debug, Default)]
-pub(super) struct OpenConnections(Mutex<Vec<Arc<Occupancy>>>);
+pub(super) struct OpenConnections(Mutex<Vec<Arc<OpenHttpConnection>>>);
 
 /// Place of one connection among the open ones; it is free again when this is dropped.
 #[derive(Debug)]
 pub(super) struct ConnectionPlace {
-    occupancy: Arc<Occupancy>,
+    occupancy: Arc<OpenHttpConnection>,
     connections: Arc<OpenConnections>,
 }
 
 /// Facts about one connection, by which it may have to give way.
 #[derive(Debug)]
-struct Occupancy {
+struct OpenHttpConnection {
     /// The last moment at which it began, or its client got an answer.
     since: Mutex<Instant>,
     /// Set while an answer is made.
@@ -39,7 +39,7 @@ struct Occupancy {
     gives_way: CancellationToken,
 }
 
-impl Occupancy {
+impl OpenHttpConnection {
     /// Returns since when it has waited for its client; `None` if it is the client that waits.
     fn waits_since(&self) -> Option<Instant> {
         (!self.is_answering.load(Ordering::Relaxed)).then(|| *self.since.lock())
@@ -61,7 +61,7 @@ impl OpenConnections {
             }
             open.swap_remove(index).gives_way.cancel();
         }
-        let occupancy = Arc::new(Occupancy {
+        let occupancy = Arc::new(OpenHttpConnection {
             since: Mutex::new(now),
             is_answering: AtomicBool::new(false),
             gives_way: CancellationToken::new(),
@@ -73,10 +73,10 @@ impl OpenConnections {
 
 impl ConnectionPlace {
     /// Records that an answer is being made, until the guard is dropped.
-    pub(super) fn answering(&self) -> Answering<'_> {
+    pub(super) fn answering(&self) -> AnswerInProgress<'_> {
         self.occupancy.is_answering.store(true, Ordering::Relaxed);
         *self.occupancy.since.lock() = Instant::now();
-        Answering(&self.occupancy)
+        AnswerInProgress(&self.occupancy)
     }
 
     /// Returns when the connection has waited for too long, as of now.
@@ -101,9 +101,9 @@ impl Drop for ConnectionPlace {
 
 /// Guard of an answer that is being made, also if its client leaves meanwhile.
 #[derive(Debug)]
-pub(super) struct Answering<'a>(&'a Occupancy);
+pub(super) struct AnswerInProgress<'a>(&'a OpenHttpConnection);
 
-impl Drop for Answering<'_> {
+impl Drop for AnswerInProgress<'_> {
     fn drop(&mut self) {
         *self.0.since.lock() = Instant::now();
         self.0.is_answering.store(false, Ordering::Relaxed);

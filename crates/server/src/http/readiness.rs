@@ -1,5 +1,7 @@
 //! Readiness: whether clients should be sent to this server, and if not, why.
 
+use std::sync::Arc;
+
 use super::HttpState;
 use crate::Phase;
 
@@ -9,7 +11,7 @@ use crate::Phase;
 pub(super) async fn obstacle(state: &HttpState) -> Option<String> {
     match state.lifecycle.phase() {
         Phase::Starting => return Some(recovering(state)),
-        Phase::Stopping { has_failed: true } => return Some(failed()),
+        Phase::Stopping { has_failed: true } => return Some(failed(cause_of_failure(state).await)),
         Phase::Stopping { has_failed: false } => return Some("the server is stopping".to_owned()),
         Phase::Serving => {}
     }
@@ -19,6 +21,7 @@ pub(super) async fn obstacle(state: &HttpState) -> Option<String> {
              (rustvault-cli compact)"
                 .to_owned(),
         ),
+        Some(Ok(stats)) if stats.is_poisoned => Some(failed(stats.log_failure)),
         Some(Ok(_)) => None,
         Some(Err(error)) => Some(error),
         // At the very end of a stop.
@@ -34,7 +37,11 @@ fn recovering(state: &HttpState) -> String {
     )
 }
 
-fn failed() -> String {
-    "the log has failed, and the server stops: see its messages, and start it again once the disk works"
-        .to_owned()
+async fn cause_of_failure(state: &HttpState) -> Option<Arc<str>> {
+    state.scraper.stats().await?.ok()?.log_failure
+}
+
+fn failed(cause: Option<Arc<str>>) -> String {
+    let cause = cause.map_or_else(String::new, |cause| format!(" ({cause})"));
+    format!("the log has failed{cause}, and the server stops: start it again once the disk works")
 }

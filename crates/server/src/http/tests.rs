@@ -68,13 +68,13 @@ impl TestHttp {
     }
 
     /// Asks with a method and headers, for the only answer of a connection.
-    fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
+    fn ask(&self, method: &str, path: &str, headers: &str) -> HttpAnswer {
         let request =
             format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
-        Answer(self.exchange(request))
+        HttpAnswer(self.exchange(request))
     }
 
-    fn get(&self, path: &str) -> Answer {
+    fn get(&self, path: &str) -> HttpAnswer {
         self.ask("GET", path, "")
     }
 
@@ -86,9 +86,9 @@ impl TestHttp {
 
 /// An answer, as it came.
 #[derive(Debug)]
-struct Answer(String);
+struct HttpAnswer(String);
 
-impl Answer {
+impl HttpAnswer {
     fn status(&self) -> u16 {
         self.0.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{self:?}"))
     }
@@ -184,7 +184,7 @@ fn a_path_that_escapes_or_is_spelled_in_another_way_is_not_found_and_not_repeate
 #[test]
 fn another_host_on_loopback_is_refused_so_that_no_page_reads_what_is_here() {
     let http = TestHttp::serving(None);
-    let ask = |head: &str| Answer(http.exchange(format!("{head}\r\nConnection: close\r\n\r\n")));
+    let ask = |head: &str| HttpAnswer(http.exchange(format!("{head}\r\nConnection: close\r\n\r\n")));
     for path in ["/metrics", "/livez", "/readyz", "/"] {
         let refused = ask(&format!("GET {path} HTTP/1.1\r\nHost: rebound.example:{}", http.addr.port()));
         refused.assert(421, "only requests for localhost or a loopback address are answered");
@@ -215,7 +215,7 @@ fn a_body_is_refused_and_never_taken_for_the_next_request() {
     }
     assert_eq!(http.counted("/metrics", 200), 0);
     let empty = "GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    Answer(http.exchange(empty)).assert(200, "alive");
+    HttpAnswer(http.exchange(empty)).assert(200, "alive");
 }
 
 #[test]
@@ -235,10 +235,10 @@ fn malformed_and_oversized_requests_are_answered_and_others_are_served() {
         (format!("GET /livez HTTP/1.1\r\nHost: localhost\r\nX: {long}\r\n\r\n"), 431),
         (format!("GET /livez HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X: y\r\n".repeat(100)), 431),
     ] {
-        let answer = Answer(http.exchange(&request));
+        let answer = HttpAnswer(http.exchange(&request));
         assert_eq!(answer.status(), status, "{request:.60}");
     }
-    let answer = Answer(http.exchange(format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\n\r\n")));
+    let answer = HttpAnswer(http.exchange(format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\n\r\n")));
     assert!([414, 431].contains(&answer.status()), "{answer:?}");
     http.get("/livez").assert(200, "alive");
     until("they are counted", || http.counted("other", 400) == 5 && http.counted("other", 431) == 3);
@@ -332,7 +332,7 @@ fn a_hundred_scrapes_at_once_are_all_answered() {
     for mut stream in streams {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        Answer(answer).assert(200, "# TYPE rustvault_connections");
+        HttpAnswer(answer).assert(200, "# TYPE rustvault_connections");
     }
     until("all are closed", || http.http.state.counters.connections.get() == 0);
 }
