@@ -15,6 +15,7 @@ mod login;
 mod message_bytes;
 mod messages;
 mod monitor;
+mod monitoring;
 mod never_read;
 mod newcomer;
 mod processes;
