@@ -8,6 +8,7 @@ mod client;
 mod clients;
 mod closings;
 mod configuration;
+mod container;
 mod examples;
 mod foreign;
 mod history;
