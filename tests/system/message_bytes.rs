@@ -60,6 +60,18 @@ fn cause_messages(format: &str) -> Daemon {
     daemon
 }
 
+/// Returns what of a line does not stand between quotes.
+fn outside_quotes(line: &str) -> String {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let is_outside = |c: &char| {
+        let is_quote = *c == '"' && !is_escaped;
+        is_escaped = *c == '\\' && !is_escaped;
+        is_quoted ^= is_quote;
+        !is_quoted && !is_quote
+    };
+    line.chars().filter(is_outside).collect()
+}
+
 #[test]
 fn no_byte_of_a_client_breaks_a_line_of_text() {
     let daemon = cause_messages("text");
@@ -68,7 +80,7 @@ fn no_byte_of_a_client_breaks_a_line_of_text() {
         let is_printable = |c: char| !c.is_control() && !['\u{202e}', '\u{2028}', '\u{fffd}'].contains(&c);
         assert!(line.chars().all(is_printable), "{line:?}");
         assert!(line.starts_with("20") && line.contains("Z "), "a client began this line: {line:?}");
-        assert!(!line.contains(" user=root "), "a client made this field: {line:?}");
+        assert!(!outside_quotes(&line).contains("user=root"), "a client made this field: {line:?}");
     }
 }
 
