@@ -12,6 +12,7 @@ mod container;
 mod examples;
 mod foreign;
 mod history;
+mod http;
 mod login;
 mod message_bytes;
 mod messages;
