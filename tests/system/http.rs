@@ -263,3 +263,24 @@ fn a_new_token_and_a_right_that_is_taken_away_count_after_a_reload_and_messages_
     assert!(!lines.iter().any(|line| line.contains(token.trim())), "{lines:#?}");
     server.daemon.stop();
 }
+
+#[test]
+fn a_signal_during_the_recovery_ends_the_daemon_before_the_recovery_is_over() {
+    if !need_strace() {
+        return;
+    }
+    let launch = Launch::new().with_args("--http 127.0.0.1:0");
+    launch.start().stop();
+    let trace = launch.folder().join("trace");
+    // Longer than this test waits: without the signal it would fail.
+    let delayed = launch.clone().with_fault_at(launch.wal(), "openat:delay_enter=600000000:when=1", &trace);
+    let mut tracer = delayed.command().spawn().unwrap();
+    let mut lines = BufReader::new(tracer.stderr.take().unwrap()).lines().map(Result::unwrap);
+    lines.find(|line| line.contains("HTTP is served")).expect("it recovers the log");
+    let children = format!("/proc/{0}/task/{0}/children", tracer.id());
+    let pid: i32 = fs::read_to_string(children).unwrap().trim().parse().unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
+    assert!(lines.any(|line| line.contains("stopping before the log is recovered")));
+    assert_eq!(wait_for_exit(&mut tracer, PATIENCE).code(), Some(0));
+    launch.start().stop();
+}

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use rustvault_server::options::{ConfigLayers, ConfigProblems, Variables};
 use rustvault_server::{ConfigSource, Error, Lifecycle, ReloadError, Server, ServerConfig};
 use tokio::runtime::Builder;
+use tokio::select;
 
 use args::Task;
 use message_format::MessageLevel;
@@ -100,13 +101,13 @@ fn source(layers: ConfigLayers, level: MessageLevel) -> ConfigSource {
 
 /// Binds the addresses, recovers the log, and serves.
 ///
-/// Until the end of recovery, SIGINT and SIGTERM end the process without a stop: no write has been acknowledged yet.
+/// A signal during recovery ends it at once: no write has been acknowledged yet.
 fn run(config: ServerConfig, source: ConfigSource, messages: &Messages) -> Result<(), Error> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|source| Error::System { action: "start the runtime", source })?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         // Before the log is opened, which already writes to it.
         signals::survive_file_size_limit()?;
         signals::reload_on_hangup(source.clone())?;
@@ -114,10 +115,17 @@ fn run(config: ServerConfig, source: ConfigSource, messages: &Messages) -> Resul
         if let Some(manager) = ServiceManager::from_environment() {
             manager.follow(&lifecycle, &source);
         }
-        let server = Server::bind_watched(config, lifecycle).await?.reload_from(source);
-        let signals = Signals::take_over()?;
+        // Before the recovery: the first process of a container is not ended by a signal that it does not handle.
+        let mut signals = Signals::take_over()?;
+        let server = select! {
+            server = Server::bind_watched(config, lifecycle) => server?.reload_from(source),
+            () = signals.received() => return Ok(()),
+        };
         server.run(signals.shutdown(messages.clone())).await
-    })
+    });
+    // The thread that recovers may still run, and would be waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Prints help and version to standard output, and reports a usage error as one line.

@@ -46,6 +46,12 @@ impl Signals {
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
+    /// Waits for a signal during recovery.
+    pub(super) async fn received(&mut self) {
+        let signal = self.next().await;
+        info!(signal = signal.name, "stopping before the log is recovered, which it is at the next start");
+    }
+
     /// Waits for the first signal. A second one ends the process at once, which the log survives like a crash.
     pub(super) async fn shutdown(mut self, messages: Messages) {
         let signal = self.next().await;
