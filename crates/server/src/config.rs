@@ -149,6 +149,9 @@ pub struct ServerConfig {
     /// Time from which a command is slow, in whole microseconds, up to [`MAX_SLOW_THRESHOLD`]; `None` for never.
     /// [`DEFAULT_SLOW_THRESHOLD`] by default.
     pub slow_threshold: Option<Duration>,
+    /// Time from which a command or a sync is a latency event, in whole microseconds, up to [`MAX_SLOW_THRESHOLD`]; `None`, the
+    /// default, for never.
+    pub latency_threshold: Option<Duration>,
     /// Slow commands that are remembered, 1 to [`MAX_SLOW_LOG_ENTRIES`]; [`DEFAULT_SLOW_LOG_ENTRIES`] by default.
     pub slow_log_entries: usize,
     /// Format of messages, [`MessageFormat::Text`] by default. The daemon reads it; the library reports by tracing.
@@ -202,6 +205,7 @@ impl Default for ServerConfig {
             allow_unauthenticated: false,
             reserved_descriptors: DEFAULT_RESERVED_DESCRIPTORS,
             slow_threshold: Some(DEFAULT_SLOW_THRESHOLD),
+            latency_threshold: None,
             slow_log_entries: DEFAULT_SLOW_LOG_ENTRIES,
             message_format: MessageFormat::Text,
             message_level: LevelFilter::INFO,

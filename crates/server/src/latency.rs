@@ -8,7 +8,7 @@ use rustvault_storage::{SyncPeak, SyncPolicy};
 /// Most seconds of an event that are remembered, as in Redis. The store has as many of its syncs.
 const MAX_PEAKS: usize = 160;
 
-/// Event of the commands that took as long as `--slow-ms`.
+/// Event of the commands that took as long as `--latency-ms`.
 const COMMAND: &str = "command";
 
 /// Event of the syncs that writes wait for, by its name in Redis.

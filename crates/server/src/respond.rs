@@ -136,7 +136,7 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         let (metrics, duration) = (self.metrics(), self.read_at.elapsed());
         let listener = self.session.client.listener;
         let answered = mem::replace(&mut self.accounted, answered)..answered;
-        if self.engine.slow_log.is_slow(duration) {
+        if self.engine.slow_log.is_noticed(duration) {
             self.report_slow(batch, answered.clone(), duration);
         }
         let mut requests = answered.map(|index| batch.command(index)).peekable();

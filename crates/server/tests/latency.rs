@@ -89,9 +89,14 @@ fn numbers(reply: &Reply) -> Vec<i64> {
 fn slow_commands_and_slow_syncs_are_told_second_by_second_until_a_reset() {
     let store = SlowStore { memory: memory_store(), is_durable: Arc::default() };
     let mut config = config();
-    config.slow_threshold = Some(Duration::from_millis(20));
+    // It has a threshold of its own.
+    config.slow_threshold = None;
     let server = start_with_store(store.clone(), &config);
     let (mut client, mut writer) = (server.wire(), server.wire());
+    // As in Redis, nothing is remembered before somebody asks for it.
+    assert_eq!(shown(&ask(&mut client, &["LATENCY", "LATEST"])), "[]");
+    assert!(shown(&ask(&mut client, &["LATENCY", "DOCTOR"])).contains("CONFIG SET latency-ms"));
+    ask(&mut client, &["CONFIG", "SET", "latency-monitor-threshold", "12"]);
     // What is not durable yet does not hold the answer: it is needed when the disk hangs.
     assert_eq!(shown(&ask(&mut client, &["LATENCY", "LATEST"])), "[[aof-fsync-always 1700000007 15 20]]");
     writer.send("SET k v\r\n");

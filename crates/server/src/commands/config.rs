@@ -180,7 +180,7 @@ mod tests {
             let set = settings(&format!("slowlog-log-slower-than {micros}"));
             assert_eq!(set, pairs(&[("slow-ms", millis)]), "{micros}");
         }
-        assert_eq!(settings("latency-monitor-threshold 5"), pairs(&[("slow-ms", "5")]));
+        assert_eq!(settings("latency-monitor-threshold 5"), pairs(&[("latency-ms", "5")]));
         assert_eq!(settings("slowlog-max-len 5"), pairs(&[("slow-log-entries", "5")]));
     }
 

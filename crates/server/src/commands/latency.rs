@@ -21,7 +21,13 @@ const LONG_SYNC: Duration = Duration::from_millis(10);
 /// Returns the slow syncs that the store remembers. They tell nothing of the data, so nobody waits for a sync here.
 async fn syncs<S: BatchStore>(responder: &Responder<'_, S>) -> Result<Vec<LatencyPeak>, Refusal> {
     match responder.ask(Op::Stats).await? {
-        (Outcome::Stats(stats), _) => Ok(stats.recent_syncs.iter().copied().map(LatencyPeak::from).collect()),
+        (Outcome::Stats(stats), _) => {
+            let threshold = responder.engine.config().latency_threshold;
+            let is_event = |peak: &LatencyPeak| {
+                threshold.is_some_and(|threshold| Duration::from_millis(peak.ms) >= threshold)
+            };
+            Ok(stats.recent_syncs.iter().copied().map(LatencyPeak::from).filter(is_event).collect())
+        }
         _ => Err(unexpected()),
     }
 }
@@ -66,7 +72,7 @@ pub(super) async fn reset<S: BatchStore>(
 /// Returns a report for people: what was slow, and what to look at.
 pub(super) async fn doctor<S: BatchStore>(responder: &Responder<'_, S>) -> Answer<'static> {
     let events = events(responder).await?;
-    let threshold = responder.engine.config().slow_threshold;
+    let threshold = responder.engine.config().latency_threshold;
     Ok(Reply::Verbatim(Payload::Owned(report(&events, threshold).into_bytes())))
 }
 
@@ -92,12 +98,17 @@ fn report(events: &[LatencyEvent], threshold: Option<Duration>) -> String {
         report.push_str("Nothing was slow since the start, or since the last LATENCY RESET.\n");
     }
     let _ = match threshold {
-        Some(threshold) => {
-            write!(report, "Commands count from {} ms (--slow-ms)", threshold.as_micros() as f64 / 1e3)
-        }
-        None => write!(report, "Commands do not count, because --slow-ms is 0"),
+        Some(threshold) => writeln!(
+            report,
+            "Commands count from {} ms (--latency-ms), syncs of the log from {} ms.",
+            threshold.as_micros() as f64 / 1e3,
+            threshold.max(LONG_SYNC).as_micros() as f64 / 1e3
+        ),
+        None => writeln!(
+            report,
+            "Nothing is remembered at present, because --latency-ms is 0: 'CONFIG SET latency-ms 100' begins."
+        ),
     };
-    let _ = writeln!(report, ", syncs of the log from {} ms.", LONG_SYNC.as_millis());
     report
 }
 
@@ -171,11 +182,11 @@ mod tests {
             "command: slow in 2 seconds",
             "200 ms on average, 900 ms at most",
             "SLOWLOG GET",
-            "0.5 ms (--slow-ms)",
+            "0.5 ms (--latency-ms)",
         ] {
             assert!(text.contains(part), "no {part:?} in {text}");
         }
         let text = report(&[], None);
-        assert!(text.starts_with("Nothing was slow") && text.contains("--slow-ms is 0"), "{text}");
+        assert!(text.starts_with("Nothing was slow") && text.contains("--latency-ms is 0"), "{text}");
     }
 }

@@ -8,7 +8,7 @@ use crate::options::{ConfigOption, OptionKind};
 /// Names of settings of Redis, and of the options that they are here.
 const REDIS_NAMES: [(&str, &str); 8] = [
     ("appendfsync", "fsync"),
-    ("latency-monitor-threshold", "slow-ms"),
+    ("latency-monitor-threshold", "latency-ms"),
     ("maxclients", "max-connections"),
     ("maxmemory", "max-memory"),
     ("proto-max-bulk-len", "max-value-bytes"),
@@ -48,7 +48,7 @@ pub(super) fn all(config: &ServerConfig) -> Vec<(&'static str, String)> {
             _ => "everysec".to_owned(),
         },
         "latency-monitor-threshold" => {
-            config.slow_threshold.map_or(0, |slow| slow.as_micros().div_ceil(1000)).to_string()
+            config.latency_threshold.map_or(0, |least| least.as_micros().div_ceil(1000)).to_string()
         }
         "maxclients" => config.max_connections.to_string(),
         "maxmemory" => config.max_memory_bytes.unwrap_or(0).to_string(),

@@ -26,8 +26,13 @@ impl<S: BatchStore> Responder<'_, S> {
         let client = &*self.session.client;
         let log = &self.engine.slow_log;
         let entry = SlowCommand::new(command, arguments, duration, client);
-        let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        self.engine.latency.command(entry.unix_seconds, ms);
+        if self.engine.config().latency_threshold.is_some_and(|threshold| duration >= threshold) {
+            let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+            self.engine.latency.command(entry.unix_seconds, ms);
+        }
+        if !log.is_slow(duration) {
+            return;
+        }
         let slow_log_id = log.add(entry);
         let Some(left_out) = log.messages.admit() else { return };
         let key = command.spec().key_positions(arguments.len()).next();

@@ -25,6 +25,8 @@ const NEVER: u64 = u64::MAX;
 pub(crate) struct SlowLog {
     /// Duration from which a command is slow, in nanoseconds.
     threshold_ns: AtomicU64,
+    /// Duration from which a command is slow or a latency event, in nanoseconds.
+    noticed_ns: AtomicU64,
     entries: Mutex<SlowEntries>,
     pub(crate) messages: RateLimit,
 }
@@ -43,6 +45,7 @@ impl SlowLog {
     pub(crate) fn new(config: &ServerConfig) -> Self {
         let log = Self {
             threshold_ns: AtomicU64::new(NEVER),
+            noticed_ns: AtomicU64::new(NEVER),
             entries: Mutex::default(),
             messages: RateLimit::default(),
         };
@@ -52,18 +55,26 @@ impl SlowLog {
 
     /// Takes over the settings of a configuration.
     pub(crate) fn follow(&self, config: &ServerConfig) {
-        let threshold = config.slow_threshold.map(|slow| u64::try_from(slow.as_nanos()).unwrap_or(NEVER));
-        self.threshold_ns.store(threshold.unwrap_or(NEVER), Ordering::Relaxed);
+        let thresholds = [config.slow_threshold, config.latency_threshold];
+        let [slow_ns, latency_ns] = thresholds.map(|threshold| {
+            threshold.map_or(NEVER, |threshold| u64::try_from(threshold.as_nanos()).unwrap_or(NEVER))
+        });
+        self.threshold_ns.store(slow_ns, Ordering::Relaxed);
+        self.noticed_ns.store(slow_ns.min(latency_ns), Ordering::Relaxed);
         let mut entries = self.entries.lock();
         entries.max_entries = config.slow_log_entries;
         entries.forget_oldest();
     }
 
-    /// Returns whether a command that took so long is slow. Every submit asks: it costs a relaxed load.
+    /// Returns whether a command that took so long is slow or a latency event. Every submit asks: it costs a relaxed load.
     #[inline]
+    pub(crate) fn is_noticed(&self, duration: Duration) -> bool {
+        duration.as_nanos() >= u128::from(self.noticed_ns.load(Ordering::Relaxed))
+    }
+
+    /// Returns whether a command that took so long is slow.
     pub(crate) fn is_slow(&self, duration: Duration) -> bool {
-        let threshold_ns = self.threshold_ns.load(Ordering::Relaxed);
-        duration.as_nanos() >= u128::from(threshold_ns)
+        duration.as_nanos() >= u128::from(self.threshold_ns.load(Ordering::Relaxed))
     }
 
     /// Returns the number of entries since the start, for Prometheus.

@@ -66,6 +66,21 @@ pub(super) static PROCESS: &[ConfigOption] = &[
         copy: copy!(slow_log_entries),
     },
     ConfigOption {
+        name: "latency-ms",
+        flag: "latency-ms",
+        variable: "RUSTVAULT_LATENCY_MS",
+        value_name: "MS",
+        kind: OptionKind::Ratio,
+        default: None,
+        example: "",
+        is_live: true,
+        help: "Milliseconds from which LATENCY remembers commands, and syncs of the log, of those at least 10 ms; 0 \
+               remembers none",
+        get: |config| value::millis_text(config.latency_threshold),
+        set: |config, value| put(&mut config.latency_threshold, value::millis(value, MAX_SLOW_THRESHOLD)),
+        copy: copy!(latency_threshold),
+    },
+    ConfigOption {
         name: "message-format",
         flag: "message-format",
         variable: "RUSTVAULT_MESSAGE_FORMAT",
