@@ -11,6 +11,7 @@ use parking_lot::RwLock;
 use rustvault_storage::batch::{BatchStore, Op, Outcome};
 use rustvault_storage::{Error, Stats};
 use tokio::sync::Mutex;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use crate::engine::Engine;
@@ -77,7 +78,7 @@ impl Scraper {
 
     /// Returns the metrics as text; `None` without an engine.
     ///
-    /// One text is made at a time. Whoever has asked before it was begun gets the same: a hundred scrapes at once cost two.
+    /// One text is made at a time. Whoever has asked before it was begun gets the same: a hundred scrapes at once cost two at most.
     pub(super) async fn metrics(&self) -> Option<Bytes> {
         let engine = self.engine()?;
         let asked_at = Instant::now();
@@ -85,6 +86,9 @@ impl Scraper {
         if let Some((_, text)) = latest.as_ref().filter(|(began, _)| *began >= asked_at) {
             return Some(text.clone());
         }
+        // A text takes a while, and the thread of HTTP has other work, the probes above all: whoever is ready has a turn before each text.
+        // Those who ask for one meanwhile get this one.
+        yield_now().await;
         let began = Instant::now();
         let text = Bytes::from(engine.metrics().await);
         *latest = Some((began, text.clone()));
@@ -112,13 +116,22 @@ mod tests {
     /// Counts its texts, each of which needs a permit.
     #[derive(Debug)]
     struct CountedTexts {
+        begun: AtomicUsize,
         made: AtomicUsize,
         permits: Semaphore,
+    }
+
+    impl CountedTexts {
+        fn with_permits(permits: usize) -> Arc<Self> {
+            let (begun, made) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            Arc::new(Self { begun, made, permits: Semaphore::new(permits) })
+        }
     }
 
     impl Scraped for CountedTexts {
         fn metrics(&self) -> BoxFuture<'_, String> {
             Box::pin(async {
+                self.begun.fetch_add(1, Ordering::Relaxed);
                 self.permits.acquire().await.unwrap().forget();
                 self.made.fetch_add(1, Ordering::Relaxed).to_string()
             })
@@ -131,17 +144,20 @@ mod tests {
 
     #[tokio::test]
     async fn scrapes_at_the_same_time_share_a_text_that_is_not_older_than_they_are() {
-        let texts = Arc::new(CountedTexts { made: AtomicUsize::new(0), permits: Semaphore::new(0) });
+        let texts = CountedTexts::with_permits(0);
         let scraper = Arc::new(Scraper::default());
         assert_eq!(scraper.metrics().await, None);
         *scraper.engine.write() = Some(Arc::clone(&texts) as Arc<dyn Scraped>);
-        let scrapes: Vec<_> = (0..100)
-            .map(|_| {
-                let scraper = Arc::clone(&scraper);
-                tokio::spawn(async move { scraper.metrics().await.unwrap() })
-            })
-            .collect();
-        tokio::task::yield_now().await;
+        let scrape = || {
+            let scraper = Arc::clone(&scraper);
+            tokio::spawn(async move { scraper.metrics().await.unwrap() })
+        };
+        let first = scrape();
+        while texts.begun.load(Ordering::Relaxed) == 0 {
+            yield_now().await;
+        }
+        let scrapes: Vec<_> = std::iter::once(first).chain((1..100).map(|_| scrape())).collect();
+        yield_now().await;
         texts.permits.add_permits(100);
         let mut seen = Vec::new();
         for scrape in scrapes {
@@ -150,5 +166,24 @@ mod tests {
         assert_eq!((seen[0].as_ref(), texts.made.load(Ordering::Relaxed)), (&b"0"[..], 2));
         assert!(seen[1..].iter().all(|text| text.as_ref() == b"1"), "{seen:?}");
         assert_eq!(scraper.metrics().await.unwrap().as_ref(), b"2");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_asks_without_a_pause_leaves_others_their_turns() {
+        let texts = CountedTexts::with_permits(100);
+        let scraper = Arc::new(Scraper::default());
+        *scraper.engine.write() = Some(Arc::clone(&texts) as Arc<dyn Scraped>);
+        let asking = tokio::spawn(async move {
+            for _ in 0..100 {
+                scraper.metrics().await;
+            }
+        });
+        // Probes are such others.
+        for turns in 1..=10 {
+            yield_now().await;
+            assert!(texts.made.load(Ordering::Relaxed) <= turns, "after {turns} turns");
+        }
+        asking.await.unwrap();
+        assert_eq!(texts.made.load(Ordering::Relaxed), 100);
     }
 }
