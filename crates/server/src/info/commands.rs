@@ -17,7 +17,7 @@ pub(super) fn command_stats<S>(state: &InfoState<'_, S>) -> Vec<Field> {
         );
         (format!("cmdstat_{name}").into(), value)
     };
-    by_name(state).into_iter().map(line).collect()
+    state.metrics.commands_by_name().into_iter().map(line).collect()
 }
 
 /// Returns percentiles of the time of each command that was used, in microseconds.
@@ -26,7 +26,7 @@ pub(super) fn latency_stats<S>(state: &InfoState<'_, S>) -> Vec<Field> {
         let summary = percentiles(&figures.durations?);
         Some((format!("latency_percentiles_usec_{name}").into(), summary))
     };
-    by_name(state).into_iter().filter_map(line).collect()
+    state.metrics.commands_by_name().into_iter().filter_map(line).collect()
 }
 
 fn percentiles(durations: &HistogramSnapshot) -> String {
@@ -42,14 +42,4 @@ pub(super) fn error_stats<S>(state: &InfoState<'_, S>) -> Vec<Field> {
     }
     let kinds = kinds.into_iter().filter(|(_, errors)| *errors > 0);
     kinds.map(|(kind, errors)| (format!("errorstat_{kind}").into(), format!("count={errors}"))).collect()
-}
-
-/// Returns the commands that were used, by their names. The protocols share some names, and a tool expects each once.
-fn by_name<S>(state: &InfoState<'_, S>) -> BTreeMap<String, CommandSnapshot> {
-    let mut by_name: BTreeMap<_, CommandSnapshot> = BTreeMap::new();
-    for (command, figures) in state.metrics.commands() {
-        let Some(command) = command.filter(|_| figures.total() > 0) else { continue };
-        by_name.entry(command.name().to_lowercase()).or_default().add(figures);
-    }
-    by_name
 }

@@ -1,5 +1,7 @@
 //! The sum of all workers' figures at one moment.
 
+use std::collections::BTreeMap;
+
 use rustvault_protocol::{Command, ErrorCode};
 
 use super::histogram::HistogramSnapshot;
@@ -76,6 +78,23 @@ impl MetricsSnapshot {
     pub(crate) fn commands(&self) -> impl Iterator<Item = (Option<Command>, &CommandSnapshot)> {
         let names = Command::ALL.iter().copied().map(Some).chain([None]);
         names.zip(self.commands.iter())
+    }
+
+    /// Returns the figures of each command that was answered, by its name in lower case, without those of unknown commands. The protocols
+    /// share some names: whoever reads the figures expects each once.
+    pub(crate) fn commands_by_name(&self) -> BTreeMap<String, CommandSnapshot> {
+        let mut by_name: BTreeMap<_, CommandSnapshot> = BTreeMap::new();
+        for (command, figures) in self.commands() {
+            let Some(command) = command.filter(|_| figures.total() > 0) else { continue };
+            by_name.entry(command.name().to_lowercase()).or_default().add(figures);
+        }
+        by_name
+    }
+
+    /// Returns the figures of requests whose first word names no command.
+    pub(crate) fn unknown_commands(&self) -> &CommandSnapshot {
+        // There is always one: the last.
+        &self.commands[Command::ALL.len()]
     }
 
     /// Returns the number of errors by code.

@@ -52,11 +52,15 @@ static ERRORS: MetricFamily = MetricFamily::counter(
      AUTH_REQUIRED: look at the audit messages. Others are mistakes of clients",
 );
 
+/// Name of the commands that do not exist.
+const UNKNOWN: &str = "unknown";
+
 /// Adds the figures of commands. A command has series once it was answered: there are many, and most are never used.
 pub(super) fn collect<S>(engine: &Engine<S>, metrics: &MetricsSnapshot, samples: &mut Samples) {
     samples.count(&SLOW, &[], engine.slow_log.total());
-    for (command, figures) in metrics.commands().filter(|(_, figures)| figures.total() > 0) {
-        let name = command.map_or_else(|| "unknown".to_owned(), |command| command.name().to_lowercase());
+    let unknown = Some(metrics.unknown_commands()).filter(|figures| figures.total() > 0);
+    let unknown = unknown.map(|figures| (UNKNOWN.to_owned(), figures.clone()));
+    for (name, figures) in metrics.commands_by_name().into_iter().chain(unknown) {
         for (listener, answered) in ListenerKind::ALL.iter().zip(figures.answered) {
             if answered > 0 {
                 samples.count(&COMMANDS, &[&name, listener.name()], answered);

@@ -158,7 +158,10 @@ mod tests {
     async fn a_scrape_shows_every_family_once_with_the_labels_of_the_table_and_no_series_twice() {
         let engine = engine(memory());
         let worker = engine.metrics.worker(0);
-        worker.answered(Some(Command::Get), ListenerKind::Tcp, Duration::from_micros(1), 1);
+        // Every command, because the protocols share some names.
+        for command in Command::ALL.iter().copied().map(Some).chain([None]) {
+            worker.answered(command, ListenerKind::Tcp, Duration::from_micros(1), 1);
+        }
         worker.error(Some(Command::Get), CommandError::Failed, ErrorCode::Storage);
         let text = scrape(&engine).await;
         let without_tls = "rustvault_tls_certificate_not_after_seconds";
