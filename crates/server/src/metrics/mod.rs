@@ -49,9 +49,11 @@ impl Metrics {
 
     /// Returns the sum of all workers' metrics since the last [`reset`](Self::reset).
     pub(crate) fn since_reset(&self) -> MetricsSnapshot {
+        // Before the figures of now: those of a reset in between would be later ones, and the difference below zero.
+        let earlier = self.reset_at.load_full();
         let mut snapshot = self.snapshot();
-        if let Some(earlier) = &*self.reset_at.load() {
-            snapshot.subtract(earlier);
+        if let Some(earlier) = earlier {
+            snapshot.subtract(&earlier);
         }
         snapshot
     }
@@ -64,6 +66,7 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;
 
     use rustvault_protocol::{Command, ErrorCode};
@@ -91,5 +94,33 @@ mod tests {
         answer(0, Some(Command::Get));
         assert_eq!(get(&metrics.since_reset()), ([0, 2, 0], Some(2)));
         assert_eq!((metrics.since_reset().total_errors(), metrics.snapshot().total_commands()), (0, 8));
+    }
+
+    #[test]
+    fn a_reset_while_the_figures_are_read_makes_none_of_them_negative() {
+        const ANSWERS: u64 = 1_000_000;
+        let metrics = Metrics::new(1);
+        let is_over = AtomicBool::new(false);
+        // The first one of a snapshot: most of it is read after this one.
+        let command = Command::ALL[0];
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..ANSWERS {
+                    metrics.worker(0).answered(Some(command), ListenerKind::Tcp, Duration::from_nanos(1), 1);
+                }
+                is_over.store(true, Ordering::Relaxed);
+            });
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        metrics.reset();
+                    }
+                });
+            }
+            while !is_over.load(Ordering::Relaxed) {
+                let total = metrics.since_reset().total_commands();
+                assert!(total <= ANSWERS, "{total}");
+            }
+        });
     }
 }
