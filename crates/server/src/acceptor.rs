@@ -194,7 +194,10 @@ enum Shortage {
 impl Shortage {
     /// Counts and reports a refused connection, at a limited rate.
     fn report(self, peer: &Addr, counters: &Counters) {
-        counters.rejected_connections.add(1);
+        match self {
+            Self::Connections(_) => counters.rejected_for_limit.add(1),
+            Self::Descriptors(_) => counters.rejected_for_descriptors.add(1),
+        }
         let admitted = counters.refusal_warnings.admit();
         match (self, admitted) {
             (Self::Connections(max_connections), Some(left_out)) => {
@@ -204,9 +207,6 @@ impl Shortage {
                 warn!(%peer, reserved, left_out, "connection refused: the descriptors that are left are reserved for the log and for files (--reserved-descriptors); raise the limit of open files (ulimit -n) or lower --max-connections");
             }
             (_, None) => debug!(%peer, shortage = ?self, "connection refused"),
-        }
-        if matches!(self, Self::Descriptors(_)) {
-            counters.rejected_for_descriptors.add(1);
         }
     }
 }

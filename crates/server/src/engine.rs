@@ -189,8 +189,9 @@ impl Identification {
 pub(crate) struct Counters {
     pub(crate) connections: Counter,
     pub(crate) total_connections: ListenerCounters,
-    pub(crate) rejected_connections: Counter,
-    /// Rejected connections for which too few descriptors were left; `rejected_connections` counts them, too.
+    /// Connections that were rejected because as many as may be were open.
+    pub(crate) rejected_for_limit: Counter,
+    /// Connections that were rejected because too few descriptors were left.
     pub(crate) rejected_for_descriptors: Counter,
     pub(crate) closings: Closings,
     /// Warnings about refused connections.
@@ -203,8 +204,14 @@ impl Counters {
     /// Sets the counters to 0 whose growth people watch; the number of open connections stays.
     pub(crate) fn reset(&self) {
         self.total_connections.reset();
-        self.rejected_connections.reset();
+        self.rejected_for_limit.reset();
+        self.rejected_for_descriptors.reset();
         self.closings.reset();
+    }
+
+    /// Returns the number of connections that were rejected since the last reset.
+    pub(crate) fn rejected_connections(&self) -> u64 {
+        self.rejected_for_limit.get() + self.rejected_for_descriptors.get()
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) fn fields<S>(state: &InfoState<'_, S>) -> Vec<Field> {
         ("torn_bytes_dropped", &stats.torn_bytes_dropped),
         ("connections", &counters.connections.get()),
         ("total_connections", &counters.total_connections.get()),
-        ("rejected_connections", &counters.rejected_connections.get()),
+        ("rejected_connections", &counters.rejected_connections()),
         ("buffer_bytes", &engine.buffers.claimed_bytes()),
         ("max_buffer_bytes", &config.max_buffer_bytes),
         ("buffer_limit_refusals", &engine.buffers.refusals.get()),

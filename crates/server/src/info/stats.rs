@@ -21,7 +21,7 @@ pub(super) fn fields<S>(state: &InfoState<'_, S>) -> Vec<Field> {
         ("total_net_output_bytes", &metrics.sent_bytes),
         ("instantaneous_input_kbps", &format_args!("{:.2}", rates.received_kib_per_second)),
         ("instantaneous_output_kbps", &format_args!("{:.2}", rates.sent_kib_per_second)),
-        ("rejected_connections", &counters.rejected_connections.get()),
+        ("rejected_connections", &counters.rejected_connections()),
         ("total_error_replies", &metrics.total_errors()),
         ("client_query_buffer_limit_disconnections", &counters.closings.count(CloseReason::BufferLimit)),
         ("client_output_buffer_limit_disconnections", &counters.closings.count(CloseReason::OutputLimit)),

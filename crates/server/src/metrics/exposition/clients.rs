@@ -100,10 +100,9 @@ pub(super) fn collect<S>(engine: &Engine<S>, metrics: &MetricsSnapshot, samples:
     for (reason, count) in counters.closings.totals() {
         samples.count(&CLOSED, &[reason], count);
     }
-    let for_descriptors = counters.rejected_for_descriptors.total();
-    let others = counters.rejected_connections.total().saturating_sub(for_descriptors);
-    samples.count(&REJECTED, &["connections"], others);
-    samples.count(&REJECTED, &["descriptors"], for_descriptors);
+    // Each has a counter of its own: a difference of two that change meanwhile could become smaller.
+    samples.count(&REJECTED, &["connections"], counters.rejected_for_limit.total());
+    samples.count(&REJECTED, &["descriptors"], counters.rejected_for_descriptors.total());
     samples.gauge(&BUFFER_BYTES, &[], engine.buffers.claimed_bytes() as f64);
     samples.gauge(&BUFFER_LIMIT_BYTES, &[], config.max_buffer_bytes as f64);
     samples.count(&BUFFER_REFUSALS, &[], engine.buffers.refusals.total());
