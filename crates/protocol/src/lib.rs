@@ -17,7 +17,7 @@ mod request;
 pub use codec::{ClientCodec, ServerCodec};
 pub use command::{
     Argument, ArgumentKind, Arity, Category, Command, CommandSpec, Flags, Group, KeyAccess, KeySpec,
-    Protocols,
+    Protocols, SecretArguments,
 };
 pub use encode::{BulkEncoder, encode_request, encode_resp_request, encode_resp_words, needs_quotes};
 pub use error::ErrorCode;

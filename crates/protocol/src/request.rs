@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::{Command, Flags};
+use crate::{Command, SecretArguments};
 
 /// A client's request; it borrows from the read buffer.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl fmt::Debug for OwnedRequest {
 fn show(name: &str, command: Command, arguments: &dyn fmt::Debug, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut shown = f.debug_struct(name);
     shown.field("command", &command);
-    if command.spec().flags.contains(Flags::SECRET) {
+    if command.spec().secrets != SecretArguments::None {
         return shown.finish_non_exhaustive();
     }
     shown.field("arguments", arguments).finish()
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn passwords_are_not_printed() {
-        for command in [Command::Auth, Command::Hello] {
+        for command in [Command::Auth, Command::Hello, Command::AclDryRun, Command::ConfigSet] {
             let request = Request { command, arguments: &[b"hunter2"] };
             let owned = OwnedRequest::new(command, ["hunter2"]);
             assert!(!format!("{request:?} {owned:?}").contains("arguments"));

@@ -1,6 +1,6 @@
 //! Hides secrets among the arguments of commands, for everything that shows commands to others than who sent them.
 
-use rustvault_protocol::{Command, Flags};
+use rustvault_protocol::{Command, SecretArguments};
 
 use crate::commands::is_public_setting;
 
@@ -10,16 +10,13 @@ pub(crate) const REDACTED: &[u8] = b"(redacted)";
 /// Returns an argument of a command as others may see it: [`REDACTED`] if it is a secret, or may be one.
 pub(crate) fn shown_argument<A: AsRef<[u8]>>(command: Command, arguments: &[A], position: usize) -> &[u8] {
     let argument = |position: usize| arguments.get(position).map(AsRef::as_ref).unwrap_or_default();
-    let is_public = match command {
-        // All arguments: a password that stands in a wrong place is one, too.
-        command if command.spec().flags.contains(Flags::SECRET) => false,
-        // The arguments of another command, which may be AUTH.
-        Command::AclDryRun => position < 2,
-        Command::CommandGetKeys => position < 1,
-        Command::ConfigSet if position % 2 == 1 => is_public_setting(argument(position - 1)),
-        _ => true,
+    let is_secret = match command.spec().secrets {
+        SecretArguments::None => false,
+        SecretArguments::All => true,
+        SecretArguments::From(first) => position >= usize::from(first),
+        SecretArguments::SettingValues => position % 2 == 1 && !is_public_setting(argument(position - 1)),
     };
-    if is_public { argument(position) } else { REDACTED }
+    if is_secret { REDACTED } else { argument(position) }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::mem;
 use std::path::PathBuf;
 
-use rustvault_protocol::Flags;
+use rustvault_protocol::SecretArguments;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Config, Editor};
@@ -136,7 +136,8 @@ impl Terminal {
 /// Returns whether a line has a password in it, which is not to be kept in a file.
 fn has_secret(line: &str) -> bool {
     let words: Vec<_> = line.split_whitespace().collect();
-    names::find_row(&words).is_some_and(|(spec, _)| spec.flags.contains(Flags::SECRET))
+    names::find_row(&words)
+        .is_some_and(|(spec, _)| matches!(spec.secrets, SecretArguments::All | SecretArguments::From(_)))
 }
 
 fn config() -> Result<Config, CliError> {
@@ -176,9 +177,13 @@ mod tests {
 
     #[test]
     fn lines_with_passwords_are_not_kept() {
-        for (line, is_secret) in
-            [("auth me hunter2", true), ("  HELLO 3 AUTH me hunter2", true), ("get auth", false), ("", false)]
-        {
+        for (line, is_secret) in [
+            ("auth me hunter2", true),
+            ("  HELLO 3 AUTH me hunter2", true),
+            ("acl dryrun me auth hunter2", true),
+            ("get auth", false),
+            ("", false),
+        ] {
             assert_eq!(has_secret(line), is_secret, "{line:?}");
         }
     }

@@ -11,7 +11,7 @@ mod table;
 use crate::Protocol;
 
 pub(crate) use later::why_not_served;
-pub use spec::{Arity, Category, CommandSpec, Flags, Group, KeyAccess, KeySpec, Protocols};
+pub use spec::{Arity, Category, CommandSpec, Flags, Group, KeyAccess, KeySpec, Protocols, SecretArguments};
 pub use syntax::{Argument, ArgumentKind};
 pub use table::Command;
 

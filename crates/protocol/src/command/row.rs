@@ -1,11 +1,13 @@
 //! What all rows of the command table share: parts of rows, and the macro that makes commands of them.
 
 use super::Command;
-use super::spec::{Arity, Category, CommandSpec, Flags, Group, KeyAccess, KeySpec, Protocols};
+use super::spec::{
+    Arity, Category, CommandSpec, Flags, Group, KeyAccess, KeySpec, Protocols, SecretArguments,
+};
 
 /// The fields that a row has unless it says otherwise.
 pub(super) const USUAL: CommandSpec = CommandSpec {
-    command: Command::Get,
+    command: Command::ALL[0],
     name: "",
     aliases: &[],
     group: Group::Generic,
@@ -17,6 +19,7 @@ pub(super) const USUAL: CommandSpec = CommandSpec {
     since: "0.1.0",
     flags: Flags::NONE,
     keys: None,
+    secrets: SecretArguments::None,
     rest: None,
     is_container: false,
     is_subcommand: false,
@@ -56,7 +59,6 @@ pub(super) const READ: Flags = Flags::READ.union(Flags::FAST);
 pub(super) const ENLARGE: Flags = Flags::WRITE.union(Flags::DENY_OOM);
 pub(super) const ENLARGE_FAST: Flags = ENLARGE.union(Flags::FAST);
 pub(super) const NO_AUTH: Flags = Flags::FAST.union(Flags::NO_AUTH);
-pub(super) const LOGIN: Flags = NO_AUTH.union(Flags::SECRET);
 pub(super) const OPERATION: Flags = Flags::ADMIN.union(Flags::DANGEROUS);
 pub(super) const CLEAR: Flags = Flags::WRITE.union(Flags::DANGEROUS);
 

@@ -30,6 +30,8 @@ pub struct CommandSpec {
     pub flags: Flags,
     /// Which of its arguments are keys; `None` if none is.
     pub keys: Option<KeySpec>,
+    /// Which of its arguments may be secrets.
+    pub secrets: SecretArguments,
     /// The argument, counted from 0, that is the rest of a line of the text protocol unless it is quoted.
     pub rest: Option<u8>,
     /// Set if its first argument names a subcommand.
@@ -211,6 +213,19 @@ impl KeySpec {
     }
 }
 
+/// Which arguments may be passwords, which are not to be shown to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretArguments {
+    /// None.
+    None,
+    /// All: a password that stands in a wrong place is one, too.
+    All,
+    /// Those from this one on, counted from 0: they are a whole command, which may be one that logs in.
+    From(u8),
+    /// Every second one: the value of a setting, behind its name.
+    SettingValues,
+}
+
 /// The use that a command makes of its keys, in Redis's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyAccess {
@@ -278,9 +293,6 @@ impl Flags {
     pub const DANGEROUS: Self = Self(1 << 5);
     /// Is served before a login.
     pub const NO_AUTH: Self = Self(1 << 6);
-
-    /// Takes passwords as arguments, which are not to be shown.
-    pub const SECRET: Self = Self(1 << 7);
 
     /// Returns this and `other`.
     pub const fn union(self, other: Self) -> Self {

@@ -1,11 +1,10 @@
 //! The table of commands.
 
 use super::row::{
-    ALL_READ, ALL_REMOVED, CLEAR, COPIED, ENLARGE, ENLARGE_FAST, LOGIN, MOVED, MOVED_IF_NEW, NO_AUTH,
-    ONE_AMENDED, ONE_CHANGED, ONE_READ, ONE_REMOVED, ONE_SET, OPERATION, PAIRS_SET, READ, USUAL, commands,
-    is_subcommand,
+    ALL_READ, ALL_REMOVED, CLEAR, COPIED, ENLARGE, ENLARGE_FAST, MOVED, MOVED_IF_NEW, NO_AUTH, ONE_AMENDED,
+    ONE_CHANGED, ONE_READ, ONE_REMOVED, ONE_SET, OPERATION, PAIRS_SET, READ, USUAL, commands, is_subcommand,
 };
-use super::spec::{Arity, Category, CommandSpec, Flags, Group, Protocols};
+use super::spec::{Arity, Category, CommandSpec, Flags, Group, Protocols, SecretArguments};
 
 commands! {
     Get "GET" String Read {
@@ -157,12 +156,12 @@ commands! {
         summary: "Returns the message.",
     }
     Hello "HELLO" Connection Connection {
-        arity: Arity::at_least(0), syntax: "[protover [AUTH username password] [SETNAME clientname]]", flags: LOGIN,
+        arity: Arity::at_least(0), syntax: "[protover [AUTH username password] [SETNAME clientname]]", flags: NO_AUTH, secrets: SecretArguments::All,
         protocols: Protocols::RESP,
         summary: "Chooses the version of RESP, 2 or 3, and returns the properties of the server.",
     }
     Auth "AUTH" Connection Connection {
-        arity: Arity::at_least(1), syntax: "[username] password", flags: LOGIN,
+        arity: Arity::at_least(1), syntax: "[username] password", flags: NO_AUTH, secrets: SecretArguments::All,
         summary: "Logs in as a user, default if none is named, with a password or a token of the user.",
     }
     Select "SELECT" Connection Connection {
@@ -237,7 +236,7 @@ commands! {
     }
     CommandGetKeys "COMMAND|GETKEYS" Server Connection {
         arity: Arity::at_least(2), syntax: "command arg [arg ...]", complexity: "O(arguments)",
-        protocols: Protocols::RESP,
+        protocols: Protocols::RESP, secrets: SecretArguments::From(1),
         summary: "Returns the keys in a whole command.",
     }
     CommandInfo "COMMAND|INFO" Server Connection {
@@ -263,7 +262,7 @@ commands! {
         summary: "Is refused: users are removed in the file of users.",
     }
     AclDryRun "ACL|DRYRUN" Server Admin {
-        arity: Arity::at_least(2), syntax: "username command [arg [arg ...]]", flags: OPERATION,
+        arity: Arity::at_least(2), syntax: "username command [arg [arg ...]]", flags: OPERATION, secrets: SecretArguments::From(2),
         summary: "Tells whether a user may carry out a command, and carries out nothing.",
     }
     AclGenPass "ACL|GENPASS" Server Connection {
@@ -295,7 +294,7 @@ commands! {
         summary: "Is refused: the server never writes the file of users.",
     }
     AclSetUser "ACL|SETUSER" Server Admin {
-        arity: Arity::at_least(1), syntax: "username [rule [rule ...]]", flags: OPERATION.union(Flags::SECRET),
+        arity: Arity::at_least(1), syntax: "username [rule [rule ...]]", flags: OPERATION, secrets: SecretArguments::All,
         summary: "Is refused: users are changed in the file of users.",
     }
     AclUsers "ACL|USERS" Server Admin {
@@ -314,7 +313,7 @@ commands! {
         summary: "Returns the settings whose names match the patterns.",
     }
     ConfigSet "CONFIG|SET" Server Admin {
-        arity: Arity::at_least(2), syntax: "parameter value [parameter value ...]", flags: OPERATION, complexity: "O(settings)",
+        arity: Arity::at_least(2), syntax: "parameter value [parameter value ...]", flags: OPERATION, secrets: SecretArguments::SettingValues, complexity: "O(settings)",
         summary: "Changes settings of the running server, all or none, until the next reload or restart; no file is written.",
     }
     ConfigReload "CONFIG|RELOAD" Server Admin {
