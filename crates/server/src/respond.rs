@@ -70,6 +70,12 @@ struct Gate {
 }
 
 impl Gate {
+    /// Makes the gate of these replies.
+    fn new(replies: &[storage::batch::Completion], visible: Lsn) -> Self {
+        let highest = replies.iter().map(|reply| reply.depends_on).max().unwrap_or_default();
+        Self { highest, visible, failure: None }
+    }
+
     /// Returns whether it is already known if the reply may be revealed.
     fn is_decided(&self, reply: &storage::batch::Completion) -> bool {
         reply.depends_on <= self.visible || self.failure.is_some()
@@ -162,19 +168,13 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         replies: &mut Vec<storage::batch::Completion>,
         submission: Submission<'_>,
     ) -> io::Result<()> {
-        let mut gate = Gate {
-            highest: replies.iter().map(|reply| reply.depends_on).max().unwrap_or_default(),
-            visible: self.engine.store.reply_watermark(),
-            failure: None,
-        };
+        let mut gate = Gate::new(replies, self.engine.store.reply_watermark());
         self.commit(submission, replies.first().is_some_and(|first| first.depends_on > gate.visible)).await;
         let mut replies = replies.drain(..);
         while let Some((index, slot)) =
             slots.next_if(|(_, slot)| !slot.needs_outcome() || !replies.as_slice().is_empty())
         {
-            self.command = batch.command(index);
-            self.is_muted = !self.session.wants_next_reply();
-            if self.is_muted && !matches!(slot, Slot::InSteps(Many::Count(..)) | Slot::Await(..)) {
+            if self.begin(batch.command(index), &slot) {
                 if slot.needs_outcome() {
                     drop(replies.next());
                 }
@@ -220,6 +220,13 @@ impl<'c, S: BatchStore> Responder<'c, S> {
             }
         }
         self.flush().await
+    }
+
+    /// Begins the answer of a command; returns whether the command ends with that, as its answer is left out.
+    fn begin(&mut self, command: Option<Command>, slot: &Slot<'_, S>) -> bool {
+        self.command = command;
+        self.is_muted = !self.session.wants_next_reply();
+        self.is_muted && !matches!(slot, Slot::InSteps(Many::Count(..)) | Slot::Await(..))
     }
 
     /// Executes a command that takes several steps, and writes its answer.
