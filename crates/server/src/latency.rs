@@ -41,13 +41,14 @@ pub(crate) struct LatencyEvent {
 /// The latency events of a server. The store remembers its syncs itself.
 #[derive(Debug, Default)]
 pub(crate) struct LatencyEvents {
-    commands: Mutex<Commands>,
+    commands: Mutex<SlowSeconds>,
     /// The last sync before the last reset, which hides it and those before it.
     reset_at: Mutex<Option<LatencyPeak>>,
 }
 
+/// The seconds with slow commands.
 #[derive(Debug, Default)]
-struct Commands {
+struct SlowSeconds {
     peaks: VecDeque<LatencyPeak>,
     /// Longest duration since the reset, also when its second is forgotten.
     longest_ms: u64,
@@ -90,7 +91,7 @@ impl LatencyEvents {
         let events: Vec<_> = self.all(syncs, policy).into_iter().filter(is_meant).collect();
         for event in &events {
             match event.name {
-                COMMAND => *self.commands.lock() = Commands::default(),
+                COMMAND => *self.commands.lock() = SlowSeconds::default(),
                 _ => *self.reset_at.lock() = event.peaks.last().copied(),
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -76,8 +76,9 @@ impl MetricsRefusal {
 pub(super) async fn authorize(
     state: &HttpState,
     connection: &HttpConnection,
-    headers: &HeaderMap,
+    request: (&Method, &HeaderMap),
 ) -> Result<(), MetricsRefusal> {
+    let (method, headers) = request;
     let identification = &state.identification;
     let Some(users) = identification.access.load() else { return Ok(()) };
     let client = &connection.client;
@@ -97,7 +98,7 @@ pub(super) async fn authorize(
         return Ok(());
     }
     let lacking = Category::Metrics.name();
-    identification.logins.audit.denied(client, &user.name, &format!("GET {METRICS}"), lacking);
+    identification.logins.audit.denied(client, &user.name, &format!("{method} {METRICS}"), lacking);
     Err(MetricsRefusal::Denied)
 }
 

@@ -57,7 +57,8 @@ async fn metrics(
     Extension(connection): Extension<Arc<HttpConnection>>,
     request: Request,
 ) -> Response {
-    if let Err(refusal) = credentials::authorize(&state, &connection, request.headers()).await {
+    let asked = (request.method(), request.headers());
+    if let Err(refusal) = credentials::authorize(&state, &connection, asked).await {
         return refusal.into_response();
     }
     let text = match state.scraper.metrics().await {
