@@ -117,7 +117,6 @@ impl<'c, S: BatchStore> Responder<'c, S> {
                 yield_now().await;
             }
         }
-        self.session.earlier_requests += batch.len() as u64;
         Ok(())
     }
 

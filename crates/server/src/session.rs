@@ -20,8 +20,6 @@ pub(crate) struct Session {
     pub(crate) is_in_refused_transaction: bool,
     /// The reply mode, as set by `CLIENT REPLY`.
     pub(crate) reply_mode: ReplyMode,
-    /// Requests of the batches before the present one.
-    pub(crate) earlier_requests: u64,
     /// Set behind `MONITOR`, until the client sends something.
     pub(crate) monitor: Option<Monitor>,
     login: Login,
@@ -80,7 +78,6 @@ impl Session {
             is_resp3: false,
             is_in_refused_transaction: false,
             reply_mode: ReplyMode::On,
-            earlier_requests: 0,
             monitor: None,
             login,
             access_generation,
@@ -153,9 +150,11 @@ impl Session {
         }
     }
 
-    /// Returns the id of a request of the present batch: the client's id, and the number of the request on its connection.
-    pub(crate) fn request_id(&self, index: usize) -> String {
-        format!("{}-{}", self.client.id, self.earlier_requests + index as u64 + 1)
+    /// Returns the id of a request of the present batch, which has so many: the client's id, and the number of the request on its
+    /// connection.
+    pub(crate) fn request_id(&self, index: usize, batch_len: usize) -> String {
+        let behind = batch_len.saturating_sub(index + 1) as u64;
+        format!("{}-{}", self.client.id, self.client.figures.requests().saturating_sub(behind))
     }
 
     /// Returns the protocol of the answers.

@@ -44,7 +44,7 @@ impl<S: BatchStore> Responder<'_, S> {
             key,
             duration_ms = duration.as_micros() as f64 / 1000.0,
             others = (others > 0).then_some(others),
-            request = self.session.request_id(index),
+            request = self.session.request_id(index, batch.len()),
             client = client.id,
             peer = %client.peer,
             user = user.as_ref().map(|user| user.name.as_str()),
