@@ -32,6 +32,7 @@ mod monitors;
 pub mod options;
 mod outbox;
 mod preview;
+mod process_stats;
 mod public;
 mod rate_limit;
 mod redact;

@@ -1,4 +1,4 @@
-//! Figures of this process, from the system. One that the system lacks is `None`.
+//! Figures of this process, from the system, for `INFO` and /metrics. One that the system lacks is `None`.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Ticks in a second of /proc, whatever the kernel's own (`USER_HZ`, proc_pid_stat(5)).
-const TICKS_PER_SECOND: f64 = 100.0;
+pub(crate) const TICKS_PER_SECOND: u64 = 100;
 
 /// Figures of this process at one moment.
 #[derive(Debug)]
@@ -25,24 +25,18 @@ pub(crate) struct ProcessStats {
 impl ProcessStats {
     /// Reads the figures, which takes some ten microseconds, and a few more for each open file.
     pub(crate) fn read() -> Self {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let status = read_status();
         let time = clock_gettime(ClockId::ProcessCPUTime);
         Self {
             cpu: Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0)),
-            resident_bytes: field(&status, "VmRSS").map(|kib| kib * 1024),
-            virtual_bytes: field(&status, "VmSize").map(|kib| kib * 1024),
-            threads: field(&status, "Threads"),
+            resident_bytes: bytes_in(&status, "VmRSS"),
+            virtual_bytes: bytes_in(&status, "VmSize"),
+            threads: number_in(&status, "Threads"),
             open_fds: open_fds(),
             max_fds: getrlimit(Resource::Nofile).current,
             started_unix_seconds: started_unix_seconds(),
         }
     }
-}
-
-/// Returns the number of a line of /proc/self/status.
-fn field(status: &str, name: &str) -> Option<u64> {
-    let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    value.split_ascii_whitespace().next()?.parse().ok()
 }
 
 /// Returns the number of open files, without the folder that is read for it.
@@ -51,16 +45,86 @@ fn open_fds() -> Option<u64> {
 }
 
 fn started_unix_seconds() -> Option<f64> {
+    const START: usize = 22;
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     let system = std::fs::read_to_string("/proc/stat").ok()?;
     let boot: f64 = system.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
-    Some(boot + started_ticks(&stat)? / TICKS_PER_SECOND)
+    Some(boot + field_of_stat(&stat, START)? as f64 / TICKS_PER_SECOND as f64)
 }
 
-/// Returns the time from boot to the start of a process, from the text of its `stat`.
-fn started_ticks(stat: &str) -> Option<f64> {
-    // The second field is a name in parentheses, which may hold spaces and parentheses; the start is the 22nd.
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(22 - 3)?.parse().ok()
+/// Memory of this process and of its machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ResidentMemory {
+    pub(crate) bytes: Option<u64>,
+    /// The most since the start.
+    pub(crate) peak_bytes: Option<u64>,
+    /// All memory of the machine.
+    pub(crate) machine_bytes: Option<u64>,
+}
+
+impl ResidentMemory {
+    pub(crate) fn read() -> Self {
+        let status = read_status();
+        let machine = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        Self {
+            bytes: bytes_in(&status, "VmRSS"),
+            peak_bytes: bytes_in(&status, "VmHWM"),
+            machine_bytes: bytes_in(&machine, "MemTotal"),
+        }
+    }
+}
+
+/// Processor time of a process or thread, in ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ProcessorTicks {
+    pub(crate) user: u64,
+    pub(crate) system: u64,
+    pub(crate) user_of_children: u64,
+    pub(crate) system_of_children: u64,
+}
+
+impl ProcessorTicks {
+    pub(crate) fn of_process() -> Option<Self> {
+        Self::parse(&std::fs::read_to_string("/proc/self/stat").ok()?)
+    }
+
+    /// Returns the time of the main thread, whose number is that of the process.
+    pub(crate) fn of_main_thread() -> Option<Self> {
+        let path = format!("/proc/self/task/{}/stat", std::process::id());
+        Self::parse(&std::fs::read_to_string(path).ok()?)
+    }
+
+    fn parse(stat: &str) -> Option<Self> {
+        let field = |number| field_of_stat(stat, number);
+        Some(Self {
+            user: field(14)?,
+            system: field(15)?,
+            user_of_children: field(16)?,
+            system_of_children: field(17)?,
+        })
+    }
+}
+
+fn read_status() -> String {
+    std::fs::read_to_string("/proc/self/status").unwrap_or_default()
+}
+
+/// Returns the size in a line such as `VmRSS:  1234 kB`.
+fn bytes_in(text: &str, name: &str) -> Option<u64> {
+    number_in(text, name).map(|kib| kib * 1024)
+}
+
+/// Returns the number in the line of this name.
+fn number_in(text: &str, name: &str) -> Option<u64> {
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    value.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// Returns a field of the line in /proc/PID/stat, by its number in proc_pid_stat(5), 3 or more.
+fn field_of_stat(stat: &str, number: usize) -> Option<u64> {
+    // The second field is a name in parentheses, which may hold spaces and parentheses.
+    let behind_name = stat.rsplit_once(')')?.1;
+    behind_name.split_ascii_whitespace().nth(number.checked_sub(3)?)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -87,8 +151,25 @@ mod tests {
 
     #[test]
     fn a_name_with_spaces_and_parentheses_moves_no_field() {
-        let stat = "7 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20 21";
-        assert_eq!(started_ticks(stat), Some(4711.0));
-        assert_eq!(started_ticks("7 (a"), None);
+        let stat = "7 (a) b (c)) S 1 7 7 0 -1 4194560 107 0 0 0 13 250 3 4 20 0 5 0 4711 1 1";
+        assert_eq!(field_of_stat(stat, 22), Some(4711));
+        let expected = ProcessorTicks { user: 13, system: 250, user_of_children: 3, system_of_children: 4 };
+        assert_eq!(ProcessorTicks::parse(stat), Some(expected));
+        assert_eq!((field_of_stat("7 (a", 22), ProcessorTicks::parse("7 (a) S 1")), (None, None));
+    }
+
+    #[test]
+    fn memory_is_found_by_its_name() {
+        let status = "Name:\tVmRSS: 7 kB\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\n";
+        assert_eq!((bytes_in(status, "VmRSS"), bytes_in(status, "VmHWM")), (Some(1 << 20), Some(2 << 20)));
+        assert_eq!(bytes_in(status, "VmSwap"), None);
+    }
+
+    #[test]
+    fn this_process_has_memory_a_machine_and_a_main_thread() {
+        let memory = ResidentMemory::read();
+        assert!(memory.bytes > Some(0) && memory.peak_bytes > Some(0), "{memory:?}");
+        assert!(memory.machine_bytes > memory.bytes, "{memory:?}");
+        assert!(ProcessorTicks::of_process().is_some() && ProcessorTicks::of_main_thread().is_some());
     }
 }

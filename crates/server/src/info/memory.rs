@@ -1,7 +1,7 @@
 //! Memory: the section of `INFO`, and the figures that `MEMORY STATS` and `MEMORY DOCTOR` are made of.
 
-use super::process_usage::ResidentMemory;
 use super::{Field, InfoState, constants, fields as make};
+use crate::process_stats::ResidentMemory;
 
 /// Memory of the server at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,9 +29,9 @@ impl MemoryUsage {
             max_bytes: state.config.max_memory_bytes.unwrap_or(0),
             buffer_bytes: state.engine.buffers.claimed_bytes() as u64,
             max_buffer_bytes: state.config.max_buffer_bytes as u64,
-            resident_bytes: resident.bytes,
-            peak_resident_bytes: resident.peak_bytes,
-            machine_bytes: resident.machine_bytes,
+            resident_bytes: resident.bytes.unwrap_or(0),
+            peak_resident_bytes: resident.peak_bytes.unwrap_or(0),
+            machine_bytes: resident.machine_bytes.unwrap_or(0),
         }
     }
 

@@ -1,9 +1,9 @@
 //! Fields of `INFO`: RustVault's own for both protocols, and before them Redis's for RESP. docs/redis-tools.md lists those of Redis.
 
 mod commands;
+mod cpu;
 mod memory;
 mod persistence;
-mod process_usage;
 mod rates;
 mod rustvault;
 mod server;
@@ -60,7 +60,7 @@ impl<S> Section<S> {
             section("Persistence", persistence::fields),
             section("Stats", stats::fields),
             section("Replication", server::replication),
-            section("CPU", process_usage::cpu),
+            section("CPU", cpu::fields),
             section("Modules", |_| Vec::new()),
             detail("Commandstats", commands::command_stats),
             section("Errorstats", commands::error_stats),

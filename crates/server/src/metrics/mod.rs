@@ -5,7 +5,6 @@ mod exposition;
 mod family;
 mod histogram;
 mod listener_kind;
-mod process;
 mod snapshot;
 mod worker;
 

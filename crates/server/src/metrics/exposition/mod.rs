@@ -17,9 +17,9 @@ use rustvault_storage::batch::{BatchStore, Op, Outcome};
 use tokio::time::timeout;
 
 use super::family::MetricGroup;
-use super::process::ProcessStats;
 use crate::Lifecycle;
 use crate::engine::Engine;
+use crate::process_stats::ProcessStats;
 use samples::Samples;
 
 /// All families of `/metrics`, in groups.

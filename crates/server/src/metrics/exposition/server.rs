@@ -4,7 +4,7 @@ use rustvault_storage::Stats;
 
 use super::samples::Samples;
 use crate::metrics::family::MetricFamily;
-use crate::metrics::process::ProcessStats;
+use crate::process_stats::ProcessStats;
 use crate::{Lifecycle, Phase};
 
 pub(super) static SERVER_FAMILIES: [&MetricFamily; 7] =
