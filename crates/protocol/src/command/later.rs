@@ -4,9 +4,13 @@ const EXPIRY: &str = "it is not served yet: there is no expiry, so no key ever g
 const DATA_TYPE: &str = "it is not served yet: values are byte strings, there are no other data types";
 const PUB_SUB: &str = "it is not served yet: there are no channels";
 const SCRIPT: &str = "it is not served: there are no scripts";
+const REPLICATION: &str = "it is not served yet: there are no replicas, and no cluster";
+const SAVE: &str =
+    "it is not served: each write is in the log before it is answered; BGREWRITEAOF compacts the log";
+const SHUTDOWN: &str = "it is not served: stop the server by SIGTERM or its service manager";
 
 /// Reasons, each with the names that it holds for.
-const REASONS: [(&str, &str); 4] = [
+const REASONS: [(&str, &str); 7] = [
     (EXPIRY, "EXPIRE EXPIREAT EXPIRETIME GETEX PERSIST PEXPIRE PEXPIREAT PEXPIRETIME PSETEX PTTL SETEX TTL"),
     (
         DATA_TYPE,
@@ -17,6 +21,9 @@ const REASONS: [(&str, &str); 4] = [
     ),
     (PUB_SUB, "PSUBSCRIBE PUBLISH PUBSUB SUBSCRIBE UNSUBSCRIBE"),
     (SCRIPT, "EVAL EVALSHA FCALL FUNCTION SCRIPT"),
+    (REPLICATION, "CLUSTER FAILOVER PSYNC REPLCONF REPLICAOF ROLE SLAVEOF SYNC WAIT WAITAOF"),
+    (SAVE, "BGSAVE LASTSAVE SAVE"),
+    (SHUTDOWN, "SHUTDOWN"),
 ];
 
 /// Returns why a command that Redis has is not served, if this is the name of one that people miss.
@@ -38,6 +45,9 @@ mod tests {
             }
         }
         assert_eq!(why_not_served(b"expire"), Some(EXPIRY));
+        assert_eq!(why_not_served(b"bgsave"), Some(SAVE));
+        assert_eq!(why_not_served(b"Shutdown"), Some(SHUTDOWN));
+        assert_eq!(why_not_served(b"ROLE"), Some(REPLICATION));
         assert_eq!(why_not_served(b"GET"), None);
         assert_eq!(why_not_served(b"NONSENSE"), None);
     }

@@ -9,6 +9,9 @@ use crate::{Command, ErrorCode, ErrorReply, Protocol};
 /// Most bytes of an unknown name that an error of the text protocol shows.
 const MAX_SHOWN_NAME_BYTES: usize = 32;
 
+/// What to do about a command whose answer the text protocol has no form for.
+const IN_RESP_ALONE: &str = "it is served in RESP alone: use redis-cli or rustvault-cli";
+
 /// Returns the subcommand that the argument at `first` names, and takes that argument out; `command` if it has none.
 #[inline]
 pub(crate) fn with_subcommand(
@@ -21,11 +24,16 @@ pub(crate) fn with_subcommand(
         return Ok(command);
     }
     let name = arguments.remove(first);
-    command.find_subcommand(&name, protocol).ok_or_else(|| Box::new(unknown_subcommand(command, &name)))
+    command
+        .find_subcommand(&name, protocol)
+        .ok_or_else(|| Box::new(unknown_subcommand(command, &name, protocol)))
 }
 
-fn unknown_subcommand(command: Command, name: &[u8]) -> ErrorReply {
-    let after = format!(". Try {} HELP.", command.name());
+fn unknown_subcommand(command: Command, name: &[u8], protocol: Protocol) -> ErrorReply {
+    let after = match command.find_subcommand(name, Protocol::Resp2) {
+        Some(_) if protocol == Protocol::Text => format!(": {IN_RESP_ALONE}"),
+        _ => format!(". Try {} HELP.", command.name()),
+    };
     ErrorReply::about_word(ErrorCode::UnknownCommand, "unknown subcommand", name, &after)
 }
 
@@ -49,7 +57,10 @@ pub(crate) fn unknown_in_resp(name: &[u8], arguments: &[Cow<'_, [u8]>]) -> Error
 
 /// Says that there is no such command. The name goes into messages, too: short, and printable whatever it was.
 pub(crate) fn unknown_in_text(name: &[u8]) -> ErrorReply {
-    let what = why_not_served(name).unwrap_or("HELP lists the commands");
+    let what = match Command::find(name, Protocol::Resp2) {
+        Some(_) => IN_RESP_ALONE,
+        None => why_not_served(name).unwrap_or("HELP lists the commands"),
+    };
     ErrorReply::new(ErrorCode::UnknownCommand, format_args!("unknown command '{}'; {what}", printable(name)))
 }
 
@@ -98,6 +109,10 @@ mod tests {
     fn an_unknown_name_in_text_is_short_and_printable() {
         let shown = |name: &[u8]| unknown_in_text(name).to_string();
         assert_eq!(shown(b"PUT"), "unknown command 'PUT'; HELP lists the commands");
+        assert_eq!(
+            shown(b"hello"),
+            "unknown command 'hello'; it is served in RESP alone: use redis-cli or rustvault-cli"
+        );
         assert_eq!(printable(b"\x00\xff\r\x1b[2J"), r"\x00\xff\r\x1b[2J");
         assert_eq!(printable(&[b'A'; 1000]), "A".repeat(MAX_SHOWN_NAME_BYTES));
     }
@@ -111,5 +126,11 @@ mod tests {
         let unknown = with_subcommand(Command::Client, Protocol::Resp2, &mut arguments, 1).unwrap_err();
         assert_eq!(unknown.line(), b"ERR unknown subcommand 'x'. Try CLIENT HELP.");
         assert_eq!(with_subcommand(Command::Client, Protocol::Resp2, &mut arguments, 1), Ok(Command::Client));
+        let mut arguments: Vec<Cow<'_, [u8]>> = vec![Cow::Borrowed(b"get")];
+        let in_text = with_subcommand(Command::SlowLog, Protocol::Text, &mut arguments, 0).unwrap_err();
+        assert_eq!(
+            in_text.line(),
+            b"ERR unknown subcommand 'get': it is served in RESP alone: use redis-cli or rustvault-cli"
+        );
     }
 }
