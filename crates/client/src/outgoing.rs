@@ -87,9 +87,14 @@ impl<'a> Outgoing<'a> {
         if let Some(name) = self.words.first()
             && WITHOUT_ONE_ANSWER.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name))
         {
+            let remedy = if name.eq_ignore_ascii_case(b"MONITOR") {
+                "; use redis-cli, or type it with nc"
+            } else {
+                ""
+            };
             let name = name.escape_ascii();
             return Err(not_sent(format!(
-                "{name} is not answered with one reply, by which this client tells its requests apart"
+                "{name} is not answered with one reply, by which this client tells its requests apart{remedy}"
             )));
         }
         if self.command == Some(Command::Scan)

@@ -335,6 +335,8 @@ async fn what_would_leave_a_connection_out_of_step_is_refused_before_sending() {
         assert!(error.to_string().starts_with("not sent: "), "{error}");
         assert!(!error.is_retryable() && !error.is_not_connected() && error.code().is_none());
     }
+    let monitor = client.command(["monitor"]).await.map(drop).unwrap_err().to_string();
+    assert!(monitor.ends_with("; use redis-cli, or type it with nc"), "{monitor}");
     let (pong, ()) = join!(client.ping(), reads.answer(ping(), pong()));
     pong.unwrap();
 }
