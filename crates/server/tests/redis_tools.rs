@@ -163,7 +163,7 @@ fn memory_is_reported_in_every_protocol() {
     ask(&mut wire, &["HELLO", "3"]);
     let resp3 = ask(&mut wire, &["MEMORY", "STATS"]);
     assert!(resp3.starts_with("%17\r\n") && resp3.contains("\r\n$13\r\nfragmentation\r\n,"), "{resp3}");
-    let doctor = "Nothing is wrong with the memory of this server.";
+    let doctor = "Nothing is wrong with the memory of this server.\n";
     wire.ask(resp_request(&["MEMORY", "DOCTOR"]), format!("={}\r\ntxt:{doctor}\r\n", doctor.len() + 4));
     wire.ask(resp_request(&["MEMORY", "PURGE"]), "+OK\r\n");
     let no_statistics = "Stats not supported for the current allocator";
@@ -171,7 +171,7 @@ fn memory_is_reported_in_every_protocol() {
     wire.ask(resp_request(&["MEMORY", "MALLOC-STATS"]), verbatim);
 
     let mut text = server.wire();
-    text.ask("MEMORY DOCTOR\r\n", format!("VALUE {doctor}\r\n"));
+    text.ask("MEMORY DOCTOR\r\n", format!("VALUE {doctor:?}\r\n"));
     text.send("MEMORY STATS\r\n");
     let figures = text.list();
     assert!(figures.chunks(2).any(|pair| pair == ["keys.count", "1"]), "{figures:?}");

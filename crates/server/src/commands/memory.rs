@@ -77,9 +77,10 @@ fn report(memory: &MemoryUsage) -> String {
         [near_max_memory(memory), near_buffer_limit(memory), near_machine(memory), much_beyond(memory)];
     let findings: Vec<_> = findings.into_iter().flatten().map(|finding| format!("* {finding}")).collect();
     if findings.is_empty() {
-        return "Nothing is wrong with the memory of this server.".into();
+        return "Nothing is wrong with the memory of this server.\n".into();
     }
-    findings.join("\n")
+    // redis-cli shows it as it is: without a line end its prompt would stand behind the report.
+    findings.join("\n") + "\n"
 }
 
 fn near_max_memory(memory: &MemoryUsage) -> Option<String> {
@@ -161,7 +162,7 @@ mod tests {
 
     #[test]
     fn every_trouble_is_found_alone_and_its_remedy_is_named() {
-        assert_eq!(report(&healthy()), "Nothing is wrong with the memory of this server.");
+        assert_eq!(report(&healthy()), "Nothing is wrong with the memory of this server.\n");
         for (memory, found) in [
             (MemoryUsage { max_bytes: 550 * MIB, ..healthy() }, "take 90% of --max-memory"),
             (MemoryUsage { max_buffer_bytes: 10 * MIB, ..healthy() }, "take 100% of --max-buffer-bytes"),
@@ -176,14 +177,17 @@ mod tests {
             ),
         ] {
             let report = report(&memory);
-            assert!(report.contains(found) && report.lines().count() == 1, "{found}: {report}");
+            assert!(
+                report.contains(found) && report.ends_with('\n') && report.lines().count() == 1,
+                "{found}: {report}"
+            );
         }
     }
 
     #[test]
     fn a_limit_that_is_not_set_and_a_system_without_figures_are_no_trouble() {
-        assert_eq!(report(&MemoryUsage::default()), "Nothing is wrong with the memory of this server.");
+        assert_eq!(report(&MemoryUsage::default()), "Nothing is wrong with the memory of this server.\n");
         let unlimited = MemoryUsage { max_bytes: 0, machine_bytes: 0, resident_bytes: 0, ..healthy() };
-        assert_eq!(report(&unlimited), "Nothing is wrong with the memory of this server.");
+        assert_eq!(report(&unlimited), "Nothing is wrong with the memory of this server.\n");
     }
 }
