@@ -49,7 +49,9 @@ impl MetricsRefusal {
                 unauthorized,
                 "the header Authorization is not understood: send one, 'Basic' with base64 of name:password, or 'Bearer' with a token",
             ),
-            Self::Login(error @ LoginError::Wrong) => (unauthorized, error.message()),
+            Self::Login(error @ (LoginError::Wrong | LoginError::WrongToken)) => {
+                (unauthorized, error.message())
+            }
             Self::Login(error @ LoginError::Throttled) => (StatusCode::TOO_MANY_REQUESTS, error.message()),
             Self::Login(error) => (StatusCode::SERVICE_UNAVAILABLE, error.message()),
             Self::Denied => (

@@ -289,7 +289,7 @@ fn with_users_the_metrics_need_the_right_and_the_probes_need_nothing() {
         basic(wrong).assert(401, "unknown user or wrong password");
     }
     for wrong in ["Bearer rv_x", "Bearer the password", "Bearer watcher:rv_watcher"] {
-        ask(wrong.to_owned()).assert(401, "unknown user or wrong password");
+        ask(wrong.to_owned()).assert(401, "unknown or expired token");
     }
     for malformed in ["Basic !", "Digest x", "Basic", "Bearer rv_watcher\r\nAuthorization: Bearer rv_watcher"]
     {
@@ -300,7 +300,7 @@ fn with_users_the_metrics_need_the_right_and_the_probes_need_nothing() {
     }
     // Whoever is removed has no access from the next request on, also on an open connection.
     http.identification.access.replace(Some(Arc::new(Users::new([user("other", &[], None)]).unwrap())));
-    ask("Bearer rv_watcher".to_owned()).assert(401, "unknown user");
+    ask("Bearer rv_watcher".to_owned()).assert(401, "unknown or expired token");
     http.identification.access.replace(None);
     http.get("/metrics").assert(200, "");
 }

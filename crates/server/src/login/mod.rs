@@ -72,6 +72,8 @@ pub(crate) struct Logins {
 pub(crate) enum LoginError {
     /// The name is unknown, or the password wrong or expired.
     Wrong,
+    /// A token, given without a name, is nobody's, or has expired.
+    WrongToken,
     /// Too many passwords from the client's address were wrong.
     Throttled,
     /// Too many passwords wait for their check.
@@ -87,6 +89,9 @@ impl LoginError {
     pub(crate) const fn message(self) -> &'static str {
         match self {
             Self::Wrong => "unknown user or wrong password",
+            Self::WrongToken => {
+                "unknown or expired token; a token that is given alone has no name in front of it"
+            }
             Self::Throttled => "too many failed logins from this address; try again in a minute",
             Self::Busy => "too many logins at once; try again later",
             Self::Changed => "the users are being changed; try again",
@@ -98,7 +103,9 @@ impl From<LoginError> for Box<ErrorReply> {
     fn from(error: LoginError) -> Self {
         Self::new(match error {
             // Redis's sentence: client libraries recognise it.
-            LoginError::Wrong => ErrorReply::fixed(ErrorCode::Denied, LoginError::WRONG),
+            LoginError::Wrong | LoginError::WrongToken => {
+                ErrorReply::fixed(ErrorCode::Denied, LoginError::WRONG)
+            }
             _ => ErrorReply::new(ErrorCode::Busy, error.message()),
         })
     }
@@ -238,7 +245,7 @@ impl Logins {
     fn counter(&self, error: Option<&LoginError>) -> &Counter {
         match error {
             None => &self.accepted,
-            Some(LoginError::Wrong) => &self.failed,
+            Some(LoginError::Wrong | LoginError::WrongToken) => &self.failed,
             Some(LoginError::Throttled) => &self.throttled,
             Some(LoginError::Busy | LoginError::Changed) => &self.refused,
         }

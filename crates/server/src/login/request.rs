@@ -70,7 +70,7 @@ impl Logins {
 
 fn find_by_token(access: &UserAccess, token: &[u8]) -> Result<Arc<User>, LoginError> {
     let users = access.load().ok_or(LoginError::Changed)?;
-    users.find_by_token(token, SystemTime::now()).cloned().ok_or(LoginError::Wrong)
+    users.find_by_token(token, SystemTime::now()).cloned().ok_or(LoginError::WrongToken)
 }
 
 #[cfg(test)]
