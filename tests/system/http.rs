@@ -74,6 +74,21 @@ fn probes_and_metrics_are_answered_while_the_log_is_recovered_and_clients_wait()
 }
 
 #[test]
+fn clients_that_take_all_their_descriptors_leave_some_for_the_probes() {
+    let daemon = Launch::new().with_args("--http 127.0.0.1:0").with_open_files_limit(100).start();
+    let mut clients: Vec<_> = (0..100).map(|_| TcpStream::connect(daemon.addr()).unwrap()).collect();
+    let mut refusal = String::new();
+    clients.pop().unwrap().read_to_string(&mut refusal).unwrap();
+    assert!(refusal.contains("TOO_MANY_CONNECTIONS"), "{refusal}");
+    let addr = http_addr(&daemon);
+    for path in ["/livez", "/readyz", "/metrics"] {
+        assert_eq!(get(addr, path).0, 200, "{path}");
+    }
+    drop(clients);
+    daemon.stop();
+}
+
+#[test]
 fn a_server_whose_log_has_failed_is_not_ready_until_it_ends() {
     if !need_strace() {
         return;

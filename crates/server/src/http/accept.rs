@@ -82,7 +82,7 @@ impl HttpAcceptor {
 
     fn admit(&self, stream: TcpStream, peer: SocketAddr, has_tls: bool) {
         let config = &self.state.config;
-        let is_reserved = descriptors::is_reserved(&stream, config.reserved_descriptors);
+        let is_reserved = descriptors::is_reserved_from_http(&stream, config.reserved_descriptors);
         let place = if is_reserved { None } else { self.state.connections.open(Instant::now()) };
         let Some(place) = place else { return self.refuse(&stream, peer, has_tls) };
         let prepared = tcp_options::set(&stream, config.tcp_keepalive).and_then(|()| stream.local_addr());

@@ -78,7 +78,7 @@ impl Scraper {
 
     /// Returns the metrics as text; `None` without an engine.
     ///
-    /// One text is made at a time. Whoever has asked before it was begun gets the same: a hundred scrapes at once cost two at most.
+    /// One text is made at a time. Whoever has asked before it was begun gets the same: a hundred at once cost two at most.
     pub(super) async fn metrics(&self) -> Option<Bytes> {
         let engine = self.engine()?;
         let asked_at = Instant::now();
@@ -86,8 +86,8 @@ impl Scraper {
         if let Some((_, text)) = latest.as_ref().filter(|(began, _)| *began >= asked_at) {
             return Some(text.clone());
         }
-        // A text takes a while, and the thread of HTTP has other work, the probes above all: whoever is ready has a turn before each text.
-        // Those who ask for one meanwhile get this one.
+        // A text takes a while, and the thread of HTTP has other work, the probes above all: whoever is ready has a turn before
+        // each text. Those who ask for one meanwhile get this one.
         yield_now().await;
         let began = Instant::now();
         let text = Bytes::from(engine.metrics().await);
