@@ -4,7 +4,6 @@
 mod support;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustvault_protocol::Reply;
 use rustvault_storage::batch::{BatchStore, Completion, Op, Outcome, Submission};
