@@ -18,16 +18,28 @@ const BUCKETS: usize = OCTAVES * BUCKETS_IN_OCTAVE + 1;
 const FIRST_NS: u64 = 1 << FIRST_SHIFT;
 const FIRST_SHIFT: u32 = 10;
 
+/// Binary digits of nanoseconds that a sum has no room for.
+///
+/// With ten thousand commands on their way at any moment, a sum of nanoseconds would begin again at 0 after three weeks.
+const REST_SHIFT: u32 = 16;
+
 /// Histogram that one thread records into.
 #[derive(Debug)]
 pub(super) struct Histogram {
     buckets: [AtomicU64; BUCKETS],
-    sum_ns: AtomicU64,
+    /// Sum of the durations without their last [`REST_SHIFT`] digits.
+    sum: AtomicU64,
+    /// Sum of those digits, in nanoseconds: enough for years of a million records a second.
+    rest_ns: AtomicU64,
 }
 
 impl Histogram {
     pub(super) fn new() -> Self {
-        Self { buckets: [const { AtomicU64::new(0) }; BUCKETS], sum_ns: AtomicU64::new(0) }
+        Self {
+            buckets: [const { AtomicU64::new(0) }; BUCKETS],
+            sum: AtomicU64::new(0),
+            rest_ns: AtomicU64::new(0),
+        }
     }
 
     /// Adds `count` durations of the same length.
@@ -37,7 +49,9 @@ impl Histogram {
         if let Some(bucket) = self.buckets.get(bucket(ns)) {
             counter::add(bucket, count);
         }
-        counter::add(&self.sum_ns, ns.saturating_mul(count));
+        let total_ns = ns.saturating_mul(count);
+        counter::add(&self.sum, total_ns >> REST_SHIFT);
+        counter::add(&self.rest_ns, total_ns & ((1 << REST_SHIFT) - 1));
     }
 
     /// Adds what was recorded so far to a snapshot.
@@ -45,7 +59,8 @@ impl Histogram {
         for (sum, bucket) in snapshot.buckets.iter_mut().zip(&self.buckets) {
             *sum = sum.wrapping_add(counter::get(bucket));
         }
-        snapshot.sum_ns = snapshot.sum_ns.wrapping_add(counter::get(&self.sum_ns));
+        let sum_ns = u128::from(counter::get(&self.sum)) << REST_SHIFT;
+        snapshot.sum_ns += sum_ns + u128::from(counter::get(&self.rest_ns));
     }
 }
 
@@ -79,7 +94,7 @@ fn upper_ns(bucket: usize) -> Option<u64> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HistogramSnapshot {
     buckets: Box<[u64; BUCKETS]>,
-    sum_ns: u64,
+    sum_ns: u128,
 }
 
 impl Default for HistogramSnapshot {
@@ -95,8 +110,10 @@ impl HistogramSnapshot {
     }
 
     /// Returns the sum of all durations.
-    pub(crate) const fn sum(&self) -> Duration {
-        Duration::from_nanos(self.sum_ns)
+    pub(crate) fn sum(&self) -> Duration {
+        const NS_PER_SECOND: u128 = 1_000_000_000;
+        let seconds = u64::try_from(self.sum_ns / NS_PER_SECOND).unwrap_or(u64::MAX);
+        Duration::new(seconds, (self.sum_ns % NS_PER_SECOND) as u32)
     }
 
     /// Returns the duration that the share `quantile` of all durations does not exceed: 0.99 for 99%. It is the upper bound of a
@@ -168,6 +185,16 @@ mod tests {
             assert!((us..=us * 9 / 8).contains(&found), "{quantile}: {found}");
         }
         assert_eq!(HistogramSnapshot::default().quantile(0.5), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_sum_has_room_for_years_of_many_commands_at_once() {
+        let histogram = Histogram::new();
+        let duration = Duration::new(1000, 1);
+        (0..100).for_each(|_| histogram.record(duration, 1_000_000));
+        let mut snapshot = HistogramSnapshot::default();
+        histogram.add_to(&mut snapshot);
+        assert_eq!(snapshot.sum(), duration * 100_000_000);
     }
 
     #[test]
