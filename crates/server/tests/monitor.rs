@@ -113,6 +113,26 @@ fn a_kill_and_a_stop_end_a_monitor() {
 }
 
 #[test]
+fn no_answer_stands_behind_a_part_of_a_line_when_the_server_stops() {
+    let server = start();
+    let (mut slow, mut other) = (monitor(&server), server.wire());
+    let slow_id = id(&mut other) - 1;
+    let value = "v".repeat(4000);
+    while field(&mut other, slow_id, "oll") == "0" || field(&mut other, slow_id, "obl") == "0" {
+        other.ask(format!("ECHO {value}\r\n").repeat(200), format!("VALUE {value}\r\n").repeat(200));
+    }
+    // It is not read while lines are written; the client reads once the server has begun to stop.
+    slow.send("*1\r\n$4\r\nPING\r\n");
+    let reading = std::thread::spawn(move || {
+        assert_eq!(other.rest(), "");
+        slow.rest()
+    });
+    drop(server);
+    let rest = reading.join().unwrap();
+    assert!(rest.len() > 100_000 && !rest.contains("PONG"), "{:?}", &rest[rest.len() - 100..]);
+}
+
+#[test]
 fn one_monitor_too_many_is_refused() {
     let server = start();
     let mut all: Vec<_> = (0..MAX_MONITORS).map(|_| monitor(&server)).collect();

@@ -58,8 +58,12 @@ impl<S: BatchStore> Connection<S> {
             }
             client.figures.set_output(lines.len());
             select! {
+                biased;
                 written = outbox::write_all(&mut self.transport, &mut lines, &client) => written?,
-                () = stopping.cancelled() => return Ok(MonitorEnd::Stopping),
+                // A part of a line may have been written: no answer can follow.
+                () = stopping.cancelled() => {
+                    return Ok(MonitorEnd::Left(Leave::ByServer(CloseReason::Stopping.into())));
+                }
             }
             client.figures.set_output(0);
             self.count_traffic();
