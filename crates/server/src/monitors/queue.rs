@@ -33,6 +33,8 @@ struct WaitingLines {
     lines: usize,
     /// Lines that found no room. All of them came behind those that wait, because a queue is emptied as a whole.
     left_out: u64,
+    /// Set once the client no longer monitors. Whoever looked at the list of monitors before may still add a line.
+    is_closed: bool,
 }
 
 impl LineQueue {
@@ -43,6 +45,9 @@ impl LineQueue {
     /// Adds a line, or counts it as left out.
     pub(super) fn push(&self, line: &str) {
         let mut waiting = self.waiting.lock();
+        if waiting.is_closed {
+            return;
+        }
         let was_empty = waiting.lines == 0;
         // Once a line was left out the next ones are, too: shorter ones would stand in front of it.
         if waiting.left_out > 0 || waiting.bytes.len() + line.len() + LINE_OVERHEAD_BYTES > MAX_QUEUED_BYTES {
@@ -78,9 +83,10 @@ impl LineQueue {
         }
     }
 
-    /// Forgets all lines.
+    /// Forgets all lines, and takes no more.
     pub(super) fn close(&self) {
-        *self.waiting.lock() = WaitingLines::default();
+        let mut waiting = self.waiting.lock();
+        *waiting = WaitingLines { is_closed: true, ..WaitingLines::default() };
         self.client.figures.set_queue(0, 0);
         self.client.set_monitor(false);
     }
@@ -123,6 +129,19 @@ mod tests {
         queue.take(&mut later);
         assert_eq!(later, "+fifth\r\n");
         assert_eq!(queue.client.figures.values().queued, 0);
+    }
+
+    #[test]
+    fn a_line_that_comes_after_the_monitoring_leaves_nothing_behind() {
+        let queue = LineQueue::new(Session::for_tests().client.share(), Protocol::Resp2);
+        queue.push("before");
+        queue.close();
+        queue.push("after");
+        let figures = queue.client.figures.values();
+        assert_eq!((figures.queued, figures.queued_bytes), (0, 0));
+        let mut lines = BytesMut::new();
+        queue.take(&mut lines);
+        assert_eq!(lines, "");
     }
 
     #[test]
