@@ -99,12 +99,18 @@ impl LatencyEvents {
     }
 
     /// Returns the syncs after the last reset. In the second of the reset those count that took longer than the ones before it.
+    ///
+    /// The order of the list tells which ones are later, and not their times: the system's clock may be set back.
     fn since_reset(&self, syncs: &[LatencyPeak]) -> Vec<LatencyPeak> {
-        let reset_at = *self.reset_at.lock();
-        let is_later = |peak: &LatencyPeak| {
-            reset_at.is_none_or(|at| (peak.unix_seconds, peak.ms) > (at.unix_seconds, at.ms))
+        let Some(at) = *self.reset_at.lock() else { return syncs.to_vec() };
+        let is_of_reset = |peak: &LatencyPeak| peak.unix_seconds == at.unix_seconds && peak.ms >= at.ms;
+        let hidden = match syncs.iter().rposition(is_of_reset) {
+            Some(position) if syncs.get(position) == Some(&at) => position + 1,
+            Some(position) => position,
+            // The store has forgotten it, because so many have followed.
+            None => 0,
         };
-        syncs.iter().copied().filter(is_later).collect()
+        syncs.get(hidden..).unwrap_or_default().to_vec()
     }
 }
 
@@ -167,5 +173,20 @@ mod tests {
         assert_eq!(all(&before), [""; 0]);
         // The peak of the same second rises, and a later second comes.
         assert_eq!(all(&syncs(&[(1, 30), (2, 50), (3, 10)])), ["aof-fsync-always 2:50 3:10 longest 50"]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_hides_no_sync_after_a_reset() {
+        let (events, before) = (LatencyEvents::default(), syncs(&[(100, 30), (200, 30)]));
+        events.reset(&[], &before, SyncPolicy::Always);
+        let all = |peaks: &[(u64, u64)]| shown(&events.all(&syncs(peaks), SyncPolicy::Always));
+        assert_eq!(all(&[(100, 30), (200, 30)]), [""; 0]);
+        let later = [(100, 30), (200, 30), (150, 40), (200, 20)];
+        assert_eq!(all(&later), ["aof-fsync-always 150:40 200:20 longest 40"]);
+        assert_eq!(
+            all(&later[2..]),
+            ["aof-fsync-always 150:40 200:20 longest 40"],
+            "the store has forgotten it"
+        );
     }
 }
