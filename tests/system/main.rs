@@ -15,6 +15,7 @@ mod history;
 mod http;
 mod login;
 mod message_bytes;
+mod message_limits;
 mod messages;
 mod monitor;
 mod monitoring;

@@ -2,6 +2,7 @@
 
 mod control;
 mod pace;
+mod report_limit;
 mod rule;
 mod run;
 mod sample;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use control::{Control, Wakeup};
+use report_limit::ReportLimit;
 pub(crate) use rule::Rule;
 use rule::Sizes;
 use run::{Run, Summary};
@@ -71,6 +73,8 @@ impl Compactor {
             after_last: 0,
             failures: 0,
             retry_at: None,
+            reports: ReportLimit::default(),
+            failure_reports: ReportLimit::default(),
         };
         // Set here, before anything is written, because the thread may get a core late.
         worker.limit_size();
@@ -118,6 +122,10 @@ struct Worker {
     /// Number of failures since the last compaction that succeeded.
     failures: u32,
     retry_at: Option<Instant>,
+    /// Limits the messages on each compaction, because a client may ask for one after the other.
+    reports: ReportLimit,
+    /// Limits the messages on failures alone, so that compactions that succeed take no message away from one that fails.
+    failure_reports: ReportLimit,
 }
 
 impl Drop for Worker {
@@ -208,7 +216,10 @@ impl Worker {
     fn compact(&mut self, may_restore: bool) -> Result<(), Error> {
         let began = Instant::now();
         let (log_bytes, live_bytes) = (self.log.len_bytes(), self.live_bytes());
-        tracing::info!(log_bytes, live_bytes, "compaction begins");
+        let permission = self.reports.admit(began);
+        if let Some(left_out) = permission {
+            tracing::info!(log_bytes, live_bytes, left_out, "compaction begins");
+        }
         self.control.stats.lock().is_running = true;
         let &Self { ref control, ref keyspace, ref log, ref location, format, .. } = &*self;
         let run = Run { keyspace, log, location, control, format, may_restore };
@@ -218,7 +229,7 @@ impl Worker {
             Err(error)
         });
         match &result {
-            Ok(summary) => self.succeeded(*summary, log_bytes, began.elapsed()),
+            Ok(summary) => self.succeeded(*summary, log_bytes, began.elapsed(), permission.is_some()),
             Err(error) => self.failed(error),
         }
         result.map(|_| ())
@@ -232,13 +243,22 @@ impl Worker {
         }
     }
 
-    fn succeeded(&mut self, summary: Summary, before_bytes: u64, elapsed: Duration) {
+    fn succeeded(&mut self, summary: Summary, before_bytes: u64, elapsed: Duration, is_reported: bool) {
         self.after_last = self.log.len_bytes();
         (self.failures, self.retry_at) = (0, None);
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         let Summary { entries, peak_memory_bytes } = summary;
         let after_bytes = self.after_last;
-        tracing::info!(before_bytes, after_bytes, entries, peak_memory_bytes, elapsed_ms, "compaction done");
+        if is_reported {
+            tracing::info!(
+                before_bytes,
+                after_bytes,
+                entries,
+                peak_memory_bytes,
+                elapsed_ms,
+                "compaction done"
+            );
+        }
         let mut stats = self.control.stats.lock();
         stats.is_running = false;
         stats.compactions += 1;
@@ -259,7 +279,9 @@ impl Worker {
         let delay = FIRST_RETRY.saturating_mul(1 << self.failures.min(16)).min(LAST_RETRY);
         self.failures += 1;
         self.retry_at = Some(Instant::now() + delay);
-        tracing::warn!(%error, ?delay, "compaction failed; the log is unchanged, and compaction is retried after the delay");
+        if let Some(left_out) = self.failure_reports.admit(Instant::now()) {
+            tracing::warn!(%error, ?delay, left_out, "compaction failed; the log is unchanged, and compaction is retried after the delay");
+        }
         stats.failures += 1;
         stats.last_error = Some(error.to_string().into());
     }
