@@ -29,7 +29,7 @@ _rustvault__server() {
 
     case "${cmd}" in
         rustvault__server)
-            opts="-h -V --config --bind --unix-socket --http --users --password-file --allow-unauthenticated --wal --wal-format --fsync --compact-ratio --compact-min-bytes --max-memory --max-connections --max-value-bytes --max-output-bytes --tcp-keepalive --idle-timeout --request-timeout --max-buffer-bytes --reserved-descriptors --threads --cpu-affinity --slow-ms --slow-log-entries --message-format --message-level --tls-bind --tls-http --tls-cert --tls-key --tls-client-ca --tls-client-auth --tls-client-cert-user --tls-min-version --tls-handshake-timeout --tls-max-handshakes --check-config --help --version config"
+            opts="-h -V --config --bind --unix-socket --http --users --password-file --allow-unauthenticated --wal --wal-format --fsync --compact-ratio --compact-min-bytes --max-memory --max-connections --max-value-bytes --max-output-bytes --tcp-keepalive --idle-timeout --request-timeout --max-buffer-bytes --reserved-descriptors --threads --cpu-affinity --slow-ms --slow-log-entries --latency-ms --message-format --message-level --tls-bind --tls-http --tls-cert --tls-key --tls-client-ca --tls-client-auth --tls-client-cert-user --tls-min-version --tls-handshake-timeout --tls-max-handshakes --check-config --help --version config"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -135,6 +135,10 @@ _rustvault__server() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --latency-ms)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --message-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -191,7 +195,7 @@ _rustvault__server() {
             return 0
             ;;
         rustvault__server__subcmd__config)
-            opts="-h --config --bind --unix-socket --http --users --password-file --allow-unauthenticated --wal --wal-format --fsync --compact-ratio --compact-min-bytes --max-memory --max-connections --max-value-bytes --max-output-bytes --tcp-keepalive --idle-timeout --request-timeout --max-buffer-bytes --reserved-descriptors --threads --cpu-affinity --slow-ms --slow-log-entries --message-format --message-level --tls-bind --tls-http --tls-cert --tls-key --tls-client-ca --tls-client-auth --tls-client-cert-user --tls-min-version --tls-handshake-timeout --tls-max-handshakes --help show"
+            opts="-h --config --bind --unix-socket --http --users --password-file --allow-unauthenticated --wal --wal-format --fsync --compact-ratio --compact-min-bytes --max-memory --max-connections --max-value-bytes --max-output-bytes --tcp-keepalive --idle-timeout --request-timeout --max-buffer-bytes --reserved-descriptors --threads --cpu-affinity --slow-ms --slow-log-entries --latency-ms --message-format --message-level --tls-bind --tls-http --tls-cert --tls-key --tls-client-ca --tls-client-auth --tls-client-cert-user --tls-min-version --tls-handshake-timeout --tls-max-handshakes --help show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -297,6 +301,10 @@ _rustvault__server() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --latency-ms)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --message-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -353,7 +361,7 @@ _rustvault__server() {
             return 0
             ;;
         rustvault__server__subcmd__config__subcmd__show)
-            opts="-h --origin --config --bind --unix-socket --http --users --password-file --allow-unauthenticated --wal --wal-format --fsync --compact-ratio --compact-min-bytes --max-memory --max-connections --max-value-bytes --max-output-bytes --tcp-keepalive --idle-timeout --request-timeout --max-buffer-bytes --reserved-descriptors --threads --cpu-affinity --slow-ms --slow-log-entries --message-format --message-level --tls-bind --tls-http --tls-cert --tls-key --tls-client-ca --tls-client-auth --tls-client-cert-user --tls-min-version --tls-handshake-timeout --tls-max-handshakes --help"
+            opts="-h --origin --config --bind --unix-socket --http --users --password-file --allow-unauthenticated --wal --wal-format --fsync --compact-ratio --compact-min-bytes --max-memory --max-connections --max-value-bytes --max-output-bytes --tcp-keepalive --idle-timeout --request-timeout --max-buffer-bytes --reserved-descriptors --threads --cpu-affinity --slow-ms --slow-log-entries --latency-ms --message-format --message-level --tls-bind --tls-http --tls-cert --tls-key --tls-client-ca --tls-client-auth --tls-client-cert-user --tls-min-version --tls-handshake-timeout --tls-max-handshakes --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -456,6 +464,10 @@ _rustvault__server() {
                     return 0
                     ;;
                 --slow-log-entries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --latency-ms)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_rustvault_server_global_optspecs
-    string join \n config= bind= unix-socket= http= users= password-file= allow-unauthenticated= wal= wal-format= fsync= compact-ratio= compact-min-bytes= max-memory= max-connections= max-value-bytes= max-output-bytes= tcp-keepalive= idle-timeout= request-timeout= max-buffer-bytes= reserved-descriptors= threads= cpu-affinity= slow-ms= slow-log-entries= message-format= message-level= tls-bind= tls-http= tls-cert= tls-key= tls-client-ca= tls-client-auth= tls-client-cert-user= tls-min-version= tls-handshake-timeout= tls-max-handshakes= check-config h/help V/version
+    string join \n config= bind= unix-socket= http= users= password-file= allow-unauthenticated= wal= wal-format= fsync= compact-ratio= compact-min-bytes= max-memory= max-connections= max-value-bytes= max-output-bytes= tcp-keepalive= idle-timeout= request-timeout= max-buffer-bytes= reserved-descriptors= threads= cpu-affinity= slow-ms= slow-log-entries= latency-ms= message-format= message-level= tls-bind= tls-http= tls-cert= tls-key= tls-client-ca= tls-client-auth= tls-client-cert-user= tls-min-version= tls-handshake-timeout= tls-max-handshakes= check-config h/help V/version
 end
 
 function __fish_rustvault_server_needs_command
@@ -52,6 +52,7 @@ complete -c rustvault-server -n "__fish_rustvault_server_needs_command" -l cpu-a
 off\t''"
 complete -c rustvault-server -n "__fish_rustvault_server_needs_command" -l slow-ms -d 'Milliseconds from which a command is slow: SLOWLOG and a message report it; a fraction such as 0.5 is accepted, 0 reports none' -r
 complete -c rustvault-server -n "__fish_rustvault_server_needs_command" -l slow-log-entries -d 'Slow commands that SLOWLOG remembers; the oldest are forgotten first' -r
+complete -c rustvault-server -n "__fish_rustvault_server_needs_command" -l latency-ms -d 'Milliseconds from which LATENCY remembers commands, and syncs of the log, of those at least 10 ms; 0 remembers none' -r
 complete -c rustvault-server -n "__fish_rustvault_server_needs_command" -l message-format -d 'Format of the messages on standard error: text for people, or json for programs (an object a line)' -r -f -a "text\t''
 json\t''"
 complete -c rustvault-server -n "__fish_rustvault_server_needs_command" -l message-level -d 'Least important messages that are printed' -r -f -a "off\t''
@@ -106,6 +107,7 @@ complete -c rustvault-server -n "__fish_rustvault_server_using_subcommand config
 off\t''"
 complete -c rustvault-server -n "__fish_rustvault_server_using_subcommand config; and not __fish_seen_subcommand_from show" -l slow-ms -d 'Milliseconds from which a command is slow: SLOWLOG and a message report it; a fraction such as 0.5 is accepted, 0 reports none' -r
 complete -c rustvault-server -n "__fish_rustvault_server_using_subcommand config; and not __fish_seen_subcommand_from show" -l slow-log-entries -d 'Slow commands that SLOWLOG remembers; the oldest are forgotten first' -r
+complete -c rustvault-server -n "__fish_rustvault_server_using_subcommand config; and not __fish_seen_subcommand_from show" -l latency-ms -d 'Milliseconds from which LATENCY remembers commands, and syncs of the log, of those at least 10 ms; 0 remembers none' -r
 complete -c rustvault-server -n "__fish_rustvault_server_using_subcommand config; and not __fish_seen_subcommand_from show" -l message-format -d 'Format of the messages on standard error: text for people, or json for programs (an object a line)' -r -f -a "text\t''
 json\t''"
 complete -c rustvault-server -n "__fish_rustvault_server_using_subcommand config; and not __fish_seen_subcommand_from show" -l message-level -d 'Least important messages that are printed' -r -f -a "off\t''
@@ -158,6 +160,7 @@ complete -c rustvault-server -n "__fish_rustvault_server_using_subcommand config
 off\t''"
 complete -c rustvault-server -n "__fish_rustvault_server_using_subcommand config; and __fish_seen_subcommand_from show" -l slow-ms -d 'Milliseconds from which a command is slow: SLOWLOG and a message report it; a fraction such as 0.5 is accepted, 0 reports none' -r
 complete -c rustvault-server -n "__fish_rustvault_server_using_subcommand config; and __fish_seen_subcommand_from show" -l slow-log-entries -d 'Slow commands that SLOWLOG remembers; the oldest are forgotten first' -r
+complete -c rustvault-server -n "__fish_rustvault_server_using_subcommand config; and __fish_seen_subcommand_from show" -l latency-ms -d 'Milliseconds from which LATENCY remembers commands, and syncs of the log, of those at least 10 ms; 0 remembers none' -r
 complete -c rustvault-server -n "__fish_rustvault_server_using_subcommand config; and __fish_seen_subcommand_from show" -l message-format -d 'Format of the messages on standard error: text for people, or json for programs (an object a line)' -r -f -a "text\t''
 json\t''"
 complete -c rustvault-server -n "__fish_rustvault_server_using_subcommand config; and __fish_seen_subcommand_from show" -l message-level -d 'Least important messages that are printed' -r -f -a "off\t''
