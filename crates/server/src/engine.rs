@@ -39,14 +39,14 @@ pub(crate) struct Engine<S> {
     /// The limits on requests, which stay as they were at the start.
     pub(crate) limits: Limits,
     pub(crate) counters: Arc<Counters>,
-    /// What the workers have done.
+    /// Counters and histograms of the workers.
     pub(crate) metrics: Metrics,
     pub(crate) slow_log: SlowLog,
     /// Samples that the rates of `INFO` are computed from.
     pub(crate) rates: RateSampler,
     pub(crate) latency: LatencyEvents,
     pub(crate) clients: Arc<Clients>,
-    /// What HTTP has answered.
+    /// Counters of HTTP.
     pub(crate) http: Arc<HttpCounters>,
     /// The clients that are sent what all clients do.
     pub(crate) monitors: Arc<Monitors>,

@@ -10,9 +10,9 @@ use crate::{ConfigError, ServerConfig};
 pub(crate) struct TcpAddrs {
     pub(crate) plain: Box<[SocketAddr]>,
     pub(crate) tls: Box<[SocketAddr]>,
-    /// Those of HTTP.
+    /// Addresses of HTTP.
     pub(crate) http: Box<[SocketAddr]>,
-    /// Those of HTTP over TLS.
+    /// Addresses of HTTP over TLS.
     pub(crate) tls_http: Box<[SocketAddr]>,
 }
 

@@ -13,7 +13,7 @@ use crate::error::Error;
 /// Time from one scrape to the next.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a scrape may take, as with Prometheus's own default.
+/// Longest time that a scrape may take, as with Prometheus's own default.
 const SCRAPE_LIMIT: Duration = Duration::from_secs(10);
 
 const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;

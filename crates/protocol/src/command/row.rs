@@ -1,4 +1,4 @@
-//! What all rows of the command table share: parts of rows, and the macro that makes commands of them.
+//! Parts that many rows of the command table share, and the macro that makes commands of the rows.
 
 use super::Command;
 use super::spec::{

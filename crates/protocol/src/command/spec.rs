@@ -30,7 +30,7 @@ pub struct CommandSpec {
     pub flags: Flags,
     /// Which of its arguments are keys; `None` if none is.
     pub keys: Option<KeySpec>,
-    /// Which of its arguments may be secrets.
+    /// The arguments that may be secrets.
     pub secrets: SecretArguments,
     /// The argument, counted from 0, that is the rest of a line of the text protocol unless it is quoted.
     pub rest: Option<u8>,
@@ -213,14 +213,14 @@ impl KeySpec {
     }
 }
 
-/// Which arguments may be passwords, which are not to be shown to others.
+/// The arguments that may be passwords, and are not to be shown to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretArguments {
     /// None.
     None,
     /// All: a password that stands in a wrong place is one, too.
     All,
-    /// Those from this one on, counted from 0: they are a whole command, which may be one that logs in.
+    /// All from this one on, counted from 0: they are a whole command, perhaps one that logs in.
     From(u8),
     /// Every second one: the value of a setting, behind its name.
     SettingValues,

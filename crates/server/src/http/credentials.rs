@@ -1,4 +1,4 @@
-//! Who sends a request, and whether he may see the metrics: by a header, or by the certificate of the connection.
+//! Checks who sends a request, by a header or by the certificate of the connection, and that this user may see the metrics.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What `INFO` shows and leaves out.
+//! Tests of the fields that `INFO` shows and leaves out.
 
 use super::*;
 

@@ -24,9 +24,9 @@ pub(crate) struct MetricsSnapshot {
 pub(crate) struct CommandSnapshot {
     /// Answered ones, also with an error, by the kind of listener.
     pub(crate) answered: [u64; ListenerKind::ALL.len()],
-    /// Those among them that were refused before they were executed.
+    /// The number of them that were refused before they were executed.
     pub(crate) rejected: u64,
-    /// Those among them that failed in their execution.
+    /// The number of them that failed in their execution.
     pub(crate) failed: u64,
     /// Times from reading a batch to its answer leaving; `None` if there was none.
     pub(crate) durations: Option<HistogramSnapshot>,

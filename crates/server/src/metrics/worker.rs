@@ -29,9 +29,9 @@ pub(crate) struct WorkerMetrics {
 #[derive(Debug)]
 struct CommandMetrics {
     answered: [AtomicU64; ListenerKind::ALL.len()],
-    /// Those that were refused before they were executed.
+    /// The number of commands that were refused before they were executed.
     rejected: AtomicU64,
-    /// Those that failed in their execution.
+    /// The number of commands that failed in their execution.
     failed: AtomicU64,
     /// Made when the first one is answered: most commands are never used.
     durations: OnceLock<Box<Histogram>>,

@@ -17,7 +17,7 @@ use scraped::Scraped;
 use server::{with_configured_server, with_server};
 use talk::{Door, PROTOCOLS, Talk};
 
-/// What a load has to have counted: commands by name and listener, errors by code, and the records of the log.
+/// Counts that a load has to result in: commands by name and listener, errors by code, and the records of the log.
 #[derive(Debug, Default)]
 struct Expected {
     commands: BTreeMap<(&'static str, &'static str), usize>,

@@ -96,7 +96,7 @@ pub fn check_man_pages(command: &Command, facts: ManFacts<'_>) {
     }
 }
 
-/// Has `man` format a page.
+/// Formats a page by `man`.
 fn lint(page: &Path) {
     let man = process::Command::new("man")
         .args(["--warnings", "--encoding=UTF-8", "--troff-device=utf8", "--local-file"])
