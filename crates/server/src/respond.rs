@@ -14,7 +14,7 @@ use std::vec;
 
 use bytes::BytesMut;
 use put::{FLUSH_BYTES, large_value};
-use rustvault_protocol::Command;
+use rustvault_protocol::{Command, Reply, Request};
 use rustvault_storage::batch::{BatchStore, Op, Outcome, Submission};
 use rustvault_storage::{self as storage, Error, Lsn};
 use tokio::task::yield_now;
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::batch::{RequestBatch, Slot};
 use crate::buffer_budget::BufferClaim;
 use crate::closing::Closing;
-use crate::commands::{Many, Refusal, store_error, unexpected};
+use crate::commands::{Many, Payload, Refusal, ReplyTo, store_error, unexpected};
 use crate::engine::Engine;
 use crate::metrics::WorkerMetrics;
 use crate::session::Session;
@@ -154,6 +154,24 @@ impl<'c, S: BatchStore> Responder<'c, S> {
         }
     }
 
+    /// Makes the reply of an outcome; records whether the value that a command asked for was there.
+    #[inline]
+    fn reply<'b>(
+        &self,
+        outcome: Result<Outcome, Error>,
+        reply_to: ReplyTo,
+        request: Request<'b>,
+    ) -> Reply<Payload<'b>> {
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => return store_error(error).into(),
+        };
+        if let Outcome::Value(value) = &outcome {
+            self.metrics().looked_up(u64::from(value.is_some()), u64::from(value.is_none()));
+        }
+        reply_to(outcome, request)
+    }
+
     /// Returns the metrics of the worker.
     fn metrics(&self) -> &'c WorkerMetrics {
         self.engine.metrics.worker(self.worker.index())
@@ -185,10 +203,7 @@ impl<'c, S: BatchStore> Responder<'c, S> {
                     if !gate.is_decided(&reply) {
                         self.open(&mut gate).await?;
                     }
-                    let reply = match gate.admit(reply) {
-                        Ok(outcome) => reply_to(outcome, request),
-                        Err(error) => store_error(error).into(),
-                    };
+                    let reply = self.reply(gate.admit(reply), reply_to, request);
                     // Nearly all answers are small. Those need no await point in this loop.
                     match large_value(&reply) {
                         None => self.put_small(&reply),

@@ -135,6 +135,19 @@ fn statistics_of_commands_count_calls_rejections_failures_and_time() {
 }
 
 #[test]
+fn look_ups_are_counted_by_whether_the_key_was_there() {
+    let server = start();
+    let (mut wire, mut observer) = (server.wire(), server.wire());
+    for command in ["SET a 1", "GET a", "GET b", "EXISTS a b", "MGET a b c a"] {
+        ask(&mut wire, &command.split(' ').collect::<Vec<_>>());
+    }
+    let mut number = |name: &str| info(&mut observer, "stats")[name].parse::<u64>().unwrap();
+    until("every look-up is counted", || (number("keyspace_hits"), number("keyspace_misses")) == (3, 3));
+    ask(&mut wire, &["CONFIG", "RESETSTAT"]);
+    assert_eq!((number("keyspace_hits"), number("keyspace_misses")), (0, 0));
+}
+
+#[test]
 fn bytes_of_the_network_and_rates_are_counted() {
     let server = start();
     let mut wire = server.wire();

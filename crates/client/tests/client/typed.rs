@@ -7,7 +7,7 @@ use rustvault_client::{Commands, FromReply, Reply, Request, SetOptions};
 use rustvault_protocol::{Command, Protocol};
 
 /// Commands without a typed method, and why.
-const EXCEPTIONS: [(&[Command], &str); 8] = [
+const EXCEPTIONS: [(&[Command], &str); 9] = [
     (
         &[
             Command::Acl,
@@ -22,6 +22,10 @@ const EXCEPTIONS: [(&[Command], &str); 8] = [
             Command::CommandHelp,
             Command::ConfigHelp,
             Command::MemoryHelp,
+            Command::Latency,
+            Command::LatencyHelp,
+            Command::SlowLog,
+            Command::SlowLogHelp,
         ],
         "they group other commands, or help people with those",
     ),
@@ -45,6 +49,23 @@ const EXCEPTIONS: [(&[Command], &str); 8] = [
     (
         &[Command::AclCat, Command::AclDryRun, Command::AclGenPass, Command::AclGetUser],
         "their replies are for people, and for clients of Redis",
+    ),
+    (
+        &[
+            Command::LatencyDoctor,
+            Command::LatencyHistogram,
+            Command::LatencyHistory,
+            Command::LatencyLatest,
+            Command::LatencyReset,
+            Command::MemoryDoctor,
+            Command::MemoryMallocStats,
+            Command::MemoryPurge,
+            Command::MemoryStats,
+            Command::SlowLogGet,
+            Command::SlowLogLen,
+            Command::SlowLogReset,
+        ],
+        "they are for people who look for a cause; programs that watch a server read its metrics",
     ),
     (&[Command::Compact], "a method of both clients: it takes minutes, and so cannot stand in a pipeline"),
     (

@@ -17,6 +17,8 @@ pub(super) fn fields<S>(state: &InfoState<'_, S>) -> Vec<Field> {
         ("total_connections_received", &counters.total_connections.get()),
         ("total_commands_processed", &metrics.total_commands()),
         ("instantaneous_ops_per_sec", &rates.commands_per_second),
+        ("keyspace_hits", &metrics.hits),
+        ("keyspace_misses", &metrics.misses),
         ("total_net_input_bytes", &metrics.received_bytes),
         ("total_net_output_bytes", &metrics.sent_bytes),
         ("instantaneous_input_kbps", &format_args!("{:.2}", rates.received_kib_per_second)),

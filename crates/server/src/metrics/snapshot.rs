@@ -13,6 +13,10 @@ pub(crate) struct MetricsSnapshot {
     /// In the order of [`Command::ALL`], and behind those the requests whose first word names no command.
     pub(super) commands: Box<[CommandSnapshot]>,
     pub(super) errors: [u64; ErrorCode::ALL.len()],
+    /// Values that were looked up and were there.
+    pub(crate) hits: u64,
+    /// Values that were looked up and were not there.
+    pub(crate) misses: u64,
     /// Bytes that sockets have received.
     pub(crate) received_bytes: u64,
     /// Bytes that sockets have sent.
@@ -67,6 +71,8 @@ impl Default for MetricsSnapshot {
         Self {
             commands: vec![CommandSnapshot::default(); Command::ALL.len() + 1].into_boxed_slice(),
             errors: [0; ErrorCode::ALL.len()],
+            hits: 0,
+            misses: 0,
             received_bytes: 0,
             sent_bytes: 0,
         }
@@ -120,6 +126,8 @@ impl MetricsSnapshot {
         for (sum, earlier) in self.errors.iter_mut().zip(&earlier.errors) {
             *sum = sum.wrapping_sub(*earlier);
         }
+        self.hits = self.hits.wrapping_sub(earlier.hits);
+        self.misses = self.misses.wrapping_sub(earlier.misses);
         self.received_bytes = self.received_bytes.wrapping_sub(earlier.received_bytes);
         self.sent_bytes = self.sent_bytes.wrapping_sub(earlier.sent_bytes);
     }

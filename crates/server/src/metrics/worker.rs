@@ -21,6 +21,8 @@ pub(crate) struct WorkerMetrics {
     /// Requests whose first word names no command.
     unknown: CommandMetrics,
     errors: [AtomicU64; ErrorCode::ALL.len()],
+    hits: AtomicU64,
+    misses: AtomicU64,
     received_bytes: AtomicU64,
     sent_bytes: AtomicU64,
 }
@@ -63,6 +65,8 @@ impl WorkerMetrics {
             commands: [const { CommandMetrics::new() }; Command::ALL.len()],
             unknown: CommandMetrics::new(),
             errors: [const { AtomicU64::new(0) }; ErrorCode::ALL.len()],
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
             received_bytes: AtomicU64::new(0),
             sent_bytes: AtomicU64::new(0),
         }
@@ -104,6 +108,13 @@ impl WorkerMetrics {
         }
     }
 
+    /// Records values that were looked up: of keys that were there, and of keys that were not.
+    #[inline]
+    pub(crate) fn looked_up(&self, hits: u64, misses: u64) {
+        counter::add(&self.hits, hits);
+        counter::add(&self.misses, misses);
+    }
+
     /// Records bytes of sockets.
     #[inline]
     pub(crate) fn count_traffic(&self, received_bytes: u64, sent_bytes: u64) {
@@ -126,6 +137,8 @@ impl WorkerMetrics {
         for (sum, errors) in snapshot.errors.iter_mut().zip(&self.errors) {
             *sum = sum.wrapping_add(counter::get(errors));
         }
+        snapshot.hits = snapshot.hits.wrapping_add(counter::get(&self.hits));
+        snapshot.misses = snapshot.misses.wrapping_add(counter::get(&self.misses));
         snapshot.received_bytes = snapshot.received_bytes.wrapping_add(counter::get(&self.received_bytes));
         snapshot.sent_bytes = snapshot.sent_bytes.wrapping_add(counter::get(&self.sent_bytes));
     }

@@ -71,6 +71,8 @@ impl<S: BatchStore> Responder<'_, S> {
 
     /// Writes the values that are held; looks the others up again, and writes them.
     async fn put_seen(&mut self, keys: &[&[u8]], mut sights: Vec<Sight>) -> io::Result<()> {
+        let misses = sights.iter().filter(|sight| matches!(sight, Sight::Missing)).count();
+        self.metrics().looked_up((sights.len() - misses) as u64, misses as u64);
         let held = held_front(&sights);
         let not_held = sights.split_off(held);
         self.put_sights(sights).await?;

@@ -6,7 +6,8 @@ use crate::metrics::family::MetricFamily;
 use crate::metrics::histogram::HistogramSnapshot;
 use crate::metrics::{ListenerKind, MetricsSnapshot};
 
-pub(super) static FAMILIES: [&MetricFamily; 6] = [&COMMANDS, &DURATION, &SLOW, &REJECTED, &FAILED, &ERRORS];
+pub(super) static FAMILIES: [&MetricFamily; 7] =
+    [&COMMANDS, &DURATION, &SLOW, &LOOK_UPS, &REJECTED, &FAILED, &ERRORS];
 
 static COMMANDS: MetricFamily = MetricFamily::counter(
     "rustvault_commands_total",
@@ -28,6 +29,13 @@ static SLOW: MetricFamily = MetricFamily::counter(
     "Entries of the slow log (--slow-ms); commands that are answered together make one",
     "`SLOWLOG GET` and the messages `slow command` have command, client and user. A command on the whole keyspace is slow by itself; \
      writes are slow if the log is",
+);
+
+static LOOK_UPS: MetricFamily = MetricFamily::counter(
+    "rustvault_key_lookups_total",
+    &["result"],
+    "Keys whose values clients asked for (GET and the like, each key of an MGET), by result (hit: it was there, miss: it was not)",
+    "Many misses in a cache: its keys are deleted too early, or clients ask for others than they store",
 );
 
 static REJECTED: MetricFamily = MetricFamily::counter(
@@ -58,6 +66,8 @@ const UNKNOWN: &str = "unknown";
 /// Adds the figures of commands. A command has series once it was answered: there are many, and most are never used.
 pub(super) fn collect<S>(engine: &Engine<S>, metrics: &MetricsSnapshot, samples: &mut Samples) {
     samples.count(&SLOW, &[], engine.slow_log.total());
+    samples.count(&LOOK_UPS, &["hit"], metrics.hits);
+    samples.count(&LOOK_UPS, &["miss"], metrics.misses);
     let unknown = Some(metrics.unknown_commands()).filter(|figures| figures.total() > 0);
     let unknown = unknown.map(|figures| (UNKNOWN.to_owned(), figures.clone()));
     for (name, figures) in metrics.commands_by_name().into_iter().chain(unknown) {
