@@ -287,8 +287,8 @@ fn a_signal_during_the_recovery_ends_the_daemon_before_the_recovery_is_over() {
     let launch = Launch::new().with_args("--http 127.0.0.1:0");
     launch.start().stop();
     let trace = launch.folder().join("trace");
-    // Longer than this test waits: without the signal it would fail.
-    let delayed = launch.clone().with_fault_at(launch.wal(), "openat:delay_enter=600000000:when=1", &trace);
+    // The tracer itself ends only after the delay.
+    let delayed = launch.clone().with_fault_at(launch.wal(), "openat:delay_enter=5000000:when=1", &trace);
     let mut tracer = delayed.command().spawn().unwrap();
     let mut lines = BufReader::new(tracer.stderr.take().unwrap()).lines().map(Result::unwrap);
     lines.find(|line| line.contains("HTTP is served")).expect("it recovers the log");
