@@ -1,7 +1,7 @@
 //! Reports slow commands: in the slow log, and by a message.
 
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustvault_storage::batch::BatchStore;
 use tracing::info;
@@ -12,7 +12,8 @@ use crate::preview::preview;
 use crate::slow_log::SlowCommand;
 
 impl<S: BatchStore> Responder<'_, S> {
-    /// Reports the last one of these requests, which were answered together and took so long.
+    /// Reports the last one of these requests, which were answered together and took so long: as a latency event, as a slow
+    /// command, or as both.
     ///
     /// A client that has not logged in is left out: nothing of what it asked for was executed.
     #[cold]
@@ -22,18 +23,18 @@ impl<S: BatchStore> Responder<'_, S> {
         }
         let others = answered.len().saturating_sub(1);
         let Some((index, command)) = batch.last_command(answered) else { return };
-        let arguments = batch.arguments_of(index);
-        let client = &*self.session.client;
-        let log = &self.engine.slow_log;
-        let entry = SlowCommand::new(command, arguments, duration, client);
+        let unix_seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         if self.engine.config().latency_threshold.is_some_and(|threshold| duration >= threshold) {
             let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-            self.engine.latency.command(entry.unix_seconds, ms);
+            self.engine.latency.command(unix_seconds, ms);
         }
+        let log = &self.engine.slow_log;
         if !log.is_slow(duration) {
             return;
         }
-        let slow_log_id = log.add(entry);
+        let arguments = batch.arguments_of(index);
+        let client = &*self.session.client;
+        let slow_log_id = log.add(SlowCommand::new(command, arguments, unix_seconds, duration, client));
         let Some(left_out) = log.messages.admit() else { return };
         let key = command.spec().key_positions(arguments.len()).next();
         let key = key.and_then(|position| arguments.get(position)).map(|key| preview(key));

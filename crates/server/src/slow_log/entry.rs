@@ -1,6 +1,6 @@
 //! One slow command, shortened and without secrets.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rustvault_protocol::Command;
 
@@ -27,17 +27,17 @@ pub(crate) struct SlowCommand {
 }
 
 impl SlowCommand {
-    /// Makes the entry of a command that has just been answered. Its id is that of no entry yet.
+    /// Makes the entry of a command that was answered at this time. Its id is that of no entry yet.
     pub(crate) fn new<A: AsRef<[u8]>>(
         command: Command,
         arguments: &[A],
+        unix_seconds: u64,
         duration: Duration,
         client: &ConnectedClient,
     ) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             id: 0,
-            unix_seconds: now.as_secs(),
+            unix_seconds,
             duration,
             words: words(command, arguments),
             peer: client.peer.to_string(),

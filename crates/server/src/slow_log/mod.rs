@@ -141,7 +141,7 @@ mod tests {
 
     fn entry(arguments: &[&str]) -> SlowCommand {
         let session = Session::for_tests();
-        SlowCommand::new(Command::MGet, arguments, Duration::from_secs(1), &session.client)
+        SlowCommand::new(Command::MGet, arguments, 0, Duration::from_secs(1), &session.client)
     }
 
     fn ids(log: &SlowLog) -> Vec<u64> {
