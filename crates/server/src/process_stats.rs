@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
-/// Ticks in a second of /proc, whatever the kernel's own (`USER_HZ`, proc_pid_stat(5)).
+/// Ticks in a second of /proc/stat and /proc/PID/stat, whatever the kernel's own (`USER_HZ`, proc_stat(5), proc_pid_stat(5)).
 pub(crate) const TICKS_PER_SECOND: u64 = 100;
 
 /// Figures of this process at one moment.

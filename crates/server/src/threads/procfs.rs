@@ -7,15 +7,14 @@ use rustix::fs::{major, minor, stat};
 use rustix::thread::Pid;
 use rustix::time::{ClockId, clock_gettime};
 
-/// The unit of /proc/stat: 1/100 s, whatever the kernel's own (`USER_HZ`, proc_stat(5)).
-const TICK_US: u64 = 10_000;
+use crate::process_stats::TICKS_PER_SECOND;
 
 /// Returns the idle time of all cores together since boot.
 pub(crate) fn idle_us() -> Option<u64> {
     let stat = std::fs::read_to_string("/proc/stat").ok()?;
     // The first line: cpu, user, nice, system, idle, …
     let ticks: u64 = stat.split_ascii_whitespace().nth(4)?.parse().ok()?;
-    Some(ticks * TICK_US)
+    Some(ticks * (1_000_000 / TICKS_PER_SECOND))
 }
 
 /// Returns the processor time that this thread has used.
