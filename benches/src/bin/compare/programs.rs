@@ -35,7 +35,7 @@ pub(crate) struct Programs {
     pub(crate) server_args: Vec<String>,
     /// Empty in a run without a baseline, which never starts it.
     pub(crate) baseline_server: PathBuf,
-    /// As `server_args`, of the baseline.
+    /// Arguments of the baseline, beside those of every server.
     pub(crate) baseline_args: &'static [&'static str],
     /// This build's server is scraped once a second.
     pub(crate) has_scrapes: bool,

@@ -9,7 +9,7 @@ use crate::{Command, ErrorCode, ErrorReply, Protocol};
 /// Most bytes of an unknown name that an error of the text protocol shows.
 const MAX_SHOWN_NAME_BYTES: usize = 32;
 
-/// What to do about a command whose answer the text protocol has no form for.
+/// Advice on a command whose answer has no form in the text protocol.
 const IN_RESP_ALONE: &str = "it is served in RESP alone: use redis-cli or rustvault-cli";
 
 /// Returns the subcommand that the argument at `first` names, and takes that argument out; `command` if it has none.

@@ -162,7 +162,7 @@ pub(super) fn certified_name(certificate: &[u8], loaded: &LoadedTls) -> Result<O
 /// Logs the client in as the user that its certificate names.
 ///
 /// # Errors
-/// As [`certified_name`].
+/// The certificate is damaged, or has expired.
 fn check_client<S>(layer: &TlsLayer, session: &mut Session, engine: &Engine<S>) -> Result<(), Closing> {
     let Some(certificate) = layer.client_certificate() else { return Ok(()) };
     let named = certified_name(certificate, layer.loaded());
